@@ -1,0 +1,100 @@
+"""Where a running lightloop keeps its files, and the credentials its processes share.
+
+Nothing is created on import: ``Home.create`` makes the folders, ``credentials`` the secrets file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "LIGHTLOOP_HOME"
+USER_VARIABLE = "LIGHTLOOP_USER"
+PASSWORD_VARIABLE = "LIGHTLOOP_PASSWORD"
+TOKEN_VARIABLE = "LIGHTLOOP_TOKEN"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the doors ask for: user and password northbound, a bearer token between our own processes."""
+
+    user: str
+    password: str
+    token: str
+
+    def environment(self) -> dict[str, str]:
+        """As environment variables, the only way they reach a process."""
+        return {USER_VARIABLE: self.user, PASSWORD_VARIABLE: self.password, TOKEN_VARIABLE: self.token}
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of a running lightloop; one folder, one installation."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """``LIGHTLOOP_HOME``, or ``var`` in the current folder."""
+        return cls(Path(os.environ.get(HOME_VARIABLE, "var")).resolve())
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration that every service reads."""
+        return self.root / "config.yaml"
+
+    @property
+    def logs(self) -> Path:
+        """One log per process."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and process ids."""
+        return self.root / "run"
+
+    @property
+    def traces(self) -> Path:
+        """Trace store: ``<id>.parquet``."""
+        return self.root / "traces"
+
+    @property
+    def decisions(self) -> Path:
+        """Decision log parts."""
+        return self.root / "decisions"
+
+    @property
+    def serving(self) -> Path:
+        """What each model slot serves; the promotion log."""
+        return self.root / "serving"
+
+    @property
+    def training(self) -> Path:
+        """Checkpoints and progress of training runs."""
+        return self.root / "training"
+
+    @property
+    def state(self) -> Path:
+        """Databases: controller, elements, Prefect, MLflow and its artifacts."""
+        return self.root / "state"
+
+    def create(self) -> Home:
+        """Make the folders; safe to repeat."""
+        for folder in (self.logs, self.run, self.traces, self.decisions, self.serving, self.training, self.state):
+            folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def credentials(self) -> Credentials:
+        """From the environment where set, else from ``secrets.env`` in the home, made at first use (mode 600)."""
+        file = self.root / "secrets.env"
+        if not file.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            made = Credentials("admin", secrets.token_urlsafe(18), secrets.token_urlsafe(32))
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as stream:
+                stream.writelines(f"{key}={value}\n" for key, value in made.environment().items())
+        stored = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+        merged = stored | {key: os.environ[key] for key in stored if key in os.environ}
+        return Credentials(merged[USER_VARIABLE], merged[PASSWORD_VARIABLE], merged[TOKEN_VARIABLE])

@@ -1,0 +1,111 @@
+"""From files, overrides and environment to one checked configuration. Not here: what may be set (``schema.py``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from configs.schema import Config
+
+CONFIG_DIR = Path(__file__).parent
+ENVIRONMENT_PREFIX = "LIGHTLOOP__"
+CONFIG_FILE_VARIABLE = "LIGHTLOOP_CONFIG"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; names the key, the value and the file it came from."""
+
+
+def scenario_names() -> list[str]:
+    """Scenarios that ship with the project."""
+    return sorted(path.stem for path in (CONFIG_DIR / "scenarios").glob("*.yaml"))
+
+
+def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The resolved configuration.
+
+    Later wins: base.yaml, the scenario, ``LIGHTLOOP__SECTION__KEY`` variables, ``section.key=value``
+    overrides. With no scenario named, the file in ``LIGHTLOOP_CONFIG`` (a resolved configuration, written by
+    ``lightloop up``) takes the place of base.yaml.
+
+    Args:
+        scenario: a name in configs/scenarios, or the path of a YAML file.
+        overrides: ``"traffic.load_erlang=200"``; the value is read as YAML.
+
+    Raises:
+        ConfigError: an unknown scenario, an unreadable file, an unknown key, a value out of its limits.
+    """
+    resolved_file = os.environ.get(CONFIG_FILE_VARIABLE)
+    sources = []
+    if scenario is None and resolved_file:
+        sources.append(Path(resolved_file))
+    else:
+        sources += [CONFIG_DIR / "base.yaml", _scenario_file(scenario or "latency-rsa")]
+    document: dict[str, Any] = {}
+    for source in sources:
+        _merge(document, _read(source))
+    for name, text in sorted(os.environ.items()):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            _set(document, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), text, name)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"override {override!r}: write section.key=value, e.g. traffic.load_erlang=200")
+        _set(document, key.strip().split("."), text, override)
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        files = ", ".join(str(source.name) for source in sources)
+        raise ConfigError(f"{key}: {first['msg']} (value {first.get('input')!r}; read from {files})") from None
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML that ``load_config`` reads back through ``LIGHTLOOP_CONFIG``."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _scenario_file(scenario: str) -> Path:
+    path = Path(scenario)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    shipped = CONFIG_DIR / "scenarios" / f"{scenario}.yaml"
+    if not shipped.exists():
+        raise ConfigError(f"unknown scenario {scenario!r}; known: {', '.join(scenario_names())}, or a .yaml file")
+    return shipped
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: a mapping of sections is needed, not {type(document).__name__}")
+    return document
+
+
+def _merge(into: dict[str, Any], update: Mapping[str, Any]) -> None:
+    for key, value in update.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _set(document: dict[str, Any], keys: Sequence[str], text: str, label: str) -> None:
+    *sections, leaf = keys
+    place: Any = document
+    for section in sections:
+        place = place.setdefault(section, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise ConfigError(f"{label!r}: {'.'.join(sections)} is a value, not a section")
+    place[leaf] = yaml.safe_load(text)

@@ -1,0 +1,177 @@
+"""What can be configured: names, units, limits. Not here: where values come from (``load.py``)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Plant(_Section):
+    """The network and its spectrum."""
+
+    topology: str = Field(description="a catalogue name, or the path of a topology file")
+    num_slots: PositiveInt
+    guard_slots: NonNegativeInt
+    shared_spectrum: bool = Field(description="True: both directions of a fibre pair share one spectrum")
+    k_paths: PositiveInt
+    path_order: Literal["km", "hops", "hops_over_se", "hops_se_all"]
+    path_ties: Literal["km", "lexicographic", "reverse", "hash", "library"]
+    max_candidates: PositiveInt = Field(description="length of the candidate list an agent chooses from")
+    starts_per_path: PositiveInt = Field(description="starting positions listed per path")
+
+
+class ServiceClass(_Section):
+    """A share of the requests with one latency bound."""
+
+    name: str
+    share: PositiveFloat
+    max_latency_ms: PositiveFloat | None = Field(description="None: no bound")
+    min_stretch: PositiveFloat = Field(
+        default=1.0, description="the bound is never below this multiple of the pair's least latency"
+    )
+
+
+class Traffic(_Section):
+    """Requests: how many, how long, how big."""
+
+    generator: Literal["poisson", "diurnal"]
+    load_erlang: PositiveFloat
+    mean_holding_time_s: PositiveFloat
+    truncate_holding: bool = Field(description="redraw a holding time while it exceeds twice the mean")
+    bit_rates_gbps: tuple[PositiveFloat, ...]
+    diurnal_swing: float = Field(ge=0, lt=1, description="peak over mean minus one, over a day")
+    classes: tuple[ServiceClass, ...]
+    requests_per_trace: PositiveInt
+    seed: NonNegativeInt
+
+
+class Search(_Section):
+    """Warm start: a direct search of a linear score in the twin (CMA-ES)."""
+
+    enabled: bool
+    budget_s: PositiveFloat
+    population: PositiveInt
+    requests_per_candidate: PositiveInt
+
+
+class Training(_Section):
+    """How a challenger is made."""
+
+    algorithm: Literal["ppo"]
+    budget_s: PositiveFloat = Field(description="wall-clock budget of the PPO stage")
+    num_envs: PositiveInt
+    rollout_length: PositiveInt
+    minibatch_size: PositiveInt
+    num_epochs: PositiveInt
+    learning_rate: PositiveFloat
+    gamma: float = Field(gt=0, lt=1)
+    gae_lambda: float = Field(ge=0, le=1)
+    entropy_coefficient: float = Field(ge=0)
+    hidden_sizes: tuple[PositiveInt, ...]
+    num_env_runners: NonNegativeInt
+    checkpoint_every_s: PositiveFloat
+    evaluate_every_s: PositiveFloat = Field(description="how often the live curve gets a point")
+    seed: NonNegativeInt
+    search: Search
+
+
+class Evaluation(_Section):
+    """Held-out traces on which challenger, champion and baselines meet."""
+
+    num_traces: PositiveInt = Field(ge=2, description="independent traces; the interval comes from them")
+    requests_per_trace: PositiveInt
+    warmup_requests: NonNegativeInt
+    seed: NonNegativeInt
+    baselines: tuple[str, ...]
+
+
+class Gate(_Section):
+    """When a challenger may become champion."""
+
+    confidence: float = Field(gt=0.5, lt=1)
+    max_slice_regression: float = Field(ge=0, description="blocking points a traffic slice may lose")
+    latency_budget_ms: PositiveFloat = Field(description="p99 of a decision behind the real endpoint")
+    require_approval: bool
+
+
+class Drift(_Section):
+    """When traffic counts as drifted."""
+
+    window_decisions: PositiveInt
+    min_decisions: PositiveInt
+    psi_threshold: PositiveFloat
+    drift_share: float = Field(gt=0, le=1)
+    interval_s: PositiveFloat
+
+
+class Services(_Section):
+    """Where the processes listen. Loopback unless said otherwise."""
+
+    host: str
+    prefect_port: PositiveInt
+    mlflow_port: PositiveInt
+    model_a_port: PositiveInt
+    model_b_port: PositiveInt
+    pce_port: PositiveInt
+    controller_port: PositiveInt
+    elements_port: PositiveInt
+    console_port: PositiveInt
+
+    def url(self, service: str) -> str:
+        """Base address of a service by its name: ``prefect``, ``mlflow``, ``model_a``, ``pce``, ..."""
+        return f"http://{self.host}:{getattr(self, service + '_port')}"
+
+
+class Online(_Section):
+    """The online side."""
+
+    decision_deadline_ms: PositiveFloat = Field(description="the PCE falls back when the endpoint is later")
+    fallback_policy: str
+    decision_log_part_rows: PositiveInt
+    decision_log_part_s: PositiveFloat
+    database_url: str = Field(description="controller state; empty: SQLite in the home folder")
+
+
+class Ray(_Section):
+    """Where training runs."""
+
+    address: str = Field(description="empty: a local cluster; else ray://host:port or host:port")
+    num_cpus: PositiveInt
+
+
+class Mlflow(_Section):
+    """Tracking and registry."""
+
+    tracking_uri: str = Field(description="empty: the server that `lightloop up` starts")
+    backend_store_uri: str = Field(description="empty: SQLite in the home folder")
+    model_name: str
+    experiment: str
+
+
+class Prefect(_Section):
+    """Orchestration."""
+
+    work_pool: str
+    database_url: str = Field(description="empty: SQLite in the home folder; else postgresql+asyncpg://...")
+
+
+class Config(_Section):
+    """A resolved configuration. Logged with every run."""
+
+    scenario: str
+    plant: Plant
+    traffic: Traffic
+    training: Training
+    evaluation: Evaluation
+    gate: Gate
+    drift: Drift
+    services: Services
+    online: Online
+    ray: Ray
+    mlflow: Mlflow
+    prefect: Prefect

@@ -1,0 +1,52 @@
+"""UUIDs of TAPI objects, derived from names (RFC 9562 5.5), so that controller, PCE and clients agree unasked."""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "https://lightloop.invalid/tapi")
+
+
+def _uuid(*words: str) -> UUID:
+    return uuid5(_NAMESPACE, "/".join(words))
+
+
+def context_uuid() -> str:
+    """UUID of the one TAPI context."""
+    return str(_uuid("context"))
+
+
+def topology_uuid(topology: str) -> str:
+    """UUID of a topology by its name."""
+    return str(_uuid("topology", topology))
+
+
+def node_uuid(topology: str, node: str) -> str:
+    """UUID of a node by topology and node name."""
+    return str(_uuid("topology", topology, "node", node))
+
+
+def link_uuid(topology: str, node_a: str, node_b: str) -> str:
+    """UUID of a fibre pair (a bidirectional TAPI link); the order of the ends does not count."""
+    first, second = sorted((node_a, node_b))
+    return str(_uuid("topology", topology, "link", first, second))
+
+
+def sip_uuid(topology: str, node: str) -> str:
+    """UUID of the service interface point (the add/drop side) of a node."""
+    return str(_uuid("topology", topology, "sip", node))
+
+
+def node_edge_point_uuid(topology: str, node: str, neighbour: str) -> str:
+    """UUID of the node edge point of ``node`` towards a neighbour, or towards its clients (``add-drop``)."""
+    return str(_uuid("topology", topology, "node", node, "nep", neighbour))
+
+
+def path_uuid(decision: str) -> str:
+    """UUID of a computed path, by the identity of the decision that made it."""
+    return str(_uuid("path", decision))
+
+
+def connection_uuid(service: str) -> str:
+    """UUID of the connection (the lightpath) that carries a service."""
+    return str(_uuid("connection", service))

@@ -1,0 +1,11 @@
+"""The plant: what a network is before any traffic runs on it.
+
+Where to go:
+  model.py       Topology, Node, Fibre; indices of directed links; content hash
+  paths.py       the path table: K candidate paths per node pair, by a stated rule
+  grid.py        ITU-T G.694.1 flexible grid: slots, centre frequencies, widths
+  catalogue.py   networks that ship with the project (catalogue/*.json)
+  importers/     other people's formats, refused with a reason when broken
+  drawing.py     pictures of a topology
+Nothing here knows of time, requests or learning.
+"""

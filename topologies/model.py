@@ -1,0 +1,217 @@
+"""A topology: nodes, fibre pairs, directed links. Not here: paths, spectrum, reading of files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from topologies.errors import TopologyError
+
+
+@dataclass(frozen=True)
+class Node:
+    """A site with a ROADM."""
+
+    name: str
+    latitude_deg: float
+    longitude_deg: float
+
+
+@dataclass(frozen=True)
+class Fibre:
+    """A fibre pair between two sites: one fibre each way, of the same length."""
+
+    node_a: str
+    node_b: str
+    length_km: float
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Nodes and fibre pairs, checked when made.
+
+    Directed link ``2 * i`` is fibre ``i`` from ``node_a`` to ``node_b``; ``2 * i + 1`` is the way back.
+
+    Raises:
+        TopologyError: no nodes, a name given twice, an unknown node, a loop, a fibre given twice,
+            a length that is not a positive number, or a graph in several pieces.
+    """
+
+    name: str
+    source: str
+    nodes: tuple[Node, ...]
+    fibres: tuple[Fibre, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.nodes) < 2:
+            raise TopologyError(f"topology {self.name!r}: {len(self.nodes)} node(s); at least two are needed")
+        seen: set[str] = set()
+        for node in self.nodes:
+            if node.name in seen:
+                raise TopologyError(f"topology {self.name!r}: node {node.name!r} is given twice")
+            if not (-90 <= node.latitude_deg <= 90 and -180 <= node.longitude_deg <= 180):
+                raise TopologyError(
+                    f"topology {self.name!r}: node {node.name!r} lies at "
+                    f"({node.latitude_deg}, {node.longitude_deg}); latitude must be within ±90°, longitude ±180°"
+                )
+            seen.add(node.name)
+        pairs: set[frozenset[str]] = set()
+        for fibre in self.fibres:
+            label = f"topology {self.name!r}: fibre {fibre.node_a!r}-{fibre.node_b!r}"
+            for end in (fibre.node_a, fibre.node_b):
+                if end not in seen:
+                    raise TopologyError(f"{label}: unknown node {end!r}; known: {', '.join(sorted(seen))}")
+            if fibre.node_a == fibre.node_b:
+                raise TopologyError(f"{label}: both ends are the same node")
+            if not (math.isfinite(fibre.length_km) and fibre.length_km > 0):
+                raise TopologyError(f"{label}: length_km is {fibre.length_km}; a positive number of km is needed")
+            pair = frozenset((fibre.node_a, fibre.node_b))
+            if pair in pairs:
+                raise TopologyError(f"{label}: is given twice; parallel fibres are not modelled, keep one")
+            pairs.add(pair)
+        graph = self.graph()
+        if not nx.is_connected(graph):
+            island = min(nx.connected_components(graph), key=len)
+            raise TopologyError(
+                f"topology {self.name!r}: disconnected; {', '.join(sorted(island))} cannot reach the rest"
+            )
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of sites."""
+        return len(self.nodes)
+
+    @property
+    def num_links(self) -> int:
+        """Number of directed links, two per fibre pair."""
+        return 2 * len(self.fibres)
+
+    @cached_property
+    def node_names(self) -> tuple[str, ...]:
+        """Site names in index order."""
+        return tuple(node.name for node in self.nodes)
+
+    @cached_property
+    def _index_by_name(self) -> Mapping[str, int]:
+        return {name: index for index, name in enumerate(self.node_names)}
+
+    def node_index(self, name: str) -> int:
+        """Index of a site.
+
+        Raises:
+            TopologyError: the topology has no site of that name.
+        """
+        try:
+            return self._index_by_name[name]
+        except KeyError:
+            known = ", ".join(sorted(self._index_by_name))
+            raise TopologyError(f"unknown node {name!r} in topology {self.name!r}; known: {known}") from None
+
+    @cached_property
+    def link_source(self) -> np.ndarray:
+        """(num_links,) int64, node index where a directed link begins."""
+        return self._link_ends()[0]
+
+    @cached_property
+    def link_destination(self) -> np.ndarray:
+        """(num_links,) int64, node index where a directed link ends."""
+        return self._link_ends()[1]
+
+    @cached_property
+    def link_length_km(self) -> np.ndarray:
+        """(num_links,) float64."""
+        return np.repeat([fibre.length_km for fibre in self.fibres], 2).astype(np.float64)
+
+    def _link_ends(self) -> tuple[np.ndarray, np.ndarray]:
+        ends = np.array([(self.node_index(f.node_a), self.node_index(f.node_b)) for f in self.fibres])
+        forth_and_back = np.stack([ends, ends[:, ::-1]], axis=1).reshape(-1, 2)
+        return forth_and_back[:, 0].copy(), forth_and_back[:, 1].copy()
+
+    def link_index(self, source: str, destination: str) -> int:
+        """Index of the directed link between two neighbours.
+
+        Raises:
+            TopologyError: an unknown node, or no fibre between the two.
+        """
+        pair = (self.node_index(source), self.node_index(destination))
+        hits = np.flatnonzero((self.link_source == pair[0]) & (self.link_destination == pair[1]))
+        if hits.size == 0:
+            raise TopologyError(f"no link {source!r} -> {destination!r} in topology {self.name!r}")
+        return int(hits[0])
+
+    def link_name(self, link: int) -> str:
+        """``A-B`` for the directed link from A to B."""
+        names = self.node_names
+        return f"{names[self.link_source[link]]}-{names[self.link_destination[link]]}"
+
+    def graph(self) -> nx.Graph:
+        """The fibre pairs as an undirected graph; edges carry ``length_km`` and ``fibre`` (its index)."""
+        graph = nx.Graph()
+        graph.add_nodes_from(node.name for node in self.nodes)
+        for index, fibre in enumerate(self.fibres):
+            graph.add_edge(fibre.node_a, fibre.node_b, length_km=fibre.length_km, fibre=index)
+        return graph
+
+    def to_json(self) -> dict[str, Any]:
+        """The catalogue form: ``name, source, nodes, fibres`` with units in the key names."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "nodes": [
+                {"name": n.name, "latitude_deg": n.latitude_deg, "longitude_deg": n.longitude_deg}
+                for n in self.nodes
+            ],
+            "fibres": [
+                {"node_a": f.node_a, "node_b": f.node_b, "length_km": f.length_km} for f in self.fibres
+            ],
+        }
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hex digits over nodes and fibres in order; the name and the source do not count."""
+        body = {key: value for key, value in self.to_json().items() if key in ("nodes", "fibres")}
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
+    """A topology from its catalogue form.
+
+    Args:
+        document: what ``Topology.to_json`` writes.
+        where: file or address, for the error message.
+
+    Raises:
+        TopologyError: a missing field, a value of the wrong type, or what ``Topology`` refuses.
+    """
+
+    def entries(key: str) -> Sequence[Mapping[str, Any]]:
+        value = document.get(key)
+        if not isinstance(value, list):
+            raise TopologyError(f"{where}: {key!r} must be a list, not {type(value).__name__}")
+        return value
+
+    try:
+        return Topology(
+            name=str(document["name"]),
+            source=str(document["source"]),
+            nodes=tuple(
+                Node(str(n["name"]), float(n["latitude_deg"]), float(n["longitude_deg"])) for n in entries("nodes")
+            ),
+            fibres=tuple(
+                Fibre(str(f["node_a"]), str(f["node_b"]), float(f["length_km"])) for f in entries("fibres")
+            ),
+        )
+    except KeyError as error:
+        raise TopologyError(f"{where}: field {error.args[0]!r} is missing") from None
+    except TopologyError as error:
+        raise TopologyError(f"{where}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise TopologyError(f"{where}: {error}") from None

@@ -1,0 +1,193 @@
+"""The path table: K candidate paths for every ordered node pair, by a stated rule, with a hash.
+
+Which equal-cost paths enter the K and in which order moves blocking by 10 to 60 %, so the rule and the
+hash are named in every result and every model. Not here: spectrum, modulation (a rule that orders by
+spectral efficiency is handed the reach table as plain numbers).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import islice, takewhile
+from typing import Literal
+
+import networkx as nx
+import numpy as np
+
+from topologies.errors import TopologyError
+from topologies.model import Topology
+
+PathOrder = Literal["km", "hops", "hops_over_se", "hops_se_all"]
+PathTies = Literal["km", "lexicographic", "reverse", "hash", "library"]
+PATH_TABLE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PathRule:
+    """How the K paths of a pair are chosen and ordered.
+
+    Attributes:
+        k: paths per ordered pair (fewer where the graph has fewer).
+        order: ``km`` shortest by length; ``hops`` fewest links; ``hops_over_se`` the K fewest-hop paths,
+            then sorted by hops / bits per symbol; ``hops_se_all`` the K best of all paths (of at most
+            ``k + 8`` hop-lengths' worth of candidates) by hops / bits per symbol.
+        ties: what decides among paths of equal cost, when entering the K and in their order. ``library``
+            keeps networkx's enumeration order.
+        reach: (reach_km, bits_per_symbol) from the most to the least efficient format; the last reach is
+            infinite. Only the two orders that use spectral efficiency read it.
+    """
+
+    k: int = 5
+    order: PathOrder = "hops_over_se"
+    ties: PathTies = "km"
+    reach: tuple[tuple[float, int], ...] = ((625.0, 4), (1250.0, 3), (2500.0, 2), (math.inf, 1))
+
+    def bits_per_symbol(self, length_km: float) -> int:
+        """Bits per symbol of the most efficient format that reaches that far."""
+        return next(bits for reach_km, bits in self.reach if length_km <= reach_km)
+
+
+@dataclass(frozen=True)
+class PathTable:
+    """K paths per ordered pair in compressed rows; row ``pair = source * num_nodes + destination``.
+
+    Paths of a pair are ``first_path[pair] : first_path[pair + 1]``, best first.
+    """
+
+    rule: PathRule
+    topology_hash: str
+    num_nodes: int
+    first_path: np.ndarray  # (num_nodes**2 + 1,) int32
+    path_nodes: np.ndarray = field(repr=False)  # (num_paths, max_hops + 1) int16, -1 padded
+    path_links: np.ndarray = field(repr=False)  # (num_paths, max_hops) int16 directed links, -1 padded
+    path_hops: np.ndarray = field(repr=False)  # (num_paths,) int16
+    path_length_km: np.ndarray = field(repr=False)  # (num_paths,) float64
+
+    @property
+    def num_paths(self) -> int:
+        """Paths of all pairs together."""
+        return len(self.path_hops)
+
+    def paths_of(self, source: int, destination: int) -> range:
+        """Path indices of an ordered pair, best first."""
+        pair = source * self.num_nodes + destination
+        return range(int(self.first_path[pair]), int(self.first_path[pair + 1]))
+
+    def nodes(self, path: int) -> tuple[int, ...]:
+        """Node indices along a path."""
+        return tuple(int(n) for n in self.path_nodes[path, : self.path_hops[path] + 1])
+
+    def links(self, path: int) -> tuple[int, ...]:
+        """Directed link indices along a path."""
+        return tuple(int(n) for n in self.path_links[path, : self.path_hops[path]])
+
+    @cached_property
+    def content_hash(self) -> str:
+        """16 hex digits over the version, the rule, the topology and every path in order."""
+        digest = hashlib.sha256()
+        rule = asdict(self.rule) | {"version": PATH_TABLE_VERSION, "topology": self.topology_hash}
+        digest.update(json.dumps(rule, sort_keys=True, default=str).encode())
+        for array in (self.first_path, self.path_nodes):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTable:
+    """The path table of a topology under a rule.
+
+    Paths are loopless; the K cheapest come from networkx's implementation of Yen's algorithm [1], run far
+    enough that no path tied with the K-th is missed, so that the stated tie rule decides and not the
+    order in which a library happens to yield.
+
+    Raises:
+        TopologyError: ``k`` below 1.
+
+    [1] Yen 1971, "Finding the K shortest loopless paths in a network".
+    """
+    rule = rule or PathRule()
+    if rule.k < 1:
+        raise TopologyError(f"k_paths is {rule.k}; at least 1 is needed")
+    graph = topology.graph()
+    names = topology.node_names
+    link_of = {
+        (int(a), int(b)): link
+        for link, (a, b) in enumerate(zip(topology.link_source, topology.link_destination, strict=True))
+    }
+    nodes_of_path: list[tuple[int, ...]] = []
+    first_path = [0]
+    for source in range(topology.num_nodes):
+        for destination in range(topology.num_nodes):
+            if source != destination:
+                nodes_of_path += _paths_of_pair(topology, graph, rule, names[source], names[destination])
+            first_path.append(len(nodes_of_path))
+    max_hops = max(len(nodes) - 1 for nodes in nodes_of_path)
+    path_nodes = np.full((len(nodes_of_path), max_hops + 1), -1, np.int16)
+    path_links = np.full((len(nodes_of_path), max_hops), -1, np.int16)
+    length_km = np.zeros(len(nodes_of_path))
+    for path, nodes in enumerate(nodes_of_path):
+        links = [link_of[hop] for hop in zip(nodes, nodes[1:], strict=False)]
+        path_nodes[path, : len(nodes)] = nodes
+        path_links[path, : len(links)] = links
+        length_km[path] = topology.link_length_km[links].sum()
+    return PathTable(
+        rule=rule,
+        topology_hash=topology.content_hash,
+        num_nodes=topology.num_nodes,
+        first_path=np.array(first_path, np.int32),
+        path_nodes=path_nodes,
+        path_links=path_links,
+        path_hops=(path_links >= 0).sum(axis=1).astype(np.int16),
+        path_length_km=length_km,
+    )
+
+
+def _paths_of_pair(
+    topology: Topology, graph: nx.Graph, rule: PathRule, source: str, destination: str
+) -> list[tuple[int, ...]]:
+    def length_km(path: list[str]) -> float:
+        return math.fsum(graph.edges[hop]["length_km"] for hop in zip(path, path[1:], strict=False))
+
+    def hops_over_se(path: list[str]) -> float:
+        return (len(path) - 1) / rule.bits_per_symbol(length_km(path))
+
+    weight = "length_km" if rule.order == "km" else None
+    cost: Callable[[list[str]], float] = length_km if rule.order == "km" else lambda path: float(len(path) - 1)
+    tie = _tie_key(rule.ties, topology, length_km)
+    enumeration = nx.shortest_simple_paths(graph, source, destination, weight=weight)
+    if rule.order == "hops_se_all":
+        best_bits = rule.reach[0][1]
+        pool = list(islice(enumeration, rule.k))
+        worst = max(map(hops_over_se, pool))
+        # No path of more hops than this can be better than the worst kept, whatever its format.
+        pool += takewhile(lambda path: (len(path) - 1) / best_bits <= worst, islice(enumeration, 40 * rule.k))
+        chosen = sorted(pool, key=lambda path: (hops_over_se(path), tie(path)))[: rule.k]
+    else:
+        pool = list(islice(enumeration, rule.k))
+        if rule.ties != "library" and len(pool) == rule.k:
+            limit = cost(pool[-1]) + 1e-9
+            pool += takewhile(lambda path: cost(path) <= limit, enumeration)
+        chosen = sorted(pool, key=lambda path: (round(cost(path), 6), tie(path)))[: rule.k]
+        if rule.order == "hops_over_se":
+            chosen.sort(key=lambda path: (hops_over_se(path), tie(path)))
+    return [tuple(topology.node_index(name) for name in path) for path in chosen]
+
+
+def _tie_key(
+    ties: PathTies, topology: Topology, length_km: Callable[[list[str]], float]
+) -> Callable[[list[str]], tuple[float | int | str, ...]]:
+    def indices(path: list[str]) -> tuple[int, ...]:
+        return tuple(topology.node_index(name) for name in path)
+
+    keys: dict[str, Callable[[list[str]], tuple[float | int | str, ...]]] = {
+        "km": lambda path: (length_km(path), *indices(path)),
+        "lexicographic": indices,
+        "reverse": lambda path: tuple(-node for node in indices(path)),
+        "hash": lambda path: (hashlib.sha256(repr(indices(path)).encode()).hexdigest(),),
+        "library": lambda path: (),
+    }
+    return keys[ties]
