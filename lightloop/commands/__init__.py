@@ -1,1 +1,15 @@
-"""TODO."""
+"""One module per command. Each has ``register(app)``; adding one is a line here."""
+
+from __future__ import annotations
+
+import importlib
+
+import typer
+
+COMMANDS = ("topologies", "trace", "simulate", "train", "evaluate", "request", "bench", "services", "demo")
+
+
+def register(app: typer.Typer) -> None:
+    """Hang every command onto the tree."""
+    for name in COMMANDS:
+        importlib.import_module(f"lightloop.commands.{name}").register(app)

@@ -1,0 +1,9 @@
+"""The command ``lightloop train``."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Hang the command onto the tree."""

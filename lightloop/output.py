@@ -1,0 +1,48 @@
+"""What commands print: a table or text for people, or one JSON object on stdout for scripts. Logs go to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program
+    """Something asked for cannot be done; the message says what, why and the remedy. Exits with status 1."""
+
+
+def emit(document: Mapping[str, Any], as_json: bool, render: Callable[[Console], None]) -> None:
+    """Print a result once, in the form asked for.
+
+    Args:
+        document: what ``--json`` prints. Not-a-number and infinities become null.
+        as_json: the command's ``--json`` flag.
+        render: draws the same for people.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(_plain(document), indent=2) + "\n")
+        sys.stdout.flush()
+    else:
+        render(stdout)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
