@@ -1,0 +1,161 @@
+"""A policy stored and read back answers the same, and a policy for other features is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from agents.artefact import ArtefactError, load_policy, read_manifest, save_policy
+from agents.policy import NetworkPolicy
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
+
+F, C, M = len(FEATURE_NAMES), len(CONTEXT_NAMES), 30
+
+
+def network_policy(seed: int = 0, hidden=(12, 7)) -> NetworkPolicy:
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    return NetworkPolicy(
+        name="net",
+        skip=draw(F),
+        first_features=draw(F, hidden[0]),
+        first_context=draw(C, hidden[0]),
+        hidden_weights=tuple(draw(a, b) for a, b in zip(hidden, hidden[1:], strict=False)),
+        biases=tuple(draw(width) for width in hidden),
+        output=draw(hidden[-1]),
+    )
+
+
+def observations(count: int, seed: int = 1):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(count, M, F)).astype(np.float32)
+    mask = rng.random((count, M)) < 0.6
+    return (
+        np.where(mask[..., None], features, 0).astype(np.float32),
+        mask,
+        rng.random((count, C)).astype(np.float32),
+    )
+
+
+def policies():
+    rng = np.random.default_rng(5)
+    return [
+        baseline(BASELINE_NAMES[0]),
+        LinearPolicy("searched", rng.normal(size=F).astype(np.float32)),
+        network_policy(),
+        network_policy(hidden=(9,)),
+    ]
+
+
+@pytest.mark.parametrize("policy", policies(), ids=lambda policy: policy.name)
+def test_a_stored_policy_answers_bit_for_bit_the_same(policy, tmp_path):
+    save_policy(policy, tmp_path / "p", metadata={"blocking": 0.01})
+    loaded = load_policy(tmp_path / "p")
+    assert loaded.name == policy.name
+    assert read_manifest(tmp_path / "p").metadata == {"blocking": 0.01}
+    given = observations(50)
+    assert np.array_equal(loaded.scores(*given), policy.scores(*given))
+
+
+def test_network_scores_equal_a_loop_over_candidates():
+    policy = network_policy()
+    features, mask, context = observations(20)
+    scores = policy.scores(features, mask, context)
+    first = np.concatenate([policy.first_features, policy.first_context])
+    for n in range(20):
+        for m in range(M):
+            if not mask[n, m]:
+                assert scores[n, m] == np.float32(-1e9)
+                continue
+            hidden = np.maximum(np.concatenate([features[n, m], context[n]]) @ first + policy.biases[0], 0)
+            hidden = np.maximum(hidden @ policy.hidden_weights[0] + policy.biases[1], 0)
+            assert scores[n, m] == pytest.approx(
+                features[n, m] @ policy.skip + hidden @ policy.output, rel=1e-4, abs=1e-4
+            )
+
+
+def test_a_batch_of_one_and_a_row_without_candidates():
+    features, mask, context = observations(3)
+    mask[:] = False
+    scores = network_policy().scores(features[:1], mask[:1].astype(np.float32), context[:1])
+    assert scores.shape == (1, M)
+    assert scores.dtype == np.float32
+    assert (scores == np.float32(-1e9)).all()
+
+
+def test_saving_again_replaces(tmp_path):
+    save_policy(network_policy(1), tmp_path)
+    save_policy(network_policy(2, hidden=(4,)), tmp_path)
+    given = observations(4)
+    assert np.array_equal(load_policy(tmp_path).scores(*given), network_policy(2, hidden=(4,)).scores(*given))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.json", "weights.safetensors"]
+
+
+def edit(folder, **changes):
+    document = json.loads((folder / "policy.json").read_text())
+    (folder / "policy.json").write_text(json.dumps(document | changes))
+
+
+def test_another_schema_version_is_refused_naming_both(tmp_path):
+    save_policy(network_policy(), tmp_path)
+    edit(tmp_path, feature_schema_version="999")
+    with pytest.raises(ArtefactError, match=rf"999.*{FEATURE_SCHEMA_VERSION}"):
+        load_policy(tmp_path)
+
+
+def test_another_feature_is_refused_naming_both(tmp_path):
+    save_policy(network_policy(), tmp_path)
+    edit(tmp_path, feature_names=[*FEATURE_NAMES[:-1], "moon_phase"])
+    with pytest.raises(ArtefactError, match=rf"moon_phase.*{FEATURE_NAMES[-1]}"):
+        load_policy(tmp_path)
+    edit(tmp_path, feature_names=list(FEATURE_NAMES), context_names=list(CONTEXT_NAMES[:-1]))
+    with pytest.raises(ArtefactError, match=rf"context are {C - 1}.*{C} are computed"):
+        load_policy(tmp_path)
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    save_policy(network_policy(), tmp_path)
+    content = bytearray((tmp_path / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "weights.safetensors").write_bytes(content)
+    with pytest.raises(ArtefactError, match="sha256"):
+        load_policy(tmp_path)
+
+
+def test_missing_files_are_refused_with_their_names(tmp_path):
+    with pytest.raises(ArtefactError, match=r"policy\.json"):
+        load_policy(tmp_path / "nowhere")
+    save_policy(network_policy(), tmp_path)
+    (tmp_path / "weights.safetensors").unlink()
+    with pytest.raises(ArtefactError, match=r"weights\.safetensors"):
+        load_policy(tmp_path)
+
+
+def test_a_refused_save_changes_nothing(tmp_path):
+    save_policy(network_policy(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ArtefactError, match="weights"):
+        save_policy(LinearPolicy("narrow", np.zeros(F + 1, np.float32)), tmp_path)
+    with pytest.raises(ArtefactError, match="not JSON"):
+        save_policy(network_policy(2), tmp_path, metadata={"when": object()})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_loading_needs_neither_torch_nor_ray(tmp_path):
+    save_policy(network_policy(), tmp_path)
+    program = (
+        "import sys; from agents.artefact import load_policy; load_policy(sys.argv[1]); "
+        "print(sorted({'torch', 'ray', 'mlflow', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
