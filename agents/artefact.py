@@ -1,7 +1,7 @@
 """A policy as a folder: ``policy.json`` says what it is, ``weights.safetensors`` holds its numbers.
 
-Needs numpy and safetensors only, because the inference server loads it: never torch, never ray. Not here: where
-folders are kept and versioned (``tasks.registry``).
+Needs numpy and safetensors only, because the inference server loads it: never torch, never ray. Not here:
+where folders are kept and versioned (``tasks.registry``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
+from envs.policy import ScoringPolicy
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agents.policy import NetworkPolicy
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
-from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
-from envs.policy import ScoringPolicy
 
 MANIFEST_FILE = "policy.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -64,7 +64,7 @@ class PolicyManifest:
 
 
 def save_policy(policy: ScoringPolicy, folder: Path | str, metadata: Mapping[str, Any] | None = None) -> Path:
-    """The folder, holding the policy. An artefact already there is replaced, file by file, never half-written.
+    """The folder, holding the policy. An artefact already there is replaced; no file is ever half-written.
 
     Args:
         policy: a baseline of ``envs.heuristics``, a ``LinearPolicy`` or a ``NetworkPolicy``.
@@ -185,7 +185,8 @@ def _check_width(policy: NetworkPolicy, where: str) -> None:
     needed = (len(FEATURE_NAMES), len(CONTEXT_NAMES))
     if found != needed:
         raise ArtefactError(
-            f"{where}: takes {found[0]} features and {found[1]} context values; {needed[0]} and {needed[1]} are computed"
+            f"{where}: takes {found[0]} features and {found[1]} context values; "
+            f"{needed[0]} and {needed[1]} are computed"
         )
 
 

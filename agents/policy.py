@@ -1,4 +1,4 @@
-"""A scoring network as plain numpy: what is served and evaluated. Not here: training (``network.py``), files."""
+"""A scoring network as plain numpy: what is served and evaluated. Not here: training (``network.py``)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MASKED_SCORE = np.float32(-1e9)
 class NetworkPolicy:
     """Scores every candidate with one small network: a linear part plus a multilayer perceptron.
 
-    ``score = features @ skip + perceptron([features, context])``; hidden layers are rectified. The first layer
-    is stored in two parts, so that the context is multiplied once per request and not once per candidate.
+    ``score = features @ skip + perceptron([features, context])``; hidden layers are rectified. The first
+    layer is stored in two parts, so that the context is multiplied once per request, not per candidate.
 
     Raises:
         ValueError: arrays whose shapes do not fit together.
@@ -38,7 +38,8 @@ class NetworkPolicy:
             ("number of biases", (len(self.biases),), (len(self.hidden_weights) + 1,)),
         ]
         expected += [
-            (f"biases[{i}]", bias.shape, (width,)) for i, (bias, width) in enumerate(zip(self.biases, widths))
+            (f"biases[{i}]", bias.shape, (width,))
+            for i, (bias, width) in enumerate(zip(self.biases, widths, strict=False))
         ]
         expected += [
             (f"hidden_weights[{i}]", weight.shape, (widths[i], weight.shape[-1]))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
 
 from agents.artefact import ArtefactError, load_policy, read_manifest, save_policy
 from agents.policy import NetworkPolicy
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
-from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
 
 F, C, M = len(FEATURE_NAMES), len(CONTEXT_NAMES), 30
 
@@ -28,7 +29,7 @@ def network_policy(seed: int = 0, hidden=(12, 7)) -> NetworkPolicy:
         skip=draw(F),
         first_features=draw(F, hidden[0]),
         first_context=draw(C, hidden[0]),
-        hidden_weights=tuple(draw(a, b) for a, b in zip(hidden, hidden[1:], strict=False)),
+        hidden_weights=tuple(draw(a, b) for a, b in itertools.pairwise(hidden)),
         biases=tuple(draw(width) for width in hidden),
         output=draw(hidden[-1]),
     )
