@@ -1,0 +1,112 @@
+"""One decision as a row: its columns, their types, and what each means. Not here: files (``decision_parts.py``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+DECISION_SCHEMA_VERSION = 1
+
+DecidedBy = Literal["model", "fallback", "none"]
+FallbackReason = Literal["late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed"]
+Outcome = Literal["accepted", "blocked"]
+
+FEATURE_PREFIX = "f_"
+CONTEXT_PREFIX = "c_"
+
+COLUMNS: Mapping[str, pa.DataType] = {
+    "decision_id": pa.string(),
+    "time_s": pa.float64(),  # seconds since 1970-01-01 UTC, when the request came in
+    "topology": pa.string(),
+    "topology_hash": pa.string(),
+    "feature_schema_version": pa.int64(),
+    "source": pa.string(),
+    "destination": pa.string(),
+    "bit_rate_gbps": pa.float64(),
+    "max_latency_ms": pa.float64(),  # null: no bound
+    "state_version": pa.int64(),  # of the controller's state that the observation shows
+    "num_candidates": pa.int64(),
+    "chosen": pa.int64(),  # index of the candidate; null when none
+    "nodes": pa.string(),  # "A,B,C"
+    "first_slot": pa.int64(),
+    "num_slots": pa.int64(),
+    "modulation_format": pa.string(),
+    "latency_ms": pa.float64(),  # of the path
+    "decided_by": pa.string(),  # model, fallback, none
+    "fallback_reason": pa.string(),  # null unless the fallback decided
+    "policy": pa.string(),  # that decided
+    "model_version": pa.string(),  # null unless the model decided
+    "score_chosen": pa.float64(),
+    "score_second": pa.float64(),  # null with fewer than two candidates
+    "sync_ms": pa.float64(),
+    "observe_ms": pa.float64(),
+    "inference_ms": pa.float64(),  # null when no model was asked
+    "total_ms": pa.float64(),  # from the request read to the row handed to the log
+    "outcome": pa.string(),  # accepted, blocked
+    "reason": pa.string(),  # why blocked; null when accepted
+}
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """What was asked, seen and decided; ``COLUMNS`` says each field's type."""
+
+    decision_id: str
+    time_s: float
+    topology: str
+    topology_hash: str
+    feature_schema_version: int
+    source: str
+    destination: str
+    bit_rate_gbps: float
+    max_latency_ms: float
+    state_version: int
+    num_candidates: int
+    decided_by: DecidedBy
+    outcome: Outcome
+    context: tuple[tuple[str, float], ...]
+    chosen: int | None = None
+    nodes: tuple[str, ...] = ()
+    first_slot: int | None = None
+    num_slots: int | None = None
+    modulation_format: str | None = None
+    latency_ms: float | None = None
+    fallback_reason: FallbackReason | None = None
+    policy: str | None = None
+    model_version: str | None = None
+    score_chosen: float | None = None
+    score_second: float | None = None
+    sync_ms: float = 0.0
+    observe_ms: float = 0.0
+    inference_ms: float | None = None
+    total_ms: float = 0.0
+    reason: str | None = None
+    features: tuple[tuple[str, float], ...] = ()
+
+    def row(self) -> dict[str, Any]:
+        """A flat row for the log: ``COLUMNS``, then ``c_<name>`` and ``f_<name>``; what is not finite is null."""
+        row = {name: _plain(getattr(self, name)) for name in COLUMNS}
+        row["nodes"] = ",".join(self.nodes) or None
+        row |= {CONTEXT_PREFIX + name: _plain(value) for name, value in self.context}
+        row |= {FEATURE_PREFIX + name: _plain(value) for name, value in self.features}
+        return row
+
+
+def table_schema(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
+    """The columns of a part: ``COLUMNS``, then every ``c_`` and ``f_`` column (float32) that any row carries."""
+    extra: dict[str, None] = {}
+    for row in rows:
+        extra.update(dict.fromkeys(name for name in row if name not in COLUMNS))
+    vectors = [name for prefix in (CONTEXT_PREFIX, FEATURE_PREFIX) for name in extra if name.startswith(prefix)]
+    return pa.schema(
+        [*COLUMNS.items(), *((name, pa.float32()) for name in vectors)],
+        metadata={"decision_schema_version": str(DECISION_SCHEMA_VERSION)},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,212 @@
+"""Rows acknowledged are rows read, through closing, killing and full disks."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from controlplane.pce.decision_log import DecisionLog, DecisionLogError, read_decisions
+from controlplane.pce.decision_record import COLUMNS, DecisionRecord
+
+
+def record(number: int, **changes) -> DecisionRecord:
+    values = {
+        "decision_id": f"d-{number}",
+        "time_s": 1_700_000_000.0 + number,
+        "topology": "five-node",
+        "topology_hash": "0123456789abcdef",
+        "feature_schema_version": 1,
+        "source": "A",
+        "destination": "C",
+        "bit_rate_gbps": 100.0,
+        "max_latency_ms": math.inf,
+        "state_version": number,
+        "num_candidates": 3,
+        "decided_by": "model",
+        "outcome": "accepted",
+        "chosen": 1,
+        "nodes": ("A", "B", "C"),
+        "first_slot": 4,
+        "num_slots": 3,
+        "modulation_format": "16QAM",
+        "latency_ms": 1.25,
+        "policy": "ppo",
+        "model_version": "7",
+        "score_chosen": 0.5,
+        "score_second": 0.25,
+        "context": (("load", float(np.float32(0.1))),),
+        "features": (("hops", float(np.float32(1 / 3))), ("fill", 1.0)),
+    }
+    return DecisionRecord(**(values | changes))
+
+
+def ids(frame) -> list[str]:
+    return list(frame["decision_id"])
+
+
+def test_open_and_closed_parts_are_read_together_in_order_and_once(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    for number in range(25):
+        log.append(record(number)).result(5)
+    assert ids(read_decisions(tmp_path)) == [f"d-{n}" for n in range(25)]
+    assert ids(read_decisions(tmp_path, last=7)) == [f"d-{n}" for n in range(18, 25)]
+    log.close()
+    assert len(list(tmp_path.glob("*.parquet"))) == 3
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert ids(read_decisions(tmp_path)) == [f"d-{n}" for n in range(25)]
+
+
+def test_values_and_types_survive_the_way_to_parquet(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.append(record(1)).result(5)
+    log.append(record(2, max_latency_ms=12.5, decided_by="none", chosen=None, nodes=(), features=())).result(5)
+    still_open = read_decisions(tmp_path)
+    log.close()
+    frame = read_decisions(tmp_path)
+    assert still_open.equals(frame)
+    assert list(frame.columns) == [*COLUMNS, "c_load", "f_hops", "f_fill"]
+    first, second = frame.iloc[0], frame.iloc[1]
+    assert math.isnan(first["max_latency_ms"])
+    assert second["max_latency_ms"] == 12.5
+    assert first["nodes"] == "A,B,C"
+    assert frame["f_hops"].dtype == np.float32
+    assert first["f_hops"] == np.float32(1 / 3)
+    assert math.isnan(second["f_hops"])
+    (part,) = tmp_path.glob("*.parquet")
+    assert pq.read_schema(part).field("chosen").type == "int64"
+
+
+def test_an_empty_log_reads_as_a_frame_without_rows(tmp_path):
+    frame = read_decisions(tmp_path)
+    assert len(frame) == 0
+    assert list(frame.columns) == list(COLUMNS)
+
+
+def test_a_part_is_closed_when_its_first_row_is_old(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=1000, part_s=0.2)
+    log.append(record(1)).result(5)
+    deadline = time.monotonic() + 5
+    while not list(tmp_path.glob("*.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ids(read_decisions(tmp_path)) == ["d-1"]
+    assert list(tmp_path.glob("*.parquet"))
+    log.close()
+
+
+def test_a_torn_last_line_is_dropped_and_the_rest_recovered(tmp_path):
+    whole = json.dumps(record(1).row()).encode() + b"\n"
+    torn = json.dumps(record(2).row()).encode()
+    (tmp_path / "part-00000003-20260101T000000Z.jsonl").write_bytes(whole + torn[:-20])
+    assert ids(read_decisions(tmp_path)) == ["d-1"]
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    assert not list(tmp_path.glob("*.jsonl"))
+    log.append(record(3)).result(5)
+    log.close()
+    assert ids(read_decisions(tmp_path)) == ["d-1", "d-3"]
+
+
+def test_a_part_left_in_both_forms_counts_once(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.append(record(1)).result(5)
+    (open_part,) = tmp_path.glob("*.jsonl")
+    lines = open_part.read_bytes()
+    log.close()
+    open_part.write_bytes(lines)  # killed between the rename and the removal
+    (tmp_path / "part-00000009-20260101T000000Z.tmp").write_bytes(b"half a parquet")
+    assert ids(read_decisions(tmp_path)) == ["d-1"]
+    DecisionLog(tmp_path, part_rows=10, part_s=1e6).close()
+    assert sorted(file.suffix for file in tmp_path.glob("part-*")) == [".parquet"]
+    assert ids(read_decisions(tmp_path)) == ["d-1"]
+
+
+def test_reading_while_parts_close_never_misses_or_repeats_an_acknowledged_row(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=3, part_s=1e6)
+    acknowledged = 0
+
+    def write() -> None:
+        nonlocal acknowledged
+        for number in range(150):
+            log.append(record(number)).result(5)
+            acknowledged = number + 1
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            least = acknowledged
+            seen = ids(read_decisions(tmp_path))
+            assert seen == [f"d-{n}" for n in range(len(seen))]
+            assert len(seen) >= least
+        writing.result()
+    log.close()
+
+
+def test_a_row_that_cannot_be_synced_is_refused_and_leaves_nothing_behind(tmp_path):
+    full = False
+
+    def sync(descriptor: int) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        os.fsync(descriptor)
+
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6, sync=sync)
+    log.append(record(1)).result(5)
+    full = True
+    with pytest.raises(DecisionLogError, match="No space left"):
+        log.append(record(2)).result(5)
+    full = False
+    log.append(record(3)).result(5)
+    log.close()
+    assert ids(read_decisions(tmp_path)) == ["d-1", "d-3"]
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    with pytest.raises(DecisionLogError, match="another PCE"):
+        DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.close()
+
+
+def test_kill_in_a_loop_loses_no_acknowledged_row_and_repeats_none(tmp_path):
+    writer = textwrap.dedent("""
+        import importlib.util, sys
+        from pathlib import Path
+        from controlplane.pce.decision_log import DecisionLog
+        spec = importlib.util.spec_from_file_location("rows", sys.argv[1])
+        rows = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(rows)
+        log = DecisionLog(Path(sys.argv[2]), part_rows=7, part_s=1e6)
+        number = int(sys.argv[3])
+        while True:
+            waiting = [(n, log.append(rows.record(n))) for n in range(number, number + 3)]
+            for n, future in waiting:
+                future.result()
+                print(n, flush=True)
+            number += 3
+    """)
+    acknowledged: list[int] = []
+    for kill in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", writer, __file__, str(tmp_path), str(1_000_000 * kill)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        for _ in range(40 + 11 * kill):
+            acknowledged.append(int(process.stdout.readline()))
+        process.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in process.stdout.read().splitlines()]
+        process.wait()
+    DecisionLog(tmp_path, part_rows=7, part_s=1e6).close()
+    stored = [int(name.removeprefix("d-")) for name in ids(read_decisions(tmp_path))]
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored))
+    assert not list(tmp_path.glob("*.jsonl"))
