@@ -1,0 +1,42 @@
+"""From a configuration to the objects of the twin. Not here: what may be set, where values come from."""
+
+from __future__ import annotations
+
+import math
+
+from configs.schema import Config
+from envs.plant import Plant, PlantSpec, build_plant
+from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic
+from topologies.catalogue import load_topology
+
+
+def plant_of(config: Config) -> Plant:
+    """The plant that a configuration describes.
+
+    Raises:
+        TopologyError, PlantError: see ``load_topology`` and ``build_plant``.
+    """
+    section = config.plant.model_dump(exclude={"topology"})
+    return build_plant(load_topology(config.plant.topology), PlantSpec(**section))
+
+
+def traffic_of(config: Config) -> PoissonTraffic:
+    """The traffic that a configuration describes.
+
+    Raises:
+        TrafficError: see ``PoissonTraffic``.
+    """
+    section = config.traffic
+    common = {
+        "load_erlang": section.load_erlang,
+        "mean_holding_s": section.mean_holding_time_s,
+        "truncate_holding": section.truncate_holding,
+        "bit_rates_gbps": section.bit_rates_gbps,
+        "classes": tuple(
+            LatencyClass(item.name, item.share, item.max_latency_ms or math.inf, item.min_stretch)
+            for item in section.classes
+        ),
+    }
+    if section.generator == "diurnal":
+        return DiurnalTraffic(**common, swing=section.diurnal_swing)
+    return PoissonTraffic(**common)

@@ -1,0 +1,77 @@
+"""The environment every process of a running lightloop gets: addresses, credentials, quiet and offline settings.
+
+Secrets travel here and nowhere else; no file but ``secrets.env`` holds them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from configs.home import HOME_VARIABLE, Home
+from configs.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX
+from configs.schema import Config
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+TUNING = {
+    "OMP_NUM_THREADS": "1",  # two threads on a busy machine make a small layer hundreds of times slower
+    "PYTHONUNBUFFERED": "1",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
+    # A run that waits for its turn under a concurrency limit looks again after this.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+}
+
+
+def tracking_uri(config: Config) -> str:
+    """Address of the MLflow server in use."""
+    return config.mlflow.tracking_uri or config.services.url("mlflow")
+
+
+def prefect_api_url(config: Config) -> str:
+    """Address of the Prefect API in use."""
+    return config.services.url("prefect") + "/api"
+
+
+def process_environment(config: Config, home: Home) -> dict[str, str]:
+    """The whole environment of a managed process.
+
+    ``LIGHTLOOP__*`` overrides are left out: they are already in the resolved file that ``LIGHTLOOP_CONFIG`` names,
+    and must not win over what was said on the command line when it was made. ``PREFECT_*`` and ``MLFLOW_*`` of the
+    user's own shell are left out too, so that a profile for another server does not leak in.
+    """
+    foreign = (ENVIRONMENT_PREFIX, "PREFECT_", "MLFLOW_", "RAY_")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    database_url = config.prefect.database_url or f"sqlite+aiosqlite:///{home.state}/prefect.db"
+    # mlflow starts `uvicorn` by name: our own programs come first on the path.
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
+    return {
+        **inherited,
+        **QUIET,
+        **TUNING,
+        **home.credentials().environment(),
+        "PATH": path,
+        HOME_VARIABLE: str(home.root),
+        CONFIG_FILE_VARIABLE: str(home.config_file),
+        "PREFECT_HOME": str(home.state / "prefect"),
+        "PREFECT_PROFILES_PATH": str(home.state / "prefect" / "profiles.toml"),
+        "PREFECT_API_URL": prefect_api_url(config),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
+        "MLFLOW_TRACKING_URI": tracking_uri(config),
+        "LIGHTLOOP_WORK_POOL": config.prefect.work_pool,
+        "LIGHTLOOP_DRIFT_INTERVAL": f"PT{config.drift.interval_s:.0f}S",
+    }

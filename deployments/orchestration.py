@@ -1,0 +1,128 @@
+"""The Prefect side of ``lightloop up``: the work pool, and what prefect.yaml declares.
+
+Talks to the server over its REST interface, because importing Prefect's client costs seconds.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from configs.schema import Config
+from deployments.environment import PROJECT_ROOT, prefect_api_url
+
+
+class OrchestrationError(ValueError):
+    """Prefect refused something; says what and repeats its words."""
+
+
+class PrefectApi:
+    """The few calls of Prefect's REST interface that the command line needs."""
+
+    def __init__(self, config: Config) -> None:
+        self.url = prefect_api_url(config)
+        self._client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+
+    def get(self, path: str) -> Any:
+        """The body of a GET.
+
+        Raises:
+            OrchestrationError: the server is away or refuses.
+        """
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, Any] | list[Any]) -> Any:
+        """The body of the answer to a POST.
+
+        Raises:
+            OrchestrationError: the server is away or refuses.
+        """
+        return self._call("POST", path, body)
+
+    def create_work_pool(self, name: str) -> None:
+        """Make a process work pool; nothing happens when it exists."""
+        response = self._client.get(f"/work_pools/{name}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            self.post("/work_pools/", {"name": name, "type": "process"})
+
+    def deployment_id(self, name: str) -> str:
+        """The id of a deployment by ``flow-name/deployment-name``."""
+        return str(self.get(f"/deployments/name/{name}")["id"])
+
+    def run_deployment(self, name: str, parameters: Mapping[str, Any]) -> str:
+        """The id of a new flow run of a deployment."""
+        body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}}
+        return str(self.post(f"/deployments/{self.deployment_id(name)}/create_flow_run", body)["id"])
+
+    def flow_run(self, run_id: str) -> Any:
+        """A flow run as the server has it."""
+        return self.get(f"/flow_runs/{run_id}")
+
+    def task_runs(self, run_id: str) -> list[Any]:
+        """The task runs of a flow run, in the order in which they started."""
+        body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
+        runs = self.post("/task_runs/filter", body)
+        return sorted(runs, key=lambda run: run.get("start_time") or "9999")
+
+    def artifacts(self, run_id: str) -> list[Any]:
+        """The artifacts that a flow run has left."""
+        return list(self.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}}))
+
+    def wait_for_worker(self, pool: str, timeout_s: float = 60.0) -> None:
+        """Return when a worker of the pool is online.
+
+        Raises:
+            OrchestrationError: none is within ``timeout_s``.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            workers = self.post(f"/work_pools/{pool}/workers/filter", {})
+            if any(worker.get("status") == "ONLINE" for worker in workers):
+                return
+            time.sleep(0.3)
+        raise OrchestrationError(
+            f"no worker of pool {pool!r} has come online within {timeout_s:g} s; see its log"
+        )
+
+    def _call(self, method: str, path: str, body: Any) -> Any:
+        try:
+            response = self._client.request(method, path, json=body)
+            response.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            text = error.response.text[:300]
+            raise OrchestrationError(
+                f"Prefect answers {error.response.status_code} to {path}: {text}"
+            ) from None
+        except httpx.HTTPError as error:
+            raise OrchestrationError(
+                f"Prefect at {self.url} does not answer: {error!r}; try lightloop up"
+            ) from None
+        return response.json() if response.content else None
+
+
+def deploy_flows(environment: Mapping[str, str]) -> None:
+    """Have the server hold what prefect.yaml declares: deployments, schedules, triggers. Safe to repeat.
+
+    Raises:
+        OrchestrationError: prefect refused the file; repeats its last lines.
+    """
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT_ROOT,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    # prefect deploy --all goes on to the next deployment after an error and still exits with 0.
+    if done.returncode != 0 or "Traceback" in done.stderr or "Error" in done.stdout:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise OrchestrationError(f"prefect deploy --all failed:\n{tail}")

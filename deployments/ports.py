@@ -1,0 +1,68 @@
+"""Who holds a port, asked before anything is started."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from deployments.services import Service
+
+
+class PortTakenError(ValueError):
+    """A port is held by somebody else; says which service wanted it, who holds it and what to change."""
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise PortTakenError(
+                f"nothing can listen on {host}:{port}: {error.strerror}; set services.host to an address of this "
+                f"machine"
+            ) from None
+    return True
+
+
+def holder(port: int) -> str:
+    """``pid 123 (python -m http.server)`` of the process that listens there, or a plain admission."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                command = " ".join(psutil.Process(connection.pid).cmdline())
+                return f"pid {connection.pid} ({command[:120] or 'unknown program'})"
+    except (psutil.Error, PermissionError):
+        pass
+    return "a process this user may not see"
+
+
+def check_ports(services: Iterable[Service], host: str) -> None:
+    """Return when every port is free or none is needed.
+
+    Raises:
+        PortTakenError: one line for each port that is taken.
+    """
+    wanted: dict[int, Service] = {}
+    problems = []
+    for service in services:
+        if service.port is None:
+            continue
+        twin = wanted.setdefault(service.port, service)
+        if twin is not service:
+            problems.append(
+                f"port {service.port} is given to both {twin.name} and {service.name}: change one"
+            )
+        elif not is_free(host, service.port):
+            problems.append(
+                f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: stop that, or "
+                f"choose another with {service.port_key} (lightloop up --set {service.port_key}=NUMBER)"
+            )
+    if problems:
+        raise PortTakenError("\n".join(problems))

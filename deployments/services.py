@@ -1,0 +1,121 @@
+"""The one table of what runs: name, command, port, health, and what it is for. Not here: how it is started."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from configs.home import Home
+from configs.schema import Config
+
+SLOTS = ("model-a", "model-b")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One managed process.
+
+    Attributes:
+        port: where it listens; None where it listens nowhere.
+        port_key: the configuration key that moves it elsewhere.
+        health_url: answers 200 when it is healthy; None where running is all there is to see.
+        wave: started together with those of the same number, after those of a smaller one are healthy.
+            Slots have none: the provision task starts them.
+    """
+
+    name: str
+    purpose: str
+    command: tuple[str, ...]
+    address: str
+    port: int | None = None
+    port_key: str = ""
+    health_url: str | None = None
+    wave: int | None = 1
+    stop_wait_s: int = 10
+
+    @property
+    def is_slot(self) -> bool:
+        """Whether this is a place for a model, empty until one is provisioned."""
+        return self.name in SLOTS
+
+
+def service_table(config: Config, home: Home) -> tuple[Service, ...]:
+    """Every managed process under a configuration, in the order in which they are shown."""
+    at = config.services
+    python = sys.executable
+    backend = config.mlflow.backend_store_uri or f"sqlite:///{home.state}/mlflow.db"
+
+    def own(name: str, purpose: str) -> Service:
+        return Service(
+            name=name,
+            purpose=purpose,
+            command=(python, "-m", f"controlplane.{name}.main"),
+            address=at.url(name),
+            port=getattr(at, f"{name}_port"),
+            port_key=f"services.{name}_port",
+            health_url=at.url(name) + "/health",
+        )
+
+    def slot(name: str) -> Service:
+        field = name.replace("-", "_")
+        return Service(
+            name=name,
+            purpose="MLflow inference server",
+            command=(python, "-m", "deployments.model_slot", name),
+            address=at.url(field),
+            port=getattr(at, f"{field}_port"),
+            port_key=f"services.{field}_port",
+            health_url=at.url(field) + "/ping",
+            wave=None,
+        )
+
+    mlflow = [
+        python,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        at.host,
+        "--port",
+        str(at.mlflow_port),
+        "--workers",
+        "1",
+    ]
+    mlflow += ["--backend-store-uri", backend, "--artifacts-destination", str(home.state / "artifacts")]
+    prefect = [python, "-m", "prefect", "server", "start", "--host", at.host, "--port", str(at.prefect_port)]
+    worker = [python, "-m", "prefect", "worker", "start", "--pool", config.prefect.work_pool]
+    worker += ["--type", "process", "--name", "lightloop", "--install-policy", "never"]
+    return (
+        Service(
+            name="prefect",
+            purpose="orchestration: server and UI",
+            command=tuple(prefect),
+            address=at.url("prefect"),
+            port=at.prefect_port,
+            port_key="services.prefect_port",
+            health_url=at.url("prefect") + "/api/health",
+        ),
+        Service(
+            name="worker",
+            purpose=f"runs the flows of work pool {config.prefect.work_pool!r}",
+            command=tuple(worker),
+            address=at.url("prefect") + f"/work-pools/work-pool/{config.prefect.work_pool}",
+            wave=2,
+            stop_wait_s=20,
+        ),
+        Service(
+            name="mlflow",
+            purpose="tracking and registry: server and UI",
+            command=tuple(mlflow),
+            address=at.url("mlflow"),
+            port=at.mlflow_port,
+            port_key="services.mlflow_port",
+            health_url=at.url("mlflow") + "/health",
+        ),
+        slot(SLOTS[0]),
+        slot(SLOTS[1]),
+        own("elements", "network elements and their southbound"),
+        own("controller", "SDN controller, TAPI northbound"),
+        own("pce", "path computation with the model and a fallback"),
+        own("console", "web console"),
+    )

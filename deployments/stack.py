@@ -1,0 +1,156 @@
+"""Bringing the whole installation up and down: order, waiting, what is said when something fails.
+
+Not here: the table of services (``services.py``), the first champion (``bootstrap.py``), drawing (``lightloop``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import yaml
+
+from configs.home import Home
+from configs.load import dump_config
+from configs.schema import Config
+from deployments.bootstrap import champion_in_service
+from deployments.environment import process_environment
+from deployments.health import ServiceStatus, service_statuses
+from deployments.manager import start_manager, stop_everything
+from deployments.orchestration import PrefectApi, deploy_flows
+from deployments.plants import switch_plant
+from deployments.ports import check_ports
+from deployments.services import Service, service_table
+from tasks.processes import ProcessManager
+
+START_TIMEOUT_S = 180.0
+MAX_RESTARTS = 3
+
+
+class StartError(ValueError):
+    """A service does not come up; says which, and ends with the last lines of its log."""
+
+
+class Progress(Protocol):
+    """Who is told how far it has got."""
+
+    def step(self, text: str) -> None:
+        """Something begins."""
+
+    def statuses(self, statuses: Sequence[ServiceStatus]) -> None:
+        """How the services are now; called several times a second while waiting."""
+
+
+def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceStatus, ...]:
+    """Everything running under this configuration, the champion in service. What runs already is reused.
+
+    Raises:
+        PortTakenError: before anything is started.
+        StartError, ProcessError, OrchestrationError: what has been started stays up, to be looked at.
+    """
+    home.create()
+    _adopt(config, home, progress)
+    services = service_table(config, home)
+    manager = ProcessManager(home.run)
+    idle = [status.service for status in service_statuses(services, manager) if not status.pid]
+    check_ports(idle, config.services.host)
+    environment = process_environment(config, home)
+    if not manager.is_running():
+        progress.step("starting the process manager")
+        manager = start_manager(services, home, environment)
+    _start_wave(1, services, manager, home, progress)
+    api = PrefectApi(config)
+    api.create_work_pool(config.prefect.work_pool)
+    with ThreadPoolExecutor(1) as pool:
+        progress.step("deploying the flows that prefect.yaml declares")
+        deployed = pool.submit(deploy_flows, environment)
+        champion_in_service(config, home, environment, progress.step)
+        deployed.result()
+    _start_wave(2, services, manager, home, progress)
+    api.wait_for_worker(config.prefect.work_pool)
+    statuses = service_statuses(services, manager)
+    progress.statuses(statuses)
+    return statuses
+
+
+def bring_down(home: Home) -> list[str]:
+    """Everything stopped, children too; the names of what was running."""
+    return stop_everything(home)
+
+
+def current_statuses(config: Config, home: Home) -> tuple[ServiceStatus, ...]:
+    """How each service is now."""
+    return service_statuses(service_table(config, home), ProcessManager(home.run))
+
+
+def _adopt(config: Config, home: Home, progress: Progress) -> None:
+    """Make ``config`` the home's configuration; what runs under another one is stopped first."""
+    text = dump_config(config)
+    if home.config_file.exists():
+        previous = yaml.safe_load(home.config_file.read_text())
+        changed = _differences(previous, yaml.safe_load(text))
+        if changed and ProcessManager(home.run).is_running():
+            progress.step(f"the configuration has changed ({', '.join(changed[:4])}): stopping what runs")
+            stop_everything(home)
+        if any(key.startswith(("plant.", "scenario")) for key in changed) and switch_plant(
+            home, Config.model_validate(previous), config
+        ):
+            progress.step(f"laying aside the state of scenario {previous['scenario']}")
+    temporary = home.config_file.with_suffix(".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, home.config_file)
+
+
+def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [prefix.rstrip(".")]
+    keys = [*new, *(key for key in old if key not in new)]
+    return [found for key in keys for found in _differences(old.get(key), new.get(key), f"{prefix}{key}.")]
+
+
+def _start_wave(
+    wave: int, services: Sequence[Service], manager: ProcessManager, home: Home, progress: Progress
+) -> None:
+    members = [service for service in services if service.wave == wave]
+    states = manager.states()
+    for service in members:
+        if not states[service.name].is_up:
+            manager.start(service.name)
+    wait_until_healthy(members, manager, home, lambda: progress.statuses(service_statuses(services, manager)))
+
+
+def wait_until_healthy(
+    services: Sequence[Service], manager: ProcessManager, home: Home, on_look: Callable[[], None]
+) -> None:
+    """Return when every service answers.
+
+    Raises:
+        StartError: one failed for good, keeps dying, or is not there in time.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    pids_seen: dict[str, set[int]] = {service.name: set() for service in services}
+    while True:
+        statuses = service_statuses(services, manager)
+        on_look()
+        for status in statuses:
+            seen = pids_seen[status.service.name]
+            seen.update({status.pid} - {0})
+            late = time.monotonic() > deadline and status.health != "healthy"
+            if status.health == "failed" or late or len(seen) > MAX_RESTARTS:
+                raise StartError(_obituary(status, manager, home, late))
+        if all(status.health == "healthy" for status in statuses):
+            return
+        time.sleep(0.3)
+
+
+def _obituary(status: ServiceStatus, manager: ProcessManager, home: Home, late: bool) -> str:
+    name = status.service.name
+    what = f"is not healthy after {START_TIMEOUT_S:g} s" if late else "does not stay up"
+    tail = "\n".join(manager.log_tail(name).splitlines()[-15:])
+    return (
+        f"{name} {what} ({status.detail}). The end of {home.logs / name}.log:\n{tail}\n"
+        "The rest is left running: lightloop status shows it, lightloop down stops it."
+    )
