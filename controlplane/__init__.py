@@ -1,1 +1,12 @@
-"""TODO."""
+"""Online: what a running network needs. Processes of their own that talk over HTTP.
+
+  tapi/        TAPI 2.1.3 documents: builders and liberal parsers, pure code without sockets
+  controller/  northbound TAPI over RESTCONF, the network's state, two-phase configuration, restoration
+  elements/    network elements and the southbound interface to them
+  pce/         path computation: candidates, model endpoint, fallback, decision log
+  console/     web pages
+  auth.py      the door: HTTP Basic or a bearer token
+  client.py    a client of the controller, for the command line and the console
+
+Never imports flows, tasks or agents: the two sides meet in stored data and HTTP.
+"""

@@ -1,1 +1,17 @@
-"""TODO."""
+"""TAPI 2.1.3 documents as pure code: dicts in, frozen dataclasses out, and back. No sockets, no state.
+
+  errors.py           TapiError and the ``ietf-restconf:errors`` document
+  ids.py              UUIDs of TAPI objects, derived from names
+  names.py            ``name`` pairs to a dict and back
+  naming.py           UUIDs of one topology back to its names
+  fields.py           liberal reading: prefixes, uint64 as number or string, an object or a one-element list
+  frequency.py        slots to spectrum in MHz and back
+  service_schema.py   what a client may configure of a connectivity service
+  service_body.py     a connectivity-service body to a ``ServiceRequest``
+  path_body.py        path computation: input, output and path documents
+  context.py          the context, its topology and its service interface points
+  connectivity.py     connectivity services, connections and their end points
+  notification.py     changes of the network as TAPI notifications
+
+What of the standard is spoken is in docs/tapi.md.
+"""

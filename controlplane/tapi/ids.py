@@ -1,4 +1,4 @@
-"""UUIDs of TAPI objects, derived from names (RFC 9562 5.5), so that controller, PCE and clients agree unasked."""
+"""UUIDs of TAPI objects, derived from names (RFC 9562 5.5), so that all sides agree unasked."""
 
 from __future__ import annotations
 

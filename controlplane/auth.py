@@ -1,0 +1,89 @@
+"""The door of every online process: HTTP Basic or a bearer token, compared in constant time.
+
+Put ``AuthMiddleware`` around a whole application (Starlette, FastAPI, NiceGUI); what is open is listed there,
+so that a new route is closed unless somebody opens it. Not here: where credentials are kept (``configs.home``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from configs.home import Credentials
+from controlplane.tapi.errors import YANG_DATA_JSON, errors_document
+
+HEALTH = "/health"
+
+
+def authorised(header: str | None, credentials: Credentials) -> bool:
+    """Whether an ``Authorization`` header opens the door.
+
+    Args:
+        header: its value; None when there is none.
+        credentials: ``Basic user:password`` and ``Bearer token`` are both accepted.
+    """
+    scheme, _, value = (header or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _equal(value.strip(), credentials.token)
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        # Both are compared always, so that the time taken does not tell which was wrong.
+        return _equal(user, credentials.user) & _equal(password, credentials.password)
+    return False
+
+
+def bearer_header(credentials: Credentials) -> dict[str, str]:
+    """The header our own processes send each other."""
+    return {"Authorization": f"Bearer {credentials.token}"}
+
+
+class AuthMiddleware:
+    """401 with ``ietf-restconf:errors`` unless the request carries credentials or asks for an open path."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        credentials: Credentials,
+        realm: str = "lightloop",
+        open_paths: tuple[str, ...] = (),
+    ) -> None:
+        self.app = app
+        self.credentials = credentials
+        self.realm = realm
+        self.open_paths = frozenset((HEALTH, *open_paths))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 401."""
+        if scope["type"] == "lifespan" or scope.get("path") in self.open_paths:
+            await self.app(scope, receive, send)
+            return
+        if authorised(Headers(scope=scope).get("authorization"), self.credentials):
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        body = errors_document(
+            "access-denied", "credentials are needed: HTTP Basic or a bearer token", "", "protocol"
+        )
+        response = Response(
+            json.dumps(body),
+            status_code=401,
+            media_type=YANG_DATA_JSON,
+            headers={"WWW-Authenticate": f'Basic realm="{self.realm}", Bearer'},
+        )
+        await response(scope, receive, send)
+
+
+def _equal(given: str, wanted: str) -> bool:
+    # An unset secret opens nothing: an empty string never matches.
+    return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())

@@ -1,0 +1,234 @@
+"""A client of the controller over TAPI, for the command line and the console. Not here: printing of tables."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from configs.home import Credentials
+from controlplane.tapi import names
+from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
+from controlplane.tapi.path_body import hops_of, path_from_names
+from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
+
+CONTEXT = "/restconf/data/tapi-common:context"
+CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
+
+
+class ServiceRefused(ValueError):  # noqa: N818 - a refusal is an answer, not a failure of the program
+    """The controller said no, or could not be reached.
+
+    Attributes:
+        reason: why, in a sentence.
+        status: HTTP status, or 0 when there was no answer.
+    """
+
+    def __init__(self, reason: str, status: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Lightpath:
+    """A service that is set up.
+
+    ``path`` are node names, ``links`` the links along it as ``A-B``; ``total_ms`` is the time from asking to
+    having it, as the client saw it (``place_service``) or as the controller did (``services``).
+    """
+
+    uuid: str
+    path: tuple[str, ...]
+    links: tuple[str, ...]
+    first_slot: int
+    num_slots: int
+    modulation_format: str
+    latency_ms: float
+    decided_by: str
+    policy: str
+    total_ms: float
+
+
+class ControllerClient:
+    """Places, lists and deletes services.
+
+    Args:
+        base_url: of the controller, e.g. ``http://127.0.0.1:8702``.
+        credentials: user and password are sent as HTTP Basic.
+        timeout_s: of a request.
+        transport: for tests; None is the network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        timeout_s: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=base_url,
+            auth=(credentials.user, credentials.password),
+            timeout=timeout_s,
+            transport=transport,
+            headers={"Accept": YANG_DATA_JSON},
+        )
+        self._sips: dict[str, str] | None = None
+
+    def __enter__(self) -> ControllerClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def context(self) -> dict[str, Any]:
+        """The TAPI context, without its outer member."""
+        return self._get(CONTEXT)["tapi-common:context"]
+
+    def sips(self) -> dict[str, str]:
+        """Node name to the UUID of its service interface point; asked for once."""
+        if self._sips is None:
+            listed = self._get(f"{CONTEXT}/service-interface-point")["tapi-common:service-interface-point"]
+            self._sips = {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
+        return self._sips
+
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes."""
+        return tuple(self.sips())
+
+    def place_service(
+        self,
+        source: str,
+        destination: str,
+        bit_rate_gbps: float,
+        max_latency_ms: float = math.inf,
+        service_uuid: str | None = None,
+        direction: str = UNIDIRECTIONAL,
+    ) -> Lightpath:
+        """The lightpath set up for a new service.
+
+        Raises:
+            ServiceRefused: an unknown node, no path within the bounds, or the controller cannot be reached.
+        """
+        sips = self.sips()
+        for node in (source, destination):
+            if node not in sips:
+                raise ServiceRefused(f"unknown node {node!r}; known: {', '.join(sorted(sips))}")
+        uuid = service_uuid or str(uuid4())
+        try:
+            body = build_service(
+                uuid, sips[source], sips[destination], bit_rate_gbps, max_latency_ms, direction
+            )
+        except TapiError as error:
+            raise ServiceRefused(error.message) from None
+        began = time.perf_counter()
+        self._send("POST", CONNECTIVITY, body)
+        total_ms = (time.perf_counter() - began) * 1000.0
+        lightpath = self.service(uuid)
+        if lightpath is None:
+            raise ServiceRefused(
+                f"service {uuid} was accepted but has no lightpath: a link on its path was cut"
+            )
+        return Lightpath(**{**vars(lightpath), "total_ms": total_ms})
+
+    def service(self, uuid: str) -> Lightpath | None:
+        """The lightpath of a service; None while a cut leaves it without.
+
+        Raises:
+            ServiceRefused: no such service.
+        """
+        found = self._get(f"{CONNECTIVITY}/connectivity-service={uuid}")
+        service = found["tapi-connectivity:connectivity-service"][0]
+        if not service.get("connection"):
+            return None
+        connection = service["connection"][0]["connection-uuid"]
+        entry = self._get(f"{CONNECTIVITY}/connection={connection}")["tapi-connectivity:connection"][0]
+        return lightpath_of(uuid, entry)
+
+    def services(self) -> tuple[Lightpath, ...]:
+        """Every lightpath that is set up."""
+        found = self._get(CONNECTIVITY)["tapi-connectivity:connectivity-context"]
+        connections = {entry["uuid"]: entry for entry in found["connection"]}
+        return tuple(
+            lightpath_of(service["uuid"], connections[reference["connection-uuid"]])
+            for service in found["connectivity-service"]
+            for reference in service.get("connection", ())
+        )
+
+    def delete_service(self, uuid: str) -> None:
+        """Release a service.
+
+        Raises:
+            ServiceRefused: no such service, or an element could not be configured.
+        """
+        self._send("DELETE", f"{CONNECTIVITY}/connectivity-service={uuid}")
+
+    def changes(self, since: int = 0) -> dict[str, Any]:
+        """Changes after a version: ``{"version", "reset", "changes"}`` (docs/contracts.md)."""
+        return self._get(f"/changes?since={since}")
+
+    def fail_link(self, node_a: str, node_b: str) -> dict[str, Any]:
+        """Cut a link; what happened to the services over it."""
+        return self._link("fail-link", node_a, node_b)
+
+    def repair_link(self, node_a: str, node_b: str) -> dict[str, Any]:
+        """Repair a link; which services came back."""
+        return self._link("repair-link", node_a, node_b)
+
+    def _link(self, operation: str, node_a: str, node_b: str) -> dict[str, Any]:
+        body = {"lightloop:input": {"nodes": [node_a, node_b]}}
+        return self._send("POST", f"/restconf/operations/lightloop:{operation}", body).json()[
+            "lightloop:output"
+        ]
+
+    def _get(self, path: str) -> dict[str, Any]:
+        document: dict[str, Any] = self._send("GET", path).json()
+        return document
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        headers = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
+        try:
+            answer = self._http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise ServiceRefused(
+                f"the controller at {self._http.base_url} does not answer ({error}); "
+                "`lightloop status` says what runs"
+            ) from None
+        if answer.is_success:
+            return answer
+        try:
+            reason = error_reason(answer.json())
+        except ValueError:
+            reason = ""
+        raise ServiceRefused(
+            reason or f"HTTP {answer.status_code} {answer.reason_phrase}", answer.status_code
+        )
+
+
+def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> Lightpath:
+    """A lightpath out of the TAPI connection that carries a service."""
+    path = path_from_names(connection["uuid"], connection["name"])
+    return Lightpath(
+        uuid=service_uuid,
+        path=path.nodes,
+        links=tuple(f"{a}-{b}" for a, b in hops_of(path.nodes)),
+        first_slot=path.first_slot,
+        num_slots=path.num_slots,
+        modulation_format=path.modulation_format,
+        latency_ms=path.latency_ms,
+        decided_by=path.decided_by,
+        policy=path.policy,
+        total_ms=float(names.as_dict(connection["name"]).get(names.SETUP_MS, "nan")),
+    )

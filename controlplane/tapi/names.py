@@ -1,0 +1,64 @@
+"""``name`` pairs of TAPI objects: the standard's place for what has no leaf of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NODES = "nodes"  # comma-separated node names, source first
+FIRST_SLOT = "first-slot"
+NUM_SLOTS = "num-slots"
+MODULATION_FORMAT = "modulation-format"
+LATENCY_MS = "latency-ms"
+DECIDED_BY = "decided-by"
+POLICY = "policy"
+MODEL_VERSION = "model-version"
+DECISION_ID = "decision-id"
+DECISION_MS = "decision-ms"
+SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
+LOCAL_NAME = "local-name"
+
+
+def pairs(values: Mapping[str, object]) -> list[dict[str, str]]:
+    """``[{"value-name": ..., "value": ...}]`` of a mapping, floats in full precision.
+
+    >>> pairs({"first-slot": 3})
+    [{'value-name': 'first-slot', 'value': '3'}]
+    """
+    return [
+        {"value-name": name, "value": repr(value) if isinstance(value, float) else str(value)}
+        for name, value in values.items()
+    ]
+
+
+def as_dict(name_list: Any) -> dict[str, str]:
+    """The mapping behind a list of pairs; entries that are no pairs are left out.
+
+    >>> as_dict([{"value-name": "nodes", "value": "A,B"}])
+    {'nodes': 'A,B'}
+    """
+    if not isinstance(name_list, list):
+        return {}
+    return {
+        str(entry["value-name"]): str(entry.get("value", ""))
+        for entry in name_list
+        if isinstance(entry, dict) and "value-name" in entry
+    }
+
+
+def join_list(items: Sequence[str]) -> str:
+    """Names in one value, comma-separated; a comma inside a name is written ``%2C``.
+
+    >>> join_list(("A", "Washington, DC"))
+    'A,Washington%2C DC'
+    """
+    return ",".join(item.replace("%", "%25").replace(",", "%2C") for item in items)
+
+
+def split_list(value: str) -> tuple[str, ...]:
+    """The names that ``join_list`` joined.
+
+    >>> split_list("A,Washington%2C DC")
+    ('A', 'Washington, DC')
+    """
+    return tuple(item.replace("%2C", ",").replace("%25", "%") for item in value.split(","))

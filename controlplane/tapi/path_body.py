@@ -1,0 +1,319 @@
+"""Path computation documents: the input of ``compute-p-2-p-path``, its output, and the path it points to.
+
+The controller builds inputs and reads outputs, the path computation element the other way round. What the
+model has no leaf for (spectrum, modulation, who decided) goes in ``name`` pairs of the path.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from controlplane.tapi import names
+from controlplane.tapi.errors import TapiError, invalid
+from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
+from controlplane.tapi.frequency import spectrum
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL
+
+INPUT = "tapi-path-computation:input"
+OUTPUT = "tapi-path-computation:output"
+PATH = "tapi-path-computation:path"
+COMPUTE_OPERATION = "/restconf/operations/tapi-path-computation:compute-p-2-p-path"
+PATH_RESOURCE = "/restconf/data/tapi-common:context/tapi-path-computation:path-computation-context/path="
+
+
+@dataclass(frozen=True)
+class ComputeRequest:
+    """What a path is computed for, in our own terms; fields as in ``service_body.ServiceRequest``."""
+
+    source: str
+    destination: str
+    bit_rate_gbps: float
+    max_latency_ms: float = math.inf
+    direction: str = UNIDIRECTIONAL
+    max_hops: int | None = None
+    exclude_links: tuple[tuple[str, str], ...] = ()
+    exclude_nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComputedPath:
+    """A path with its spectrum, and who decided for it.
+
+    Attributes:
+        uuid: of the path object.
+        nodes: node names, source first.
+        first_slot, num_slots: block of 12.5 GHz slots, guard included.
+        modulation_format: by name.
+        latency_ms: one way.
+        decided_by: ``model``, ``fallback`` or ``client``.
+        policy: name of the policy that decided.
+        model_version: of the registry; empty when no model decided.
+        decision_id: key of the decision log.
+        decision_ms: how long the decision took.
+    """
+
+    uuid: str
+    nodes: tuple[str, ...]
+    first_slot: int
+    num_slots: int
+    modulation_format: str
+    latency_ms: float
+    decided_by: str
+    policy: str
+    model_version: str = ""
+    decision_id: str = ""
+    decision_ms: float = 0.0
+
+    def name_pairs(self) -> dict[str, object]:
+        """The values that travel as ``name`` pairs, on the path and on the connection made of it."""
+        return {
+            names.NODES: names.join_list(self.nodes),
+            names.FIRST_SLOT: self.first_slot,
+            names.NUM_SLOTS: self.num_slots,
+            names.MODULATION_FORMAT: self.modulation_format,
+            names.LATENCY_MS: float(self.latency_ms),
+            names.DECIDED_BY: self.decided_by,
+            names.POLICY: self.policy,
+            names.MODEL_VERSION: self.model_version,
+            names.DECISION_ID: self.decision_id,
+            names.DECISION_MS: float(self.decision_ms),
+        }
+
+
+def path_from_names(uuid: str, name_list: Any) -> ComputedPath:
+    """A path out of its ``name`` pairs.
+
+    Raises:
+        TapiError: 502, a pair is missing or is not of its type.
+    """
+    values = names.as_dict(name_list)
+    try:
+        return ComputedPath(
+            uuid=uuid,
+            nodes=names.split_list(values[names.NODES]),
+            first_slot=int(values[names.FIRST_SLOT]),
+            num_slots=int(values[names.NUM_SLOTS]),
+            modulation_format=values[names.MODULATION_FORMAT],
+            latency_ms=float(values[names.LATENCY_MS]),
+            decided_by=values[names.DECIDED_BY],
+            policy=values.get(names.POLICY, ""),
+            model_version=values.get(names.MODEL_VERSION, ""),
+            decision_id=values.get(names.DECISION_ID, ""),
+            decision_ms=float(values.get(names.DECISION_MS, "0")),
+        )
+    except KeyError as error:
+        raise TapiError(
+            502, "operation-failed", f"path {uuid}: name pair {error.args[0]!r} is missing"
+        ) from None
+    except ValueError as error:
+        raise TapiError(502, "operation-failed", f"path {uuid}: {error}") from None
+
+
+def build_compute_input(request: ComputeRequest, naming: Naming) -> dict[str, Any]:
+    """The body of ``compute-p-2-p-path``; the first ``sep`` is the source."""
+    constraint: dict[str, Any] = {"route-direction": request.direction}
+    if math.isfinite(request.max_latency_ms):
+        constraint["max-allowed-delay"] = {"value": str(round(request.max_latency_ms * 1000.0))}
+    if request.max_hops is not None:
+        constraint["max-allowed-hops"] = {"value": str(request.max_hops)}
+    topology: dict[str, Any] = {"include-topology": [naming.topology_uuid]}
+    if request.exclude_links:
+        topology["exclude-link"] = [naming.link_uuid(*ends) for ends in request.exclude_links]
+    if request.exclude_nodes:
+        topology["exclude-node"] = [naming.node_uuid(node) for node in request.exclude_nodes]
+    return {
+        INPUT: {
+            "sep": _end_points(request, naming),
+            "routing-constraint": constraint,
+            "topology-constraint": topology,
+        }
+    }
+
+
+def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) -> ComputeRequest:
+    """The request behind the body of ``compute-p-2-p-path``; liberal as ``service_body.parse_service``.
+
+    Raises:
+        TapiError: 400; the message names the leaf and the remedy.
+    """
+    body = strip_prefixes(document)
+    if not isinstance(body, dict) or "input" not in body:
+        raise TapiError(
+            400, "malformed-message", f'the body must be {{"{INPUT}": {{...}}}}', error_type="protocol"
+        )
+    root = f"/{INPUT}"
+    content = as_object(body["input"], root)
+    points = as_list(required(content, "sep", root), f"{root}/sep")
+    if len(points) != 2:
+        raise invalid(f"{root}/sep: {len(points)} end point(s); exactly two are needed", f"{root}/sep")
+    ends, rates = [], []
+    for point in points:
+        point = as_object(point, f"{root}/sep")
+        reference = as_object(required(point, "service-interface-point", f"{root}/sep"), f"{root}/sep")
+        sip = str(required(reference, "service-interface-point-uuid", f"{root}/sep")).lower()
+        if sip not in naming.sip_names:
+            raise invalid(f"{root}/sep: no service interface point {sip!r}", f"{root}/sep")
+        ends.append(naming.sip_names[sip])
+        if "capacity" in point:
+            rates.append(_capacity_gbps(point["capacity"], f"{root}/sep/capacity"))
+    if [point.get("direction") for point in points] == ["OUTPUT", "INPUT"]:
+        ends.reverse()
+    if ends[0] == ends[1]:
+        raise invalid(f"{root}/sep: both are at {ends[0]}; two different nodes are needed", f"{root}/sep")
+    if not rates or rates[0] <= 0:
+        raise invalid(f"{root}/sep/capacity: a positive total-size in GBPS is needed", f"{root}/sep/capacity")
+    routing = as_object(content.get("routing-constraint", {}), f"{root}/routing-constraint")
+    topology = as_object(content.get("topology-constraint", {}), f"{root}/topology-constraint")
+    delay_us = _value(routing, "max-allowed-delay", f"{root}/routing-constraint")
+    asked = routing.get("route-direction")
+    if asked not in (BIDIRECTIONAL, UNIDIRECTIONAL):
+        asked = BIDIRECTIONAL if shared_spectrum else UNIDIRECTIONAL
+    return ComputeRequest(
+        source=ends[0],
+        destination=ends[1],
+        bit_rate_gbps=float(rates[0]),
+        max_latency_ms=math.inf if delay_us is None else delay_us / 1000.0,
+        direction=asked,
+        max_hops=_value(routing, "max-allowed-hops", f"{root}/routing-constraint"),
+        exclude_links=tuple(
+            naming.link_ends[u] for u in _uuids(topology, "exclude-link", root) if u in naming.link_ends
+        ),
+        exclude_nodes=tuple(
+            naming.node_names[u] for u in _uuids(topology, "exclude-node", root) if u in naming.node_names
+        ),
+    )
+
+
+def build_compute_output(
+    request: ComputeRequest, naming: Naming, service_uuid: str, path_uuid: str
+) -> dict[str, Any]:
+    """The answer of ``compute-p-2-p-path``: a path computation service that points to the path."""
+    constraint: dict[str, Any] = {"route-direction": request.direction}
+    if math.isfinite(request.max_latency_ms):
+        constraint["max-allowed-delay"] = {"value": str(round(request.max_latency_ms * 1000.0))}
+    return {
+        OUTPUT: {
+            "service": {
+                "uuid": service_uuid,
+                "end-point": _end_points(request, naming),
+                "routing-constraint": constraint,
+                "topology-constraint": {"include-topology": [naming.topology_uuid]},
+                "path": [{"path-uuid": path_uuid}],
+            }
+        }
+    }
+
+
+def parse_compute_output(document: Any) -> str:
+    """UUID of the computed path.
+
+    Raises:
+        TapiError: 502, the answer points to no path.
+    """
+    try:
+        service = as_object(as_object(strip_prefixes(document), OUTPUT)["output"], OUTPUT)["service"]
+        paths = as_list(as_object(service, OUTPUT)["path"], OUTPUT)
+        return str(as_object(paths[0], OUTPUT)["path-uuid"])
+    except (KeyError, IndexError, TapiError):
+        raise TapiError(
+            502, "operation-failed", "the path computation element answered without a path"
+        ) from None
+
+
+def path_entry(path: ComputedPath, naming: Naming, direction: str) -> dict[str, Any]:
+    """One entry of ``path-computation-context/path``."""
+    band = spectrum(path.first_slot, path.num_slots)
+    topology = naming.topology
+    length_km = sum(float(topology.link_length_km[topology.link_index(a, b)]) for a, b in hops_of(path.nodes))
+    return {
+        "uuid": path.uuid,
+        "name": names.pairs(
+            path.name_pairs()
+            | {"lower-frequency": band["lower-frequency"], "upper-frequency": band["upper-frequency"]}
+        ),
+        "link": [
+            {"topology-uuid": naming.topology_uuid, "link-uuid": naming.link_uuid(a, b)}
+            for a, b in hops_of(path.nodes)
+        ],
+        "direction": direction,
+        "layer-protocol-name": "PHOTONIC_MEDIA",
+        "routing-constraint": {
+            "cost-characteristic": [{"cost-name": "length-km", "cost-value": f"{length_km:g}"}],
+            "latency-characteristic": [
+                {
+                    "traffic-property-name": "end-to-end",
+                    "fixed-latency-characteristic": f"{path.latency_ms * 1000.0:.1f}",
+                }
+            ],
+        },
+    }
+
+
+def build_path(path: ComputedPath, naming: Naming, direction: str) -> dict[str, Any]:
+    """The body of ``GET .../path={uuid}``."""
+    return {PATH: [path_entry(path, naming, direction)]}
+
+
+def parse_path(document: Any) -> ComputedPath:
+    """The path behind the body of ``GET .../path={uuid}``.
+
+    Raises:
+        TapiError: 502, not such a document, or a ``name`` pair is missing.
+    """
+    try:
+        entry = as_object(as_object(strip_prefixes(document), PATH)["path"], PATH)
+        return path_from_names(str(entry["uuid"]), entry.get("name"))
+    except KeyError as error:
+        raise TapiError(502, "operation-failed", f"a path without {error.args[0]!r}") from None
+
+
+def hops_of(nodes: Sequence[str]) -> list[tuple[str, str]]:
+    """Consecutive pairs of a route.
+
+    >>> hops_of(("A", "B", "C"))
+    [('A', 'B'), ('B', 'C')]
+    """
+    return list(pairwise(nodes))
+
+
+def _end_points(request: ComputeRequest, naming: Naming) -> list[dict[str, Any]]:
+    one_way = request.direction == UNIDIRECTIONAL
+    return [
+        {
+            "local-id": local_id,
+            "service-interface-point": {"service-interface-point-uuid": naming.sip_uuid(node)},
+            "layer-protocol-name": "PHOTONIC_MEDIA",
+            "layer-protocol-qualifier": "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_OTSi",
+            "capacity": {"total-size": {"value": str(round(request.bit_rate_gbps)), "unit": "GBPS"}},
+            "direction": port if one_way else BIDIRECTIONAL,
+            "role": "SYMMETRIC",
+        }
+        for local_id, node, port in (
+            ("source", request.source, "INPUT"),
+            ("destination", request.destination, "OUTPUT"),
+        )
+    ]
+
+
+def _capacity_gbps(capacity: Any, path: str) -> int:
+    size = as_object(required(as_object(capacity, path), "total-size", path), path)
+    if size.get("unit") != "GBPS":
+        raise invalid(f"{path}/total-size/unit: {size.get('unit')}; only GBPS is supported", path)
+    return as_uint64(required(size, "value", path), f"{path}/total-size/value")
+
+
+def _value(container: Mapping[str, Any], name: str, path: str) -> int | None:
+    target = as_object(container.get(name, {}), f"{path}/{name}")
+    return as_uint64(target["value"], f"{path}/{name}/value") if target.get("value") is not None else None
+
+
+def _uuids(container: Mapping[str, Any], name: str, path: str) -> list[str]:
+    value = container.get(name, [])
+    if not isinstance(value, list):
+        raise invalid(f"{path}/topology-constraint/{name}: a list is needed", path)
+    return [str(item).lower() for item in value]

@@ -1,0 +1,266 @@
+"""A connectivity-service body from a client to one frozen ``ServiceRequest``. Not here: what is sent back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from controlplane.tapi.errors import TapiError, invalid, missing
+from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.schema import canonical
+from controlplane.tapi.service_schema import SERVICE, WRAPPERS
+
+ROOT = "/tapi-connectivity:connectivity-service"
+BIDIRECTIONAL = "BIDIRECTIONAL"
+UNIDIRECTIONAL = "UNIDIRECTIONAL"
+
+
+@dataclass(frozen=True)
+class ServiceRequest:
+    """A service as asked for, in our own terms.
+
+    Attributes:
+        uuid: chosen by the client, else made here.
+        source, destination: node names.
+        bit_rate_gbps: asked for.
+        max_latency_ms: one-way bound; infinite when none.
+        direction: ``BIDIRECTIONAL`` or ``UNIDIRECTIONAL``.
+        max_hops: most links of the route; None when none.
+        exclude_links, exclude_nodes: what the route must avoid, by names.
+        document: the client's configuration in canonical form, as it is sent back.
+    """
+
+    uuid: str
+    source: str
+    destination: str
+    bit_rate_gbps: float
+    max_latency_ms: float = math.inf
+    direction: str = UNIDIRECTIONAL
+    max_hops: int | None = None
+    exclude_links: tuple[tuple[str, str], ...] = ()
+    exclude_nodes: tuple[str, ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal bodies, whatever the order of members, prefixes, and numbers sent as strings."""
+        return hashlib.sha256(json.dumps(self.document, sort_keys=True).encode()).hexdigest()
+
+
+def parse_service(
+    document: Any, naming: Naming, shared_spectrum: bool, uuid_in_path: str | None = None
+) -> ServiceRequest:
+    """The request behind a body.
+
+    Args:
+        document: decoded JSON: ``{"tapi-connectivity:connectivity-service": object or [object]}``, with or
+            without prefixes, or the same inside a ``connectivity-context``.
+        naming: the topology whose SIPs may be named.
+        shared_spectrum: whether both directions of a fibre pair share one spectrum; then a service is
+            bidirectional unless it says otherwise.
+        uuid_in_path: of a PUT; the body must agree.
+
+    Raises:
+        TapiError: 400; the message names the leaf and the remedy.
+    """
+    body = _unnest(_service_object(document))
+    _fill_local_ids(body)
+    config = canonical(body, SERVICE, ROOT)
+    if uuid_in_path is not None and config.setdefault("uuid", uuid_in_path) != uuid_in_path:
+        raise invalid(
+            f"{ROOT}/uuid: {config['uuid']} in the body, {uuid_in_path} in the address", f"{ROOT}/uuid"
+        )
+    config.setdefault("uuid", str(uuid4()))
+    _refuse_other_kinds(config)
+    source, destination = _ends(config, naming)
+    max_delay_us = _target(config, "max-allowed-delay")
+    return ServiceRequest(
+        uuid=config["uuid"],
+        source=source,
+        destination=destination,
+        bit_rate_gbps=_bit_rate_gbps(config),
+        max_latency_ms=math.inf if max_delay_us is None else max_delay_us / 1000.0,
+        direction=_direction(config, shared_spectrum),
+        max_hops=_target(config, "max-allowed-hops"),
+        exclude_links=tuple(
+            naming.link_ends[u] for u in config.get("exclude-link", ()) if u in naming.link_ends
+        ),
+        exclude_nodes=tuple(
+            naming.node_names[u] for u in config.get("exclude-node", ()) if u in naming.node_names
+        ),
+        document=config,
+    )
+
+
+def build_service(
+    uuid: str,
+    source_sip: str,
+    destination_sip: str,
+    bit_rate_gbps: float,
+    max_latency_ms: float = math.inf,
+    direction: str = UNIDIRECTIONAL,
+) -> dict[str, Any]:
+    """The body that asks for a service, as our own client sends it.
+
+    The latency bound goes in whole microseconds, rounded down so that what is promised is never looser.
+
+    Raises:
+        TapiError: 400, a bit rate that is not a positive whole number of Gb/s, or a bound below 1 us.
+    """
+    if not (math.isfinite(bit_rate_gbps) and bit_rate_gbps > 0 and bit_rate_gbps == int(bit_rate_gbps)):
+        raise invalid(f"bit rate {bit_rate_gbps} Gb/s: TAPI carries positive whole Gb/s only")
+    service: dict[str, Any] = {
+        "uuid": uuid,
+        "end-point": [
+            {
+                "local-id": local_id,
+                "layer-protocol-name": "PHOTONIC_MEDIA",
+                "layer-protocol-qualifier": "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_OTSi",
+                "service-interface-point": {"service-interface-point-uuid": sip},
+                "direction": port if direction == UNIDIRECTIONAL else BIDIRECTIONAL,
+                "role": "SYMMETRIC",
+            }
+            for local_id, sip, port in (
+                ("source", source_sip, "INPUT"),
+                ("destination", destination_sip, "OUTPUT"),
+            )
+        ],
+        "service-layer": "PHOTONIC_MEDIA",
+        "service-type": "POINT_TO_POINT_CONNECTIVITY",
+        "connectivity-direction": direction,
+        "requested-capacity": {"total-size": {"value": str(int(bit_rate_gbps)), "unit": "GBPS"}},
+    }
+    if math.isfinite(max_latency_ms):
+        max_delay_us = math.floor(max_latency_ms * 1000.0 + 1e-6)
+        if max_delay_us < 1:
+            raise invalid(f"latency bound {max_latency_ms} ms: at least 0.001 ms is needed")
+        service["max-allowed-delay"] = {"value": str(max_delay_us)}
+    return {"tapi-connectivity:connectivity-service": [service]}
+
+
+def _service_object(document: Any) -> dict[str, Any]:
+    body = strip_prefixes(document)
+    if isinstance(body, dict) and set(body) == {"connectivity-context"}:
+        body = body["connectivity-context"]
+    if not isinstance(body, dict) or set(body) != {"connectivity-service"}:
+        raise TapiError(
+            400,
+            "malformed-message",
+            'the body must be {"tapi-connectivity:connectivity-service": [{...}]}',
+            error_type="protocol",
+        )
+    return dict(as_object(body["connectivity-service"], ROOT))
+
+
+def _unnest(body: dict[str, Any]) -> dict[str, Any]:
+    for wrapper in WRAPPERS:
+        inner = body.pop(wrapper, None)
+        if inner is None:
+            continue
+        for name, value in as_object(inner, f"{ROOT}/{wrapper}").items():
+            if name in body and body[name] != value:
+                raise invalid(
+                    f"{ROOT}/{name}: given twice with different values, also in {wrapper}", f"{ROOT}/{name}"
+                )
+            body[name] = value
+    return body
+
+
+def _fill_local_ids(body: dict[str, Any]) -> None:
+    points = as_list(required(body, "end-point", ROOT), f"{ROOT}/end-point")
+    body["end-point"] = [
+        {"local-id": f"csep-{index}"} | point if isinstance(point, dict) else point
+        for index, point in enumerate(points)
+    ]
+
+
+def _refuse_other_kinds(config: Mapping[str, Any]) -> None:
+    wanted = {
+        "service-layer": ("PHOTONIC_MEDIA", "this network is photonic"),
+        "service-type": ("POINT_TO_POINT_CONNECTIVITY", "ask once for each pair"),
+        "administrative-state": ("UNLOCKED", "a service carries traffic from its creation on"),
+    }
+    for name, (only, remedy) in wanted.items():
+        if config.get(name, only) != only:
+            raise invalid(f"{ROOT}/{name}: only {only} is supported; {remedy}", f"{ROOT}/{name}")
+    protection = config.get("resilience-type", {}).get("protection-type", "DYNAMIC_RESTORATION")
+    if protection not in ("DYNAMIC_RESTORATION", "NO_PROTECTON"):
+        path = f"{ROOT}/resilience-type/protection-type"
+        raise invalid(
+            f"{path}: {protection}; services are restored after a cut (DYNAMIC_RESTORATION) only", path
+        )
+    for point in config["end-point"]:
+        layer = point.get("layer-protocol-name", "PHOTONIC_MEDIA")
+        if layer != "PHOTONIC_MEDIA":
+            path = f"{ROOT}/end-point/layer-protocol-name"
+            raise invalid(f"{path}: {layer}; only PHOTONIC_MEDIA is supported", path)
+
+
+def _ends(config: Mapping[str, Any], naming: Naming) -> tuple[str, str]:
+    path = f"{ROOT}/end-point"
+    points = config["end-point"]
+    if len(points) != 2:
+        raise invalid(f"{path}: {len(points)} end point(s); a service has exactly two", path)
+    names = []
+    for point in points:
+        sip = required(required(point, "service-interface-point", path), "service-interface-point-uuid", path)
+        if sip.lower() not in naming.sip_names:
+            raise invalid(
+                f"{path}: no service interface point {sip!r}; those there are: "
+                "GET /restconf/data/tapi-common:context/service-interface-point",
+                f"{path}/service-interface-point/service-interface-point-uuid",
+            )
+        names.append(naming.sip_names[sip.lower()])
+    if names[0] == names[1]:
+        raise invalid(f"{path}: both are at {names[0]}; two different nodes are needed", path)
+    ports = [point.get("direction") for point in points]
+    if ports == ["OUTPUT", "INPUT"]:  # traffic enters the network at an INPUT, so that is the source
+        names.reverse()
+    elif ports in (["INPUT", "INPUT"], ["OUTPUT", "OUTPUT"]):
+        raise invalid(f"{path}/direction: both are {ports[0]}; one INPUT and one OUTPUT are needed", path)
+    return names[0], names[1]
+
+
+def _bit_rate_gbps(config: Mapping[str, Any]) -> float:
+    path = f"{ROOT}/requested-capacity/total-size"
+    if "requested-capacity" not in config:
+        raise missing(
+            f"{ROOT}/requested-capacity is missing: give total-size in GBPS", f"{ROOT}/requested-capacity"
+        )
+    size = required(config["requested-capacity"], "total-size", f"{ROOT}/requested-capacity")
+    unit = required(size, "unit", path)
+    if unit != "GBPS":
+        raise invalid(f"{path}/unit: {unit}; only GBPS is supported", f"{path}/unit")
+    value = int(required(size, "value", path))
+    if value <= 0:
+        raise invalid(f"{path}/value: {value} GBPS; a positive capacity is needed", f"{path}/value")
+    return float(value)
+
+
+def _target(config: Mapping[str, Any], name: str) -> int | None:
+    value = config.get(name, {}).get("value")
+    if value is None:
+        return None
+    if int(value) <= 0:
+        raise invalid(f"{ROOT}/{name}/value: {value}; a positive number is needed", f"{ROOT}/{name}/value")
+    return int(value)
+
+
+def _direction(config: Mapping[str, Any], shared_spectrum: bool) -> str:
+    asked = config.get("connectivity-direction")
+    if asked in (None, "UNDEFINED_OR_UNKNOWN"):
+        return BIDIRECTIONAL if shared_spectrum else UNIDIRECTIONAL
+    if asked == BIDIRECTIONAL and not shared_spectrum:
+        path = f"{ROOT}/connectivity-direction"
+        raise invalid(
+            f"{path}: BIDIRECTIONAL; each direction of this plant has its own spectrum, so ask for two "
+            "UNIDIRECTIONAL services, one each way",
+            path,
+        )
+    return str(asked)
