@@ -1,0 +1,228 @@
+"""One path computation from question to stored decision: bring up to date, observe, choose, check, log.
+
+The sentence of the PCE. Not here: HTTP and TAPI (``app.py``, ``answers.py``), the pieces it names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from controlplane.pce.databases import Databases
+from controlplane.pce.decide import Blocked, Choice, choose, why_blocked
+from controlplane.pce.decision_log import DecisionLog
+from controlplane.pce.decision_record import DecidedBy, DecisionRecord, FallbackReason
+from controlplane.pce.endpoint import EndpointInUse
+from controlplane.pce.fallback import policy_scores
+from controlplane.pce.inference import InferenceError
+from envs.candidates import Candidate, Observation, observe
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.plant import Plant
+from envs.policy import ScoringPolicy
+from envs.request import Request
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one computation is asked.
+
+    Attributes:
+        decision_id: names the decision, and through it the path.
+        request: source, destination, bit rate, latency bound.
+        state_version: state of the controller to decide on; None for what it has now.
+        allowed: the client's own constraints on a route given as node indices; None without any.
+    """
+
+    decision_id: str
+    request: Request
+    state_version: int | None = None
+    allowed: Callable[[tuple[int, ...]], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided: a candidate, or why there is none; and the row in the log."""
+
+    candidate: Candidate | None
+    blocked: Blocked | None
+    record: DecisionRecord
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    choice: Choice
+    decided_by: DecidedBy
+    policy: str
+    model_version: str | None = None
+    fallback_reason: FallbackReason | None = None
+    inference_ms: float | None = None
+
+
+class PathComputation:
+    """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision."""
+
+    def __init__(
+        self, databases: Databases, endpoint: EndpointInUse, fallback: ScoringPolicy, log: DecisionLog, keep: int
+    ) -> None:
+        self.databases = databases
+        self.endpoint = endpoint
+        self.fallback = fallback
+        self.num_decisions = 0
+        self.num_fallbacks = 0
+        self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
+        self._log = log
+
+    async def compute(self, query: Query) -> Decision:
+        """The decision on one request, after its row is on disk.
+
+        Raises:
+            DatabasesError: the state asked for cannot be reached.
+            DecisionLogError: the decision could not be stored; it counts as not made.
+        """
+        time_s, started = time.time(), time.perf_counter()
+        await self.databases.bring_to(query.state_version)
+        synced = time.perf_counter()
+        observation, candidates, blocked = self._observe(query)
+        state_version = self.databases.version
+        observed = time.perf_counter()
+        chosen: _Chosen | None = None
+        if blocked is None:
+            chosen = await self._choose(observation)
+            if not self._is_free(candidates[chosen.choice.index]):
+                # The network changed while the model was asked. Decide again on what is now, at once.
+                observation, candidates, blocked = self._observe(query)
+                state_version = self.databases.version
+                asked_ms = chosen.inference_ms
+                chosen = None if blocked else self._fall_back(observation, "state-changed", asked_ms)
+        candidate = candidates[chosen.choice.index] if chosen else None
+        record = self._record(query, time_s, state_version, observation, candidate, chosen, blocked)
+        record = dataclasses.replace(
+            record,
+            sync_ms=(synced - started) * 1000,
+            observe_ms=(observed - synced) * 1000,
+            total_ms=(time.perf_counter() - started) * 1000,
+        )
+        await self._log.stored(record)
+        self.num_decisions += 1
+        self.num_fallbacks += record.decided_by == "fallback"
+        self.recent.append(record.row())
+        return Decision(candidate, blocked, record)
+
+    def _observe(self, query: Query) -> tuple[Observation, tuple[Candidate, ...], Blocked | None]:
+        plant, request = self.databases.plant, query.request
+        observation, candidates = observe(plant, self.databases.network, request)
+        some = bool(observation.action_mask.any())
+        if some and query.allowed is not None:
+            observation = _restricted(observation, candidates, query.allowed)
+        if observation.action_mask.any():
+            return observation, candidates, None
+        return observation, candidates, why_blocked(plant, request, self.databases.failed_links, constrained=some)
+
+    async def _choose(self, observation: Observation) -> _Chosen:
+        started = time.perf_counter()
+        asked: set[str] = set()
+        while True:
+            endpoint, client = self.endpoint.endpoint, self.endpoint.client
+            if endpoint is None or client is None:
+                return self._fall_back(observation, "no-endpoint", None)
+            asked.add(client.url)
+            try:
+                choice = await client.choose(observation)
+            except InferenceError as error:
+                now = self.endpoint.endpoint
+                if now is not None and now.url not in asked:
+                    continue  # switched away from while it was asked: the new one is there to answer
+                asked_ms = (time.perf_counter() - started) * 1000
+                _logger.warning("fallback, %s: %s", error.reason, error)
+                return self._fall_back(
+                    observation, error.reason, None if error.reason == "breaker-open" else asked_ms
+                )
+            asked_ms = (time.perf_counter() - started) * 1000
+            return _Chosen(choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms)
+
+    def _fall_back(
+        self, observation: Observation, reason: FallbackReason, inference_ms: float | None
+    ) -> _Chosen:
+        choice = choose(observation.action_mask, policy_scores(self.fallback, observation))
+        return _Chosen(choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms)
+
+    def _is_free(self, candidate: Candidate) -> bool:
+        return self.databases.network.is_free(candidate.nodes, candidate.first_slot, candidate.num_slots)
+
+    def _record(
+        self,
+        query: Query,
+        time_s: float,
+        state_version: int,
+        observation: Observation,
+        candidate: Candidate | None,
+        chosen: _Chosen | None,
+        blocked: Blocked | None,
+    ) -> DecisionRecord:
+        topology, request = self.databases.plant.topology, query.request
+        names = topology.node_names
+        record = DecisionRecord(
+            decision_id=query.decision_id,
+            time_s=time_s,
+            topology=topology.name,
+            topology_hash=topology.content_hash,
+            feature_schema_version=FEATURE_SCHEMA_VERSION,
+            source=names[request.source],
+            destination=names[request.destination],
+            bit_rate_gbps=request.bit_rate_gbps,
+            max_latency_ms=request.max_latency_ms,
+            state_version=state_version,
+            num_candidates=int(observation.action_mask.sum()),
+            decided_by="none",
+            outcome="blocked",
+            reason=blocked.reason if blocked else None,
+            context=tuple(zip(CONTEXT_NAMES, observation.context.tolist(), strict=True)),
+            features=tuple((name, math.nan) for name in FEATURE_NAMES),
+        )
+        if candidate is None or chosen is None:
+            return record
+        return dataclasses.replace(
+            record,
+            outcome="accepted",
+            chosen=chosen.choice.index,
+            nodes=tuple(names[node] for node in candidate.nodes),
+            first_slot=candidate.first_slot,
+            num_slots=candidate.num_slots,
+            modulation_format=candidate.modulation_format,
+            latency_ms=candidate.latency_ms,
+            decided_by=chosen.decided_by,
+            fallback_reason=chosen.fallback_reason,
+            policy=chosen.policy,
+            model_version=chosen.model_version,
+            score_chosen=chosen.choice.score,
+            score_second=chosen.choice.second_score,
+            inference_ms=chosen.inference_ms,
+            features=tuple(zip(FEATURE_NAMES, observation.features[chosen.choice.index].tolist(), strict=True)),
+        )
+
+
+def warm_up(plant: Plant, databases: Databases, fallback: ScoringPolicy) -> None:
+    """Compile what a first request would otherwise wait for."""
+    for source, destination in ((0, 1), (1, 0)):
+        observation, _ = observe(plant, databases.network, Request(source, destination, 1.0))
+        policy_scores(fallback, observation)
+
+
+def _restricted(
+    observation: Observation, candidates: tuple[Candidate, ...], allowed: Callable[[tuple[int, ...]], bool]
+) -> Observation:
+    mask = observation.action_mask.copy()
+    for index, candidate in enumerate(candidates):
+        mask[index] &= allowed(candidate.nodes)
+    features = np.where(mask[:, None], observation.features, np.float32(0))
+    return dataclasses.replace(observation, features=features, action_mask=mask)

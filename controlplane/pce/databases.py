@@ -1,0 +1,193 @@
+"""The traffic-engineering and lightpath databases (RFC 4655, RFC 8231), kept in step with the controller.
+
+The controller owns the state; this is a copy that follows its change feed, ``GET /changes?since=N``.
+Applying changes never waits, so between two awaits the copy is one version of the controller's state.
+Not here: candidates (``envs``), the decision (``decide.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from envs.errors import SpectrumError
+from envs.network import Network
+from envs.plant import Plant
+from topologies.errors import TopologyError
+
+_logger = logging.getLogger(__name__)
+_PAUSE_S = 0.02
+
+Lightpath = tuple[str, tuple[str, ...], int, int]
+
+
+class DatabasesError(ValueError):
+    """The databases cannot be brought to the version asked for; says which and why."""
+
+
+class Change(BaseModel):
+    """One entry of the controller's change feed (``docs/contracts.md``)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int
+    kind: Literal["lightpath-added", "lightpath-removed", "link-failed", "link-repaired"]
+    nodes: tuple[str, ...] = Field(min_length=2)
+    service_uuid: str = ""
+    first_slot: int = 0
+    num_slots: int = 0
+
+    @property
+    def lightpath(self) -> Lightpath:
+        """Which lightpath is meant: a service that is moved has two for a moment."""
+        return self.service_uuid, self.nodes, self.first_slot, self.num_slots
+
+
+class ChangeFeed(BaseModel):
+    """What ``GET /changes`` answers. With ``reset`` the changes build the state from nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int
+    reset: bool = False
+    changes: tuple[Change, ...] = ()
+
+
+FetchChanges = Callable[[int], Awaitable[ChangeFeed]]
+
+
+def controller_changes(client: httpx.AsyncClient) -> FetchChanges:
+    """Fetches the controller's feed with a client whose base address and credentials are the controller's."""
+
+    async def fetch(since: int) -> ChangeFeed:
+        try:
+            response = await client.get("/changes", params={"since": since})
+            response.raise_for_status()
+            return ChangeFeed.model_validate_json(response.content)
+        except httpx.HTTPStatusError as error:
+            raise DatabasesError(
+                f"the controller answered {error.response.status_code} to {error.request.url}"
+            ) from None
+        except httpx.HTTPError as error:
+            raise DatabasesError(f"no answer from the controller at {client.base_url}: {error!r}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise DatabasesError(
+                f"the controller's change feed is not as agreed: {place}: {first['msg']}"
+            ) from None
+
+    return fetch
+
+
+class Databases:
+    """A copy of the network's state at ``version``, with the lightpaths and the failed links by name.
+
+    Args:
+        plant: the network; the controller's names must be its names.
+        fetch: gets the changes after a version.
+        patience_s: how long ``bring_to`` waits for a version that the controller has not reached yet.
+    """
+
+    def __init__(self, plant: Plant, fetch: FetchChanges, patience_s: float = 2.0) -> None:
+        self.plant = plant
+        self.network = Network(plant)
+        self.version = 0
+        self.lightpaths: dict[Lightpath, Change] = {}
+        self.failed_links: set[frozenset[str]] = set()
+        self._fetch = fetch
+        self._patience_s = patience_s
+        self._pulling = asyncio.Lock()
+        self._in_step = False
+
+    async def bring_to(self, version: int | None) -> None:
+        """Return once the databases show ``version`` or later; without one, what the controller has now.
+
+        Raises:
+            DatabasesError: the controller does not answer, does not reach the version, or sends what
+                does not fit this plant.
+        """
+        if version is not None and version == self.version and self._in_step:
+            return
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            async with self._pulling:
+                await self._pull()
+            if version is None or self.version >= version:
+                return
+            if time.monotonic() > deadline:
+                raise DatabasesError(f"the controller is at version {self.version}, asked for is {version}")
+            await asyncio.sleep(_PAUSE_S)
+
+    async def follow(self, interval_s: float) -> None:
+        """Keep in step until cancelled; an unreachable controller is reported once and tried again."""
+        while True:
+            try:
+                await self.bring_to(None)
+            except DatabasesError as error:
+                if self._in_step:
+                    _logger.warning("the databases stay at version %d: %s", self.version, error)
+                self._in_step = False
+            await asyncio.sleep(interval_s)
+
+    async def _pull(self) -> None:
+        feed = await self._fetch(self.version)
+        if not feed.reset:
+            try:
+                self._apply(feed)
+                return
+            except SpectrumError as error:
+                _logger.warning("change after version %d does not fit (%s); starting over", self.version, error)
+                feed = await self._fetch(0)
+        elif not feed.changes and feed.version > 0:
+            feed = await self._fetch(0)
+        self._start_over(feed)
+
+    def _start_over(self, feed: ChangeFeed) -> None:
+        self.network = Network(self.plant)
+        self.version = 0
+        self.lightpaths = {}
+        self.failed_links = set()
+        try:
+            self._apply(feed)
+        except SpectrumError as error:
+            raise DatabasesError(f"the controller's whole state does not fit this plant: {error}") from None
+        _logger.info("databases rebuilt: version %d, %d lightpaths", self.version, len(self.lightpaths))
+
+    def _apply(self, feed: ChangeFeed) -> None:
+        for change in feed.changes:
+            try:
+                self._apply_change(change)
+            except TopologyError as error:
+                raise DatabasesError(f"the controller speaks of another network: {error}") from None
+        self.version = feed.version
+        if not self._in_step:
+            _logger.info("in step with the controller at version %d", self.version)
+        self._in_step = True
+
+    def _apply_change(self, change: Change) -> None:
+        nodes = [self.plant.topology.node_index(name) for name in change.nodes]
+        match change.kind:
+            case "lightpath-added":
+                if change.lightpath in self.lightpaths:
+                    raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
+                self.network.provision(nodes, change.first_slot, change.num_slots)
+                self.lightpaths[change.lightpath] = change
+            case "lightpath-removed":
+                if self.lightpaths.pop(change.lightpath, None) is None:
+                    raise SpectrumError(f"lightpath {change.service_uuid!r} is removed but was never added")
+                self.network.release(nodes, change.first_slot, change.num_slots)
+            case "link-failed":
+                if frozenset(change.nodes) not in self.failed_links:
+                    self.network.fail_link(*nodes)
+                    self.failed_links.add(frozenset(change.nodes))
+            case "link-repaired":
+                if frozenset(change.nodes) in self.failed_links:
+                    self.network.repair_link(*nodes)
+                    self.failed_links.discard(frozenset(change.nodes))

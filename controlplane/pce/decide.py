@@ -1,0 +1,117 @@
+"""From candidates and scores to a checked choice, and from no candidate to the reason why. Pure functions.
+
+The check here is what lets any model be plugged in: whatever it answers, what leaves is a candidate that
+the mask allows, or a refusal. Not here: who gives the scores (``inference.py``, ``fallback.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from envs.plant import Plant
+from envs.request import Request
+
+BlockedBy = Literal["latency", "reach", "failure", "constraint", "spectrum"]
+
+
+class WrongScoresError(ValueError):
+    """Scores that cannot be followed; says what is wrong with them."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidate to take: its index, its score, and the next best score (None with one candidate)."""
+
+    index: int
+    score: float
+    second_score: float | None
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Why a request has no candidate: the kind, for programs, and a sentence, for people."""
+
+    by: BlockedBy
+    reason: str
+
+
+def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
+    """The first maximum of the scores, checked.
+
+    Args:
+        action_mask: (M,) bool, True = allowed; at least one is.
+        scores: anything; what is not (M,) finite numbers with the maximum on an allowed action is refused.
+
+    Raises:
+        WrongScoresError: wrong shape or type, a value that is not finite, or a masked choice.
+    """
+    if scores.shape != action_mask.shape or scores.dtype.kind not in "fiu":
+        raise WrongScoresError(
+            f"scores have shape {scores.shape} and type {scores.dtype}; {action_mask.shape} numbers are needed"
+        )
+    if not np.isfinite(scores).all():
+        index = int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise WrongScoresError(f"score {index} is {scores[index]}; finite numbers are needed")
+    index = int(np.argmax(scores))
+    if not action_mask[index]:
+        raise WrongScoresError(f"the highest score, {scores[index]}, is that of action {index}, which is masked")
+    others = np.delete(scores, index)[np.delete(action_mask, index)]
+    return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
+
+
+def why_blocked(
+    plant: Plant, request: Request, failed_links: Collection[frozenset[str]], constrained: bool = False
+) -> Blocked:
+    """The reason why a request has no candidate: the first rule that no path of the pair passes.
+
+    Args:
+        plant: the network.
+        request: what was asked for.
+        failed_links: pairs of node names.
+        constrained: there are candidates, but the client's own constraints exclude each.
+    """
+    names = plant.topology.node_names
+    pair = f"{names[request.source]} to {names[request.destination]}"
+    paths = plant.path_table.paths_of(request.source, request.destination)
+    latency_ms = plant.arrays.path_latency_ms
+    within = [path for path in paths if latency_ms[path] <= request.max_latency_ms]
+    if not within:
+        least_ms = plant.least_latency_ms(request.source, request.destination)
+        # Rounded up, so that the figure named is one that succeeds.
+        return Blocked(
+            "latency",
+            f"no path from {pair} within {request.max_latency_ms:g} ms; "
+            f"the least possible latency is {math.ceil(least_ms * 1000) / 1000:.3f} ms",
+        )
+    if constrained:
+        return Blocked("constraint", f"every candidate from {pair} is excluded by the constraints of the request")
+    num_slots = {path: plant.num_slots_for(request.bit_rate_gbps, path) for path in within}
+    fitting = [path for path in within if num_slots[path] <= plant.spec.num_slots]
+    bound = "" if math.isinf(request.max_latency_ms) else f" within {request.max_latency_ms:g} ms"
+    if not fitting:
+        return Blocked(
+            "reach",
+            f"nothing carries {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: with the formats that reach so "
+            f"far it takes {min(num_slots.values())} slots or more, and a link has {plant.spec.num_slots}",
+        )
+    standing = [path for path in fitting if not _fails(plant, path, failed_links)]
+    if not standing:
+        broken = ", ".join(sorted("-".join(sorted(link)) for link in failed_links))
+        return Blocked("failure", f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}")
+    least, most = min(num_slots[path] for path in standing), max(num_slots[path] for path in standing)
+    block = f"{least}" if least == most else f"{least} to {most}"
+    return Blocked(
+        "spectrum",
+        f"no spectrum for {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: none of {len(standing)} path(s) "
+        f"has a free block of {block} adjacent slots on all its links",
+    )
+
+
+def _fails(plant: Plant, path: int, failed_links: Collection[frozenset[str]]) -> bool:
+    names = [plant.topology.node_names[node] for node in plant.path_table.nodes(path)]
+    return any(frozenset(hop) in failed_links for hop in zip(names, names[1:], strict=False))

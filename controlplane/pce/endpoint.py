@@ -1,0 +1,94 @@
+"""The model endpoint in use: which it is, stored; switching to another without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from controlplane.pce.decision_parts import sync_folder
+from controlplane.pce.inference import InferenceClient
+
+_logger = logging.getLogger(__name__)
+
+
+class EndpointError(ValueError):
+    """A stored endpoint that cannot be read; names the file and the remedy."""
+
+
+class Endpoint(BaseModel):
+    """A model endpoint: the body of ``PUT /endpoint`` and the content of ``serving/endpoint.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    url: str = Field(pattern=r"^https?://[^\s/]+", description="base address; /invocations is asked")
+    model_name: str
+    model_version: str
+    policy: str
+
+
+def read_endpoint(file: Path) -> Endpoint | None:
+    """The stored endpoint; None where none was ever stored.
+
+    Raises:
+        EndpointError: the file is not an endpoint.
+    """
+    try:
+        return Endpoint.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise EndpointError(f"{file}: not a model endpoint ({reason}); remove it, or provision a model") from None
+
+
+def write_endpoint(file: Path, endpoint: Endpoint) -> None:
+    """Store an endpoint: after a return it survives a crash, before it the old one does."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with temporary.open("w") as stream:
+        json.dump(endpoint.model_dump(), stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+    sync_folder(file.parent)
+
+
+class EndpointInUse:
+    """The endpoint in use and its client; ``switch`` replaces both at once.
+
+    Requests that ask the old endpoint finish there: its client is closed when the last has ended.
+    """
+
+    def __init__(self, file: Path, connect: Callable[[str], InferenceClient], drain_s: float = 30.0) -> None:
+        self._file = file
+        self._connect = connect
+        self._drain_s = drain_s
+        self._switching = asyncio.Lock()
+        self._draining: set[asyncio.Task[None]] = set()
+        self.endpoint = read_endpoint(file)
+        self.client = connect(self.endpoint.url) if self.endpoint else None
+
+    async def switch(self, endpoint: Endpoint) -> None:
+        """Store the endpoint, then use it. When storing fails the old one stays in use."""
+        async with self._switching:
+            await asyncio.to_thread(write_endpoint, self._file, endpoint)
+            old, self.endpoint, self.client = self.client, endpoint, self._connect(endpoint.url)
+        _logger.info("asking %s, %s version %s", endpoint.url, endpoint.policy, endpoint.model_version)
+        if old is not None:
+            task = asyncio.create_task(old.close(self._drain_s))
+            self._draining.add(task)
+            task.add_done_callback(self._draining.discard)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
+        if self.client is not None:
+            await self.client.close()

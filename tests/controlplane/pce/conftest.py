@@ -1,0 +1,146 @@
+"""A real HTTP inference server and a real HTTP controller that a test can make misbehave."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+class ServerThread:
+    """An ASGI app on a free loopback port, in a thread of its own."""
+
+    def __init__(self, app: Any, port: int = 0) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=0)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self._server.started:
+            assert time.monotonic() < deadline, "the test server did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+def last_allowed(features: list, mask: list, context: list) -> list[float]:
+    """Scores that choose the last allowed candidate, which no heuristic does."""
+    return [float(index) if allowed else -1e9 for index, allowed in enumerate(mask)]
+
+
+class FakeModel:
+    """An inference server whose answers a test sets: ``answer`` is a behaviour's name."""
+
+    def __init__(self) -> None:
+        self.answer = "scores"
+        self.delay_s = 0.0
+        self.scores: Callable[[list, list, list], list[float]] = last_allowed
+        self.asked: list[dict[str, Any]] = []
+        app = Starlette(routes=[Route("/invocations", self._invocations, methods=["POST"])])
+        self._app = app
+        self._server: ServerThread | None = ServerThread(app)
+        self.port = self._server.port
+        self.url = self._server.url
+
+    def die(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def revive(self) -> None:
+        self._server = ServerThread(self._app, self.port)
+
+    async def _invocations(self, request: Request) -> Response:
+        inputs = (await request.json())["inputs"]
+        self.asked.append(inputs)
+        await asyncio.sleep(self.delay_s)
+        mask = inputs["action_mask"][0]
+        scores: list = self.scores(inputs["features"][0], mask, inputs["context"][0])
+        match self.answer:
+            case "nan":
+                scores[0] = float("nan")
+            case "infinite":
+                scores[-1] = float("inf")
+            case "masked":
+                scores = [0.0 if allowed else 1.0 for allowed in mask]
+            case "short":
+                scores = scores[:-1]
+            case "text":
+                scores = ["best"] * len(scores)
+            case "html":
+                return Response("<html>hello</html>", media_type="text/html")
+            case "refuses":
+                return JSONResponse({"error_code": "BAD_REQUEST"}, 400)
+            case "fails":
+                return JSONResponse({"error_code": "INTERNAL_ERROR"}, 503)
+            case "two-rows":
+                return Response(_predictions([scores, scores]), media_type="application/json")
+        return Response(_predictions([scores]), media_type="application/json")
+
+
+def _predictions(rows: list[list[float]]) -> str:
+    import json
+
+    return json.dumps({"predictions": {"scores": rows}})
+
+
+class FakeController:
+    """A change feed; ``add`` and the like append to it."""
+
+    def __init__(self) -> None:
+        self.changes: list[dict[str, Any]] = []
+        self.reset_below = 0
+        self.pulls = 0
+        app = Starlette(routes=[Route("/changes", self._changes)])
+        self._server = ServerThread(app)
+        self.url = self._server.url
+
+    @property
+    def version(self) -> int:
+        return len(self.changes)
+
+    def add(self, kind: str, nodes: list[str], **values: Any) -> int:
+        self.changes.append({"version": self.version + 1, "kind": kind, "nodes": nodes} | values)
+        return self.version
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def feed(self, since: int) -> dict[str, Any]:
+        self.pulls += 1
+        reset = since > self.version or since < self.reset_below
+        start = 0 if reset else since
+        return {"version": self.version, "reset": reset, "changes": self.changes[start:]}
+
+    async def _changes(self, request: Request) -> Response:
+        return JSONResponse(self.feed(int(request.query_params["since"])))
+
+
+@pytest.fixture
+def model() -> Iterator[FakeModel]:
+    fake = FakeModel()
+    yield fake
+    fake.die()
+
+
+@pytest.fixture
+def controller() -> Iterator[FakeController]:
+    fake = FakeController()
+    yield fake
+    fake.stop()
