@@ -1,0 +1,15 @@
+"""The digital twin: what happens on a plant when requests arrive.
+
+Where to go:
+  plant.py, latency.py, modulation.py   the plant as flat arrays; latency terms; formats and reach
+  bits.py, rng.py                       compiled helpers: spectrum bits, random numbers
+  state.py                              N networks in time: free bits and departures
+  traffic.py, trace.py, sndlib.py       requests: described and drawn, stored, made from measured matrices
+  candidates.py, features.py            what a policy chooses from, and what it sees of it
+  policy.py, heuristics.py              the interface of a policy; the baselines
+  first_fit.py, simulation.py           fused kernels; simulation with intervals
+  evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
+  latency_rsa.py, registration.py       gymnasium environments
+  network.py                            one network's spectrum for the online side
+Nothing here knows of Prefect, Ray, MLflow or torch.
+"""

@@ -1,0 +1,141 @@
+"""Spectrum as bits: compiled helpers on 64-bit words. 1 = free; bit i of word w is slot 64 w + i."""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from envs.compiled import inlined, kernel
+
+U1 = np.uint64(1)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@intrinsic
+def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
+    """Number of zero bits below the lowest set bit; undefined for 0 (one machine instruction)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def population(typingctx, word):  # type: ignore[no-untyped-def]
+    """Number of set bits (one machine instruction)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), codegen
+
+
+@inlined
+def shift_down(low, high, distance):
+    """``(low, high)`` as one 128-bit number shifted towards slot 0; ``0 < distance < 64``."""
+    d = np.uint64(distance)
+    return (low >> d) | (high << (np.uint64(64) - d)), high >> d
+
+
+@inlined
+def first_run_128(low, high, num_slots):
+    """First slot of ``num_slots`` adjacent free ones in two words, or -1.
+
+    Shift-and-AND with doubling: after the loop a set bit means that many free slots start there.
+    """
+    have = 1
+    while have < num_slots:
+        step = min(have, num_slots - have, 63)
+        low_shifted, high_shifted = shift_down(low, high, step)
+        low &= low_shifted
+        high &= high_shifted
+        have += step
+    if low != 0:
+        return trailing_zeros(low)
+    if high != 0:
+        return 64 + trailing_zeros(high)
+    return -1
+
+
+@inlined
+def starts_inplace(words, num_slots):
+    """Turn free bits into starting positions: bit i stays where ``num_slots`` free slots start at i."""
+    have = 1
+    last = len(words) - 1
+    while have < num_slots:
+        step = min(have, num_slots - have, 63)
+        d = np.uint64(step)
+        up = np.uint64(64) - d
+        for w in range(last):
+            words[w] &= (words[w] >> d) | (words[w + 1] << up)
+        words[last] &= words[last] >> d
+        have += step
+
+
+@inlined
+def first_set(words):
+    """Index of the lowest set bit, or -1."""
+    for w in range(len(words)):
+        if words[w] != 0:
+            return 64 * w + trailing_zeros(words[w])
+    return -1
+
+
+@inlined
+def next_set(words, start):
+    """Index of the lowest set bit at or above ``start``, or -1."""
+    w = start >> 6
+    if w >= len(words):
+        return -1
+    word = words[w] & (ALL << np.uint64(start & 63))
+    while word == 0:
+        w += 1
+        if w == len(words):
+            return -1
+        word = words[w]
+    return 64 * w + trailing_zeros(word)
+
+
+@inlined
+def next_clear(words, start):
+    """Index of the lowest clear bit at or above ``start``; 64 x len(words) where there is none."""
+    w = start >> 6
+    if w >= len(words):
+        return 64 * len(words)
+    word = (~words[w]) & (ALL << np.uint64(start & 63))
+    while word == 0:
+        w += 1
+        if w == len(words):
+            return 64 * len(words)
+        word = ~words[w]
+    return 64 * w + trailing_zeros(word)
+
+
+@inlined
+def count_set(words):
+    """Number of set bits."""
+    total = 0
+    for w in range(len(words)):
+        total += population(words[w])
+    return total
+
+
+@inlined
+def is_set(words, slot):
+    """1 where the slot is free, else 0."""
+    return (words[slot >> 6] >> np.uint64(slot & 63)) & U1
+
+
+@inlined
+def block_mask(first_slot, num_slots, word):
+    """The bits of word ``word`` that belong to slots ``first_slot .. first_slot + num_slots - 1``."""
+    low = max(first_slot - 64 * word, 0)
+    high = min(first_slot + num_slots - 64 * word, 64)
+    if high <= low:
+        return np.uint64(0)
+    width = high - low
+    ones = ALL if width == 64 else (U1 << np.uint64(width)) - U1
+    return ones << np.uint64(low)

@@ -1,0 +1,45 @@
+"""What a policy sees: names, meaning and version of the features and of the context.
+
+All are dimensionless and none depends on the size of the network, so one policy serves any topology. The
+numbers themselves are computed in ``candidates.py``, by the same code for training and for the online side.
+"""
+
+from __future__ import annotations
+
+FEATURE_SCHEMA_VERSION = 1
+
+FEATURE_NAMES = (
+    "path_rank",  # place of the path in the path table over K
+    "hops",  # hops / 8
+    "extra_hops",  # (hops - fewest hops of the pair) / 4
+    "detour",  # latency over the pair's least latency, minus 1
+    "slots",  # slots of the block / 16
+    "spend",  # slots x hops over the least slots x hops among the pair's paths, minus 1
+    "spend_total",  # slots x hops / 32
+    "first_slot",  # first slot over the slots of the band
+    "leftover",  # slots left in the free run after the block / 16, at most 2
+    "exact_fit",  # 1 where the block fills the free run of the path exactly
+    "touches_low",  # share of links where the slot below the block is taken or outside the band
+    "touches_high",  # share of links where the slot above the block is taken or outside the band
+    "splits",  # share of links where the block splits a free run in two
+    "fills",  # share of links where the block fills a free run exactly
+    "path_free",  # share of slots free on the whole path
+    "path_longest_run",  # longest free run of the path over the slots of the band
+    "path_runs",  # free runs of the path / 8
+    "starts_lost",  # share of the path's starting positions for this block size that the block takes away
+    "mean_load",  # mean share of slots taken over the path's links
+    "max_load",  # largest share of slots taken among the path's links
+    "latency_slack",  # (bound - latency) / bound; 1 without a bound
+    "bits_per_symbol",  # of the format, / 6
+)
+CONTEXT_NAMES = (
+    "bit_rate",  # Gb/s / 400
+    "least_slots",  # slots of the block on the pair's most efficient path / 16
+    "least_hops",  # fewest hops of the pair / 8
+    "bounded",  # 1 where the request carries a latency bound
+    "network_load",  # share of slots taken in the whole network
+    "candidates",  # share of the candidate list in use
+)
+
+NUM_FEATURES = len(FEATURE_NAMES)
+NUM_CONTEXT = len(CONTEXT_NAMES)

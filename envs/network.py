@@ -1,0 +1,96 @@
+"""One network's spectrum, for the online side: lightpaths come and go by name of route, not by clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from envs.bits import block_mask
+from envs.errors import SpectrumError
+from envs.plant import Plant
+
+
+class Network:
+    """The spectrum of one network. Every change is checked first; a refused change changes nothing."""
+
+    def __init__(self, plant: Plant) -> None:
+        self.plant = plant
+        self.free = np.tile(plant.arrays.full, (plant.num_units, 1))  # (num_units, num_words) uint64, 1 = free
+        self._failed: set[int] = set()
+
+    def provision(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
+        """Take a block of slots along a route.
+
+        Raises:
+            SpectrumError: slots outside the band, already taken, or on a failed link.
+            TopologyError: two consecutive nodes are not neighbours.
+        """
+        units = self._units(nodes, first_slot, num_slots)
+        for unit in units:
+            if unit in self._failed:
+                raise SpectrumError(f"{self._where(nodes)}: spectrum unit {unit} belongs to a failed link")
+        if not self._all(units, first_slot, num_slots, free=True):
+            raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not free on every link")
+        self._mark(units, first_slot, num_slots, free=False)
+
+    def release(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
+        """Give a block of slots along a route back. Units of a failed link stay unusable.
+
+        Raises:
+            SpectrumError: slots outside the band, or not taken.
+            TopologyError: two consecutive nodes are not neighbours.
+        """
+        units = self._units(nodes, first_slot, num_slots)
+        if not self._all(units, first_slot, num_slots, free=False):
+            raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not all taken")
+        self._mark([unit for unit in units if unit not in self._failed], first_slot, num_slots, free=True)
+
+    def is_free(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> bool:
+        """True where the block is free on every link of the route and no link has failed."""
+        return self._all(self._units(nodes, first_slot, num_slots), first_slot, num_slots, free=True)
+
+    def fail_link(self, node_a: int, node_b: int) -> None:
+        """Make both directions of a fibre pair unusable. Lightpaths over it must be released by the caller."""
+        for unit in self._both_directions(node_a, node_b):
+            self._failed.add(unit)
+            self.free[unit] = 0
+
+    def repair_link(self, node_a: int, node_b: int) -> None:
+        """Make a failed fibre pair usable again, empty."""
+        for unit in self._both_directions(node_a, node_b):
+            if unit in self._failed:
+                self._failed.remove(unit)
+                self.free[unit] = self.plant.arrays.full
+
+    def occupied(self) -> np.ndarray:
+        """(num_units, num_slots) bool, True where a slot is taken or its link has failed."""
+        as_bytes = np.ascontiguousarray(self.free).view(np.uint8)
+        return np.unpackbits(as_bytes, axis=1, bitorder="little")[:, : self.plant.spec.num_slots] == 0
+
+    def _both_directions(self, node_a: int, node_b: int) -> set[int]:
+        return set(self.plant.units_of_nodes((node_a, node_b)) + self.plant.units_of_nodes((node_b, node_a)))
+
+    def _units(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> tuple[int, ...]:
+        if first_slot < 0 or num_slots < 1 or first_slot + num_slots > self.plant.spec.num_slots:
+            raise SpectrumError(
+                f"slots {first_slot}+{num_slots} lie outside the band of {self.plant.spec.num_slots} slots"
+            )
+        return self.plant.units_of_nodes(nodes)
+
+    def _all(self, units: Sequence[int], first_slot: int, num_slots: int, free: bool) -> bool:
+        for word in range(self.free.shape[1]):
+            mask = np.uint64(block_mask(first_slot, num_slots, word))
+            wanted = mask if free else np.uint64(0)
+            if any(self.free[unit, word] & mask != wanted for unit in units):
+                return False
+        return True
+
+    def _mark(self, units: Sequence[int], first_slot: int, num_slots: int, free: bool) -> None:
+        for word in range(self.free.shape[1]):
+            mask = np.uint64(block_mask(first_slot, num_slots, word))
+            for unit in units:
+                self.free[unit, word] = self.free[unit, word] | mask if free else self.free[unit, word] & ~mask
+
+    def _where(self, nodes: Sequence[int]) -> str:
+        return "-".join(self.plant.topology.node_names[node] for node in nodes)

@@ -1,0 +1,174 @@
+"""The plant as the kernels see it: topology, path table, formats and latencies as flat arrays.
+
+A *spectrum unit* is what holds one row of slots: a directed link, or a fibre pair where both directions
+share one spectrum. Not here: what is lit (``state.py``), who asks (``traffic.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.errors import PlantError
+from envs.latency import LatencyModel, load_latency_model
+from envs.modulation import ModulationFormat, modulation_table
+from topologies.model import Topology
+from topologies.paths import PathOrder, PathRule, PathTable, PathTies, build_path_table
+
+WORD_BITS = 64
+
+
+@dataclass(frozen=True)
+class PlantSpec:
+    """What of a plant is chosen rather than built.
+
+    Attributes:
+        num_slots: 12.5 GHz slots per spectrum unit.
+        guard_slots: slots added to every allocation.
+        shared_spectrum: both directions of a fibre pair share one spectrum ("undirected").
+        k_paths, path_order, path_ties: the rule of the path table.
+        max_candidates: length M of the candidate list.
+        starts_per_path: starting positions listed per path.
+        modulation: name of the modulation table.
+    """
+
+    num_slots: int = 100
+    guard_slots: int = 1
+    shared_spectrum: bool = False
+    k_paths: int = 5
+    path_order: PathOrder = "hops_over_se"
+    path_ties: PathTies = "km"
+    max_candidates: int = 30
+    starts_per_path: int = 6
+    modulation: str = "deeprmsa"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_slots <= 4096:
+            raise PlantError(f"num_slots is {self.num_slots}; between 1 and 4096 are supported")
+        if self.guard_slots < 0:
+            raise PlantError(f"guard_slots is {self.guard_slots}; it cannot be negative")
+        if self.max_candidates < 1 or self.starts_per_path < 1:
+            raise PlantError("max_candidates and starts_per_path must be at least 1")
+
+
+class PlantArrays(NamedTuple):
+    """The plant for compiled code."""
+
+    num_slots: int
+    num_words: int
+    guard_slots: int
+    starts_per_path: int
+    full: np.ndarray  # (num_words,) uint64, the bits of a unit with every slot free
+    first_path: np.ndarray  # (num_nodes**2 + 1,) int32
+    path_units: np.ndarray  # (num_paths, max_hops) int32 spectrum units
+    path_hops: np.ndarray  # (num_paths,) int32
+    path_latency_ms: np.ndarray  # (num_paths,) float32
+    path_length_km: np.ndarray  # (num_paths,) float64
+    path_format: np.ndarray  # (num_paths,) int32 index into the modulation table
+    slots_per_gbps: np.ndarray  # (num_formats,) float64
+    bits_per_symbol: np.ndarray  # (num_formats,) int32
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A network ready to be simulated or operated."""
+
+    topology: Topology
+    spec: PlantSpec
+    path_table: PathTable
+    formats: tuple[ModulationFormat, ...]
+    latency_model: LatencyModel
+    arrays: PlantArrays = field(repr=False)
+    unit_of_link: np.ndarray = field(repr=False)  # (num_links,) int32
+
+    @property
+    def num_units(self) -> int:
+        """Rows of spectrum: directed links, or fibre pairs where they share."""
+        return int(self.unit_of_link.max()) + 1
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of sites."""
+        return self.topology.num_nodes
+
+    def pair(self, source: int, destination: int) -> int:
+        """Row of an ordered node pair in the path table."""
+        return source * self.num_nodes + destination
+
+    def units_of_nodes(self, nodes: Sequence[int]) -> tuple[int, ...]:
+        """Spectrum units along a route given as node indices.
+
+        Raises:
+            TopologyError: two consecutive nodes are not neighbours.
+        """
+        names = self.topology.node_names
+        hops = zip(nodes, nodes[1:], strict=False)
+        return tuple(int(self.unit_of_link[self.topology.link_index(names[a], names[b])]) for a, b in hops)
+
+    def num_slots_for(self, bit_rate_gbps: float, path: int) -> int:
+        """Slots, guard included, that a bit rate takes on a path with its most efficient format."""
+        per_gbps = float(self.arrays.slots_per_gbps[self.arrays.path_format[path]])
+        return math.ceil(bit_rate_gbps * per_gbps - 1e-9) + self.spec.guard_slots
+
+    def least_latency_ms(self, source: int, destination: int) -> float:
+        """Latency of the fastest path in the table."""
+        paths = self.path_table.paths_of(source, destination)
+        return float(self.arrays.path_latency_ms[paths.start : paths.stop].min())
+
+    def least_slots(self) -> int:
+        """Smallest block that any request of positive rate can take."""
+        return 1 + self.spec.guard_slots
+
+
+def build_plant(
+    topology: Topology, spec: PlantSpec | None = None, latency_model: LatencyModel | None = None
+) -> Plant:
+    """A plant from a topology.
+
+    Each path uses the most efficient format that reaches its length (the RSA rule of the DeepRMSA family).
+
+    Raises:
+        PlantError: an unknown modulation table or a spec out of range.
+        TopologyError: ``k_paths`` below 1.
+    """
+    spec = spec or PlantSpec()
+    latency_model = latency_model or load_latency_model()
+    formats = modulation_table(spec.modulation)
+    reach = tuple((item.reach_km, item.bits_per_symbol) for item in formats)
+    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
+    links = np.arange(topology.num_links, dtype=np.int32)
+    unit_of_link = links // 2 if spec.shared_spectrum else links
+    path_units = np.where(table.path_links >= 0, unit_of_link[table.path_links], -1).astype(np.int32)
+    length_km = table.path_length_km
+    path_format = np.array(
+        [next(i for i, item in enumerate(formats) if km <= item.reach_km) for km in length_km], np.int32
+    )
+    num_words = -(-spec.num_slots // WORD_BITS)
+    arrays = PlantArrays(
+        num_slots=spec.num_slots,
+        num_words=num_words,
+        guard_slots=spec.guard_slots,
+        starts_per_path=spec.starts_per_path,
+        full=all_free_words(spec.num_slots),
+        first_path=table.first_path,
+        path_units=path_units,
+        path_hops=table.path_hops.astype(np.int32),
+        path_latency_ms=latency_model.path_latency_ms(length_km, table.path_hops).astype(np.float32),
+        path_length_km=length_km,
+        path_format=path_format,
+        slots_per_gbps=np.array([1.0 / item.slot_capacity_gbps for item in formats]),
+        bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
+    )
+    return Plant(topology, spec, table, formats, latency_model, arrays, unit_of_link)
+
+
+def all_free_words(num_slots: int) -> np.ndarray:
+    """(num_words,) uint64 with the lowest ``num_slots`` bits set: bit i of word w is slot 64 w + i."""
+    words = np.zeros(-(-num_slots // WORD_BITS), np.uint64)
+    for slot in range(num_slots):
+        words[slot // WORD_BITS] |= np.uint64(1) << np.uint64(slot % WORD_BITS)
+    return words
