@@ -1,7 +1,8 @@
 """The door of every online process: HTTP Basic or a bearer token, compared in constant time.
 
 Put ``AuthMiddleware`` around a whole application (Starlette, FastAPI, NiceGUI); what is open is listed there,
-so that a new route is closed unless somebody opens it. Not here: where credentials are kept (``configs.home``).
+so that a new route is closed unless somebody opens it. Not here: where credentials are kept
+(``configs.home``).
 """
 
 from __future__ import annotations

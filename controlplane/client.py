@@ -1,4 +1,4 @@
-"""A client of the controller over TAPI, for the command line and the console. Not here: printing of tables."""
+"""A client of the controller over TAPI, for the command line and the console. Not here: printing."""
 
 from __future__ import annotations
 

@@ -50,3 +50,18 @@ def path_uuid(decision: str) -> str:
 def connection_uuid(service: str) -> str:
     """UUID of the connection (the lightpath) that carries a service."""
     return str(_uuid("connection", service))
+
+
+def topology_service_uuid(topology: str) -> str:
+    """UUID of the network topology service that lists a topology."""
+    return str(_uuid("topology", topology, "service"))
+
+
+def connection_end_point_uuid(service: str, node: str, neighbour: str) -> str:
+    """UUID of the end point of a service's connection at the port of ``node`` towards a neighbour."""
+    return str(_uuid("connection", service, "cep", node, neighbour))
+
+
+def notification_uuid(store: str, sequence: int) -> str:
+    """UUID of a notification, by the store that numbered it and its sequence number."""
+    return str(_uuid("notification", store, str(sequence)))

@@ -216,6 +216,7 @@ def _ends(config: Mapping[str, Any], naming: Naming) -> tuple[str, str]:
                 "GET /restconf/data/tapi-common:context/service-interface-point",
                 f"{path}/service-interface-point/service-interface-point-uuid",
             )
+        point["service-interface-point"]["service-interface-point-uuid"] = sip.lower()
         names.append(naming.sip_names[sip.lower()])
     if names[0] == names[1]:
         raise invalid(f"{path}: both are at {names[0]}; two different nodes are needed", path)

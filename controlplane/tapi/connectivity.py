@@ -1,0 +1,129 @@
+"""Connectivity services, connections and their end points as TAPI documents. Not here: the state behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from controlplane.tapi import ids, names
+from controlplane.tapi.frequency import WIRE_MODULATIONS, central_frequency, spectrum
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import ComputedPath, hops_of
+from controlplane.tapi.service_body import ServiceRequest
+
+ADD_DROP = "add-drop"
+NMC = "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_NMC"
+OTSI = "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_OTSi"
+
+SERVICE = "tapi-connectivity:connectivity-service"
+CONNECTION = "tapi-connectivity:connection"
+CONNECTIVITY_CONTEXT = "tapi-connectivity:connectivity-context"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service and the lightpath that carries it.
+
+    Attributes:
+        request: what the client asked for.
+        lifecycle: ``PLANNED`` until it is configured and acknowledged, then ``INSTALLED``.
+        path: the lightpath; None while planned, or while a cut leaves the service without one.
+        setup_ms: from the arrival of the request to the stored lightpath.
+    """
+
+    request: ServiceRequest
+    lifecycle: str
+    path: ComputedPath | None = None
+    setup_ms: float = 0.0
+
+    @property
+    def uuid(self) -> str:
+        """UUID of the service."""
+        return self.request.uuid
+
+
+def service_entry(service: Service) -> dict[str, Any]:
+    """One entry of ``connectivity-service``: the client's configuration and our state."""
+    entry = dict(service.request.document) | {
+        "connectivity-direction": service.request.direction,
+        "operational-state": "ENABLED" if service.path else "DISABLED",
+        "lifecycle-state": service.lifecycle,
+    }
+    if service.path:
+        entry["connection"] = [{"connection-uuid": ids.connection_uuid(service.uuid)}]
+    return entry
+
+
+def connection_entry(service: Service, naming: Naming) -> dict[str, Any]:
+    """The connection of a service that has a lightpath; its route runs from the source to the destination.
+
+    Raises:
+        ValueError: the service has none.
+    """
+    if service.path is None:
+        raise ValueError(f"service {service.uuid} has no lightpath")
+    crossed = [
+        _end_point_reference(service.uuid, node, port, naming) for node, port in ports_of(service.path)
+    ]
+    return {
+        "uuid": ids.connection_uuid(service.uuid),
+        "name": names.pairs(service.path.name_pairs() | {names.SETUP_MS: float(service.setup_ms)}),
+        "layer-protocol-name": "PHOTONIC_MEDIA",
+        "direction": service.request.direction,
+        "operational-state": "ENABLED",
+        "lifecycle-state": service.lifecycle,
+        "connection-end-point": [crossed[0], crossed[-1]],
+        "route": [{"local-id": "working", "connection-end-point": crossed}],
+    }
+
+
+def ports_of(path: ComputedPath) -> list[tuple[str, str]]:
+    """``(node, port)`` along a path, two a node; a port is a neighbour's name or ``ADD_DROP``."""
+    ports = [(path.nodes[0], ADD_DROP)]
+    for here, there in hops_of(path.nodes):
+        ports += [(here, there), (there, here)]
+    return [*ports, (path.nodes[-1], ADD_DROP)]
+
+
+def connection_end_point(service: Service, node: str, port: str, naming: Naming) -> dict[str, Any]:
+    """The end point of a service's connection at a port, with its spectrum; at add-drop also the signal's.
+
+    Raises:
+        ValueError: the service has no lightpath.
+    """
+    if service.path is None:
+        raise ValueError(f"service {service.uuid} has no lightpath")
+    slots = (service.path.first_slot, service.path.num_slots)
+    end_point: dict[str, Any] = {
+        "uuid": ids.connection_end_point_uuid(service.uuid, node, port),
+        "layer-protocol-name": "PHOTONIC_MEDIA",
+        "layer-protocol-qualifier": OTSI if port == ADD_DROP else NMC,
+        "operational-state": "ENABLED",
+        "lifecycle-state": service.lifecycle,
+        "parent-node-edge-point": {
+            "topology-uuid": naming.topology_uuid,
+            "node-uuid": naming.node_uuid(node),
+            "node-edge-point-uuid": ids.node_edge_point_uuid(naming.topology.name, node, port),
+        },
+        "tapi-photonic-media:media-channel-connection-end-point-spec": {
+            "media-channel": {"occupied-spectrum": spectrum(*slots)}
+        },
+    }
+    if port == ADD_DROP:
+        termination: dict[str, Any] = {
+            "selected-central-frequency": central_frequency(*slots),
+            "selected-spectrum": spectrum(*slots),
+        }
+        if service.path.modulation_format in WIRE_MODULATIONS:
+            termination["selected-modulation"] = service.path.modulation_format
+        end_point["tapi-photonic-media:otsi-connection-end-point-spec"] = {"otsi-termination": termination}
+    return end_point
+
+
+def _end_point_reference(service: str, node: str, port: str, naming: Naming) -> dict[str, str]:
+    return {
+        "topology-uuid": naming.topology_uuid,
+        "node-uuid": naming.node_uuid(node),
+        "node-edge-point-uuid": ids.node_edge_point_uuid(naming.topology.name, node, port),
+        "connection-end-point-uuid": ids.connection_end_point_uuid(service, node, port),
+    }

@@ -1,0 +1,231 @@
+"""The TAPI context: service interface points, topology, connectivity. Pure functions of a ``NetworkView``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from controlplane.tapi import connectivity, ids, names
+from controlplane.tapi.connectivity import ADD_DROP, NMC, OTSI, Service
+from controlplane.tapi.frequency import WIRE_MODULATIONS, pool
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import path_entry
+from envs.latency import LatencyModel
+
+CONTEXT = "tapi-common:context"
+SIP = "tapi-common:service-interface-point"
+TOPOLOGY_CONTEXT = "tapi-topology:topology-context"
+TOPOLOGY = "tapi-topology:topology"
+PATH_CONTEXT = "tapi-path-computation:path-computation-context"
+
+_IN_SERVICE = {
+    "administrative-state": "UNLOCKED",
+    "operational-state": "ENABLED",
+    "lifecycle-state": "INSTALLED",
+}
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The network's state at one version, as the builders need it.
+
+    Attributes:
+        naming: the topology and its UUIDs.
+        latency_model: where the latencies of links and nodes come from.
+        formats: names of the modulation formats of the plant.
+        num_slots: of a spectrum unit.
+        occupied: slots taken towards a neighbour, by ``(node, neighbour)``, bit i = slot i; both directions
+            of a fibre pair together.
+        failed_links: ends of the links that are cut, in the topology's order.
+        services: every service.
+    """
+
+    naming: Naming
+    latency_model: LatencyModel
+    formats: tuple[str, ...]
+    num_slots: int
+    occupied: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failed_links: frozenset[tuple[str, str]] = frozenset()
+    services: Sequence[Service] = ()
+
+
+def context(view: NetworkView) -> dict[str, Any]:
+    """The whole context; the lists that clients read without asking are there even when empty."""
+    return {
+        "uuid": ids.context_uuid(),
+        "name": names.pairs({"context-name": "lightloop"}),
+        "service-interface-point": service_interface_points(view),
+        TOPOLOGY_CONTEXT: topology_context(view),
+        connectivity.CONNECTIVITY_CONTEXT: connectivity_context(view),
+        PATH_CONTEXT: path_computation_context(view),
+    }
+
+
+def service_interface_points(view: NetworkView) -> list[dict[str, Any]]:
+    """One per node: where a service can begin or end.
+
+    Add and drop are colourless and contentionless, so a slot is available here while one of the node's links
+    has it free.
+    """
+    modulations = [name for name in view.formats if name in WIRE_MODULATIONS]
+    return [
+        {
+            "uuid": view.naming.sip_uuid(node),
+            "name": names.pairs({names.LOCAL_NAME: f"SIP-{node}", "node": node}),
+            "layer-protocol-name": "PHOTONIC_MEDIA",
+            "direction": "BIDIRECTIONAL",
+            "supported-layer-protocol-qualifier": [OTSI, NMC],
+            **_IN_SERVICE,
+            "tapi-photonic-media:media-channel-service-interface-point-spec": pool(
+                _taken_everywhere(view, node), view.num_slots
+            ),
+            "tapi-photonic-media:otsi-service-interface-point-spec": {
+                "otsi-capability": {"supportable-modulation": modulations}
+            },
+        }
+        for node in view.naming.topology.node_names
+    ]
+
+
+def topology_context(view: NetworkView) -> dict[str, Any]:
+    """The one topology and the service that lists it."""
+    name = view.naming.topology.name
+    return {
+        "nw-topology-service": {
+            "uuid": ids.topology_service_uuid(name),
+            "topology": [{"topology-uuid": view.naming.topology_uuid}],
+        },
+        "topology": [topology(view)],
+    }
+
+
+def topology(view: NetworkView) -> dict[str, Any]:
+    """Nodes with their edge points, and links with length and latency."""
+    by_port: dict[tuple[str, str], list[Service]] = defaultdict(list)
+    for service in view.services:
+        if service.path:
+            for port in connectivity.ports_of(service.path):
+                by_port[port].append(service)
+    plant = view.naming.topology
+    return {
+        "uuid": view.naming.topology_uuid,
+        "name": names.pairs({names.LOCAL_NAME: plant.name}),
+        "layer-protocol-name": ["PHOTONIC_MEDIA"],
+        "node": [_node(view, node, by_port) for node in plant.node_names],
+        "link": [_link(view, f.node_a, f.node_b, f.length_km) for f in plant.fibres],
+    }
+
+
+def connectivity_context(view: NetworkView) -> dict[str, Any]:
+    """Services and the connections that carry them."""
+    return {
+        "connectivity-service": [connectivity.service_entry(service) for service in view.services],
+        "connection": [
+            connectivity.connection_entry(service, view.naming) for service in view.services if service.path
+        ],
+    }
+
+
+def path_computation_context(view: NetworkView) -> dict[str, Any]:
+    """The paths of the services that are set up."""
+    return {
+        "path-comp-service": [],
+        "path": [
+            path_entry(service.path, view.naming, service.request.direction)
+            for service in view.services
+            if service.path
+        ],
+    }
+
+
+def neighbours(view: NetworkView, node: str) -> list[str]:
+    """Nodes that a node has a link to, in the topology's order."""
+    found = []
+    for fibre in view.naming.topology.fibres:
+        if node in (fibre.node_a, fibre.node_b):
+            found.append(fibre.node_b if node == fibre.node_a else fibre.node_a)
+    return found
+
+
+def _node(view: NetworkView, node: str, by_port: Mapping[tuple[str, str], list[Service]]) -> dict[str, Any]:
+    site = view.naming.topology.nodes[view.naming.topology.node_index(node)]
+    position: dict[str, object] = {"latitude-deg": site.latitude_deg, "longitude-deg": site.longitude_deg}
+    return {
+        "uuid": view.naming.node_uuid(node),
+        "name": names.pairs({names.LOCAL_NAME: node, **position}),
+        "layer-protocol-name": ["PHOTONIC_MEDIA"],
+        **_IN_SERVICE,
+        "owned-node-edge-point": [
+            _node_edge_point(view, node, port, by_port.get((node, port), ()))
+            for port in (ADD_DROP, *neighbours(view, node))
+        ],
+        "cost-characteristic": [{"cost-name": "hop", "cost-value": "1"}],
+        "latency-characteristic": [
+            {
+                "traffic-property-name": "fixed-latency",
+                "fixed-latency-characteristic": f"{view.latency_model.node_us:g}",
+            }
+        ],
+    }
+
+
+def _node_edge_point(view: NetworkView, node: str, port: str, services: Sequence[Service]) -> dict[str, Any]:
+    taken = _taken_everywhere(view, node) if port == ADD_DROP else view.occupied.get((node, port), 0)
+    point: dict[str, Any] = {
+        "uuid": ids.node_edge_point_uuid(view.naming.topology.name, node, port),
+        "name": names.pairs({names.LOCAL_NAME: f"{node}:{port if port == ADD_DROP else f'to-{port}'}"}),
+        "layer-protocol-name": "PHOTONIC_MEDIA",
+        "link-port-direction": "BIDIRECTIONAL",
+        **_IN_SERVICE,
+        "supported-cep-layer-protocol-qualifier": [NMC, OTSI],
+        "tapi-photonic-media:media-channel-node-edge-point-spec": pool(taken, view.num_slots),
+        "tapi-connectivity:cep-list": {
+            "connection-end-point": [
+                connectivity.connection_end_point(service, node, port, view.naming) for service in services
+            ]
+        },
+    }
+    if port == ADD_DROP:
+        point["mapped-service-interface-point"] = [
+            {"service-interface-point-uuid": view.naming.sip_uuid(node)}
+        ]
+    return point
+
+
+def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict[str, Any]:
+    fibre_us = view.latency_model.propagation_us_per_km * length_km
+    up = (node_a, node_b) not in view.failed_links
+    return {
+        "uuid": view.naming.link_uuid(node_a, node_b),
+        "name": names.pairs({names.LOCAL_NAME: f"{node_a}-{node_b}"}),
+        "node-edge-point": [
+            {
+                "topology-uuid": view.naming.topology_uuid,
+                "node-uuid": view.naming.node_uuid(here),
+                "node-edge-point-uuid": ids.node_edge_point_uuid(view.naming.topology.name, here, there),
+            }
+            for here, there in ((node_a, node_b), (node_b, node_a))
+        ],
+        "layer-protocol-name": ["PHOTONIC_MEDIA"],
+        "direction": "BIDIRECTIONAL",
+        **_IN_SERVICE,
+        "operational-state": "ENABLED" if up else "DISABLED",
+        "cost-characteristic": [{"cost-name": "length-km", "cost-value": f"{length_km:g}"}],
+        "latency-characteristic": [
+            {"traffic-property-name": "fixed-latency", "fixed-latency-characteristic": f"{fibre_us:.1f}"}
+        ],
+        "risk-characteristic": [
+            {"risk-characteristic-name": "srlg", "risk-identifier-list": [f"duct-{node_a}-{node_b}"]}
+        ],
+        "validation-mechanism": [{"validation-mechanism": "NONE"}],
+        "transitioned-layer-protocol-name": ["PHOTONIC_MEDIA", "NA"],
+    }
+
+
+def _taken_everywhere(view: NetworkView, node: str) -> int:
+    taken = (1 << view.num_slots) - 1
+    for neighbour in neighbours(view, node):
+        taken &= view.occupied.get((node, neighbour), 0)
+    return taken
