@@ -65,3 +65,8 @@ def connection_end_point_uuid(service: str, node: str, neighbour: str) -> str:
 def notification_uuid(store: str, sequence: int) -> str:
     """UUID of a notification, by the store that numbered it and its sequence number."""
     return str(_uuid("notification", store, str(sequence)))
+
+
+def path_service_uuid(decision: str) -> str:
+    """UUID of the path computation service that points to a computed path, by the same identity."""
+    return str(_uuid("path-service", decision))
