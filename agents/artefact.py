@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
-from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
-from envs.policy import ScoringPolicy
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agents.policy import NetworkPolicy
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, baseline
+from envs.policy import LinearPolicy, ScoringPolicy
 
 MANIFEST_FILE = "policy.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -115,7 +115,7 @@ def load_policy(folder: Path | str) -> ScoringPolicy:
     arrays = _read_weights(folder, manifest)
     try:
         if manifest.kind == "linear":
-            return LinearPolicy(manifest.name, arrays["feature_weights"])
+            return LinearPolicy(manifest.name, tuple(arrays["feature_weights"].tolist()))
         policy = NetworkPolicy.from_arrays(manifest.name, arrays, len(manifest.architecture["hidden_sizes"]))
     except KeyError as error:
         raise ArtefactError(f"{folder / WEIGHTS_FILE}: {error.args[0]!r} is missing") from None
@@ -165,15 +165,10 @@ def _describe(policy: ScoringPolicy) -> tuple[Kind, dict[str, np.ndarray], dict[
     if isinstance(policy, NetworkPolicy):
         _check_width(policy, f"policy {policy.name!r}")
         return "mlp", policy.arrays(), {"hidden_sizes": list(policy.hidden_sizes), "activation": "relu"}
-    if policy.name in BASELINE_NAMES:
+    if policy.name in BASELINE_NAMES and policy == baseline(policy.name):
         return "baseline", {}, {}
     if isinstance(policy, LinearPolicy):
-        weights = np.ascontiguousarray(policy.feature_weights, dtype=np.float32)
-        if weights.shape != (len(FEATURE_NAMES),):
-            raise ArtefactError(
-                f"policy {policy.name!r}: {weights.shape} weights; {len(FEATURE_NAMES)} features are computed"
-            )
-        return "linear", {"feature_weights": weights}, {}
+        return "linear", {"feature_weights": np.array(policy.weights, dtype=np.float64)}, {}
     raise ArtefactError(
         f"policy {policy.name!r}: cannot store a {type(policy).__name__}; "
         "known: a baseline, LinearPolicy, NetworkPolicy"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MASKED_SCORE = np.float32(-1e9)
+from envs.policy import MASKED_SCORE
 
 
 @dataclass(frozen=True)

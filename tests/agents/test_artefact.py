@@ -9,11 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
-from envs.heuristics import BASELINE_NAMES, LinearPolicy, baseline
 
 from agents.artefact import ArtefactError, load_policy, read_manifest, save_policy
 from agents.policy import NetworkPolicy
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, baseline
+from envs.policy import LinearPolicy
 
 F, C, M = len(FEATURE_NAMES), len(CONTEXT_NAMES), 30
 
@@ -50,7 +51,7 @@ def policies():
     rng = np.random.default_rng(5)
     return [
         baseline(BASELINE_NAMES[0]),
-        LinearPolicy("searched", rng.normal(size=F).astype(np.float32)),
+        LinearPolicy("searched", tuple(rng.normal(size=F))),
         network_policy(),
         network_policy(hidden=(9,)),
     ]
@@ -143,8 +144,17 @@ def test_missing_files_are_refused_with_their_names(tmp_path):
 def test_a_refused_save_changes_nothing(tmp_path):
     save_policy(network_policy(), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(ArtefactError, match="weights"):
-        save_policy(LinearPolicy("narrow", np.zeros(F + 1, np.float32)), tmp_path)
+    narrow = NetworkPolicy(
+        name="narrow",
+        skip=np.zeros(1, np.float32),
+        first_features=np.zeros((1, 2), np.float32),
+        first_context=np.zeros((C, 2), np.float32),
+        hidden_weights=(),
+        biases=(np.zeros(2, np.float32),),
+        output=np.zeros(2, np.float32),
+    )
+    with pytest.raises(ArtefactError, match=f"1 features.*{F}"):
+        save_policy(narrow, tmp_path)
     with pytest.raises(ArtefactError, match="not JSON"):
         save_policy(network_policy(2), tmp_path, metadata={"when": object()})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,0 +1,166 @@
+"""The algorithm and its configuration: RLlib's PPO with this package's runner, learner and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+from ray.rllib.algorithms.ppo import PPO, PPOConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+
+from agents.env_runner import MakeEnv, RolloutEnvRunner
+from agents.learner import RolloutLearner, RolloutToBatch
+from agents.network import Teacher
+from agents.rl_module import ScoringRLModule
+
+SAMPLE = "sample"
+ROLLOUT_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """What PPO is told."""
+
+    num_envs: int  # networks per runner, stepped together
+    rollout_length: int  # steps per network and rollout
+    minibatch_size: int
+    num_epochs: int
+    learning_rate: float
+    gamma: float
+    gae_lambda: float
+    entropy_coefficient: float
+    hidden_sizes: tuple[int, ...]
+    num_env_runners: int  # 0: sample in the learner's process
+    seed: int
+    critic_warmup_updates: int = 0
+    clip: float = 0.2
+
+
+class PipelinedPPO(PPO):
+    """PPO whose remote runners sample the next rollout while the learner learns from the last.
+
+    The data is one update old; the ratio in PPO's loss accounts for it. With one runner the order of events
+    is fixed, so that one seed gives one result. Without remote runners it is RLlib's own loop.
+    """
+
+    def training_step(self) -> None:
+        """One rollout of each healthy runner, one update, one weight synchronisation."""
+        group = self.env_runner_group
+        if group.num_remote_workers() == 0:
+            super().training_step()
+            return
+        if group.num_in_flight_async_reqs(SAMPLE) == 0:
+            self._request_rollouts()
+        results = []
+        # A dead runner's request vanishes from the count, so this waits for the living ones only.
+        while group.num_in_flight_async_reqs(SAMPLE) > 0:
+            ready = group.fetch_ready_async_reqs(tags=SAMPLE, timeout_seconds=ROLLOUT_TIMEOUT_S)
+            results += [result for _, result in ready]
+            if not ready:
+                break
+        if not results:
+            return
+        self.metrics.aggregate([metrics for _, metrics in results], key=ENV_RUNNER_RESULTS)
+        self._request_rollouts()
+        steps = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0)
+        learned = self.learner_group.update(
+            episodes=[rollout for rollout, _ in results],
+            timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: steps},
+            num_epochs=self.config.num_epochs,
+            minibatch_size=self.config.minibatch_size,
+        )
+        self.metrics.aggregate(learned, key=LEARNER_RESULTS)
+        group.sync_weights(
+            from_worker_or_learner_group=self.learner_group, policies=[DEFAULT_MODULE_ID], inference_only=True
+        )
+
+    def _request_rollouts(self) -> None:
+        self.env_runner_group.foreach_env_runner_async(
+            lambda runner: (runner.sample(), runner.get_metrics()), tag=SAMPLE
+        )
+
+
+def build_algorithm(
+    settings: PPOSettings,
+    make_env: MakeEnv,
+    observation_space: gymnasium.spaces.Dict,
+    action_space: gymnasium.spaces.Discrete,
+    teacher: Teacher | None,
+) -> PipelinedPPO:
+    """The algorithm, ready to train; Ray must be running.
+
+    Args:
+        settings: sizes and rates.
+        make_env: makes the vector environment of a runner; travels to other processes.
+        observation_space: of one network: ``features`` (M, F), ``action_mask`` (M,), ``context`` (C,).
+        action_space: of one network: Discrete(M).
+        teacher: where the policy starts; None: no preference.
+    """
+    num_features = _shape(observation_space, "features")[1]
+    num_context = _shape(observation_space, "context")[0]
+    model: dict[str, Any] = {
+        "num_features": num_features,
+        "num_context": num_context,
+        "hidden_sizes": settings.hidden_sizes,
+        "teacher": teacher,
+    }
+    batch_size = settings.num_envs * settings.rollout_length * max(1, settings.num_env_runners)
+    config = (
+        PPOConfig(algo_class=PipelinedPPO)
+        .environment(
+            env=None,
+            observation_space=observation_space,
+            action_space=action_space,
+            env_config={"make_env": make_env, "rollout_length": settings.rollout_length},
+        )
+        .framework("torch")
+        .env_runners(
+            env_runner_cls=RolloutEnvRunner,
+            num_env_runners=settings.num_env_runners,
+            num_envs_per_env_runner=settings.num_envs,
+            rollout_fragment_length=settings.rollout_length,
+            create_local_env_runner=settings.num_env_runners == 0,
+            num_cpus_per_env_runner=1,
+        )
+        .learners(
+            num_learners=0,
+            learner_class=RolloutLearner,
+            learner_config_dict={"critic_warmup_updates": settings.critic_warmup_updates},
+            learner_connector=lambda obs, act: RolloutToBatch(settings.gamma, settings.gae_lambda),
+            add_default_connectors_to_learner_pipeline=False,
+        )
+        .training(
+            lr=settings.learning_rate,
+            gamma=settings.gamma,
+            lambda_=settings.gae_lambda,
+            entropy_coeff=settings.entropy_coefficient,
+            clip_param=settings.clip,
+            use_kl_loss=False,
+            # One less than a rollout: RLlib samples again while it counts fewer steps than this.
+            train_batch_size_per_learner=batch_size - 1,
+            minibatch_size=min(settings.minibatch_size, batch_size - 1),
+            num_epochs=settings.num_epochs,
+        )
+        .rl_module(
+            rl_module_spec=RLModuleSpec(
+                module_class=ScoringRLModule,
+                observation_space=observation_space,
+                action_space=action_space,
+                model_config=model,
+            )
+        )
+        .fault_tolerance(restart_failed_env_runners=True)
+        .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
+        .debugging(seed=settings.seed, log_level="ERROR")
+    )
+    return config.build_algo()
+
+
+def _shape(space: gymnasium.spaces.Dict, key: str) -> Sequence[int]:
+    shape = space[key].shape
+    assert shape is not None
+    return shape
