@@ -35,7 +35,9 @@ class FrequencySlot:
         return self.centre_mhz + self.m * 6_250
 
 
-def frequency_slot(first_slot: int, num_slots: int, first_edge_mhz: int = C_BAND_FIRST_EDGE_MHZ) -> FrequencySlot:
+def frequency_slot(
+    first_slot: int, num_slots: int, first_edge_mhz: int = C_BAND_FIRST_EDGE_MHZ
+) -> FrequencySlot:
     """The frequency slot of a block of slots.
 
     Raises:
@@ -46,7 +48,7 @@ def frequency_slot(first_slot: int, num_slots: int, first_edge_mhz: int = C_BAND
     (191325000, 191375000)
     """
     if first_slot < 0 or num_slots < 1:
-        raise ValueError(f"first_slot {first_slot}, num_slots {num_slots}: need first_slot >= 0, num_slots >= 1")
+        raise ValueError(f"first_slot {first_slot}, num_slots {num_slots}: at least 0 and 1 are needed")
     centre_mhz = first_edge_mhz + first_slot * 12_500 + num_slots * 6_250
     n, rest = divmod(centre_mhz - 193_100_000, 6_250)
     if rest:
@@ -68,5 +70,5 @@ def slots_of(lower_mhz: int, upper_mhz: int, first_edge_mhz: int = C_BAND_FIRST_
     if rest_low or rest_high:
         raise ValueError(f"{lower_mhz}..{upper_mhz} MHz: an edge is not on a 12.5 GHz slot boundary")
     if first_slot < 0 or end_slot <= first_slot:
-        raise ValueError(f"{lower_mhz}..{upper_mhz} MHz: empty, or below the band's edge {first_edge_mhz} MHz")
+        raise ValueError(f"{lower_mhz}..{upper_mhz} MHz: empty, or below the band's edge, {first_edge_mhz}")
     return first_slot, end_slot - first_slot

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,9 @@ import networkx as nx
 import numpy as np
 
 from topologies.errors import TopologyError
+
+# Node names stand in comma-separated lists and in addresses (TAPI name pairs, HTTP paths).
+FORBIDDEN_IN_NAMES = re.compile(r"[,/\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Topology:
     Directed link ``2 * i`` is fibre ``i`` from ``node_a`` to ``node_b``; ``2 * i + 1`` is the way back.
 
     Raises:
-        TopologyError: no nodes, a name given twice, an unknown node, a loop, a fibre given twice,
-            a length that is not a positive number, or a graph in several pieces.
+        TopologyError: no nodes, a name given twice or unfit for lists and addresses, an unknown node, a loop,
+            a fibre given twice, a length that is not a positive number, or a graph in several pieces.
     """
 
     name: str
@@ -55,12 +59,17 @@ class Topology:
             raise TopologyError(f"topology {self.name!r}: {len(self.nodes)} node(s); at least two are needed")
         seen: set[str] = set()
         for node in self.nodes:
+            if not node.name.strip() or FORBIDDEN_IN_NAMES.search(node.name):
+                raise TopologyError(
+                    f"topology {self.name!r}: node name {node.name!r} is empty or has a comma, a slash or a "
+                    "control character in it"
+                )
             if node.name in seen:
                 raise TopologyError(f"topology {self.name!r}: node {node.name!r} is given twice")
             if not (-90 <= node.latitude_deg <= 90 and -180 <= node.longitude_deg <= 180):
                 raise TopologyError(
-                    f"topology {self.name!r}: node {node.name!r} lies at "
-                    f"({node.latitude_deg}, {node.longitude_deg}); latitude must be within ±90°, longitude ±180°"
+                    f"topology {self.name!r}: node {node.name!r} lies at ({node.latitude_deg}, "
+                    f"{node.longitude_deg}); latitude must be within ±90°, longitude within ±180°"
                 )
             seen.add(node.name)
         pairs: set[frozenset[str]] = set()
@@ -72,7 +81,7 @@ class Topology:
             if fibre.node_a == fibre.node_b:
                 raise TopologyError(f"{label}: both ends are the same node")
             if not (math.isfinite(fibre.length_km) and fibre.length_km > 0):
-                raise TopologyError(f"{label}: length_km is {fibre.length_km}; a positive number of km is needed")
+                raise TopologyError(f"{label}: length_km is {fibre.length_km}; a positive number is needed")
             pair = frozenset((fibre.node_a, fibre.node_b))
             if pair in pairs:
                 raise TopologyError(f"{label}: is given twice; parallel fibres are not modelled, keep one")
@@ -203,7 +212,8 @@ def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
             name=str(document["name"]),
             source=str(document["source"]),
             nodes=tuple(
-                Node(str(n["name"]), float(n["latitude_deg"]), float(n["longitude_deg"])) for n in entries("nodes")
+                Node(str(n["name"]), float(n["latitude_deg"]), float(n["longitude_deg"]))
+                for n in entries("nodes")
             ),
             fibres=tuple(
                 Fibre(str(f["node_a"]), str(f["node_b"]), float(f["length_km"])) for f in entries("fibres")

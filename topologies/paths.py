@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 from typing import Literal
 
 import networkx as nx
@@ -130,7 +130,7 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
     path_links = np.full((len(nodes_of_path), max_hops), -1, np.int16)
     length_km = np.zeros(len(nodes_of_path))
     for path, nodes in enumerate(nodes_of_path):
-        links = [link_of[hop] for hop in zip(nodes, nodes[1:], strict=False)]
+        links = [link_of[hop] for hop in pairwise(nodes)]
         path_nodes[path, : len(nodes)] = nodes
         path_links[path, : len(links)] = links
         length_km[path] = topology.link_length_km[links].sum()
@@ -150,13 +150,13 @@ def _paths_of_pair(
     topology: Topology, graph: nx.Graph, rule: PathRule, source: str, destination: str
 ) -> list[tuple[int, ...]]:
     def length_km(path: list[str]) -> float:
-        return math.fsum(graph.edges[hop]["length_km"] for hop in zip(path, path[1:], strict=False))
+        return math.fsum(graph.edges[hop]["length_km"] for hop in pairwise(path))
 
     def hops_over_se(path: list[str]) -> float:
         return (len(path) - 1) / rule.bits_per_symbol(length_km(path))
 
     weight = "length_km" if rule.order == "km" else None
-    cost: Callable[[list[str]], float] = length_km if rule.order == "km" else lambda path: float(len(path) - 1)
+    cost: Callable[[list[str]], float] = length_km if rule.order == "km" else lambda path: len(path) - 1.0
     tie = _tie_key(rule.ties, topology, length_km)
     enumeration = nx.shortest_simple_paths(graph, source, destination, weight=weight)
     if rule.order == "hops_se_all":

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from topologies.errors import TopologyError
 from topologies.model import Topology, topology_from_json
 
 
-def read(text: str, path: Path) -> Topology:
-    """The topology in a JSON text.
+def read(document: Mapping[str, Any], path: Path) -> Topology:
+    """The topology in a JSON document.
 
     Raises:
-        TopologyError: not JSON, not an object, or refused by ``topology_from_json``.
+        TopologyError: what ``topology_from_json`` refuses; a document of another kind lacks its fields.
     """
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TopologyError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
-    if not isinstance(document, dict):
-        raise TopologyError(f"{path}: an object is needed, not {type(document).__name__}")
     return topology_from_json(document, str(path))
