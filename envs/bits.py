@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from envs.compiled import inlined, kernel
+from envs.compiled import inlined
 
 U1 = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@intrinsic
-def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
+def _trailing_zeros(typing_context: Any, word: Any) -> Any:
     """Number of zero bits below the lowest set bit; undefined for 0 (one machine instruction)."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), codegen
 
 
-@intrinsic
-def population(typingctx, word):  # type: ignore[no-untyped-def]
+def _population(typing_context: Any, word: Any) -> Any:
     """Number of set bits (one machine instruction)."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
 
     return types.int64(types.uint64), codegen
+
+
+trailing_zeros: Any = intrinsic(_trailing_zeros)
+population: Any = intrinsic(_population)
 
 
 @inlined

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from envs.bits import count_set, is_set, next_clear, next_set, population, starts_inplace
+from envs.bits import count_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined, kernel
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class CandidateArrays(NamedTuple):
     """Candidates of the pending request of N networks."""
 
-    count: np.ndarray  # (N,) int32
+    listed: np.ndarray  # (N,) int32, how many of the M are in use
     path: np.ndarray  # (N, M) int32
     first_slot: np.ndarray  # (N, M) int32
     num_slots: np.ndarray  # (N, M) int32
@@ -78,7 +78,9 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
             last_start, last_end = start, end
         start = next_set(words, end)
     if tight_start >= 0 and not tight_listed and listed < room:
-        _append(count, tight_start, tight_end, tight_start, num_slots, path, paths, slots, nums, starts, lengths)
+        _append(
+            count, tight_start, tight_end, tight_start, num_slots, path, paths, slots, nums, starts, lengths
+        )
         count += 1
         listed += 1
     if last_start >= 0 and listed < room:
@@ -91,7 +93,7 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
 
 @inlined
 def describe_path(free, path_units, path, hops, words, num_slots, num_band_slots, scratch, row):
-    """Fill the features that all candidates of one path share into ``row``; returns its starting positions."""
+    """Fill the features that all candidates of a path share into ``row``; returns its starting positions."""
     free_on_path = count_set(words)
     longest = 0
     runs = 0
@@ -132,7 +134,10 @@ def describe_edges(free, path_units, path, hops, first_slot, num_slots, num_band
     after = first_slot + num_slots
     for h in range(hops):
         unit = path_units[path, h]
-        low_free = first_slot > 0 and ((free[unit, (first_slot - 1) >> 6] >> np.uint64((first_slot - 1) & 63)) & 1) == 1
+        low_free = (
+            first_slot > 0
+            and ((free[unit, (first_slot - 1) >> 6] >> np.uint64((first_slot - 1) & 63)) & 1) == 1
+        )
         high_free = after < num_band_slots and ((free[unit, after >> 6] >> np.uint64(after & 63)) & 1) == 1
         low_taken += not low_free
         high_taken += not high_free
@@ -164,11 +169,15 @@ def observe_request(
         plant: PlantArrays.
         free: (num_units, num_words) uint64 of one network.
         pair: row of the ordered node pair.
-        bit_rate_gbps, max_latency_ms: the request.
-        words, scratch: (num_words,) uint64.
+        bit_rate_gbps: of the request.
+        max_latency_ms: of the request; infinite without a bound.
+        words: (num_words,) uint64, scratch.
+        scratch: (num_words,) uint64, scratch.
         candidates: CandidateArrays; row ``n`` is written.
         n: row.
-        features: (M, F) float32. mask: (M,) bool. context: (C,) float32. All are overwritten.
+        features: (M, F) float32, overwritten.
+        mask: (M,) bool, overwritten.
+        context: (C,) float32, overwritten.
     """
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
     path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
@@ -227,7 +236,7 @@ def observe_request(
         mask[c] = False
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
-    candidates.count[n] = count
+    candidates.listed[n] = count
     taken = 0
     for unit in range(free.shape[0]):
         for w in range(free.shape[1]):
@@ -246,7 +255,18 @@ def observe_one(plant, free, pair, bit_rate_gbps, max_latency_ms, candidates, fe
     words = np.empty(plant.num_words, np.uint64)
     scratch = np.empty(plant.num_words, np.uint64)
     observe_request(
-        plant, free, pair, bit_rate_gbps, max_latency_ms, words, scratch, candidates, 0, features, mask, context
+        plant,
+        free,
+        pair,
+        bit_rate_gbps,
+        max_latency_ms,
+        words,
+        scratch,
+        candidates,
+        0,
+        features,
+        mask,
+        context,
     )
 
 
@@ -298,6 +318,6 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
             modulation_format=plant.formats[plant.arrays.path_format[candidates.path[0, c]]].name,
             latency_ms=float(plant.arrays.path_latency_ms[candidates.path[0, c]]),
         )
-        for c in range(int(candidates.count[0]))
+        for c in range(int(candidates.listed[0]))
     )
     return Observation(features, mask, context), listed

@@ -48,8 +48,17 @@ def first_fit_on_path(free, path_units, path, hops, num_slots, scratch):
 def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
     """Serve all requests of row ``n`` by a first-fit policy; the first ``warmup`` are not counted."""
     path_units, path_hops, first_path = plant.path_units, plant.path_hops, plant.first_path
-    path_latency_ms, path_format, slots_per_gbps = plant.path_latency_ms, plant.path_format, plant.slots_per_gbps
-    free, wheel, lightpaths, book = states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1]
+    path_latency_ms, path_format, slots_per_gbps = (
+        plant.path_latency_ms,
+        plant.path_format,
+        plant.slots_per_gbps,
+    )
+    free, wheel, lightpaths, book = (
+        states.free[n],
+        states.wheel[n],
+        states.lightpaths[n],
+        states.book[n : n + 1],
+    )
     arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
@@ -76,7 +85,19 @@ def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
         if best_path >= 0:
             departure_s = arrival_s[t] + holding_s[t]
             hops = path_hops[best_path]
-            admit(free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s)
+            admit(
+                free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
+            )
         if t >= warmup:
             late = best_path >= 0 and path_latency_ms[best_path] > max_latency_ms[t]
-            count(offered, blocked, carried, sums, service_class[t], bit_rate_gbps[t], used_before, best_path, late)
+            count(
+                offered,
+                blocked,
+                carried,
+                sums,
+                service_class[t],
+                bit_rate_gbps[t],
+                used_before,
+                best_path,
+                late,
+            )

@@ -36,11 +36,11 @@ class RandomPolicy:
 
 _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     # the best path that fits, its lowest slot
-    "ksp_ff": lambda: linear_policy("ksp_ff", path_rank=-1000.0, first_slot=-1.0),
+    "ksp_ff": lambda: linear_policy("ksp_ff", path_rank=-1000.0),
     # the lowest slot over all paths, ties to the better path
     "ff_ksp": lambda: linear_policy("ff_ksp", first_slot=-1000.0, path_rank=-1.0),
     # the best path that fits, its tightest free run
-    "ksp_bf": lambda: linear_policy("ksp_bf", path_rank=-1000.0, leftover=-10.0, first_slot=-1.0),
+    "ksp_bf": lambda: linear_policy("ksp_bf", path_rank=-1000.0, leftover=-5.0),
     # the best path that fits, its highest slot
     "ksp_lf": lambda: linear_policy("ksp_lf", path_rank=-1000.0, first_slot=1.0),
     # splits the fewest free runs and fills the most, per link; then the better path, then the lower slot

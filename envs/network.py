@@ -16,7 +16,9 @@ class Network:
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
-        self.free = np.tile(plant.arrays.full, (plant.num_units, 1))  # (num_units, num_words) uint64, 1 = free
+        self.free = np.tile(
+            plant.arrays.full, (plant.num_units, 1)
+        )  # (num_units, num_words) uint64, 1 = free
         self._failed: set[int] = set()
 
     def provision(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
@@ -31,7 +33,9 @@ class Network:
             if unit in self._failed:
                 raise SpectrumError(f"{self._where(nodes)}: spectrum unit {unit} belongs to a failed link")
         if not self._all(units, first_slot, num_slots, free=True):
-            raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not free on every link")
+            raise SpectrumError(
+                f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not free on every link"
+            )
         self._mark(units, first_slot, num_slots, free=False)
 
     def release(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
@@ -51,7 +55,7 @@ class Network:
         return self._all(self._units(nodes, first_slot, num_slots), first_slot, num_slots, free=True)
 
     def fail_link(self, node_a: int, node_b: int) -> None:
-        """Make both directions of a fibre pair unusable. Lightpaths over it must be released by the caller."""
+        """Make both directions of a fibre pair unusable; lightpaths over it are for the caller to release."""
         for unit in self._both_directions(node_a, node_b):
             self._failed.add(unit)
             self.free[unit] = 0
@@ -90,7 +94,9 @@ class Network:
         for word in range(self.free.shape[1]):
             mask = np.uint64(block_mask(first_slot, num_slots, word))
             for unit in units:
-                self.free[unit, word] = self.free[unit, word] | mask if free else self.free[unit, word] & ~mask
+                self.free[unit, word] = (
+                    self.free[unit, word] | mask if free else self.free[unit, word] & ~mask
+                )
 
     def _where(self, nodes: Sequence[int]) -> str:
         return "-".join(self.plant.topology.node_names[node] for node in nodes)

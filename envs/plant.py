@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -106,7 +107,7 @@ class Plant:
             TopologyError: two consecutive nodes are not neighbours.
         """
         names = self.topology.node_names
-        hops = zip(nodes, nodes[1:], strict=False)
+        hops = pairwise(nodes)
         return tuple(int(self.unit_of_link[self.topology.link_index(names[a], names[b])]) for a, b in hops)
 
     def num_slots_for(self, bit_rate_gbps: float, path: int) -> int:

@@ -55,7 +55,9 @@ class LinearPolicy:
 
     def __post_init__(self) -> None:
         if len(self.weights) != NUM_FEATURES:
-            raise PolicyError(f"policy {self.name!r} has {len(self.weights)} weights; {NUM_FEATURES} are needed")
+            raise PolicyError(
+                f"policy {self.name!r} has {len(self.weights)} weights; {NUM_FEATURES} are needed"
+            )
         if not np.isfinite(self.weights).all():
             raise PolicyError(f"policy {self.name!r} has a weight that is not finite")
 

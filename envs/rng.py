@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import numpy as np
-from envs.compiled import inlined, kernel
+
+from envs.compiled import inlined
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

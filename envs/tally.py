@@ -1,4 +1,4 @@
-"""What is counted while requests are served, and the figures it becomes. Not here: intervals (``evaluation.py``)."""
+"""What is counted while requests are served, and the figures made of it. Intervals: ``evaluation.py``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
 from envs.compiled import inlined
-
 from envs.plant import Plant
-
 
 SUMS = np.dtype(
     [
@@ -105,7 +104,9 @@ def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
     return tuple(results)
 
 
-def _class_result(tally: Tally, n: int, c: int, latency_ms: np.ndarray, by_latency: np.ndarray) -> ClassResult:
+def _class_result(
+    tally: Tally, n: int, c: int, latency_ms: np.ndarray, by_latency: np.ndarray
+) -> ClassResult:
     carried = tally.carried[n, c]
     num_carried = int(carried.sum())
     cumulative = np.cumsum(carried[by_latency])

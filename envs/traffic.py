@@ -1,6 +1,6 @@
 """Traffic: who asks for what, when and for how long. As a description, and as requests drawn from it.
 
-Poisson arrivals with a constant or a daily rate, weighted node pairs, weighted bit rates, service classes with
+Poisson arrivals with a constant or a daily rate, weighted node pairs and bit rates, service classes with
 latency bounds, exponential holding times (optionally cut at twice the mean). The same compiled draw feeds the
 training environments, the simulations and the traces, so one seed means one sequence everywhere.
 Matrix-driven traffic: ``sndlib.py``. Stored requests: ``trace.py``.
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from envs.compiled import inlined, kernel
 
+from envs.compiled import inlined, kernel
 from envs.errors import TrafficError
 from envs.plant import Plant
 from envs.rng import advance, mix, stream_states, unit
@@ -152,7 +152,9 @@ def traffic_arrays(traffic: PoissonTraffic, plant: Plant) -> TrafficArrays:
     for pair in range(num_nodes * num_nodes):
         if first[pair + 1] > first[pair]:
             least_ms[pair] = plant.arrays.path_latency_ms[first[pair] : first[pair + 1]].min()
-    bounds = np.stack([np.maximum(item.max_latency_ms, item.min_stretch * least_ms) for item in traffic.classes])
+    bounds = np.stack(
+        [np.maximum(item.max_latency_ms, item.min_stretch * least_ms) for item in traffic.classes]
+    )
     return TrafficArrays(
         mean_interarrival_s=traffic.mean_holding_s / traffic.load_erlang,
         daily_swing=traffic.daily_swing,
@@ -227,7 +229,9 @@ def draw_requests(traffic, rng_states, clock_s, requests, n):
                 break
         state = advance(state)
         # Inverse of the exponential cut at twice the mean: the same law as redrawing while it is exceeded.
-        requests.holding_s[n, t] = -np.log(1.0 - traffic.holding_cut * unit(mix(state))) * traffic.mean_holding_s
+        requests.holding_s[n, t] = (
+            -np.log(1.0 - traffic.holding_cut * unit(mix(state))) * traffic.mean_holding_s
+        )
         state = advance(state)
         pair = traffic.pair[_pick(mix(state), traffic.pair_keep, traffic.pair_alias)]
         state = advance(state)
@@ -283,7 +287,9 @@ def requests_of(traces: list[Trace] | tuple[Trace, ...], plant: Plant) -> Reques
             )
         requests.arrival_s[n] = trace.arrival_s[:length]
         requests.holding_s[n] = trace.holding_s[:length]
-        requests.pair[n] = trace.source[:length].astype(np.int32) * plant.num_nodes + trace.destination[:length]
+        requests.pair[n] = (
+            trace.source[:length].astype(np.int32) * plant.num_nodes + trace.destination[:length]
+        )
         requests.bit_rate_gbps[n] = trace.bit_rate_gbps[:length]
         requests.max_latency_ms[n] = trace.max_latency_ms[:length]
         requests.service_class[n] = trace.service_class[:length]

@@ -1,0 +1,90 @@
+"""Paired evaluation: every policy meets the same traces; figures carry intervals over independent traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from envs.lockstep import lockstep_on_requests
+from envs.plant import Plant
+from envs.policy import ScoringPolicy, choose
+from envs.tally import TraceResult, results_of
+from envs.trace import Trace
+from envs.traffic import requests_of
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with a two-sided confidence interval from Student's t over independent runs."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval."""
+        return (self.high - self.low) / 2
+
+
+def interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Mean and interval of independent values; one value alone has no finite interval.
+
+    Raises:
+        ValueError: no values.
+    """
+    sample = np.asarray(values, np.float64)
+    if sample.size == 0:
+        raise ValueError("an interval needs at least one value")
+    mean = float(sample.mean())
+    if sample.size == 1:
+        return Interval(mean, -np.inf, np.inf)
+    half = float(
+        stats.t.ppf(0.5 + confidence / 2, sample.size - 1) * sample.std(ddof=1) / np.sqrt(sample.size)
+    )
+    return Interval(mean, mean - half, mean + half)
+
+
+def paired_difference(
+    values: Sequence[float] | np.ndarray, reference: Sequence[float] | np.ndarray, confidence: float = 0.95
+) -> Interval:
+    """Interval of ``values - reference``, trace by trace: negative blocking differences are improvements."""
+    return interval(np.asarray(values, np.float64) - np.asarray(reference, np.float64), confidence)
+
+
+def replay(
+    plant: Plant,
+    traces: Sequence[Trace],
+    policy: ScoringPolicy,
+    warmup_requests: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[TraceResult, ...]:
+    """One result per trace, in order; the same traces give the same requests to every policy.
+
+    Args:
+        plant: the network.
+        traces: of equal length, or cut to the shortest.
+        policy: what decides.
+        warmup_requests: requests at the start of each trace that are not counted.
+        on_progress: called now and then with (requests done, requests in all) per trace.
+
+    Raises:
+        TrafficError: no traces, or one of another network.
+    """
+    requests = requests_of(list(traces), plant)
+    num_classes = max(len(trace.class_names) for trace in traces)
+    run = lockstep_on_requests(plant, requests, warmup_requests, num_classes)
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards = np.zeros(len(traces), np.float32)
+    run.observe_into(features, mask, context)
+    length = requests.arrival_s.shape[1]
+    for t in range(length):
+        actions = choose(policy.scores(features, mask, context))
+        run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
+        if on_progress and t % 2000 == 0:
+            on_progress(t, length)
+    return results_of(run.tally, plant)

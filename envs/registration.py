@@ -1,0 +1,16 @@
+"""Gymnasium ids of the environments; found by gymnasium through the package's entry point."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+_ENVIRONMENTS = {
+    "lightloop/LatencyRSA-v0": ("envs.latency_rsa:LatencyRSAEnv", "envs.latency_rsa:LatencyRSAVectorEnv")
+}
+
+
+def register_all() -> None:
+    """Register every environment; safe to repeat."""
+    for name, (single, vector) in _ENVIRONMENTS.items():
+        if name not in gym.registry:
+            gym.register(id=name, entry_point=single, vector_entry_point=vector)

@@ -1,0 +1,141 @@
+"""The blocking of many linear policies at once, on the same traffic: what a direct search needs.
+
+Here every candidate is scored inside the kernel, so a policy costs about a microsecond a request. The search
+itself (CMA-ES) is in ``agents/search.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from envs.candidates import new_candidates, observe_request
+from envs.compiled import kernel
+from envs.errors import PolicyError
+from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.lockstep import offered_load
+from envs.plant import Plant
+from envs.state import admit, depart_until, new_states
+from envs.tally import Tally, count, new_tally
+from envs.trace import Trace
+from envs.traffic import PoissonTraffic, Requests, make_trace, requests_of
+
+
+@kernel
+def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, tally):
+    """Serve the requests of row ``row`` in network ``n`` by the linear score ``weights`` (F,) float64."""
+    path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
+    free, wheel, lightpaths, book = (
+        states.free[n],
+        states.wheel[n],
+        states.lightpaths[n],
+        states.book[n : n + 1],
+    )
+    offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
+    sums = tally.sums[n : n + 1]
+    words = np.empty(plant.num_words, np.uint64)
+    scratch = np.empty(plant.num_words, np.uint64)
+    features = np.empty((candidates.path.shape[1], NUM_FEATURES), np.float32)
+    mask = np.empty(candidates.path.shape[1], np.bool_)
+    context = np.empty(NUM_CONTEXT, np.float32)
+    for t in range(requests.arrival_s.shape[1]):
+        now_s = requests.arrival_s[row, t]
+        depart_until(free, wheel, lightpaths, book, path_units, path_hops, now_s)
+        used_before = book[0].used_slots
+        bit_rate_gbps = requests.bit_rate_gbps[row, t]
+        max_latency_ms = requests.max_latency_ms[row, t]
+        pair = requests.pair[row, t]
+        observe_request(
+            plant,
+            free,
+            pair,
+            bit_rate_gbps,
+            max_latency_ms,
+            words,
+            scratch,
+            candidates,
+            n,
+            features,
+            mask,
+            context,
+        )
+        chosen = -1
+        best = -np.inf
+        action = 0
+        for c in range(candidates.listed[n]):
+            score = 0.0
+            for f in range(NUM_FEATURES):
+                score += weights[f] * features[c, f]
+            if score > best:
+                best = score
+                action = c
+                chosen = candidates.path[n, c]
+        if chosen >= 0:
+            first_slot = np.int64(candidates.first_slot[n, action])
+            num_slots = np.int64(candidates.num_slots[n, action])
+            departure_s = now_s + requests.holding_s[row, t]
+            hops = path_hops[chosen]
+            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, departure_s)
+        if t >= warmup:
+            late = chosen >= 0 and path_latency_ms[chosen] > max_latency_ms
+            service_class = requests.service_class[row, t]
+            count(offered, blocked, carried, sums, service_class, bit_rate_gbps, used_before, chosen, late)
+
+
+def replay_linear(
+    plant: Plant, requests: Requests, weights: np.ndarray, warmup: int, num_classes: int
+) -> Tally:
+    """Counts of one linear policy on every row of ``requests``, each row on a network of its own."""
+    num_networks = len(requests.arrival_s)
+    states = new_states(plant, num_networks, *offered_load(requests))
+    tally = new_tally(plant, num_networks, num_classes)
+    candidates = new_candidates(plant, num_networks)
+    for n in range(num_networks):
+        serve_linear(plant.arrays, states, requests, n, n, _checked(weights), warmup, candidates, tally)
+    return tally
+
+
+def linear_blocking(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    weights: np.ndarray,
+    seed: int,
+    requests: int,
+    warmup: int | None = None,
+) -> np.ndarray:
+    """(P,) request blocking of P linear policies, all on the same arrivals (common random numbers).
+
+    Args:
+        plant: the network.
+        traffic: what arrives.
+        weights: (P, F) float64.
+        seed: of the traffic.
+        requests: how many arrivals.
+        warmup: arrivals not counted; a tenth by default.
+
+    Raises:
+        PolicyError: weights of the wrong shape or not finite.
+    """
+    trace = make_trace(traffic, plant, requests, seed)
+    return linear_blocking_on(plant, [trace], weights, requests // 10 if warmup is None else warmup)
+
+
+def linear_blocking_on(plant: Plant, traces: Sequence[Trace], weights: np.ndarray, warmup: int) -> np.ndarray:
+    """(P,) request blocking of P linear policies over given traces."""
+    table = requests_of(list(traces), plant)
+    num_classes = max(len(trace.class_names) for trace in traces)
+    blocking = np.zeros(len(weights))
+    for index, row in enumerate(weights):
+        tally = replay_linear(plant, table, row, warmup, num_classes)
+        blocking[index] = tally.blocked.sum() / tally.offered.sum()
+    return blocking
+
+
+def _checked(weights: np.ndarray) -> np.ndarray:
+    values = np.ascontiguousarray(weights, np.float64)
+    if values.shape != (NUM_FEATURES,):
+        raise PolicyError(f"weights have shape {values.shape}; ({NUM_FEATURES},) is needed")
+    if not np.isfinite(values).all():
+        raise PolicyError("a weight is not finite")
+    return values
