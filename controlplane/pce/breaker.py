@@ -22,7 +22,9 @@ class CircuitBreaker:
         clock: monotonic seconds.
     """
 
-    def __init__(self, failures: int = 3, pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, failures: int = 3, pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._failures = failures
         self._pause_s = pause_s
         self._clock = clock

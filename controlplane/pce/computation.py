@@ -25,6 +25,7 @@ from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError
 from envs.candidates import Candidate, Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.network import Network
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.request import Request
@@ -72,7 +73,12 @@ class PathComputation:
     """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision."""
 
     def __init__(
-        self, databases: Databases, endpoint: EndpointInUse, fallback: ScoringPolicy, log: DecisionLog, keep: int
+        self,
+        databases: Databases,
+        endpoint: EndpointInUse,
+        fallback: ScoringPolicy,
+        log: DecisionLog,
+        keep: int,
     ) -> None:
         self.databases = databases
         self.endpoint = endpoint
@@ -126,7 +132,11 @@ class PathComputation:
             observation = _restricted(observation, candidates, query.allowed)
         if observation.action_mask.any():
             return observation, candidates, None
-        return observation, candidates, why_blocked(plant, request, self.databases.failed_links, constrained=some)
+        return (
+            observation,
+            candidates,
+            why_blocked(plant, request, self.databases.failed_links, constrained=some),
+        )
 
     async def _choose(self, observation: Observation) -> _Chosen:
         started = time.perf_counter()
@@ -154,7 +164,9 @@ class PathComputation:
         self, observation: Observation, reason: FallbackReason, inference_ms: float | None
     ) -> _Chosen:
         choice = choose(observation.action_mask, policy_scores(self.fallback, observation))
-        return _Chosen(choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms)
+        return _Chosen(
+            choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms
+        )
 
     def _is_free(self, candidate: Candidate) -> bool:
         return self.databases.network.is_free(candidate.nodes, candidate.first_slot, candidate.num_slots)
@@ -207,15 +219,20 @@ class PathComputation:
             score_chosen=chosen.choice.score,
             score_second=chosen.choice.second_score,
             inference_ms=chosen.inference_ms,
-            features=tuple(zip(FEATURE_NAMES, observation.features[chosen.choice.index].tolist(), strict=True)),
+            features=tuple(
+                zip(FEATURE_NAMES, observation.features[chosen.choice.index].tolist(), strict=True)
+            ),
         )
 
 
-def warm_up(plant: Plant, databases: Databases, fallback: ScoringPolicy) -> None:
-    """Compile what a first request would otherwise wait for."""
-    for source, destination in ((0, 1), (1, 0)):
-        observation, _ = observe(plant, databases.network, Request(source, destination, 1.0))
-        policy_scores(fallback, observation)
+def warm_up(plant: Plant, fallback: ScoringPolicy) -> None:
+    """Compile what a first request would otherwise wait for; changes nothing."""
+    network = Network(plant)
+    observation, candidates = observe(plant, network, Request(0, 1, 1.0))
+    first = candidates[choose(observation.action_mask, policy_scores(fallback, observation)).index]
+    network.provision(first.nodes, first.first_slot, first.num_slots)
+    network.is_free(first.nodes, first.first_slot, first.num_slots)
+    network.release(first.nodes, first.first_slot, first.num_slots)
 
 
 def _restricted(

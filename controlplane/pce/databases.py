@@ -143,7 +143,9 @@ class Databases:
                 self._apply(feed)
                 return
             except SpectrumError as error:
-                _logger.warning("change after version %d does not fit (%s); starting over", self.version, error)
+                _logger.warning(
+                    "change after version %d does not fit (%s); starting over", self.version, error
+                )
                 feed = await self._fetch(0)
         elif not feed.changes and feed.version > 0:
             feed = await self._fetch(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -52,14 +53,16 @@ def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
     """
     if scores.shape != action_mask.shape or scores.dtype.kind not in "fiu":
         raise WrongScoresError(
-            f"scores have shape {scores.shape} and type {scores.dtype}; {action_mask.shape} numbers are needed"
+            f"scores have shape {scores.shape}, type {scores.dtype}; {action_mask.shape} numbers are needed"
         )
     if not np.isfinite(scores).all():
         index = int(np.flatnonzero(~np.isfinite(scores))[0])
         raise WrongScoresError(f"score {index} is {scores[index]}; finite numbers are needed")
     index = int(np.argmax(scores))
     if not action_mask[index]:
-        raise WrongScoresError(f"the highest score, {scores[index]}, is that of action {index}, which is masked")
+        raise WrongScoresError(
+            f"the highest score, {scores[index]}, is that of action {index}, which is masked"
+        )
     others = np.delete(scores, index)[np.delete(action_mask, index)]
     return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
 
@@ -78,8 +81,8 @@ def why_blocked(
     names = plant.topology.node_names
     pair = f"{names[request.source]} to {names[request.destination]}"
     paths = plant.path_table.paths_of(request.source, request.destination)
-    latency_ms = plant.arrays.path_latency_ms
-    within = [path for path in paths if latency_ms[path] <= request.max_latency_ms]
+    bound_ms = np.float32(request.max_latency_ms)  # compared as the candidates' kernel compares it
+    within = [path for path in paths if plant.arrays.path_latency_ms[path] <= bound_ms]
     if not within:
         least_ms = plant.least_latency_ms(request.source, request.destination)
         # Rounded up, so that the figure named is one that succeeds.
@@ -89,20 +92,25 @@ def why_blocked(
             f"the least possible latency is {math.ceil(least_ms * 1000) / 1000:.3f} ms",
         )
     if constrained:
-        return Blocked("constraint", f"every candidate from {pair} is excluded by the constraints of the request")
+        return Blocked(
+            "constraint", f"every candidate from {pair} is excluded by the constraints of the request"
+        )
     num_slots = {path: plant.num_slots_for(request.bit_rate_gbps, path) for path in within}
     fitting = [path for path in within if num_slots[path] <= plant.spec.num_slots]
     bound = "" if math.isinf(request.max_latency_ms) else f" within {request.max_latency_ms:g} ms"
     if not fitting:
         return Blocked(
             "reach",
-            f"nothing carries {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: with the formats that reach so "
-            f"far it takes {min(num_slots.values())} slots or more, and a link has {plant.spec.num_slots}",
+            f"nothing carries {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: with the formats that reach "
+            f"so far it takes {min(num_slots.values())} slots or more, and a link has {plant.spec.num_slots}",
         )
     standing = [path for path in fitting if not _fails(plant, path, failed_links)]
     if not standing:
         broken = ", ".join(sorted("-".join(sorted(link)) for link in failed_links))
-        return Blocked("failure", f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}")
+        return Blocked(
+            "failure",
+            f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}",
+        )
     least, most = min(num_slots[path] for path in standing), max(num_slots[path] for path in standing)
     block = f"{least}" if least == most else f"{least} to {most}"
     return Blocked(
@@ -114,4 +122,4 @@ def why_blocked(
 
 def _fails(plant: Plant, path: int, failed_links: Collection[frozenset[str]]) -> bool:
     names = [plant.topology.node_names[node] for node in plant.path_table.nodes(path)]
-    return any(frozenset(hop) in failed_links for hop in zip(names, names[1:], strict=False))
+    return any(frozenset(hop) in failed_links for hop in pairwise(names))

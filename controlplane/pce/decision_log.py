@@ -22,7 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from controlplane.pce.decision_parts import OPEN_SUFFIX, close_part, next_stem, read_decisions, recover, sync_folder
+from controlplane.pce.decision_parts import (
+    OPEN_SUFFIX,
+    close_part,
+    next_stem,
+    read_decisions,
+    recover,
+    sync_folder,
+)
 from controlplane.pce.decision_record import DecisionRecord
 
 __all__ = ["DecisionLog", "DecisionLogError", "read_decisions"]
@@ -67,7 +74,9 @@ class DecisionLog:
         except BlockingIOError:
             raise DecisionLogError(f"{folder}: another PCE writes this decision log; stop it first") from None
         except OSError as error:
-            raise DecisionLogError(f"{folder}: the decision log cannot be written: {error.strerror}") from None
+            raise DecisionLogError(
+                f"{folder}: the decision log cannot be written: {error.strerror}"
+            ) from None
         for file in recover(folder):
             _logger.info("recovered %s from an open part that a stopped process left", file.name)
         self._stream: IO[bytes] | None = None
@@ -115,7 +124,7 @@ class DecisionLog:
                 self._rotate()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """Rows that wait, and whether the log ends. Waits for the first, at most until the part is too old."""
+        """Rows that wait, and whether the log ends. Waits for the first, or until the part is too old."""
         timeout_s = None
         if self._stream is not None:
             timeout_s = max(0.0, self._opened_s + self._part_s - time.monotonic())
@@ -179,4 +188,3 @@ def _close_quietly(file: Path) -> None:
     except (OSError, ValueError) as error:
         # The rows are safe in the open part; the next start closes it.
         _logger.error("%s stays open: %s", file, error)
-

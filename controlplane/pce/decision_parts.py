@@ -60,7 +60,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def close_part(open_file: Path) -> Path | None:
-    """The parquet file of an open part, written whole before the open part goes; None for a part without rows.
+    """The parquet file of an open part, written whole before the open part goes; None without rows.
 
     Safe to be killed at any point and to be repeated: the parquet appears by rename, the JSON lines are
     removed after that.
@@ -100,19 +100,12 @@ def read_decisions(folder: Path, last: int | None = None) -> pd.DataFrame:
         folder: the decision log.
         last: at most this many, the newest.
     """
-    tables: list[pa.Table] = []
-    found = 0
-    for stem in reversed(part_stems(folder)):
-        if last is not None and found >= last:
-            break
-        tables.insert(0, _part_table(folder / stem))
-        found += tables[0].num_rows
-    if not tables:
-        tables = [as_table([])]
-    table = pa.concat_tables(tables, promote_options="default")
-    if last is not None and table.num_rows > last:
-        table = table.slice(table.num_rows - last)
-    return table.to_pandas()
+    return _read_table(folder, last).to_pandas()
+
+
+def read_rows(folder: Path, last: int) -> list[dict[str, Any]]:
+    """The newest rows as they were logged, oldest first; what is missing is None."""
+    return _read_table(folder, last).to_pylist()
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -127,6 +120,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _read_table(folder: Path, last: int | None) -> pa.Table:
+    tables: list[pa.Table] = []
+    found = 0
+    for stem in reversed(part_stems(folder)):
+        if last is not None and found >= last:
+            break
+        tables.insert(0, _part_table(folder / stem))
+        found += tables[0].num_rows
+    if not tables:
+        tables = [as_table([])]
+    table = pa.concat_tables(tables, promote_options="default")
+    if last is not None and table.num_rows > last:
+        table = table.slice(table.num_rows - last)
+    return table
 
 
 def _part_table(stem: Path) -> pa.Table:

@@ -1,4 +1,4 @@
-"""One decision as a row: its columns, their types, and what each means. Not here: files (``decision_parts.py``)."""
+"""One decision as a row: its columns and their types. Not here: files (``decision_parts.py``)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
+
+from controlplane.tapi.names import join_list
 
 DECISION_SCHEMA_VERSION = 1
 
@@ -31,7 +33,7 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "state_version": pa.int64(),  # of the controller's state that the observation shows
     "num_candidates": pa.int64(),
     "chosen": pa.int64(),  # index of the candidate; null when none
-    "nodes": pa.string(),  # "A,B,C"
+    "nodes": pa.string(),  # "A,B,C", as `controlplane.tapi.names.join_list` writes it
     "first_slot": pa.int64(),
     "num_slots": pa.int64(),
     "modulation_format": pa.string(),
@@ -88,20 +90,22 @@ class DecisionRecord:
     features: tuple[tuple[str, float], ...] = ()
 
     def row(self) -> dict[str, Any]:
-        """A flat row for the log: ``COLUMNS``, then ``c_<name>`` and ``f_<name>``; what is not finite is null."""
+        """A flat row for the log: ``COLUMNS``, ``c_<name>``, ``f_<name>``; what is not finite is null."""
         row = {name: _plain(getattr(self, name)) for name in COLUMNS}
-        row["nodes"] = ",".join(self.nodes) or None
+        row["nodes"] = join_list(self.nodes) if self.nodes else None
         row |= {CONTEXT_PREFIX + name: _plain(value) for name, value in self.context}
         row |= {FEATURE_PREFIX + name: _plain(value) for name, value in self.features}
         return row
 
 
 def table_schema(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:
-    """The columns of a part: ``COLUMNS``, then every ``c_`` and ``f_`` column (float32) that any row carries."""
+    """The columns of a part: ``COLUMNS``, then each ``c_`` and ``f_`` column (float32) of any row."""
     extra: dict[str, None] = {}
     for row in rows:
         extra.update(dict.fromkeys(name for name in row if name not in COLUMNS))
-    vectors = [name for prefix in (CONTEXT_PREFIX, FEATURE_PREFIX) for name in extra if name.startswith(prefix)]
+    vectors = [
+        name for prefix in (CONTEXT_PREFIX, FEATURE_PREFIX) for name in extra if name.startswith(prefix)
+    ]
     return pa.schema(
         [*COLUMNS.items(), *((name, pa.float32()) for name in vectors)],
         metadata={"decision_schema_version": str(DECISION_SCHEMA_VERSION)},

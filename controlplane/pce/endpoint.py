@@ -44,7 +44,9 @@ def read_endpoint(file: Path) -> Endpoint | None:
         return None
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise EndpointError(f"{file}: not a model endpoint ({reason}); remove it, or provision a model") from None
+        raise EndpointError(
+            f"{file}: not a model endpoint ({reason}); remove it, or provision a model"
+        ) from None
 
 
 def write_endpoint(file: Path, endpoint: Endpoint) -> None:

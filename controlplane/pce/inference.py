@@ -113,7 +113,9 @@ class InferenceClient:
         if response.status_code >= 500:
             raise InferenceError("down", f"{self.url} answered {response.status_code}: {response.text[:200]}")
         if response.status_code != 200:
-            raise InferenceError("wrong", f"{self.url} answered {response.status_code}: {response.text[:200]}")
+            raise InferenceError(
+                "wrong", f"{self.url} answered {response.status_code}: {response.text[:200]}"
+            )
         try:
             return choose(observation.action_mask, response_scores(response.content))
         except WrongScoresError as error:

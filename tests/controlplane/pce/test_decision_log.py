@@ -68,7 +68,9 @@ def test_open_and_closed_parts_are_read_together_in_order_and_once(tmp_path):
 def test_values_and_types_survive_the_way_to_parquet(tmp_path):
     log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
     log.append(record(1)).result(5)
-    log.append(record(2, max_latency_ms=12.5, decided_by="none", chosen=None, nodes=(), features=())).result(5)
+    log.append(record(2, max_latency_ms=12.5, decided_by="none", chosen=None, nodes=(), features=())).result(
+        5
+    )
     still_open = read_decisions(tmp_path)
     log.close()
     frame = read_decisions(tmp_path)

@@ -1,0 +1,156 @@
+"""TAPI 2.1.3 on one side, path computation on the other: parsed input to query, decision to path.
+
+Computed paths are kept for the GET that follows, and answers by decision id, so that asking twice under one
+id decides once. Not here: the documents themselves (``controlplane.tapi.path_body``), HTTP (``app.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+from controlplane.pce.computation import Decision, PathComputation, Query
+from controlplane.tapi import ids
+from controlplane.tapi.errors import TapiError, invalid, no_path, unknown
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import (
+    ComputedPath,
+    ComputeRequest,
+    build_compute_output,
+    build_path,
+    parse_compute_input,
+)
+from controlplane.tapi.service_body import BIDIRECTIONAL
+from envs.request import Request
+
+
+@dataclass(frozen=True)
+class _Asked:
+    request: ComputeRequest
+    state_version: int | None
+    decision: asyncio.Task[Decision]
+
+
+class PathAnswers:
+    """Answers ``compute-p-2-p-path`` and the GET of a path, for one topology.
+
+    Args:
+        computation: decides.
+        keep: how many answers are kept; the oldest goes first.
+    """
+
+    def __init__(self, computation: PathComputation, keep: int = 10_000) -> None:
+        self._computation = computation
+        self._plant = computation.databases.plant
+        self._naming = Naming(self._plant.topology)
+        self._keep = keep
+        self._asked: OrderedDict[str, _Asked] = OrderedDict()  # by decision id
+        self._paths: OrderedDict[str, tuple[ComputedPath, str]] = OrderedDict()  # by uuid, with the direction
+
+    async def compute(
+        self, document: Any, decision_id: str | None, state_version: int | None
+    ) -> dict[str, Any]:
+        """The output of ``compute-p-2-p-path``.
+
+        The same question under the same ``decision_id`` gets the same answer and is one decision.
+
+        Raises:
+            TapiError: 400 for an input that cannot be read or an unknown service interface point; 409 when
+                no path can carry it, with the reason; 409 for another question under a known id.
+            DatabasesError, DecisionLogError: as ``PathComputation.compute``.
+        """
+        shared = self._plant.spec.shared_spectrum
+        request = parse_compute_input(document, self._naming, shared)
+        if request.direction == BIDIRECTIONAL and not shared:
+            raise invalid(
+                "route-direction BIDIRECTIONAL: here each direction has its own spectrum; "
+                "ask once for each direction with UNIDIRECTIONAL"
+            )
+        decision_id = decision_id or str(uuid4())
+        asked = self._asked.get(decision_id)
+        if asked is None:
+            task = asyncio.create_task(
+                self._computation.compute(self._query(decision_id, request, state_version))
+            )
+            asked = _Asked(request, state_version, task)
+            _remember(self._asked, decision_id, asked, self._keep)
+        elif (asked.request, asked.state_version) != (request, state_version):
+            raise TapiError(
+                409, "data-exists", f"decision {decision_id!r} was asked before with another content"
+            )
+        try:
+            # A client that goes away does not take along another one that asks the same.
+            decision = await asyncio.shield(asked.decision)
+        except Exception:
+            self._asked.pop(decision_id, None)  # nothing was decided: it may be asked again
+            raise
+        if decision.candidate is None:
+            raise no_path(decision.record.reason or "no path")
+        path = _computed_path(decision)
+        _remember(self._paths, path.uuid, (path, request.direction), self._keep)
+        return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path.uuid)
+
+    def path(self, uuid: str) -> dict[str, Any]:
+        """The document of a computed path.
+
+        Raises:
+            TapiError: 404, not computed here, or too long ago.
+        """
+        try:
+            path, direction = self._paths[uuid.lower()]
+        except KeyError:
+            raise unknown(
+                f"no computed path {uuid!r}; the last {self._keep} of this process are kept"
+            ) from None
+        return build_path(path, self._naming, direction)
+
+    def _query(self, decision_id: str, request: ComputeRequest, state_version: int | None) -> Query:
+        index = self._plant.topology.node_index
+        asked = Request(
+            index(request.source), index(request.destination), request.bit_rate_gbps, request.max_latency_ms
+        )
+        return Query(decision_id, asked, state_version, _allowed(self._plant.topology.node_names, request))
+
+
+def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:
+    if request.max_hops is None and not request.exclude_links and not request.exclude_nodes:
+        return None
+    no_links = {frozenset(link) for link in request.exclude_links}
+    no_nodes = set(request.exclude_nodes)
+
+    def allowed(nodes: tuple[int, ...]) -> bool:
+        route = [names[node] for node in nodes]
+        links = {frozenset(hop) for hop in pairwise(route)}
+        short = request.max_hops is None or len(route) - 1 <= request.max_hops
+        return short and no_nodes.isdisjoint(route) and no_links.isdisjoint(links)
+
+    return allowed
+
+
+def _computed_path(decision: Decision) -> ComputedPath:
+    record, candidate = decision.record, decision.candidate
+    assert candidate is not None
+    return ComputedPath(
+        uuid=ids.path_uuid(record.decision_id),
+        nodes=record.nodes,
+        first_slot=candidate.first_slot,
+        num_slots=candidate.num_slots,
+        modulation_format=candidate.modulation_format,
+        latency_ms=candidate.latency_ms,
+        decided_by=record.decided_by,
+        policy=record.policy or "",
+        model_version=record.model_version or "",
+        decision_id=record.decision_id,
+        decision_ms=record.total_ms,
+    )
+
+
+def _remember(store: OrderedDict[str, Any], key: str, value: Any, keep: int) -> None:
+    store[key] = value
+    while len(store) > keep:
+        store.popitem(last=False)

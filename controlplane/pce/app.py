@@ -1,0 +1,226 @@
+"""The PCE over HTTP: routes, what runs beside them, and refusals as RESTCONF spells them.
+
+Not here: configuration and the process (``main.py``), what an answer says (``answers.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from configs.home import Credentials
+from controlplane.auth import AuthMiddleware, bearer_header
+from controlplane.pce.answers import PathAnswers
+from controlplane.pce.computation import PathComputation, warm_up
+from controlplane.pce.databases import Databases, DatabasesError, controller_changes
+from controlplane.pce.decision_log import DecisionLog, DecisionLogError
+from controlplane.pce.decision_parts import read_rows
+from controlplane.pce.endpoint import Endpoint, EndpointInUse
+from controlplane.pce.inference import InferenceClient
+from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
+from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
+from envs.heuristics import baseline
+from envs.plant import Plant
+
+_logger = logging.getLogger(__name__)
+_CONTROLLER_TIMEOUT_S = 5.0
+_MAX_ID_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class PceSettings:
+    """What a PCE is told.
+
+    Attributes:
+        controller_url: base address of the controller, whose changes are followed.
+        decisions: folder of the decision log.
+        endpoint_file: where the model endpoint in use is stored.
+        decision_deadline_ms: how long the endpoint may take.
+        fallback_policy: a baseline's name.
+        part_rows, part_s: when a part of the decision log is closed.
+        follow_interval_s: how often changes are pulled when nobody asks.
+        recent: decisions that ``GET /decisions`` can show.
+    """
+
+    controller_url: str
+    decisions: Path
+    endpoint_file: Path
+    decision_deadline_ms: float = 250.0
+    fallback_policy: str = "ksp_ff"
+    part_rows: int = 1000
+    part_s: float = 300.0
+    follow_interval_s: float = 1.0
+    recent: int = 1000
+
+
+def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> ASGIApp:
+    """The application. Its lifespan opens the decision log and compiles the kernels, so ``/health`` answers
+    only when a first request is as fast as the next.
+
+    Raises:
+        PolicyError: an unknown fallback policy. At start, not here: ``DecisionLogError``, ``EndpointError``.
+    """  # noqa: D205
+    fallback = baseline(settings.fallback_policy)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(warm_up, plant, fallback)
+        log = await asyncio.to_thread(DecisionLog, settings.decisions, settings.part_rows, settings.part_s)
+        controller = httpx.AsyncClient(
+            base_url=settings.controller_url,
+            headers=bearer_header(credentials),
+            timeout=_CONTROLLER_TIMEOUT_S,
+            trust_env=False,
+        )
+        try:
+            endpoint = EndpointInUse(
+                settings.endpoint_file,
+                lambda url: InferenceClient(url, settings.decision_deadline_ms / 1000.0),
+            )
+            databases = Databases(plant, controller_changes(controller))
+            computation = PathComputation(databases, endpoint, fallback, log, settings.recent)
+            computation.recent.extend(await asyncio.to_thread(read_rows, settings.decisions, settings.recent))
+            app.state.computation = computation
+            app.state.answers = PathAnswers(computation)
+            following = asyncio.create_task(databases.follow(settings.follow_interval_s))
+            try:
+                yield
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+                await endpoint.close()
+        finally:
+            await controller.aclose()
+            await asyncio.to_thread(log.close)
+
+    app = Starlette(
+        routes=[
+            Route("/health", _health),
+            Route(COMPUTE_OPERATION, _compute, methods=["POST"]),
+            Route(f"{PATH_RESOURCE}{{uuid}}", _path),
+            Route("/status", _status),
+            Route("/endpoint", _endpoint, methods=["PUT"]),
+            Route("/decisions", _decisions),
+        ],
+        exception_handlers={
+            TapiError: _refuse_tapi,
+            DatabasesError: _refuse_for_now,
+            DecisionLogError: _refuse_for_now,
+            HTTPException: _refuse_http,
+            Exception: _defect,
+        },
+        lifespan=lifespan,
+    )
+    return AuthMiddleware(app, credentials)
+
+
+async def _health(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _compute(request: Request) -> Response:
+    answers: PathAnswers = request.app.state.answers
+    decision_id = request.headers.get("x-decision-id")
+    if decision_id is not None and not 0 < len(decision_id) <= _MAX_ID_LENGTH:
+        raise invalid(f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} are needed")
+    version = request.headers.get("x-state-version")
+    if version is not None and not (version.isascii() and version.isdigit()):
+        raise invalid(
+            f"X-State-Version is {version!r}; a version of the controller's state is needed, e.g. 12"
+        )
+    output = await answers.compute(await _body(request), decision_id, int(version) if version else None)
+    return _yang(output)
+
+
+async def _path(request: Request) -> Response:
+    answers: PathAnswers = request.app.state.answers
+    return _yang(answers.path(request.path_params["uuid"]))
+
+
+async def _status(request: Request) -> Response:
+    computation: PathComputation = request.app.state.computation
+    endpoint, client = computation.endpoint.endpoint, computation.endpoint.client
+    return JSONResponse(
+        {
+            "policy": endpoint.policy if endpoint else computation.fallback.name,
+            "model_name": endpoint.model_name if endpoint else None,
+            "model_version": endpoint.model_version if endpoint else None,
+            "endpoint_url": endpoint.url if endpoint else None,
+            "breaker": client.breaker_state if client else None,
+            "fallback_policy": computation.fallback.name,
+            "state_version": computation.databases.version,
+            "decisions": computation.num_decisions,
+            "fallbacks": computation.num_fallbacks,
+        }
+    )
+
+
+async def _endpoint(request: Request) -> Response:
+    computation: PathComputation = request.app.state.computation
+    try:
+        endpoint = Endpoint.model_validate(await _body(request))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise invalid(f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})") from None
+    await computation.endpoint.switch(endpoint)
+    return JSONResponse(endpoint.model_dump())
+
+
+async def _decisions(request: Request) -> Response:
+    computation: PathComputation = request.app.state.computation
+    limit = request.query_params.get("limit", "50")
+    if not (limit.isascii() and limit.isdigit()):
+        raise invalid(f"limit is {limit!r}; a number of decisions is needed, e.g. 50")
+    newest_first = list(computation.recent)[::-1]
+    return JSONResponse(newest_first[: int(limit)])
+
+
+async def _body(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:  # also text that is not UTF-8
+        raise TapiError(
+            400, "malformed-message", f"the body is not JSON: {error}", error_type="protocol"
+        ) from None
+
+
+def _yang(document: Any, status: int = 200) -> Response:
+    return Response(json.dumps(document), status_code=status, media_type=YANG_DATA_JSON)
+
+
+async def _refuse_tapi(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TapiError)
+    return _yang(error.document(), error.status)
+
+
+async def _refuse_for_now(request: Request, error: Exception) -> Response:
+    _logger.warning("503: %s", error)
+    return _yang(errors_document("operation-failed", str(error)), 503)
+
+
+async def _refuse_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    tag = {404: "invalid-value", 405: "operation-not-supported"}.get(error.status_code, "operation-failed")
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    return _yang(errors_document(tag, message, error_type="protocol"), error.status_code)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    _logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return _yang(errors_document("operation-failed", "a defect; the log of the PCE has the details"), 500)

@@ -1,0 +1,70 @@
+"""The PCE's process: ``python -m controlplane.pce.main``. Reads the configuration, listens until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+
+from configs.home import Home
+from configs.load import load_config
+from configs.schema import Config
+from controlplane.pce.app import PceSettings, build_app
+from envs.plant import Plant, PlantSpec, build_plant
+from topologies.catalogue import load_topology
+
+_DRAIN_S = 5
+
+
+def plant_of(config: Config) -> Plant:
+    """The plant that a configuration describes.
+
+    Raises:
+        TopologyError, PlantError: a topology or a plant that cannot be built.
+    """
+    fields = config.plant.model_dump(exclude={"topology"})
+    return build_plant(load_topology(config.plant.topology), PlantSpec(**fields))
+
+
+def settings_of(config: Config, home: Home) -> PceSettings:
+    """What of a configuration concerns the PCE."""
+    return PceSettings(
+        controller_url=config.services.url("controller"),
+        decisions=home.decisions,
+        endpoint_file=home.serving / "endpoint.json",
+        decision_deadline_ms=config.online.decision_deadline_ms,
+        fallback_policy=config.online.fallback_policy,
+        part_rows=config.online.decision_log_part_rows,
+        part_s=config.online.decision_log_part_s,
+    )
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; requests in flight end, the open part of the decision log is closed."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, _leave)
+    config, home = load_config(), Home.from_environment()
+    app = build_app(plant_of(config), settings_of(config, home), home.credentials())
+    uvicorn.run(
+        app,
+        host=config.services.host,
+        port=config.services.pce_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    # uvicorn takes the signal over while it runs and raises it again when it has shut down.
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
