@@ -1,1 +1,14 @@
-"""TODO."""
+"""The console: one page that shows the running network and requests services.
+
+  network.py    what the controller has told: topology, lightpaths, failed links; changes applied to it (pure)
+  viewmodel.py  counts, table rows, spectrum rows and blocks made from it (pure)
+  charts.py     map and spectrum grid as ECharts options (pure)
+  palette.py    the colours of the light and the dark page
+  doors.py      HTTP to the controller and to the PCE, the only two it talks to
+  feed.py       follows both, reconnects, tells the open pages
+  page.py       the page: panels put together, what a click does
+  panels.py     the page's parts: header, counts, request form, tables
+  main.py       the process
+
+Not here: state of its own. What the page shows is rebuilt from the controller whenever either starts.
+"""

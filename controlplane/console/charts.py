@@ -1,0 +1,377 @@
+"""The map, the spectrum grid and the decision times as ECharts options. Pure. Not here: what they show.
+
+Both keep the same series in the same order whatever they show, because ECharts merges new options into old.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from controlplane.console import viewmodel
+from controlplane.console.network import Lightpath, NetworkState
+from controlplane.console.palette import FONT, SERVICES, Palette
+from controlplane.console.viewmodel import Decision
+from topologies.grid import frequency_slot
+from topologies.model import Topology
+
+MAP_ASPECT = 1.93  # width over height that the map is drawn for
+_DASHED_ROWS = 48  # more rows than this: names of every other row only
+
+# One rectangle per lightpath and link, from (first slot, row, number of slots); ECharts has no such series.
+_DRAW_BLOCK = """(params, api) => {
+  const corner = api.coord([api.value(0), api.value(1)]);
+  const size = api.size([api.value(2), 1]);
+  const height = Math.max(size[1] * 0.74, 2);
+  return {
+    type: 'rect',
+    shape: {x: corner[0] + 0.75, y: corner[1] - height / 2, width: Math.max(size[0] - 1.5, 1), height, r: 2},
+    style: {fill: api.visual('color'), opacity: api.value(3)},
+    emphasis: {style: {opacity: 1}},
+    transition: [],
+  };
+}"""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a topology lies on the map: projected places and the window around them."""
+
+    places: dict[str, tuple[float, float]]
+    labels: dict[str, str]  # side of each node on which its name is least in the way
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+def frame(topology: Topology, aspect: float = MAP_ASPECT) -> Frame:
+    """Places of the nodes and a window of the stated width over height, with room for labels.
+
+    The projection is equirectangular, true at the mean latitude.
+    """
+    latitudes = [node.latitude_deg for node in topology.nodes]
+    squeeze = math.cos(math.radians(sum(latitudes) / len(latitudes)))
+    places = {node.name: (node.longitude_deg * squeeze, node.latitude_deg) for node in topology.nodes}
+    xs, ys = zip(*places.values(), strict=True)
+    width, height = max(xs) - min(xs), max(ys) - min(ys)
+    height = max(height, width / aspect, 1e-3) * 1.22
+    width = height * aspect
+    if (needed := (max(xs) - min(xs)) * 1.12) > width:
+        width, height = needed, needed / aspect
+    x, y = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
+    return Frame(
+        places, _label_sides(topology, places), x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    )
+
+
+def network_map(state: NetworkState, selected: str | None, palette: Palette, window: Frame) -> dict[str, Any]:
+    """Nodes, fibre pairs coloured by spectrum use, and the lightpath in focus along its route."""
+    path = viewmodel.focus(state, selected)
+    route = [list(window.places[node]) for node in path.nodes] if path else []
+    return {
+        "animationDuration": 200,
+        "animationDurationUpdate": 200,
+        "textStyle": {"fontFamily": FONT},
+        "tooltip": _tooltip(palette),
+        "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
+        "xAxis": _graticule(palette, window.left, window.right),
+        "yAxis": _graticule(palette, window.bottom, window.top),
+        "dataZoom": [
+            {"type": "inside", "xAxisIndex": 0, "filterMode": "none"},
+            {"type": "inside", "yAxisIndex": 0, "filterMode": "none"},
+        ],
+        "series": [
+            {
+                "id": "fibres",
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "z": 2,
+                "data": _fibre_lines(state, palette, window),
+            },
+            {
+                "id": "lightpath",
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "polyline": True,
+                "silent": True,
+                "z": 3,
+                "lineStyle": {
+                    "color": palette.accent,
+                    "width": 4.5,
+                    "opacity": 0.9,
+                    "cap": "round",
+                    "join": "round",
+                },
+                "effect": {
+                    "show": True,
+                    "constantSpeed": 55,
+                    "symbol": "arrow",
+                    "symbolSize": 12,
+                    "color": palette.accent,
+                    "trailLength": 0,
+                },
+                "data": [{"name": path.service_uuid, "coords": route}] if path else [],
+            },
+            {
+                "id": "nodes",
+                "type": "scatter",
+                "z": 4,
+                "cursor": "pointer",
+                "labelLayout": {"hideOverlap": True},
+                "data": _node_points(state, path, palette, window),
+            },
+        ],
+    }
+
+
+def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -> dict[str, Any]:
+    """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
+    chosen = state.lightpaths.get(selected or "")
+    names = [state.unit_name(unit) for unit in range(state.num_units)]
+    lower_thz = frequency_slot(0, 1).lower_mhz / 1e6
+    upper_thz = frequency_slot(state.num_slots - 1, 1).upper_mhz / 1e6
+    axis: dict[str, Any] = {"axisLine": {"show": False}, "axisTick": {"show": False}}
+    text: dict[str, Any] = {"color": palette.faint, "fontSize": 10, "fontFamily": FONT}
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": FONT},
+        "tooltip": _tooltip(palette),
+        "grid": {"left": 66, "right": 14, "top": 20, "bottom": 22},
+        "xAxis": [
+            {
+                **axis,
+                "type": "value",
+                "min": 0,
+                "max": state.num_slots,
+                "interval": _round_step(state.num_slots / 10),
+                "axisLabel": text,
+                "splitLine": {"lineStyle": {"color": palette.line}},
+            },
+            {
+                **axis,
+                "type": "value",
+                "position": "top",
+                "min": lower_thz,
+                "max": upper_thz,
+                "interval": (upper_thz - lower_thz) / 4,
+                "axisLabel": {**text, ":formatter": "value => value.toFixed(3) + ' THz'", "margin": 6},
+                "splitLine": {"show": False},
+            },
+        ],
+        "yAxis": {
+            **axis,
+            "type": "category",
+            "inverse": True,
+            "data": names,
+            "axisLabel": {**text, "interval": "auto" if len(names) > _DASHED_ROWS else 0, "margin": 10},
+            "splitLine": {"show": False},
+            "splitArea": {"show": True, "areaStyle": {"color": [palette.raised, "transparent"]}},
+        },
+        "dataZoom": [
+            {"type": "inside", "xAxisIndex": [0, 1], "filterMode": "weakFilter", "zoomOnMouseWheel": "ctrl"},
+            {"type": "inside", "yAxisIndex": 0, "filterMode": "weakFilter", "zoomOnMouseWheel": "shift"},
+        ],
+        "series": [
+            {
+                "id": "blocks",
+                "type": "custom",
+                ":renderItem": _DRAW_BLOCK,
+                "clip": True,
+                "encode": {"x": 0, "y": 1},
+                "data": [
+                    {
+                        "name": block.lightpath.service_uuid,
+                        "value": [
+                            block.lightpath.first_slot,
+                            block.unit,
+                            block.lightpath.num_slots,
+                            0.28 if chosen and block.lightpath is not chosen else 1.0,
+                        ],
+                        "itemStyle": {"color": _service_colour(block.lightpath, chosen, palette)},
+                        "tooltip": {"formatter": _service_tooltip(block.lightpath, names[block.unit])},
+                    }
+                    for block in viewmodel.blocks(state)
+                ],
+            },
+        ],
+    }
+
+
+def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str, Any]:
+    """One bar per decision, the oldest first: its height is the time it took, its colour who decided."""
+    colours = {"model": palette.accent, "fallback": palette.warn}
+    hidden: dict[str, Any] = {"show": False}
+    return {
+        "animation": False,
+        "tooltip": _tooltip(palette),
+        "grid": {"left": 14, "right": 14, "top": 2, "bottom": 12},
+        "xAxis": {"type": "category", **hidden},
+        "yAxis": {"type": "value", "min": 0, **hidden},
+        "series": [
+            {
+                "type": "bar",
+                "barCategoryGap": "25%",
+                "barMaxWidth": 9,
+                "barMinHeight": 1,
+                "data": [
+                    {
+                        "value": decision.total_ms,
+                        "itemStyle": {
+                            "color": colours.get(decision.decided_by, palette.faint),
+                            "borderRadius": 1,
+                        },
+                        "tooltip": {
+                            "formatter": _card(
+                                f"{decision.total_ms:.1f} ms",
+                                [f"{decision.source} → {decision.destination}", f"by {decision.decided_by}"],
+                            )
+                        },
+                    }
+                    for decision in reversed(decisions)
+                ],
+            }
+        ],
+    }
+
+
+def _label_sides(topology: Topology, places: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    sides = {"top": (0.0, 1.0), "bottom": (0.0, -1.0), "right": (1.0, 0.0), "left": (-1.0, 0.0)}
+    graph = topology.graph()
+    spread = max(max(v) - min(v) for v in zip(*places.values(), strict=True)) or 1.0
+    chosen = {}
+    for name, (x, y) in places.items():
+        cost = dict.fromkeys(sides, 0.0)
+        for other, (other_x, other_y) in places.items():
+            distance = math.hypot(other_x - x, other_y - y)
+            if other == name or distance == 0:
+                continue
+            # a link leaving on that side is in the way, and so is a node close by
+            weight = 1.0 * graph.has_edge(name, other) + 2.0 * math.exp(-distance / (0.04 * spread))
+            for side, (side_x, side_y) in sides.items():
+                facing = ((other_x - x) * side_x + (other_y - y) * side_y) / distance
+                cost[side] += weight * max(facing, 0.0) ** 2
+        chosen[name] = min(cost, key=lambda side: cost[side] + (0.0 if side == "top" else 0.15))
+    return chosen
+
+
+def _fibre_lines(state: NetworkState, palette: Palette, window: Frame) -> list[dict[str, Any]]:
+    use = viewmodel.fibre_use(state)
+    lines = []
+    for index, fibre in enumerate(state.topology.fibres):
+        cut = frozenset((fibre.node_a, fibre.node_b)) in state.failed
+        label = f"{fibre.node_a} – {fibre.node_b}"
+        said = "cut" if cut else f"{use[index]:.0%} of slots in use"
+        lines.append(
+            {
+                "name": label,
+                "coords": [list(window.places[fibre.node_a]), list(window.places[fibre.node_b])],
+                "value": float(use[index]),
+                "lineStyle": {
+                    "color": palette.bad if cut else palette.use_colour(float(use[index])),
+                    "type": "dashed" if cut else "solid",
+                    "width": 2.5,
+                    "opacity": 1,
+                },
+                "tooltip": {"formatter": _card(label, [said, f"{fibre.length_km:,.0f} km"])},
+            }
+        )
+    return lines
+
+
+def _node_points(
+    state: NetworkState, path: Lightpath | None, palette: Palette, window: Frame
+) -> list[dict[str, Any]]:
+    starting: dict[str, int] = {}
+    for each in state.lightpaths.values():
+        for end in (each.nodes[0], each.nodes[-1]):
+            starting[end] = starting.get(end, 0) + 1
+    on_route = set(path.nodes) if path else set()
+    ends = {path.nodes[0], path.nodes[-1]} if path else set()
+    points = []
+    for name, place in window.places.items():
+        is_end, passed = name in ends, name in on_route
+        points.append(
+            {
+                "name": name,
+                "value": list(place),
+                "symbolSize": 15 if is_end else 11,
+                "itemStyle": {
+                    "color": palette.accent if is_end else palette.surface,
+                    "borderColor": palette.accent if passed else palette.soft,
+                    "borderWidth": 2.5 if passed else 1.75,
+                },
+                "label": {
+                    "show": True,
+                    "formatter": name,
+                    "position": window.labels[name],
+                    "distance": 6,
+                    "color": palette.ink if passed else palette.soft,
+                    "fontSize": 11.5,
+                    "fontWeight": 600 if passed else 500,
+                    "fontFamily": FONT,
+                    "textBorderColor": palette.surface,
+                    "textBorderWidth": 3,
+                },
+                "tooltip": {
+                    "formatter": _card(name, [f"{starting.get(name, 0)} services begin or end here"])
+                },
+            }
+        )
+    return points
+
+
+def _service_colour(path: Lightpath, chosen: Lightpath | None, palette: Palette) -> str:
+    return palette.accent if path is chosen else SERVICES[path.colour % len(SERVICES)]
+
+
+def _service_tooltip(path: Lightpath, link: str) -> str:
+    slots = viewmodel.slot_text(path.first_slot, path.num_slots)
+    return _card(
+        path.label,
+        [
+            f"{path.bit_rate_gbps:g} Gb/s · {path.modulation_format}",
+            f"slots {slots} on {link}",
+            f"{path.latency_ms:.2f} ms over {', '.join(path.nodes)}",
+            f"decided by {path.decided_by} · {path.service_uuid[:8]}",
+        ],
+    )
+
+
+def _card(title: str, lines: list[str]) -> str:
+    body = "".join(f"<div style='opacity:.78'>{escape(line)}</div>" for line in lines)
+    return f"<div style='font-weight:600;margin-bottom:2px'>{escape(title)}</div>{body}"
+
+
+def _tooltip(palette: Palette) -> dict[str, Any]:
+    return {
+        "trigger": "item",
+        "confine": True,
+        "backgroundColor": palette.surface,
+        "borderColor": palette.line,
+        "padding": [8, 11],
+        "textStyle": {"color": palette.ink, "fontSize": 12, "fontFamily": FONT},
+        "extraCssText": "box-shadow:0 6px 24px rgba(2,8,23,.16);border-radius:8px;",
+    }
+
+
+def _graticule(palette: Palette, low: float, high: float) -> dict[str, Any]:
+    return {
+        "type": "value",
+        "min": low,
+        "max": high,
+        "interval": _round_step((high - low) / 12),
+        "axisLine": {"show": False},
+        "axisTick": {"show": False},
+        "axisLabel": {"show": False},
+        "splitLine": {"show": True, "lineStyle": {"color": palette.graticule, "width": 1}},
+    }
+
+
+def _round_step(step: float) -> float:
+    """1, 2 or 5 times a power of ten, not below ``step``."""
+    power = 10.0 ** math.floor(math.log10(max(step, 1e-6)))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step * (1 - 1e-9))

@@ -1,0 +1,158 @@
+"""Follows the controller and the PCE, survives their absence, tells the open pages. Not here: HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import httpx
+
+from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError
+from controlplane.console.network import ChangeError, NetworkState, topology_from_context
+from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
+from topologies.model import Topology
+
+logger = logging.getLogger(__name__)
+
+REFRESH_S = 2.0  # asked anyway this often, in case a notification was lost
+SETTLE_S = 0.1  # shortest time between two questions, so that a burst of services costs one
+FIRST_RETRY_S = 0.25
+LAST_RETRY_S = 4.0
+NUM_DECISIONS = 100
+
+Listener = Callable[[Snapshot], None]
+
+
+class Feed:
+    """Keeps a ``Snapshot`` in step with the controller and the PCE.
+
+    Notifications say when something changed, ``/changes`` says what. While the controller is away the last
+    known state stays, marked as such; when it is back the feed goes on, whether its state survived or not.
+    """
+
+    def __init__(
+        self,
+        controller: ControllerDoor,
+        pce: PceDoor,
+        topology: Topology,
+        num_slots: int,
+        shared_spectrum: bool,
+    ) -> None:
+        self.controller = controller
+        self._pce = pce
+        self._known = topology
+        self._empty = (num_slots, shared_spectrum)
+        self.snapshot = Snapshot()
+        self._listeners: set[Listener] = set()
+        self._network_asked = asyncio.Lock()
+        self._network_stirred = asyncio.Event()
+        self._pce_stirred = asyncio.Event()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call a listener with every new snapshot; what comes back ends it."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                self._follow(self.refresh_network, self._network_stirred, self._controller_gone)
+            )
+            group.create_task(self._follow(self._refresh_pce, self._pce_stirred, self._pce_gone))
+            group.create_task(self._listen())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.controller.close()
+        await self._pce.close()
+
+    async def refresh_network(self) -> None:
+        """Bring the snapshot to the controller's present version.
+
+        Raises:
+            httpx.HTTPError, RefusedError, ChangeError: it does not answer, or not what it should.
+        """
+        async with self._network_asked:
+            state = self.snapshot.network
+            if state is None or self.snapshot.controller_fault:
+                # after an outage the controller may serve another topology
+                topology = topology_from_context(await self.controller.context(), self._known)
+                if state is None or topology.content_hash != state.topology.content_hash:
+                    state = NetworkState(topology, *self._empty)
+            answer = await self.controller.changes(state.version)
+            if answer["version"] < state.version and not answer["reset"]:
+                answer = await self.controller.changes(0) | {"reset": True}  # it lost its state
+            if answer["changes"] or answer["reset"] or answer["version"] != state.version:
+                state = state.apply(answer["version"], answer["changes"], answer["reset"])
+                self._pce_stirred.set()  # a change of the network mostly follows a decision
+            self._publish(replace(self.snapshot, network=state, controller_fault=None))
+
+    def stir(self) -> None:
+        """Ask both at once, e.g. because a request was refused."""
+        self._network_stirred.set()
+        self._pce_stirred.set()
+
+    async def _refresh_pce(self) -> None:
+        status = PceStatus.from_json(await self._pce.status())
+        decisions = tuple(Decision.from_json(row) for row in await self._pce.decisions(NUM_DECISIONS))
+        self._publish(replace(self.snapshot, pce=status, pce_fault=None, decisions=decisions))
+
+    async def _follow(
+        self, refresh: Callable[[], Awaitable[None]], stirred: asyncio.Event, gone: Callable[[str], None]
+    ) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            stirred.clear()
+            try:
+                await refresh()
+            except (httpx.HTTPError, RefusedError, ChangeError, KeyError, TypeError) as error:
+                gone(_said(error))
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, LAST_RETRY_S)
+                continue
+            retry_s = FIRST_RETRY_S
+            await asyncio.sleep(SETTLE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stirred.wait(), REFRESH_S)
+
+    async def _listen(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                async for _ in self.controller.notifications():
+                    retry_s = FIRST_RETRY_S
+                    self._network_stirred.set()
+            except httpx.HTTPError as error:
+                logger.debug("notifications: %s", error)
+            await asyncio.sleep(retry_s)
+            retry_s = min(retry_s * 2, LAST_RETRY_S)
+
+    def _controller_gone(self, reason: str) -> None:
+        self._publish(replace(self.snapshot, controller_fault=reason))
+
+    def _pce_gone(self, reason: str) -> None:
+        self._publish(replace(self.snapshot, pce_fault=reason))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        before, self.snapshot = self.snapshot, snapshot
+        if snapshot.controller_fault != before.controller_fault:
+            logger.info("controller: %s", snapshot.controller_fault or "in step")
+        if snapshot.pce_fault != before.pce_fault:
+            logger.info("PCE: %s", snapshot.pce_fault or "in step")
+        if snapshot != before:
+            for listener in tuple(self._listeners):
+                listener(snapshot)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectError):
+        return "not reachable"
+    if isinstance(error, httpx.TimeoutException):
+        return "does not answer in time"
+    if isinstance(error, RefusedError | ChangeError):
+        return str(error)
+    return f"answers something unexpected ({type(error).__name__}: {error})"

@@ -1,0 +1,185 @@
+"""The form that requests a service, and what became of the request. Not here: HTTP (``doors.py``)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import httpx
+from nicegui import ui
+
+from controlplane.console import viewmodel
+from controlplane.console.doors import RefusedError, ServiceRequest
+from controlplane.console.feed import Feed
+from controlplane.console.network import ChangeError, Lightpath
+from controlplane.console.panels import box, text
+from topologies.model import Topology
+
+FIELD = "outlined dense options-dense hide-bottom-space"
+
+
+class RequestForm:
+    """Source, destination, bit rate, latency bound; below it the answer."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        bit_rates_gbps: tuple[float, ...],
+        bounds_ms: tuple[float, ...],
+        on_placed: Callable[[str], None],
+    ) -> None:
+        self._feed = feed
+        self._on_placed = on_placed
+        self._next_end = "source"
+        with box("panel form", "request-form"):
+            with box("panel-head"):
+                text("Request a service", "panel-title")
+            with box("panel-body"):
+                with box("pair"):
+                    with ui.element("div"):
+                        text("From", "field-name")
+                        self.source = self._node_field("source", "From")
+                    ui.button(icon="swap_horiz", color=None, on_click=self._swap).classes(
+                        "icon-button"
+                    ).props("flat dense size=sm aria-label='Swap ends'")
+                    with ui.element("div"):
+                        text("To", "field-name")
+                        self.destination = self._node_field("destination", "To")
+                with box("field-name"):
+                    ui.label("Bit rate")
+                    with box("presets"):
+                        for rate in bit_rates_gbps:
+                            self._preset(f"{rate:g}", lambda: self.bit_rate, rate)
+                self.bit_rate = ui.number(value=max(bit_rates_gbps), min=0, format="%g")
+                self.bit_rate.props(
+                    f"{FIELD} suffix='Gb/s' data-testid=bit-rate aria-label='Bit rate in Gb/s'"
+                )
+                with box("field-name"):
+                    ui.label("Latency bound")
+                    with box("presets"):
+                        for bound in bounds_ms:
+                            self._preset(f"{bound:g}", lambda: self.bound, bound)
+                        self._preset("any", lambda: self.bound, None)
+                self.bound = ui.number(placeholder="any", min=0, format="%g")
+                self.bound.props(
+                    f"{FIELD} suffix='ms' data-testid=max-latency aria-label='Latency bound in ms'"
+                )
+                self.button = ui.button("Request service", color=None, on_click=self._submit).classes(
+                    "main-button"
+                )
+                self.button.props("unelevated no-caps data-testid=submit")
+                self._answer = box("answer", "result")
+
+    @staticmethod
+    def _node_field(testid: str, label: str) -> ui.select:
+        field = ui.select([], with_input=True)
+        return field.props(f"{FIELD} dropdown-icon=expand_more data-testid={testid} aria-label='{label}'")
+
+    @staticmethod
+    def _preset(words: str, field: Callable[[], ui.number], value: float | None) -> None:
+        button = ui.element("button").classes("preset").props("type=button")
+        with button:
+            ui.html(words, tag="span", sanitize=False)
+        button.on("click", lambda: field().set_value(value))
+
+    def offer(self, topology: Topology) -> None:
+        """Offer a topology's nodes as ends; the first time choose two far apart in the list."""
+        names = list(topology.node_names)
+        if self.source.options == names:
+            return
+        for field, preset in ((self.source, names[0]), (self.destination, names[-1])):
+            field.set_options(names, value=field.value if field.value in names else preset)
+
+    def take_end(self, node: str) -> None:
+        """Fill in an end by a click on the map: the source, then the destination, in turn."""
+        if self._next_end == "source":
+            self.source.set_value(node)
+            self._next_end = "destination"
+        else:
+            self.destination.set_value(node)
+            self._next_end = "source"
+
+    def _swap(self) -> None:
+        self.source.value, self.destination.value = self.destination.value, self.source.value
+
+    async def _submit(self) -> None:
+        wanted, fault = self._wanted()
+        if wanted is None:
+            self._refused(fault)
+            return
+        state = self._feed.snapshot.network
+        if state is None:
+            self._refused("the controller has not answered yet; the form works as soon as it does")
+            return
+        self.button.props("loading")
+        begun = time.perf_counter()
+        try:
+            uuid = await self._feed.controller.request(state.topology.name, wanted)
+            took_ms = (time.perf_counter() - begun) * 1000
+            await self._feed.refresh_network()
+        except RefusedError as error:
+            self._refused(str(error))
+        except httpx.HTTPError as error:
+            self._refused(
+                f"the controller does not answer ({type(error).__name__}); "
+                "the table will show whether the service is up once it is back"
+            )
+        except ChangeError as error:
+            self._refused(str(error))
+        else:
+            state = self._feed.snapshot.network
+            path = state.lightpaths.get(uuid) if state else None
+            self._placed(path, uuid, took_ms)
+            self._on_placed(uuid)
+        finally:
+            self.button.props(remove="loading")
+            self._feed.stir()
+
+    def _wanted(self) -> tuple[ServiceRequest | None, str]:
+        source, destination, rate, bound = (
+            self.source.value,
+            self.destination.value,
+            self.bit_rate.value,
+            self.bound.value,
+        )
+        if not source or not destination:
+            return None, "choose both ends"
+        if source == destination:
+            return None, f"both ends are {source}; choose two different nodes"
+        if rate is None or rate <= 0:
+            return None, "the bit rate must be a positive number of Gb/s"
+        if bound is not None and bound <= 0:
+            return None, "the latency bound must be a positive number of ms; leave it empty for none"
+        return ServiceRequest(
+            source, destination, float(rate), math.inf if bound is None else float(bound)
+        ), ""
+
+    def _placed(self, path: Lightpath | None, uuid: str, took_ms: float) -> None:
+        self._answer.clear()
+        with self._answer, box("result done", "result-done"):
+            with box("result-title"):
+                ui.label(path.label if path else f"Service {uuid[:8]}")
+                text(f"set up in {took_ms:.0f} ms", "result-note")
+            if path is None:
+                return  # set up and already gone again, e.g. deleted elsewhere
+            with box("facts"):
+                for name, value in (
+                    ("Route", " · ".join(path.nodes)),
+                    (
+                        "Slots",
+                        f"{viewmodel.slot_text(path.first_slot, path.num_slots)}, {path.modulation_format}",
+                    ),
+                    ("Latency", f"{path.latency_ms:.2f} ms"),
+                    ("Decided by", path.decided_by),
+                ):
+                    text(name, "fact-name")
+                    text(value, "fact-value", f"result-{name.lower().replace(' ', '-')}")
+
+    def _refused(self, reason: str) -> None:
+        self._answer.clear()
+        with self._answer, box("result refused", "result-refused"):
+            with box("result-title"):
+                ui.label("Refused")
+                text("nothing allocated", "result-note")
+            text(reason, "result-reason", "result-reason")

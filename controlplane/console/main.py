@@ -1,0 +1,109 @@
+"""The console's process: configuration in, a page on ``console_port``. Not here: the page (``page.py``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import uvicorn
+from fastapi import FastAPI, Request
+from nicegui import ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from configs.home import Credentials, Home
+from configs.load import load_config
+from configs.schema import Config
+from controlplane.auth import AuthMiddleware
+from controlplane.console.doors import ControllerDoor, PceDoor
+from controlplane.console.feed import Feed
+from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
+from topologies.catalogue import load_topology
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke-linecap="round"
+stroke-width="2.6" stroke="#4f46e5"><path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9"/><circle cx="6.4" cy="5.2" r="2.1"
+fill="#4f46e5"/></svg>"""
+
+
+def make_feed(config: Config, credentials: Credentials) -> Feed:
+    """The feed of a configuration's controller and PCE."""
+    return Feed(
+        ControllerDoor(config.services.url("controller"), credentials),
+        PceDoor(config.services.url("pce"), credentials),
+        load_topology(config.plant.topology),
+        config.plant.num_slots,
+        config.plant.shared_spectrum,
+    )
+
+
+def page_settings(config: Config) -> PageSettings:
+    """What the page takes from the configuration."""
+    bounds = {each.max_latency_ms for each in config.traffic.classes if each.max_latency_ms is not None}
+    return PageSettings(
+        scenario=config.scenario,
+        prefect_url=config.services.url("prefect"),
+        mlflow_url=config.services.url("mlflow"),
+        bit_rates_gbps=config.traffic.bit_rates_gbps,
+        bounds_ms=tuple(sorted(bounds)),
+    )
+
+
+def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host: str) -> FastAPI:
+    """The ASGI application: the page at ``/``, ``GET /health``.
+
+    The page acts with the console's own credentials. On loopback it therefore answers only under loopback
+    names, so that a foreign page cannot reach it through a name of its own that points here; elsewhere it
+    asks for user and password.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(feed.run())
+        yield
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await feed.close()
+
+    app = FastAPI(
+        title="lightloop console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    if host in LOOPBACK:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+    else:
+        app.add_middleware(AuthMiddleware, credentials=credentials)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @ui.page("/", title="lightloop", favicon=FAVICON)
+    async def index(request: Request) -> None:
+        page = ConsolePage(feed, settings, ui.context.client, request.cookies.get(THEME_COOKIE))
+        await ui.context.client.connected()
+        await page.settle_theme()
+
+    ui.run_with(app, title="lightloop", tailwind=False, show_welcome_message=False, dark=None)
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    config = load_config()
+    credentials = Home.from_environment().credentials()
+    app = build_app(make_feed(config, credentials), page_settings(config), credentials, config.services.host)
+    uvicorn.run(
+        app,
+        host=config.services.host,
+        port=config.services.console_port,
+        log_level="warning",
+        timeout_graceful_shutdown=3,  # open pages hold a WebSocket each; do not wait for people to close them
+    )
+
+
+if __name__ == "__main__":
+    main()

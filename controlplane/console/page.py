@@ -1,0 +1,173 @@
+"""The page of one browser: the panels put together, what a click does. Not here: the panels themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from nicegui import Client, ui
+
+from controlplane.console import charts, viewmodel
+from controlplane.console.doors import RefusedError
+from controlplane.console.feed import Feed
+from controlplane.console.form import RequestForm
+from controlplane.console.network import NetworkState
+from controlplane.console.palette import DARK, FONT, LIGHT, Palette
+from controlplane.console.panels import Banner, Figures, Header, Policy, box, replace_options, text
+from controlplane.console.tables import Decisions, Services
+from controlplane.console.viewmodel import Snapshot
+
+THEME_COOKIE = "lightloop-theme"
+STYLE_SHEET = Path(__file__).with_name("console.css")
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """What the page says that neither the controller nor the PCE knows."""
+
+    scenario: str
+    prefect_url: str
+    mlflow_url: str
+    bit_rates_gbps: tuple[float, ...]
+    bounds_ms: tuple[float, ...]
+
+
+class ConsolePage:
+    """One open browser tab."""
+
+    def __init__(self, feed: Feed, settings: PageSettings, client: Client, theme: str | None) -> None:
+        self._feed = feed
+        self._client = client
+        self._selected: str | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._window: tuple[str, charts.Frame] | None = None
+        self._theme = theme
+        self._palette: Palette = DARK if theme == "dark" else LIGHT
+        self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+        variables = f":root{{--font:{FONT};{LIGHT.css()}}} body.body--dark{{{DARK.css()}}}"
+        ui.add_css(variables + STYLE_SHEET.read_text())
+        self._header = Header(settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark")
+        self._header.theme_button.on_click(self._switch_theme)
+        self._banner = Banner()
+        self._figures = Figures()
+        with box("board"):
+            with box("stack"):
+                self._form = RequestForm(feed, settings.bit_rates_gbps, settings.bounds_ms, self._select)
+                self._policy = Policy()
+            with box("stack"):
+                self._build_map()
+                self._build_grid()
+            with box("stack"):
+                self._services = Services(self._toggle, self._remove)
+                self._decisions = Decisions()
+        self._show(feed.snapshot)
+        client.on_delete(feed.subscribe(self._on_snapshot))
+
+    async def settle_theme(self) -> None:
+        """Where the browser has not chosen yet, follow the system's preference from now on."""
+        if self._theme is None:
+            dark = await ui.run_javascript("window.matchMedia('(prefers-color-scheme: dark)').matches")
+            self._use_theme("dark" if dark else "light")
+
+    def _build_map(self) -> None:
+        with box("panel grow-2"):
+            with box("panel-head"):
+                text("Network", "panel-title")
+                with box("focus", "focus"):
+                    self._focus_mark = box("focus-mark")
+                    self._focus = text("", "panel-note", "focus-text")
+                self._clear = ui.button(
+                    icon="close", color=None, on_click=lambda: self._select(None)
+                ).classes("icon-button")
+                self._clear.props("flat round dense size=xs data-testid=clear aria-label='Clear selection'")
+                box("push")
+                with box("scale"):
+                    ui.label("Spectrum in use")
+                    ui.label("0")
+                    box("scale-bar")
+                    ui.label("100 %")
+            self._map = (
+                ui.echart({}, on_point_click=self._on_map_click).classes("chart").props("data-testid=map")
+            )
+
+    def _build_grid(self) -> None:
+        with box("panel grow-1"):
+            with box("panel-head"):
+                text("Spectrum", "panel-title")
+                self._grid_note = text("", "panel-note")
+            self._grid = ui.echart({}, on_point_click=lambda event: self._toggle(event.name))
+            self._grid.classes("chart").props("data-testid=grid")
+
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        with self._client:
+            self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._header.show(snapshot)
+        self._banner.show(snapshot)
+        self._figures.show(snapshot)
+        self._policy.show(snapshot, self._palette)
+        self._decisions.show(snapshot)
+        state = snapshot.network
+        if state is None:
+            self._services.show(snapshot, None)
+            return
+        if self._selected not in state.lightpaths:
+            self._selected = None
+        drawn = (state.version, state.topology.content_hash, self._selected, self._palette)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._form.offer(state.topology)
+            self._services.show(snapshot, self._selected)
+            self._draw(state)
+
+    def _draw(self, state: NetworkState) -> None:
+        if self._window is None or self._window[0] != state.topology.content_hash:
+            self._window = (state.topology.content_hash, charts.frame(state.topology))
+        replace_options(self._map, charts.network_map(state, self._selected, self._palette, self._window[1]))
+        replace_options(self._grid, charts.spectrum_grid(state, self._selected, self._palette))
+        path = viewmodel.focus(state, self._selected)
+        self._clear.set_visibility(self._selected is not None)
+        self._focus_mark.set_visibility(path is not None)
+        if path:
+            kind = "selected" if self._selected else "latest"
+            slots = viewmodel.slot_text(path.first_slot, path.num_slots)
+            self._focus.set_text(f"{kind}: {path.label} · {path.bit_rate_gbps:g} Gb/s · slots {slots}")
+        else:
+            self._focus.set_text("")
+        links = "fibre pairs" if state.shared_spectrum else "directed links"
+        self._grid_note.set_text(f"{state.num_units} {links} × {state.num_slots} slots of 12.5 GHz")
+
+    def _select(self, service_uuid: str | None) -> None:
+        self._selected = service_uuid
+        self._show(self._feed.snapshot)
+
+    def _toggle(self, service_uuid: str) -> None:
+        self._select(None if service_uuid == self._selected else service_uuid)
+
+    def _on_map_click(self, event: object) -> None:
+        if getattr(event, "series_type", "") == "scatter":
+            self._form.take_end(str(getattr(event, "name", "")))
+
+    async def _remove(self, service_uuid: str) -> None:
+        try:
+            await self._feed.controller.delete(service_uuid)
+            await self._feed.refresh_network()
+        except (RefusedError, httpx.HTTPError) as error:
+            ui.notify(
+                f"Not deleted: {error or type(error).__name__}", type="negative", position="bottom-right"
+            )
+
+    def _switch_theme(self) -> None:
+        self._use_theme("light" if self._palette is DARK else "dark")
+        ui.run_javascript(
+            f"document.cookie='{THEME_COOKIE}={self._theme}; path=/; max-age=31536000; samesite=lax'"
+        )
+
+    def _use_theme(self, theme: str) -> None:
+        self._theme = theme
+        self._palette = DARK if theme == "dark" else LIGHT
+        self._mode.set_value(theme == "dark")
+        self._header.theme_button.props(f"icon={'light_mode' if theme == 'dark' else 'dark_mode'}")
+        self._show(self._feed.snapshot)

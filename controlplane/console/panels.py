@@ -1,0 +1,215 @@
+"""Parts of the page that only show: header, banner, figures, policy. Not here: the form and the tables."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from controlplane.console import charts, viewmodel
+from controlplane.console.palette import Palette
+from controlplane.console.viewmodel import Snapshot
+
+LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-width="2.4">
+<path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9" stroke="var(--accent)"/>
+<circle cx="6.4" cy="5.2" r="2.1" fill="var(--accent)"/>
+<path d="M8.2 12h7.6" stroke="var(--soft)" stroke-width="1.8"/></svg>"""
+
+
+def box(classes: str, testid: str | None = None) -> ui.element:
+    """An empty ``div``; ``with`` it to fill it."""
+    element = ui.element("div").classes(classes)
+    return element.props(f"data-testid={testid}") if testid else element
+
+
+def text(words: str, classes: str, testid: str | None = None) -> ui.label:
+    """A ``div`` with words."""
+    label = ui.label(words).classes(classes)
+    return label.props(f"data-testid={testid}") if testid else label
+
+
+def replace_options(chart: ui.echart, options: dict[str, object]) -> None:
+    """Draw a chart anew in every browser that shows it."""
+    chart.options.clear()
+    chart.options.update(options)
+    chart.update()
+
+
+class Header:
+    """Name, topology, health of the three parts, links to the other pages, light or dark."""
+
+    def __init__(self, scenario: str, prefect_url: str, mlflow_url: str, dark: bool) -> None:
+        self._scenario = scenario
+        with box("head"):
+            with box("brand"):
+                ui.html(LOGO, sanitize=False)
+                ui.label("lightloop")
+            self._place = text("", "brand-sub", "topology")
+            box("push")
+            with box("chips"):
+                self._chips = {name: self._chip(name) for name in ("Controller", "PCE", "Model endpoint")}
+            with box("head-links"):
+                for name, url in (("Prefect", prefect_url), ("MLflow", mlflow_url)):
+                    ui.link(name, url, new_tab=True).classes("head-link").props(
+                        f"data-testid=link-{name.lower()}"
+                    )
+                self.theme_button = ui.button(icon="light_mode" if dark else "dark_mode", color=None).classes(
+                    "icon-button"
+                )
+                self.theme_button.props(
+                    "flat round dense size=sm data-testid=theme aria-label='Light or dark'"
+                )
+
+    @staticmethod
+    def _chip(name: str) -> tuple[ui.element, ui.tooltip]:
+        with box("chip", f"health-{name.split()[0].lower()}"):
+            dot = box("dot")
+            ui.label(name)
+            tip = ui.tooltip("")
+        return dot, tip
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring the header in step with a snapshot."""
+        if snapshot.network:
+            topology = snapshot.network.topology
+            size = f"{topology.num_nodes} nodes, {len(topology.fibres)} fibre pairs"
+            self._place.set_text(f"{topology.name} · {size} · {self._scenario}")
+        said = {
+            "Controller": viewmodel.controller_health(snapshot),
+            "PCE": viewmodel.pce_health(snapshot),
+            "Model endpoint": viewmodel.endpoint_health(snapshot),
+        }
+        for name, (health, words) in said.items():
+            dot, tip = self._chips[name]
+            dot.classes(replace=f"dot {health}")
+            tip.set_text(words)
+
+
+class Banner:
+    """A line that appears while the controller or the PCE does not answer."""
+
+    def __init__(self) -> None:
+        self._box = box("banner", "banner").props("role=alert")
+        with self._box:
+            ui.icon("cloud_off", size="18px")
+            self._words = ui.label("")
+        self._box.set_visibility(False)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Appear or vanish."""
+        words = ""
+        if snapshot.controller_fault:
+            words = f"Controller {snapshot.controller_fault}. Showing the last known state; trying again."
+        elif snapshot.pce_fault:
+            words = f"PCE {snapshot.pce_fault}. New services cannot be computed; trying again."
+        self._words.set_text(words)
+        self._box.set_visibility(bool(words))
+
+
+class Figures:
+    """The line of counts."""
+
+    def __init__(self) -> None:
+        with box("figures"):
+            self._services = self._figure("Services up", "services")
+            self._capacity = self._figure("Capacity carried", "capacity", "Gb/s")
+            self._latency = self._figure("Mean latency", "latency", "ms")
+            self._use = self._figure("Spectrum in use", "utilisation", "%")
+            self._blocked = self._figure("Requests refused", "blocked")
+
+    @staticmethod
+    def _figure(name: str, testid: str, unit: str = "") -> tuple[ui.label, ui.label]:
+        with box("figure"):
+            text(name, "figure-name")
+            with box("figure-line"):
+                value = text("–", "figure-value", f"figure-{testid}")
+                if unit:
+                    text(unit, "figure-unit")
+                note = text("", "figure-note")
+        return value, note
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring the figures in step with a snapshot."""
+        now = viewmodel.counts(snapshot)
+        self._put(self._services, str(now.services), _set_up_by(snapshot))
+        self._put(self._capacity, f"{now.capacity_gbps:,.0f}", "")
+        slowest = (
+            max((p.latency_ms for p in snapshot.network.lightpaths.values()), default=None)
+            if snapshot.network
+            else None
+        )
+        self._put(
+            self._latency,
+            "–" if now.mean_latency_ms is None else f"{now.mean_latency_ms:.1f}",
+            "" if slowest is None else f"highest {slowest:.1f} ms",
+        )
+        fullest = f"fullest {now.fullest[0]} {100 * now.fullest[1]:.0f} %" if now.fullest else ""
+        self._put(self._use, f"{100 * now.utilisation:.1f}", fullest)
+        self._put(self._blocked, str(now.blocked), f"of the last {now.decided}" if now.decided else "")
+
+    @staticmethod
+    def _put(figure: tuple[ui.label, ui.label], value: str, note: str) -> None:
+        figure[0].set_text(value)
+        figure[1].set_text(note)
+
+
+def _set_up_by(snapshot: Snapshot) -> str:
+    paths = snapshot.network.lightpaths.values() if snapshot.network else ()
+    by_model = sum(path.decided_by == "model" for path in paths)
+    return f"{by_model} chosen by the model" if paths else ""
+
+
+class Policy:
+    """Who decides: the champion, its endpoint, how often the fallback had to, how long it takes."""
+
+    def __init__(self) -> None:
+        self._drawn: tuple[object, ...] = ()
+        with box("panel grow-1"):
+            with box("panel-head"):
+                text("Policy in service", "panel-title")
+            with box("panel-body"):
+                with box("facts"):
+                    self._policy = self._fact("Policy", "policy")
+                    self._version = self._fact("Champion", "champion")
+                    self._endpoint = self._fact("Endpoint", "endpoint")
+                    self._state = self._fact("State", "endpoint-state")
+                text("Decisions since start", "field-name")
+                with box("split"):
+                    self._model_bar = box("split-model")
+                    self._fallback_bar = box("split-fallback")
+                with box("split-names"):
+                    self._by_model = self._share("model")
+                    self._by_fallback = self._share("fallback")
+                with box("field-name"):
+                    ui.label("Time to decide")
+                    self._median = ui.label("")
+            self._times = ui.echart({}).classes("chart times").props("data-testid=decision-times")
+
+    @staticmethod
+    def _fact(name: str, testid: str) -> ui.label:
+        text(name, "fact-name")
+        return text("–", "fact-value", testid)
+
+    @staticmethod
+    def _share(who: str) -> ui.label:
+        with ui.element("div"):
+            ui.element("span").classes(f"mark {who}")
+            return ui.label("").style("display:inline").props(f"data-testid=by-{who}")
+
+    def show(self, snapshot: Snapshot, palette: Palette) -> None:
+        """Bring the panel in step with a snapshot."""
+        pce, now = snapshot.pce, viewmodel.counts(snapshot)
+        if pce:
+            self._policy.set_text(pce.policy or "–")
+            version = f"version {pce.model_version}" if pce.model_version else "none"
+            self._version.set_text(f"{pce.model_name} {version}" if pce.model_name else version)
+            self._endpoint.set_text(pce.endpoint_url.partition("//")[2] if pce.endpoint_url else "none")
+        self._state.set_text(viewmodel.endpoint_health(snapshot)[1])
+        total = max(now.by_model + now.by_fallback, 1)
+        self._model_bar.style(f"width:{now.by_model / total:.1%}")
+        self._fallback_bar.style(f"width:{now.by_fallback / total:.1%}")
+        self._by_model.set_text(f"model {now.by_model:,}")
+        self._by_fallback.set_text(f"fallback {now.by_fallback:,}")
+        self._median.set_text("" if now.median_ms is None else f"median {now.median_ms:.1f} ms")
+        drawn = (snapshot.decisions, palette)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            replace_options(self._times, charts.decision_times(snapshot.decisions, palette))

@@ -1,0 +1,110 @@
+"""The table of services and the list of decisions. Not here: what is in their rows (``viewmodel.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from controlplane.console import viewmodel
+from controlplane.console.palette import SERVICES
+from controlplane.console.panels import box, text
+from controlplane.console.viewmodel import Snapshot
+
+_SERVICE_ROW = """
+<q-tr :props="props" :class="{chosen: props.row.selected}" @click="$parent.$emit('pick', props.row.uuid)"
+      data-testid="service-row" :data-service="props.row.uuid">
+  <q-td key="pair" :props="props"><span class="swatch" :style="{background: props.row.swatch}"></span><span
+    class="name">{{ props.row.pair }}</span><q-tooltip anchor="top start" self="bottom start" :delay="400">{{
+    props.row.route }} · {{ props.row.short }}</q-tooltip></q-td>
+  <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
+  <q-td key="first_slot" :props="props" class="quiet">{{ props.row.slots }}</q-td>
+  <q-td key="modulation" :props="props"><span class="tag">{{ props.row.modulation }}</span></q-td>
+  <q-td key="latency" :props="props">{{ props.row.latency_text }}</q-td>
+  <q-td key="decided_by" :props="props" class="quiet"><span :class="['mark', props.row.decided_by]"></span>{{
+    props.row.decided_by }}</q-td>
+  <q-td key="remove" auto-width><q-btn flat dense round size="sm" icon="close" class="remove"
+    data-testid="delete" :aria-label="'Delete ' + props.row.pair"
+    @click.stop="$parent.$emit('remove', props.row.uuid)"></q-btn></q-td>
+</q-tr>
+"""
+
+_DECISION_ROW = """
+<q-tr :props="props" data-testid="decision-row">
+  <q-td key="time" :props="props" class="faint">{{ props.row.time }}</q-td>
+  <q-td key="pair" :props="props" class="name">{{ props.row.pair }}</q-td>
+  <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
+  <q-td key="detail" :props="props"><div :class="['detail', props.row.accepted ? 'quiet' : 'refused']"><span
+    :class="['mark', props.row.decided_by]"></span>{{ props.row.detail }}<q-tooltip :delay="400">{{
+    props.row.decided_by }}: {{ props.row.detail }}</q-tooltip></div></q-td>
+  <q-td key="total" :props="props" class="quiet">{{ props.row.total_text }}</q-td>
+</q-tr>
+"""
+
+
+def _column(name: str, label: str, align: str = "left", sortable: bool = True) -> dict[str, object]:
+    return {"name": name, "label": label, "field": name, "align": align, "sortable": sortable}
+
+
+class Services:
+    """What is set up; a click selects, the cross deletes."""
+
+    def __init__(self, on_pick: Callable[[str], None], on_remove: Callable[[str], Awaitable[None]]) -> None:
+        with box("panel grow-2"):
+            with box("panel-head"):
+                text("Services", "panel-title")
+                self._note = text("", "panel-note")
+            columns = [
+                _column("pair", "From → to"),
+                _column("rate", "Gb/s", "right"),
+                _column("first_slot", "Slots"),
+                _column("modulation", "Format"),
+                _column("latency", "ms", "right"),
+                _column("decided_by", "By"),
+                _column("remove", "", sortable=False),
+            ]
+            self._table = ui.table(columns=columns, rows=[], row_key="uuid").classes("rows")
+            self._table.props("dense flat virtual-scroll binary-state-sort hide-bottom data-testid=services")
+            self._table.add_slot("body", _SERVICE_ROW)
+            self._table.on("pick", lambda event: on_pick(str(event.args)))
+            self._table.on("remove", lambda event: on_remove(str(event.args)))
+            self._empty = text(
+                "No service is set up. Request one here, by the command line or over TAPI.", "empty"
+            )
+
+    def show(self, snapshot: Snapshot, selected: str | None) -> None:
+        """Bring the table in step with a snapshot."""
+        rows = viewmodel.service_rows(snapshot.network, selected)
+        for row in rows:
+            row["swatch"] = "var(--accent)" if row["selected"] else SERVICES[row["colour"] % len(SERVICES)]
+        self._table.rows = rows
+        self._table.set_visibility(bool(rows))
+        self._empty.set_visibility(not rows)
+        self._note.set_text(f"{len(rows)} up" if rows else "")
+
+
+class Decisions:
+    """What the PCE decided last."""
+
+    def __init__(self) -> None:
+        with box("panel grow-1"):
+            with box("panel-head"):
+                text("Last decisions", "panel-title")
+            columns = [
+                _column("time", "Time", sortable=False),
+                _column("pair", "From → to", sortable=False),
+                _column("rate", "Gb/s", "right", sortable=False),
+                _column("detail", "Route, or why not", sortable=False),
+                _column("total", "ms", "right", sortable=False),
+            ]
+            self._table = ui.table(columns=columns, rows=[], row_key="key").classes("rows decisions")
+            self._table.props("dense flat virtual-scroll hide-bottom data-testid=decisions")
+            self._table.add_slot("body", _DECISION_ROW)
+            self._empty = text("No decision yet.", "empty")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring the list in step with a snapshot."""
+        rows = viewmodel.decision_rows(snapshot.decisions)
+        self._table.rows = rows
+        self._table.set_visibility(bool(rows))
+        self._empty.set_visibility(not rows)

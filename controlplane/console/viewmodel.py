@@ -1,0 +1,242 @@
+"""What the page says, made from what the controller and the PCE said. Pure. Not here: colours, ECharts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any, Literal
+
+import numpy as np
+
+from controlplane.console.network import Lightpath, NetworkState
+
+Health = Literal["good", "warn", "bad", "unknown"]
+
+
+@dataclass(frozen=True)
+class PceStatus:
+    """What the PCE says about itself (``GET /status``)."""
+
+    policy: str
+    model_name: str | None
+    model_version: str | None
+    endpoint_url: str | None
+    decisions: int
+    fallbacks: int
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> PceStatus:
+        """From the PCE's answer; a field it left out is empty or zero."""
+        version = document.get("model_version")
+        return cls(
+            policy=str(document.get("policy") or ""),
+            model_name=document.get("model_name") or None,
+            model_version=None if version in (None, "") else str(version),
+            endpoint_url=document.get("endpoint_url") or None,
+            decisions=int(document.get("decisions") or 0),
+            fallbacks=int(document.get("fallbacks") or 0),
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One of the PCE's last decisions (``GET /decisions``)."""
+
+    decision_id: str
+    time_s: float
+    source: str
+    destination: str
+    bit_rate_gbps: float
+    nodes: tuple[str, ...]
+    decided_by: str  # model, fallback, none
+    policy: str
+    accepted: bool
+    total_ms: float
+    note: str  # why it was refused, or why the fallback decided
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Decision:
+        """From a row of the decision log; a column it does not have is empty or zero."""
+        nodes = row.get("nodes") or ()
+        accepted = row.get("outcome", "accepted") == "accepted"
+        return cls(
+            decision_id=str(row.get("decision_id", "")),
+            time_s=float(row.get("time_s") or 0.0),
+            source=str(row.get("source", "")),
+            destination=str(row.get("destination", "")),
+            bit_rate_gbps=float(row.get("bit_rate_gbps") or 0.0),
+            nodes=tuple(nodes.split(",")) if isinstance(nodes, str) else tuple(nodes),
+            decided_by=str(row.get("decided_by") or "none"),
+            policy=str(row.get("policy") or ""),
+            accepted=accepted,
+            total_ms=float(row.get("total_ms") or 0.0),
+            note=str((row.get("fallback_reason") if accepted else row.get("reason")) or ""),
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that the page shows, at one moment. ``None``: not known yet."""
+
+    network: NetworkState | None = None
+    controller_fault: str | None = "not asked yet"  # None: it answers
+    pce: PceStatus | None = None
+    pce_fault: str | None = "not asked yet"
+    decisions: tuple[Decision, ...] = ()  # newest first
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The line of figures above the map."""
+
+    services: int
+    capacity_gbps: float
+    mean_latency_ms: float | None
+    utilisation: float  # share of all slots of all links
+    fullest: tuple[str, float] | None  # link and its share of slots in use
+    blocked: int  # among the decisions listed
+    decided: int  # decisions listed
+    by_model: int  # decisions since the PCE started
+    by_fallback: int
+    median_ms: float | None  # of the time to decide, over the decisions listed
+
+
+@dataclass(frozen=True)
+class Block:
+    """One lightpath's slots on one row of the spectrum grid."""
+
+    unit: int
+    lightpath: Lightpath
+
+
+def unit_use(state: NetworkState) -> np.ndarray:
+    """(num_units,) float64, share of the slots in use per row of the spectrum grid."""
+    used = np.zeros(state.num_units)
+    for path in state.lightpaths.values():
+        for unit in state.units(path.nodes):
+            used[unit] += path.num_slots
+    return used / state.num_slots
+
+
+def fibre_use(state: NetworkState) -> np.ndarray:
+    """(num_fibres,) float64, share of the slots in use per fibre pair; of the fuller direction if two."""
+    use = unit_use(state)
+    return use if state.shared_spectrum else use.reshape(-1, 2).max(axis=1)
+
+
+def blocks(state: NetworkState) -> tuple[Block, ...]:
+    """Every lightpath on every link that it crosses."""
+    return tuple(Block(unit, path) for path in state.lightpaths.values() for unit in state.units(path.nodes))
+
+
+def focus(state: NetworkState, selected: str | None) -> Lightpath | None:
+    """The lightpath drawn on the map: the selected one while it is up, else the most recent."""
+    return state.lightpaths.get(selected or "") or state.latest()
+
+
+def counts(snapshot: Snapshot) -> Counts:
+    """The figures of a snapshot; zeros while nothing is known."""
+    state, decisions = snapshot.network, snapshot.decisions
+    paths = list(state.lightpaths.values()) if state else []
+    use = unit_use(state) if state else np.zeros(0)
+    fullest = int(use.argmax()) if paths else None
+    pce = snapshot.pce
+    return Counts(
+        services=len(paths),
+        capacity_gbps=sum(path.bit_rate_gbps for path in paths),
+        mean_latency_ms=sum(path.latency_ms for path in paths) / len(paths) if paths else None,
+        utilisation=float(use.mean()) if use.size else 0.0,
+        fullest=(state.unit_name(fullest), float(use[fullest])) if state and fullest is not None else None,
+        blocked=sum(not decision.accepted for decision in decisions),
+        decided=len(decisions),
+        by_model=max(pce.decisions - pce.fallbacks, 0) if pce else 0,
+        by_fallback=pce.fallbacks if pce else 0,
+        median_ms=median(decision.total_ms for decision in decisions) if decisions else None,
+    )
+
+
+def controller_health(snapshot: Snapshot) -> tuple[Health, str]:
+    """Colour and words for the controller."""
+    if snapshot.controller_fault:
+        return "bad", snapshot.controller_fault
+    return "good", "in step with the network" if snapshot.network else "no state yet"
+
+
+def pce_health(snapshot: Snapshot) -> tuple[Health, str]:
+    """Colour and words for the PCE."""
+    return ("bad", snapshot.pce_fault) if snapshot.pce_fault else ("good", "computing paths")
+
+
+def endpoint_health(snapshot: Snapshot) -> tuple[Health, str]:
+    """Colour and words for the model endpoint, as seen by who decided last."""
+    if snapshot.pce is None or snapshot.pce_fault:
+        return "unknown", "unknown while the PCE does not answer"
+    if snapshot.pce.endpoint_url is None:
+        return "warn", "no endpoint set; the heuristic decides"
+    last = next((d for d in snapshot.decisions if d.decided_by in ("model", "fallback")), None)
+    if last is None:
+        return "unknown", "not asked yet"
+    if last.decided_by == "model":
+        return "good", "answering"
+    return "bad", f"not used for the last request ({last.note or 'no reason given'})"
+
+
+def service_rows(state: NetworkState | None, selected: str | None) -> list[dict[str, Any]]:
+    """Rows of the table of services, the most recent first."""
+    if state is None:
+        return []
+    newest_first = sorted(state.lightpaths.values(), key=lambda path: -path.version)
+    return [
+        {
+            "uuid": path.service_uuid,
+            "short": path.service_uuid[:8],
+            "pair": path.label,
+            "route": " · ".join(path.nodes),
+            "rate": path.bit_rate_gbps,
+            "rate_text": f"{path.bit_rate_gbps:g}",
+            "first_slot": path.first_slot,
+            "slots": slot_text(path.first_slot, path.num_slots),
+            "modulation": path.modulation_format,
+            "latency": path.latency_ms,
+            "latency_text": f"{path.latency_ms:.1f}",
+            "decided_by": path.decided_by,
+            "colour": path.colour,
+            "selected": path.service_uuid == selected,
+        }
+        for path in newest_first
+    ]
+
+
+def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    """Rows of the list of decisions, the most recent first."""
+    return [
+        {
+            "key": f"{decision.decision_id}/{index}",
+            "time": datetime.fromtimestamp(decision.time_s).strftime("%H:%M:%S") if decision.time_s else "",
+            "pair": f"{decision.source} → {decision.destination}",
+            "rate_text": f"{decision.bit_rate_gbps:g}",
+            "accepted": decision.accepted,
+            "decided_by": decision.decided_by,
+            "detail": _decision_detail(decision),
+            "total_text": f"{decision.total_ms:.1f}",
+        }
+        for index, decision in enumerate(decisions)
+    ]
+
+
+def _decision_detail(decision: Decision) -> str:
+    if not decision.accepted:
+        return decision.note or "refused"
+    route = " · ".join(decision.nodes)
+    return f"{route} ({decision.note})" if decision.note else route
+
+
+def slot_text(first_slot: int, num_slots: int) -> str:
+    """``12–15``, first and last slot of a block.
+
+    >>> slot_text(12, 4), slot_text(3, 1)
+    ('12–15', '3')
+    """
+    return str(first_slot) if num_slots == 1 else f"{first_slot}–{first_slot + num_slots - 1}"
