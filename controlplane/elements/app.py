@@ -1,0 +1,102 @@
+"""An element host over HTTP. Not here: what an element does (``host.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from configs.home import Credentials
+from controlplane.auth import AuthMiddleware
+from controlplane.elements.host import ElementHost
+from controlplane.elements.interface import CrossConnect, Edit, ElementError
+
+STATUS_OF_TAG = {"unknown-element": 404, "in-use": 409, "data-missing": 409, "invalid-value": 422}
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CrossConnectBody(_Body):
+    """A cross-connect on the wire."""
+
+    service_uuid: Annotated[str, Field(min_length=1)]
+    in_port: str
+    out_port: str
+    first_slot: int
+    num_slots: int
+    bidirectional: bool
+    modulation_format: str = ""
+
+
+class EditBody(_Body):
+    """An edit on the wire."""
+
+    put: tuple[CrossConnectBody, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class CommitBody(_Body):
+    """A confirmed commit on the wire."""
+
+    persist_id: Annotated[str, Field(min_length=1)]
+    timeout_s: Annotated[float, Field(gt=0, le=3600)]
+
+
+class PersistIdBody(_Body):
+    """Which commit is confirmed or cancelled."""
+
+    persist_id: Annotated[str, Field(min_length=1)]
+
+
+def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
+    """The elements' HTTP application."""
+    app = FastAPI(title="lightloop elements", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.exception_handler(ElementError)
+    def refused(request: Request, error: ElementError) -> JSONResponse:
+        return JSONResponse({"tag": error.tag, "message": str(error)}, STATUS_OF_TAG.get(error.tag, 500))
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/elements")
+    def nodes() -> list[str]:
+        return list(host.nodes())
+
+    @app.get("/elements/{node}/running")
+    def running(node: str) -> list[dict[str, Any]]:
+        return [asdict(item) for item in host.running(node)]
+
+    @app.get("/elements/{node}/pending")
+    def pending(node: str) -> dict[str, str | None]:
+        return {"persist_id": host.pending(node)}
+
+    @app.put("/elements/{node}/candidate", status_code=204)
+    def edit_candidate(node: str, body: EditBody) -> None:
+        put = tuple(CrossConnect(**item.model_dump()) for item in body.put)
+        host.edit_candidate(node, Edit(put, body.remove))
+
+    @app.delete("/elements/{node}/candidate", status_code=204)
+    def discard(node: str) -> None:
+        host.discard(node)
+
+    @app.post("/elements/{node}/commit", status_code=204)
+    def commit_confirmed(node: str, body: CommitBody) -> None:
+        host.commit_confirmed(node, body.persist_id, body.timeout_s)
+
+    @app.post("/elements/{node}/confirm", status_code=204)
+    def confirm(node: str, body: PersistIdBody) -> None:
+        host.confirm(node, body.persist_id)
+
+    @app.post("/elements/{node}/cancel", status_code=204)
+    def cancel(node: str, body: PersistIdBody) -> None:
+        host.cancel(node, body.persist_id)
+
+    app.add_middleware(AuthMiddleware, credentials=credentials, realm="lightloop elements")
+    return app

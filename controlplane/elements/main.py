@@ -1,0 +1,40 @@
+"""The elements' process: every ROADM and transponder node of the configured network."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from configs.home import Home
+from configs.load import load_config
+from controlplane.elements.app import build_app
+from controlplane.elements.configuration import element_specs
+from controlplane.elements.host import ElementHost
+from controlplane.elements.store import ElementStore
+from topologies.catalogue import load_topology
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = load_config()
+    home = Home.from_environment().create()
+    specs = element_specs(
+        load_topology(config.plant.topology), config.plant.num_slots, config.plant.shared_spectrum
+    )
+    host = ElementHost(specs, ElementStore(home.state / "elements.db"))
+    try:
+        uvicorn.run(
+            build_app(host, home.credentials()),
+            host=config.services.host,
+            port=config.services.elements_port,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+        )
+    finally:
+        host.close()
+
+
+if __name__ == "__main__":
+    main()
