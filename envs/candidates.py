@@ -62,20 +62,24 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
     listed = 0
     tight_start, tight_end, last_start, last_end = -1, -1, -1, -1
     tight_listed = False
+    last_listed = False
     start = next_set(words, 0)
     while start >= 0:
         end = next_clear(words, start)
         if end - start >= num_slots:
+            edge_listed = False
             is_tighter = tight_start < 0 or end - start < tight_end - tight_start
             if listed < edges and room > 0:
                 _append(count, start, end, start, num_slots, path, paths, slots, nums, starts, lengths)
                 count += 1
                 listed += 1
+                edge_listed = True
                 if is_tighter:
                     tight_start, tight_end, tight_listed = start, end, True
             elif is_tighter:
                 tight_start, tight_end, tight_listed = start, end, False
             last_start, last_end = start, end
+            last_listed = edge_listed
         start = next_set(words, end)
     if tight_start >= 0 and not tight_listed and listed < room:
         _append(
@@ -85,7 +89,7 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
         listed += 1
     if last_start >= 0 and listed < room:
         slot = last_end - num_slots
-        if slot != last_start:  # else it is that run's left edge, listed above or tightest
+        if slot != last_start or not (last_listed or tight_start == last_start):
             _append(count, last_start, last_end, slot, num_slots, path, paths, slots, nums, starts, lengths)
             count += 1
     return count

@@ -1,13 +1,30 @@
 """How this package compiles: one decorator for kernels that Python calls, one for helpers inside them.
 
-Kernels are cached on disk, next to this package or in ``NUMBA_CACHE_DIR``. Division follows IEEE 754 (no
-Python exceptions inside), which also lets the compiler drop nearly all reference counting. Kernels unpack the
-arrays they need from their NamedTuples once at the top: an attribute read in a loop counts references there.
+Kernels are cached on disk under a name made from the sources of this package: numba itself only looks at the
+file of the outermost function, and would run stale code after a helper in another file has changed. Division
+follows IEEE 754 (no Python exceptions inside), which also lets the compiler drop nearly all reference
+counting. Kernels unpack the arrays they need from their NamedTuples once at the top: an attribute read inside
+a loop counts references there, at several times the cost of the work itself.
 """
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
+import numba
 from numba import njit
+
+
+def _sources_digest() -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_base = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__")
+numba.config.CACHE_DIR = str(_base / f"lightloop-{_sources_digest()}")
 
 kernel = njit(cache=True, error_model="numpy")
 inlined = njit(forceinline=True, error_model="numpy")

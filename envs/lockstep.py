@@ -164,8 +164,9 @@ class Lockstep:
             self._refill()
 
     def _refill(self) -> None:
-        traffic, rng_states, clock_s = self._stream or ()
-        refill(traffic, rng_states, clock_s, self.requests, self.position)
+        if self._stream is not None:
+            traffic, rng_states, clock_s = self._stream
+            refill(traffic, rng_states, clock_s, self.requests, self.position)
 
     def observe_into(self, features: np.ndarray, mask: np.ndarray, context: np.ndarray) -> None:
         """Write the pending observations: (N, M, F) float32, (N, M) bool, (N, C) float32."""
@@ -189,7 +190,7 @@ class Lockstep:
         rewards: np.ndarray,
         more: bool = True,
     ) -> None:
-        """Carry out ``actions`` (N,) int64; write rewards (N,) float32 and, if there is ``more``, observations."""
+        """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe."""
         step_all(
             self.plant.arrays,
             self.states,
@@ -203,8 +204,7 @@ class Lockstep:
             rewards,
             self.tally,
         )
-        if self._stream is not None:
-            self._refill()
+        self._refill()
         if more:
             self.observe_into(features, mask, context)
 
