@@ -5,7 +5,8 @@
     link,0,1,1050
 
 First field ``node``: index (0, 1, ... in order), name, latitude and longitude in degrees. Name and
-coordinates may be empty; a node without a name is named by its index, and the index follows a name that others share.
+coordinates may be empty; a node without a name is named by its index, and the index
+follows a name that others share.
 First field ``link``: two node indices, length in km (empty: great-circle distance). Lines that begin with
 ``#`` are comments; the first one may give name and source.
 """
