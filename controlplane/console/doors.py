@@ -105,7 +105,11 @@ class PceDoor:
         self, url: str, credentials: Credentials, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._http = httpx.AsyncClient(
-            base_url=url, headers=bearer_header(credentials), timeout=TIMEOUT_S, transport=transport
+            base_url=url,
+            headers=bearer_header(credentials),
+            timeout=TIMEOUT_S,
+            transport=transport,
+            trust_env=False,
         )
 
     async def close(self) -> None:

@@ -18,7 +18,8 @@ from topologies.model import Topology
 logger = logging.getLogger(__name__)
 
 REFRESH_S = 2.0  # asked anyway this often, in case a notification was lost
-SETTLE_S = 0.1  # shortest time between two questions, so that a burst of services costs one
+SETTLE_S = 0.1  # shortest time between two questions, so that a burst of services costs few
+PCE_SETTLE_S = 0.4  # longer, since the list of decisions is long
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 4.0
 NUM_DECISIONS = 100
@@ -60,9 +61,11 @@ class Feed:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                self._follow(self.refresh_network, self._network_stirred, self._controller_gone)
+                self._follow(self.refresh_network, self._network_stirred, self._controller_gone, SETTLE_S)
             )
-            group.create_task(self._follow(self._refresh_pce, self._pce_stirred, self._pce_gone))
+            group.create_task(
+                self._follow(self._refresh_pce, self._pce_stirred, self._pce_gone, PCE_SETTLE_S)
+            )
             group.create_task(self._listen())
 
     async def close(self) -> None:
@@ -102,7 +105,11 @@ class Feed:
         self._publish(replace(self.snapshot, pce=status, pce_fault=None, decisions=decisions))
 
     async def _follow(
-        self, refresh: Callable[[], Awaitable[None]], stirred: asyncio.Event, gone: Callable[[str], None]
+        self,
+        refresh: Callable[[], Awaitable[None]],
+        stirred: asyncio.Event,
+        gone: Callable[[str], None],
+        settle_s: float,
     ) -> None:
         retry_s = FIRST_RETRY_S
         while True:
@@ -115,7 +122,7 @@ class Feed:
                 retry_s = min(retry_s * 2, LAST_RETRY_S)
                 continue
             retry_s = FIRST_RETRY_S
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(settle_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stirred.wait(), REFRESH_S)
 

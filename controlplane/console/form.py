@@ -157,6 +157,7 @@ class RequestForm:
 
     def _placed(self, path: Lightpath | None, uuid: str, took_ms: float) -> None:
         self._answer.clear()
+        slots = viewmodel.slot_text(path.first_slot, path.num_slots) if path else ""
         with self._answer, box("result done", "result-done"):
             with box("result-title"):
                 ui.label(path.label if path else f"Service {uuid[:8]}")
@@ -166,10 +167,7 @@ class RequestForm:
             with box("facts"):
                 for name, value in (
                     ("Route", " · ".join(path.nodes)),
-                    (
-                        "Slots",
-                        f"{viewmodel.slot_text(path.first_slot, path.num_slots)}, {path.modulation_format}",
-                    ),
+                    ("Slots", f"{slots}, {path.modulation_format}"),
                     ("Latency", f"{path.latency_ms:.2f} ms"),
                     ("Decided by", path.decided_by),
                 ):

@@ -171,13 +171,17 @@ class Policy:
                     self._version = self._fact("Champion", "champion")
                     self._endpoint = self._fact("Endpoint", "endpoint")
                     self._state = self._fact("State", "endpoint-state")
-                text("Decisions since start", "field-name")
+                    self._fallback = self._fact("Fallback", "fallback-policy")
+                with box("field-name"):
+                    self._listed = ui.label("Last decisions")
+                    self._since_start = text("", "panel-note", "decisions-since-start")
                 with box("split"):
                     self._model_bar = box("split-model")
                     self._fallback_bar = box("split-fallback")
                 with box("split-names"):
                     self._by_model = self._share("model")
                     self._by_fallback = self._share("fallback")
+                    self._refused = self._share("none")
                 with box("field-name"):
                     ui.label("Time to decide")
                     self._median = ui.label("")
@@ -200,14 +204,18 @@ class Policy:
         if pce:
             self._policy.set_text(pce.policy or "–")
             version = f"version {pce.model_version}" if pce.model_version else "none"
+            self._fallback.set_text(pce.fallback_policy or "–")
+            self._since_start.set_text(f"{pce.decisions:,} since start")
             self._version.set_text(f"{pce.model_name} {version}" if pce.model_name else version)
             self._endpoint.set_text(pce.endpoint_url.partition("//")[2] if pce.endpoint_url else "none")
         self._state.set_text(viewmodel.endpoint_health(snapshot)[1])
-        total = max(now.by_model + now.by_fallback, 1)
+        self._listed.set_text(f"Last {now.decided} decisions" if now.decided else "No decisions yet")
+        total = max(now.decided, 1)
         self._model_bar.style(f"width:{now.by_model / total:.1%}")
         self._fallback_bar.style(f"width:{now.by_fallback / total:.1%}")
         self._by_model.set_text(f"model {now.by_model:,}")
         self._by_fallback.set_text(f"fallback {now.by_fallback:,}")
+        self._refused.set_text(f"refused {now.blocked:,}")
         self._median.set_text("" if now.median_ms is None else f"median {now.median_ms:.1f} ms")
         drawn = (snapshot.decisions, palette)
         if drawn != self._drawn:

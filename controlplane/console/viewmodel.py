@@ -23,8 +23,9 @@ class PceStatus:
     model_name: str | None
     model_version: str | None
     endpoint_url: str | None
-    decisions: int
-    fallbacks: int
+    fallback_policy: str
+    breaker_closed: bool  # False: the endpoint failed so often that it is left alone for a moment
+    decisions: int  # since the PCE started, refusals among them
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> PceStatus:
@@ -35,8 +36,9 @@ class PceStatus:
             model_name=document.get("model_name") or None,
             model_version=None if version in (None, "") else str(version),
             endpoint_url=document.get("endpoint_url") or None,
+            fallback_policy=str(document.get("fallback_policy") or ""),
+            breaker_closed=document.get("breaker") in (None, "closed"),
             decisions=int(document.get("decisions") or 0),
-            fallbacks=int(document.get("fallbacks") or 0),
         )
 
 
@@ -98,7 +100,7 @@ class Counts:
     fullest: tuple[str, float] | None  # link and its share of slots in use
     blocked: int  # among the decisions listed
     decided: int  # decisions listed
-    by_model: int  # decisions since the PCE started
+    by_model: int  # of the decisions listed
     by_fallback: int
     median_ms: float | None  # of the time to decide, over the decisions listed
 
@@ -142,7 +144,6 @@ def counts(snapshot: Snapshot) -> Counts:
     paths = list(state.lightpaths.values()) if state else []
     use = unit_use(state) if state else np.zeros(0)
     fullest = int(use.argmax()) if paths else None
-    pce = snapshot.pce
     return Counts(
         services=len(paths),
         capacity_gbps=sum(path.bit_rate_gbps for path in paths),
@@ -151,8 +152,8 @@ def counts(snapshot: Snapshot) -> Counts:
         fullest=(state.unit_name(fullest), float(use[fullest])) if state and fullest is not None else None,
         blocked=sum(not decision.accepted for decision in decisions),
         decided=len(decisions),
-        by_model=max(pce.decisions - pce.fallbacks, 0) if pce else 0,
-        by_fallback=pce.fallbacks if pce else 0,
+        by_model=sum(decision.decided_by == "model" for decision in decisions),
+        by_fallback=sum(decision.decided_by == "fallback" for decision in decisions),
         median_ms=median(decision.total_ms for decision in decisions) if decisions else None,
     )
 
@@ -175,6 +176,8 @@ def endpoint_health(snapshot: Snapshot) -> tuple[Health, str]:
         return "unknown", "unknown while the PCE does not answer"
     if snapshot.pce.endpoint_url is None:
         return "warn", "no endpoint set; the heuristic decides"
+    if not snapshot.pce.breaker_closed:
+        return "bad", "failed several times in a row; the heuristic decides until it answers again"
     last = next((d for d in snapshot.decisions if d.decided_by in ("model", "fallback")), None)
     if last is None:
         return "unknown", "not asked yet"
