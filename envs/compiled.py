@@ -13,7 +13,7 @@ import hashlib
 from pathlib import Path
 
 import numba
-from numba import njit
+from numba import config, njit
 
 
 def _sources_digest() -> str:
@@ -23,8 +23,8 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-_base = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__")
-numba.config.CACHE_DIR = str(_base / f"lightloop-{_sources_digest()}")
+_base = Path(getattr(config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__")
+vars(config)["CACHE_DIR"] = str(_base / f"lightloop-{_sources_digest()}")
 
 kernel = njit(cache=True, error_model="numpy")
 inlined = njit(forceinline=True, error_model="numpy")
