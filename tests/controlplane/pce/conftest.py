@@ -1,6 +1,7 @@
 """A real HTTP inference server and a real HTTP controller that a test can make misbehave."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -14,22 +15,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from envs.plant import Plant, PlantSpec, build_plant
+from topologies.model import Fibre, Node, Topology
+
 
 class ServerThread:
     """An ASGI app on a free loopback port, in a thread of its own."""
 
-    def __init__(self, app: Any, port: int = 0) -> None:
+    def __init__(self, app: Any, port: int = 0, lifespan: str = "off") -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=0)
+        config = uvicorn.Config(app, log_level="warning", lifespan=lifespan, timeout_graceful_shutdown=0)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._server.started:
+            assert self._thread.is_alive(), "the test server ended at its start"
             assert time.monotonic() < deadline, "the test server did not start"
             time.sleep(0.01)
 
@@ -95,8 +100,6 @@ class FakeModel:
 
 
 def _predictions(rows: list[list[float]]) -> str:
-    import json
-
     return json.dumps({"predictions": {"scores": rows}})
 
 
@@ -109,6 +112,7 @@ class FakeController:
         self.pulls = 0
         app = Starlette(routes=[Route("/changes", self._changes)])
         self._server = ServerThread(app)
+        self.port = self._server.port
         self.url = self._server.url
 
     @property
@@ -132,11 +136,31 @@ class FakeController:
         return JSONResponse(self.feed(int(request.query_params["since"])))
 
 
+@pytest.fixture(scope="session")
+def plant() -> Plant:
+    """A ring A-B-C-D of 300 km spans with the chord A-C of 400 km; 32 slots a direction."""
+    nodes = tuple(Node(name, float(index), 0.0) for index, name in enumerate("ABCD"))
+    pairs = (("A", "B", 300.0), ("B", "C", 300.0), ("C", "D", 300.0), ("D", "A", 300.0), ("A", "C", 400.0))
+    topology = Topology("ring", "made for tests", nodes, tuple(Fibre(*pair) for pair in pairs))
+    return build_plant(topology, PlantSpec(num_slots=32, k_paths=3, max_candidates=12, starts_per_path=4))
+
+
 @pytest.fixture
-def model() -> Iterator[FakeModel]:
-    fake = FakeModel()
-    yield fake
-    fake.die()
+def new_model() -> Iterator[Callable[[], FakeModel]]:
+    made: list[FakeModel] = []
+
+    def make() -> FakeModel:
+        made.append(FakeModel())
+        return made[-1]
+
+    yield make
+    for fake in made:
+        fake.die()
+
+
+@pytest.fixture
+def model(new_model) -> FakeModel:
+    return new_model()
 
 
 @pytest.fixture
@@ -144,3 +168,8 @@ def controller() -> Iterator[FakeController]:
     fake = FakeController()
     yield fake
     fake.stop()
+
+
+@pytest.fixture
+def serve() -> type[ServerThread]:
+    return ServerThread

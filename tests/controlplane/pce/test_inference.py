@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from controlplane.pce.breaker import CircuitBreaker
-from controlplane.pce.inference import InferenceClient, InferenceError, request_body
+from controlplane.pce.inference import InferenceClient, InferenceError
 from envs.candidates import Observation
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 
@@ -68,12 +68,12 @@ def test_an_answer_that_cannot_be_followed_is_refused_with_its_reason(model, obs
 
 def test_a_late_answer_costs_the_deadline_and_no_more(model, observation):
     async def run() -> None:
-        client = InferenceClient(model.url, deadline_s=0.1)
+        client = InferenceClient(model.url, deadline_s=0.5)
         await client.choose(observation)
-        model.delay_s = 2.0
+        model.delay_s = 8.0
         started = time.perf_counter()
         assert await reason_of(client, observation) == "late"
-        assert 0.09 < time.perf_counter() - started < 1.0
+        assert 0.5 <= time.perf_counter() - started < 4.0
         model.delay_s = 0.0
         assert (await client.choose(observation)).index == 2
         await client.close()
@@ -83,19 +83,15 @@ def test_a_late_answer_costs_the_deadline_and_no_more(model, observation):
 
 def test_a_dead_endpoint_opens_the_breaker_and_is_found_again_once_it_lives(model, observation):
     async def run() -> None:
-        client = InferenceClient(model.url, 0.5, CircuitBreaker(failures=3, pause_s=0.3))
+        client = InferenceClient(model.url, 5, CircuitBreaker(failures=3, pause_s=1.0))
         await client.choose(observation)
         await asyncio.to_thread(model.die)
         reasons = [await reason_of(client, observation) for _ in range(5)]
         assert reasons == ["down"] * 3 + ["breaker-open"] * 2
         await asyncio.to_thread(model.revive)
-        deadline = time.monotonic() + 3
-        while client.breaker_state != "closed" and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-            try:
-                await client.choose(observation)
-            except InferenceError as error:
-                assert error.reason == "breaker-open"
+        assert await reason_of(client, observation) == "breaker-open"
+        await asyncio.sleep(1.05)
+        assert (await client.choose(observation)).index == 2
         assert client.breaker_state == "closed"
         await client.close()
 
@@ -109,7 +105,7 @@ def test_an_endpoint_that_hangs_costs_the_deadline_three_times_and_then_nothing(
         assert [await reason_of(client, observation) for _ in range(3)] == ["late"] * 3
         started = time.perf_counter()
         assert [await reason_of(client, observation) for _ in range(20)] == ["breaker-open"] * 20
-        assert time.perf_counter() - started < 0.1
+        assert time.perf_counter() - started < 1.0  # twenty deadlines would be 2 s
         await client.close()
 
     asyncio.run(run())
@@ -165,7 +161,3 @@ def test_closing_waits_for_requests_in_flight(model, observation):
         assert (await asked).index == 2
 
     asyncio.run(run())
-
-
-def test_a_body_is_small_enough_to_be_quick(observation):
-    assert len(request_body(observation)) < 5000

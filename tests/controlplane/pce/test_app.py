@@ -1,0 +1,357 @@
+"""The PCE over HTTP: decisions, refusals with reasons, fallback, switching, and what the log says of each."""
+
+import concurrent.futures
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from configs.home import Credentials
+from controlplane.auth import bearer_header
+from controlplane.pce.app import PceSettings, build_app
+from controlplane.pce.decision_log import read_decisions
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import (
+    COMPUTE_OPERATION,
+    PATH_RESOURCE,
+    ComputedPath,
+    ComputeRequest,
+    build_compute_input,
+    parse_compute_output,
+    parse_path,
+)
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES
+
+CREDENTIALS = Credentials("admin", "secret", "token")
+AUTHORISED = bearer_header(CREDENTIALS)
+
+
+class Pce:
+    """A client of a PCE that speaks as the controller does."""
+
+    def __init__(self, http: httpx.Client, naming: Any, folder: Path) -> None:
+        self.http = http
+        self.naming = naming
+        self.folder = folder
+
+    def ask(
+        self, source: str, destination: str, rate_gbps: float = 100, version: int | None = None, **values: Any
+    ) -> httpx.Response:
+        decision_id = values.pop("decision_id", None)
+        request = ComputeRequest(source, destination, rate_gbps, **values)
+        headers = {} if version is None else {"X-State-Version": str(version)}
+        if decision_id is not None:
+            headers["X-Decision-Id"] = decision_id
+        return self.http.post(
+            COMPUTE_OPERATION, json=build_compute_input(request, self.naming), headers=headers
+        )
+
+    def path(self, answer: httpx.Response) -> ComputedPath:
+        assert answer.status_code == 200, answer.text
+        found = self.http.get(PATH_RESOURCE + parse_compute_output(answer.json()))
+        assert found.status_code == 200, found.text
+        return parse_path(found.json())
+
+    def log(self) -> Any:
+        return read_decisions(self.folder / "decisions")
+
+    def use(self, url: str, version: str = "7") -> httpx.Response:
+        body = {"url": url, "model_name": "lightloop", "model_version": version, "policy": "ppo"}
+        return self.http.put("/endpoint", json=body)
+
+
+@pytest.fixture
+def start(plant, controller, serve, tmp_path) -> Iterator[Callable]:
+    @contextmanager
+    def running(**changes: Any) -> Iterator[Pce]:
+        settings = {
+            "controller_url": controller.url,
+            "decisions": tmp_path / "decisions",
+            "endpoint_file": tmp_path / "serving" / "endpoint.json",
+            "decision_deadline_ms": 2000.0,
+        }
+        app = build_app(plant, PceSettings(**(settings | changes)), CREDENTIALS)
+        server = serve(app, lifespan="on")
+        try:
+            with httpx.Client(base_url=server.url, headers=AUTHORISED, timeout=30) as http:
+                yield Pce(http, Naming(plant.topology), tmp_path)
+        finally:
+            server.stop()
+
+    return running
+
+
+def reason(answer: httpx.Response, status: int = 409) -> str:
+    assert answer.status_code == status, answer.text
+    (error,) = answer.json()["ietf-restconf:errors"]["error"]
+    return error["error-message"]
+
+
+def added(nodes: str, first_slot: int, num_slots: int) -> dict[str, Any]:
+    service = f"{nodes}-{first_slot}"
+    return {
+        "kind": "lightpath-added",
+        "nodes": list(nodes),
+        "service_uuid": service,
+        "first_slot": first_slot,
+        "num_slots": num_slots,
+    }
+
+
+def test_everything_but_health_asks_for_credentials(start):
+    with start() as pce:
+        bare = {"Authorization": ""}
+        assert pce.http.get("/health", headers=bare).json() == {"status": "ok"}
+        for method, path in (
+            ("GET", "/status"),
+            ("GET", "/decisions"),
+            ("PUT", "/endpoint"),
+            ("POST", COMPUTE_OPERATION),
+            ("GET", PATH_RESOURCE + "x"),
+        ):
+            assert pce.http.request(method, path, headers=bare).status_code == 401
+
+
+def test_without_an_endpoint_the_heuristic_decides_and_the_log_says_so(start):
+    with start() as pce:
+        path = pce.path(pce.ask("A", "B", max_latency_ms=5.0, decision_id="d1"))
+        # 300 km is 16QAM: 100 Gb/s takes 2 slots and a guard slot; KSP-FF takes the direct fibre's lowest.
+        assert (path.nodes, path.first_slot, path.num_slots) == (("A", "B"), 0, 3)
+        assert (path.modulation_format, path.decided_by, path.policy) == ("16QAM", "fallback", "ksp_ff")
+        assert path.latency_ms == pytest.approx(300 * 4.9e-3 + 0.02, abs=0.001)
+        assert path.decision_id == "d1"
+        row = pce.log().iloc[-1]
+        assert (row["decided_by"], row["fallback_reason"]) == ("fallback", "no-endpoint")
+        assert (row["nodes"], row["outcome"], row["max_latency_ms"]) == ("A,B", "accepted", 5.0)
+        status = pce.http.get("/status").json()
+        assert status["policy"] == "ksp_ff"
+        assert status["endpoint_url"] is None
+        assert (status["decisions"], status["fallbacks"]) == (1, 1)
+
+
+def test_the_model_decides_when_there_is_one_and_the_row_holds_what_it_saw(start, model):
+    with start() as pce:
+        assert pce.use(model.url).status_code == 200
+        path = pce.path(pce.ask("A", "C"))
+        row = pce.log().iloc[-1]
+        assert (path.decided_by, path.policy, path.model_version) == ("model", "ppo", "7")
+        assert (row["decided_by"], row["policy"], row["model_version"]) == ("model", "ppo", "7")
+        # The test's model takes the last candidate.
+        assert row["chosen"] == row["num_candidates"] - 1 > 0
+        (inputs,) = model.asked
+        seen = np.array(inputs["features"][0][int(row["chosen"])], np.float32)
+        assert np.array_equal(row[[f"f_{name}" for name in FEATURE_NAMES]].to_numpy(np.float32), seen)
+        told = np.array(inputs["context"][0], np.float32)
+        assert np.array_equal(row[[f"c_{name}" for name in CONTEXT_NAMES]].to_numpy(np.float32), told)
+        (shown,) = pce.http.get("/decisions?limit=1").json()
+        assert shown["decision_id"] == path.decision_id
+        assert shown["max_latency_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [("nan", "wrong"), ("short", "wrong"), ("masked", "wrong"), ("fails", "down")],
+)
+def test_a_model_that_answers_badly_is_replaced_by_the_heuristic(start, model, answer, reason):
+    with start() as pce:
+        pce.use(model.url)
+        model.answer = answer
+        path = pce.path(pce.ask("A", "B"))
+        assert (path.decided_by, path.nodes, path.first_slot) == ("fallback", ("A", "B"), 0)
+        assert pce.log().iloc[-1]["fallback_reason"] == reason
+        model.answer = "scores"
+        assert pce.path(pce.ask("A", "B")).decided_by == "model"
+
+
+def test_a_late_model_costs_its_deadline_and_a_dead_one_next_to_nothing(start, model):
+    with start(decision_deadline_ms=800.0) as pce:
+        pce.use(model.url)
+        model.delay_s = 8.0
+        assert pce.path(pce.ask("A", "B")).decided_by == "fallback"
+        row = pce.log().iloc[-1]
+        assert row["fallback_reason"] == "late"
+        assert 800 <= row["inference_ms"] < 8000
+        model.delay_s = 0.0
+        assert pce.path(pce.ask("A", "B")).decided_by == "model"
+        model.die()
+        for _ in range(6):
+            assert pce.path(pce.ask("A", "B")).decided_by == "fallback"
+        rows = pce.log().iloc[-6:]
+        assert list(rows["fallback_reason"]) == ["down"] * 3 + ["breaker-open"] * 3
+        assert rows["total_ms"].max() < 800
+        model.revive()
+        deadline = time.monotonic() + 5
+        while pce.path(pce.ask("A", "B")).decided_by != "model":
+            assert time.monotonic() < deadline, "the breaker did not recover"
+            time.sleep(0.05)
+
+
+def test_refusals_say_which_rule_and_are_logged(start, controller):
+    with start() as pce:
+        assert "least possible latency is 1.9" in reason(pce.ask("A", "C", max_latency_ms=1.0))
+        assert "32" in reason(pce.ask("A", "C", rate_gbps=9000))
+        for nodes in ("AB", "AC", "AD"):
+            version = controller.add(**added(nodes, 0, 31))
+        assert "no spectrum" in reason(pce.ask("A", "C", version=version))
+        for neighbour in "BCD":
+            version = controller.add("link-failed", ["A", neighbour])
+        assert "failed link" in reason(pce.ask("A", "C", version=version))
+        log = pce.log()
+        assert list(log["outcome"]) == ["blocked"] * 4
+        assert list(log["decided_by"]) == ["none"] * 4
+        assert log["chosen"].isna().all()
+        body = json.loads(json.dumps(build_compute_input(ComputeRequest("A", "B", 100), pce.naming)))
+        body["tapi-path-computation:input"]["sep"][0]["service-interface-point"][
+            "service-interface-point-uuid"
+        ] = "00000000-0000-0000-0000-000000000001"
+        answer = pce.http.post(COMPUTE_OPERATION, json=body)
+        assert "no service interface point" in reason(answer, 400)
+        assert "not JSON" in reason(pce.http.post(COMPUTE_OPERATION, content=b"{"), 400)
+        assert "X-State-Version" in reason(
+            pce.http.post(COMPUTE_OPERATION, json=body, headers={"X-State-Version": "-1"}), 400
+        )
+        assert "no computed path" in reason(pce.http.get(PATH_RESOURCE + "unknown"), 404)
+        assert len(pce.log()) == 4
+
+
+def test_one_way_spectrum_refuses_both_ways_at_once(start):
+    with start() as pce:
+        assert "each direction" in reason(pce.ask("A", "B", direction="BIDIRECTIONAL"), 400)
+
+
+def test_the_state_asked_for_is_there_before_the_decision(start, controller):
+    with start(follow_interval_s=3600.0) as pce:
+        assert pce.path(pce.ask("A", "B", version=0)).first_slot == 0
+        version = controller.add(**added("AB", 0, 10))
+        assert pce.path(pce.ask("A", "B", version=version)).first_slot == 10
+        assert list(pce.log()["state_version"]) == [0, 1]
+
+
+def test_a_controller_that_is_gone_is_an_error_and_not_a_guess(start, controller):
+    with start() as pce:
+        controller.stop()
+        assert "no answer from the controller" in reason(pce.ask("A", "B", version=3), 503)
+        assert len(pce.log()) == 0
+
+
+def test_the_clients_constraints_hold(start):
+    with start() as pce:
+        assert pce.path(pce.ask("A", "C")).nodes == ("A", "C")
+        around = pce.path(pce.ask("A", "C", exclude_links=(("A", "C"),), exclude_nodes=("B",)))
+        assert around.nodes == ("A", "D", "C")
+        refused = pce.ask("A", "C", exclude_links=(("A", "C"),), max_hops=1)
+        assert "excluded by the constraints" in reason(refused)
+
+
+def test_one_decision_id_is_one_decision(start):
+    with start() as pce:
+        first = pce.ask("A", "B", decision_id="once")
+        again = pce.ask("A", "B", decision_id="once")
+        assert first.json() == again.json()
+        assert "another content" in reason(pce.ask("A", "C", decision_id="once"))
+        assert list(pce.log()["decision_id"]) == ["once"]
+
+
+def test_the_network_changing_while_the_model_thinks_cannot_lead_to_taken_spectrum(start, controller, model):
+    with start(follow_interval_s=0.02) as pce:
+        pce.use(model.url)
+        model.scores = lambda features, mask, context: [1.0] + [0.0] * (len(mask) - 1)
+        model.delay_s = 0.5
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(pce.ask, "A", "B")
+            while not model.asked:
+                time.sleep(0.01)
+            controller.add(**added("AB", 0, 6))
+            path = pce.path(asked.result())
+        assert (path.decided_by, path.nodes, path.first_slot) == ("fallback", ("A", "B"), 6)
+        row = pce.log().iloc[-1]
+        assert (row["fallback_reason"], row["state_version"]) == ("state-changed", 1)
+
+
+def test_no_model_however_wild_ever_causes_an_invalid_allocation(start, controller, model, plant):
+    rng = np.random.default_rng(17)
+
+    def wild(features: list, mask: list, context: list) -> list[float]:
+        model.answer = str(rng.choice(["scores", "scores", "scores", "nan", "masked", "short", "text"]))
+        return list(rng.normal(size=len(mask)) * 10.0 ** rng.integers(-3, 9))
+
+    model.scores = wild
+    taken: set[tuple[str, str, int]] = set()
+    neighbours = {frozenset((fibre.node_a, fibre.node_b)) for fibre in plant.topology.fibres}
+    blocked = 0
+    with start() as pce:
+        pce.use(model.url)
+        for number in range(120):
+            source, destination = rng.choice(list("ABCD"), 2, replace=False)
+            rate_gbps = float(rng.choice([25, 100, 200]))
+            answer = pce.ask(source, destination, rate_gbps, version=controller.version)
+            if answer.status_code == 409:
+                blocked += 1
+                continue
+            path = pce.path(answer)
+            assert (path.nodes[0], path.nodes[-1]) == (source, destination)
+            hops = list(zip(path.nodes, path.nodes[1:], strict=False))
+            assert all(frozenset(hop) in neighbours for hop in hops)
+            slots = range(path.first_slot, path.first_slot + path.num_slots)
+            assert slots.start >= 0
+            assert slots.stop <= 32
+            wanted = {(a, b, slot) for a, b in hops for slot in slots}
+            assert not wanted & taken
+            taken |= wanted
+            change = added("AB", path.first_slot, path.num_slots)
+            controller.add(**(change | {"nodes": list(path.nodes), "service_uuid": str(number)}))
+        deciders = set(pce.log()["decided_by"])
+    assert blocked > 0
+    assert deciders == {"model", "fallback", "none"}
+
+
+def test_an_endpoint_is_stored_before_it_is_acknowledged_and_found_after_a_restart(start, model, tmp_path):
+    with start() as pce:
+        assert pce.use(model.url, version="3").status_code == 200
+        stored = json.loads((tmp_path / "serving" / "endpoint.json").read_text())
+        assert stored["url"] == model.url
+        assert stored["model_version"] == "3"
+        for bad in ({"url": model.url}, {**stored, "url": "localhost:5101"}, {**stored, "colour": "red"}, []):
+            assert pce.http.put("/endpoint", json=bad).status_code == 400
+        assert pce.path(pce.ask("A", "B")).model_version == "3"
+    with start() as pce:
+        assert pce.http.get("/status").json()["model_version"] == "3"
+        assert pce.path(pce.ask("A", "B")).decided_by == "model"
+        assert len(pce.http.get("/decisions").json()) == 2
+
+
+def test_switching_between_endpoints_under_load_loses_no_request(start, new_model):
+    models = [new_model(), new_model()]
+    for fake in models:
+        fake.delay_s = 0.02
+    with start() as pce:
+        pce.use(models[0].url, version="0")
+        ended = threading.Event()
+
+        def keep_asking() -> list[str]:
+            deciders = []
+            while not ended.is_set():
+                deciders.append(pce.path(pce.ask("A", "C")).decided_by)
+            return deciders
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(keep_asking) for _ in range(4)]
+            for switch in range(1, 5):
+                time.sleep(0.2)
+                new, old = models[switch % 2], models[(switch + 1) % 2]
+                assert pce.use(new.url, version=str(switch)).status_code == 200
+                old.die()  # at once, requests in flight or not
+                time.sleep(0.1)
+                old.revive()
+            ended.set()
+            deciders = [name for future in asking for name in future.result()]
+        assert len(deciders) > 40
+        assert set(deciders) == {"model"}
+        assert set(pce.log()["model_version"]) >= {"0", "1", "2", "3", "4"}

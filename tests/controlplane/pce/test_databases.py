@@ -1,0 +1,179 @@
+"""The databases show what the controller's feed says, through resets, restarts and feeds that do not fit."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from controlplane.pce.databases import ChangeFeed, Databases, DatabasesError, controller_changes
+from envs.network import Network
+
+INDEX = {name: index for index, name in enumerate("ABCD")}
+
+
+def lightpath(
+    service: str, nodes: str, first_slot: int, num_slots: int, kind: str = "added"
+) -> dict[str, Any]:
+    return {
+        "kind": f"lightpath-{kind}",
+        "service_uuid": service,
+        "nodes": list(nodes),
+        "first_slot": first_slot,
+        "num_slots": num_slots,
+    }
+
+
+class Feed:
+    """The controller's side of the contract, in memory."""
+
+    def __init__(self) -> None:
+        self.changes: list[dict[str, Any]] = []
+        self.pulls: list[int] = []
+        self.empty_reset = False
+
+    def add(self, change: dict[str, Any]) -> int:
+        self.changes.append(change | {"version": len(self.changes) + 1})
+        return len(self.changes)
+
+    async def __call__(self, since: int) -> ChangeFeed:
+        self.pulls.append(since)
+        reset = since > len(self.changes)
+        changes = [] if reset and self.empty_reset else self.changes[0 if reset else since :]
+        return ChangeFeed.model_validate({"version": len(self.changes), "reset": reset, "changes": changes})
+
+
+def occupied(plant, *lightpaths: tuple[str, int, int], failed: tuple[str, ...] = ()) -> np.ndarray:
+    network = Network(plant)
+    for nodes, first_slot, num_slots in lightpaths:
+        network.provision([INDEX[name] for name in nodes], first_slot, num_slots)
+    for ends in failed:
+        network.fail_link(*(INDEX[name] for name in ends))
+    return network.occupied()
+
+
+def test_additions_removals_failures_and_repairs_are_followed(plant):
+    feed, databases = Feed(), None
+
+    async def run() -> None:
+        nonlocal databases
+        databases = Databases(plant, feed)
+        feed.add(lightpath("s1", "ABC", 0, 4))
+        version = feed.add(lightpath("s2", "AC", 4, 3))
+        await databases.bring_to(version)
+        assert databases.version == 2
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("ABC", 0, 4), ("AC", 4, 3)))
+        feed.add(lightpath("s1", "ABC", 0, 4, "removed"))
+        feed.add({"kind": "link-failed", "nodes": ["A", "D"]})
+        await databases.bring_to(4)
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("AC", 4, 3), failed=("AD",)))
+        assert databases.failed_links == {frozenset("AD")}
+        await databases.bring_to(feed.add({"kind": "link-repaired", "nodes": ["D", "A"]}))
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("AC", 4, 3)))
+
+    asyncio.run(run())
+    assert feed.pulls == [0, 2, 4]
+
+
+def test_a_lightpath_moved_after_a_cut_is_where_it_was_moved_to(plant):
+    feed = Feed()
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        await databases.bring_to(feed.add(lightpath("s1", "AC", 0, 4)))
+        feed.add({"kind": "link-failed", "nodes": ["A", "C"]})
+        feed.add(lightpath("s1", "AC", 0, 4, "removed"))
+        feed.add(lightpath("s1", "ABC", 0, 4))
+        await databases.bring_to(4)
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("ABC", 0, 4), failed=("AC",)))
+        # the same in the other order: new before old
+        feed.add(lightpath("s1", "ADC", 8, 4))
+        feed.add(lightpath("s1", "ABC", 0, 4, "removed"))
+        await databases.bring_to(6)
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("ADC", 8, 4), failed=("AC",)))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("empty_reset", [False, True])
+def test_a_controller_with_a_new_database_resets_the_copy(plant, empty_reset):
+    feed = Feed()
+    feed.empty_reset = empty_reset
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        for slot in range(0, 20, 4):
+            feed.add(lightpath(f"s{slot}", "AB", slot, 4))
+        await databases.bring_to(5)
+        feed.changes.clear()
+        await databases.bring_to(feed.add(lightpath("new", "CD", 7, 2)))
+        assert databases.version == 1
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 7, 2)))
+
+    asyncio.run(run())
+
+
+def test_a_change_that_does_not_fit_makes_it_start_over_from_nothing(plant):
+    feed = Feed()
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        await databases.bring_to(feed.add(lightpath("s1", "AB", 0, 4)))
+        # The controller was replaced by one of another history that has come just as far and further.
+        feed.changes.clear()
+        feed.add(lightpath("x1", "CD", 0, 4))
+        await databases.bring_to(feed.add(lightpath("x2", "AB", 2, 4)))
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 0, 4), ("AB", 2, 4)))
+
+    asyncio.run(run())
+
+
+def test_another_network_is_refused_by_name(plant):
+    feed = Feed()
+    feed.add(lightpath("s1", "AC", 0, 4) | {"nodes": ["A", "Palo Alto"]})
+
+    async def run() -> None:
+        with pytest.raises(DatabasesError, match="Palo Alto"):
+            await Databases(plant, feed).bring_to(1)
+
+    asyncio.run(run())
+
+
+def test_a_version_the_controller_never_reaches_is_refused(plant):
+    async def run() -> None:
+        with pytest.raises(DatabasesError, match="at version 0, asked for is 7"):
+            await Databases(plant, Feed(), patience_s=0.1).bring_to(7)
+
+    asyncio.run(run())
+
+
+def test_a_version_that_arrives_late_is_waited_for(plant):
+    feed = Feed()
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        waiting = asyncio.create_task(databases.bring_to(1))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        feed.add(lightpath("s1", "AB", 0, 4))
+        await waiting
+        assert databases.version == 1
+
+    asyncio.run(run())
+
+
+def test_over_http_a_dead_controller_and_a_strange_answer_are_told(plant, controller):
+    async def run() -> None:
+        async with httpx.AsyncClient(base_url=controller.url) as client:
+            databases = Databases(plant, controller_changes(client))
+            await databases.bring_to(controller.add(**lightpath("s1", "AB", 0, 4)))
+            assert np.array_equal(databases.network.occupied(), occupied(plant, ("AB", 0, 4)))
+            controller.add("link-painted", ["A", "B"])
+            with pytest.raises(DatabasesError, match=r"not as agreed: changes\.0\.kind"):
+                await databases.bring_to(None)
+            controller.stop()
+            with pytest.raises(DatabasesError, match="no answer from the controller"):
+                await databases.bring_to(None)
+
+    asyncio.run(run())

@@ -1,0 +1,85 @@
+"""What the PCE shows a model is, bit for bit, what the training environment showed it."""
+
+import asyncio
+import heapq
+import json
+import math
+
+import numpy as np
+import pytest
+
+from controlplane.pce.databases import ChangeFeed, Databases
+from controlplane.pce.inference import request_body
+from envs.candidates import observe
+from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.latency_rsa import DEFAULT_CLASSES, LatencyRSAVectorEnv
+from envs.plant import PlantSpec, build_plant
+from envs.request import Request
+from envs.traffic import PoissonTraffic, make_trace
+from topologies.catalogue import load_topology
+
+
+@pytest.mark.parametrize("shared_spectrum", [False, True])
+def test_the_databases_show_a_model_the_bits_that_training_showed_it(shared_spectrum):
+    plant = build_plant(load_topology("nsfnet"), PlantSpec(num_slots=80, shared_spectrum=shared_spectrum))
+    traffic = PoissonTraffic(load_erlang=320.0, classes=DEFAULT_CLASSES)
+    steps, seed = 1500, 11
+    trace = make_trace(traffic, plant, steps, seed)
+    env = LatencyRSAVectorEnv(plant, traffic, num_envs=1, seed=seed)
+    size = plant.spec.max_candidates
+    features = np.zeros((1, size, NUM_FEATURES), np.float32)
+    mask, context = np.zeros((1, size), np.bool_), np.zeros((1, NUM_CONTEXT), np.float32)
+    rewards = np.zeros(1, np.float32)
+    env.reset_into(features, mask, context)
+
+    changes: list[dict] = []
+
+    async def feed(since: int) -> ChangeFeed:
+        return ChangeFeed.model_validate({"version": len(changes), "changes": changes[since:]})
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        rng = np.random.default_rng(5)
+        active: list[tuple[float, int, dict]] = []
+        blocked = 0
+        for step in range(steps):
+            now_s = float(trace.arrival_s[step])
+            while active and active[0][0] <= now_s:
+                _, _, gone = heapq.heappop(active)
+                changes.append(gone | {"version": len(changes) + 1, "kind": "lightpath-removed"})
+            await databases.bring_to(len(changes))
+            request = Request(
+                int(trace.source[step]),
+                int(trace.destination[step]),
+                float(trace.bit_rate_gbps[step]),
+                float(trace.max_latency_ms[step]),
+            )
+            observation, candidates = observe(plant, databases.network, request)
+            assert np.array_equal(observation.action_mask, mask[0])
+            assert observation.features.tobytes() == features[0].tobytes()
+            assert observation.context.tobytes() == context[0].tobytes()
+            sent = json.loads(request_body(observation))["inputs"]
+            assert np.array(sent["features"], np.float32).tobytes() == features[0].tobytes()
+            action = -1
+            if candidates:
+                action = int(rng.integers(len(candidates)))
+                chosen = candidates[action]
+                added = {
+                    "version": len(changes) + 1,
+                    "kind": "lightpath-added",
+                    "service_uuid": str(step),
+                    "nodes": [plant.topology.node_names[node] for node in chosen.nodes],
+                    "first_slot": chosen.first_slot,
+                    "num_slots": chosen.num_slots,
+                }
+                changes.append(added)
+                heapq.heappush(active, (now_s + float(trace.holding_s[step]), step, added))
+            else:
+                blocked += 1
+            env.step_into(np.array([action]), features, mask, context, rewards)
+            assert (rewards[0] == -1.0) == (not candidates)
+        # The comparison means something only where networks are busy and bounds bite.
+        assert 0 < blocked < steps / 2
+        assert any(math.isfinite(bound) for bound in trace.max_latency_ms)
+
+    asyncio.run(run())
