@@ -156,7 +156,7 @@ def match_nodes(
     A node is found by ``node_map``, else by its name, else as the topology's only node within 5 km of it.
 
     Raises:
-        SndlibError: a node that is not found, or two that are the same node of the topology.
+        SndlibError: a node that is not found, two that are one node of the topology, or a map of no such node.
     """
     given = dict(node_map or {})
     for node_id in given:
@@ -178,7 +178,7 @@ def match_nodes(
         ]
         if node_id in given or len(near) != 1:
             raise SndlibError(
-                f"unknown node {name!r} of the matrices: topology {topology.name!r} has none of that name"
+                f"{demands.file}: unknown node {name!r}: topology {topology.name!r} has none of that name"
                 f"{'' if node_id in given else ' and none within 5 km of it'}; known: "
                 f"{', '.join(topology.node_names)}; say which with a node map"
             )

@@ -70,6 +70,7 @@ class Demands:
     demand_gbps: np.ndarray = field(repr=False)  # (T, num_nodes, num_nodes) float64, zero diagonal
     first_time: str  # as written in the file, "" where the files tell no time
     origin: str  # who measured, as written in the file
+    file: str  # the first one, for messages
     num_gaps: int  # intervals missing, covered by the matrix before them
 
     @property
@@ -301,5 +302,6 @@ def _in_order_of_time(matrices: list[_Matrix]) -> Demands:
         demand_gbps=np.stack([matrix.demand_gbps for matrix in matrices]),
         first_time=matrices[0].time,
         origin=matrices[0].origin,
+        file=matrices[0].file,
         num_gaps=int(np.sum(np.round(steps_s / step_s) - 1)) if step_s < 2_000_000 else 0,
     )

@@ -25,6 +25,7 @@ from topologies.model import Topology
 PathOrder = Literal["km", "hops", "hops_over_se", "hops_se_all"]
 PathTies = Literal["km", "lexicographic", "reverse", "hash", "library"]
 PATH_TABLE_VERSION = 1
+ENTRY_BY_LIBRARY = ("library", "hash")  # tie rules that leave entry into the K to the enumeration
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ class PathRule:
     Attributes:
         k: paths per ordered pair (fewer where the graph has fewer).
         order: ``km`` shortest by length; ``hops`` fewest links; ``hops_over_se`` the K fewest-hop paths,
-            then sorted by hops / bits per symbol; ``hops_se_all`` the K best of all paths (of at most
-            ``k + 8`` hop-lengths' worth of candidates) by hops / bits per symbol.
-        ties: what decides among paths of equal cost, when entering the K and in their order. ``library``
-            keeps networkx's enumeration order.
+            then sorted by hops / bits per symbol; ``hops_se_all`` the K best by hops / bits per
+            symbol among the 41 K paths of fewest hops.
+        ties: what decides among paths of equal cost, when entering the K and in their order: ``km`` the
+            shorter, then the lower node indices; ``lexicographic`` and ``reverse`` the lower and the higher
+            node indices. Two rules let networkx's order of enumeration decide who enters, as most published
+            tables do: ``library`` keeps that order, ``hash`` orders equals by SHA-256 of their node list.
         reach: (reach_km, bits_per_symbol) from the most to the least efficient format; the last reach is
             infinite. Only the two orders that use spectral efficiency read it.
     """
@@ -168,7 +171,7 @@ def _paths_of_pair(
         chosen = sorted(pool, key=lambda path: (hops_over_se(path), tie(path)))[: rule.k]
     else:
         pool = list(islice(enumeration, rule.k))
-        if rule.ties != "library" and len(pool) == rule.k:
+        if rule.ties not in ENTRY_BY_LIBRARY and len(pool) == rule.k:
             limit = cost(pool[-1]) + 1e-9
             pool += takewhile(lambda path: cost(path) <= limit, enumeration)
         chosen = sorted(pool, key=lambda path: (round(cost(path), 6), tie(path)))[: rule.k]
@@ -187,7 +190,7 @@ def _tie_key(
         "km": lambda path: (length_km(path), *indices(path)),
         "lexicographic": indices,
         "reverse": lambda path: tuple(-node for node in indices(path)),
-        "hash": lambda path: (hashlib.sha256(repr(indices(path)).encode()).hexdigest(),),
+        "hash": lambda path: (hashlib.sha256(str(list(indices(path))).encode()).hexdigest(),),
         "library": lambda path: (),
     }
     return keys[ties]

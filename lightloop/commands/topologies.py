@@ -1,4 +1,4 @@
-"""The command ``lightloop topologies``: what networks there are, what one looks like, other people's files."""
+"""The command ``lightloop topologies``: networks that ship, what one looks like, foreign files."""
 
 from __future__ import annotations
 
@@ -110,12 +110,14 @@ def show(
     }
 
     def render(console: Console) -> None:
-        console.print(f"[bold]{topology.name}[/bold]  {document['source']}", highlight=False)
+        console.print(topology.name, style="bold")
         console.print(
-            f"{document['num_nodes']} nodes, {document['num_fibres']} fibre pairs, {document['total_km']:,.0f} km; "
-            f"mean degree {document['mean_degree']:.2f}, diameter {document['diameter_hops']} hops, "
-            f"{document['diameter_km']:,.0f} km; hash {document['hash']}",
+            f"{document['num_nodes']} nodes, {document['num_fibres']} fibre pairs, "
+            f"{document['total_km']:,.0f} km; mean degree {document['mean_degree']:.2f}, diameter "
+            f"{document['diameter_hops']} hops, {document['diameter_km']:,.0f} km; hash {document['hash']}\n"
+            f"Source: {document['source']}\n",
             highlight=False,
+            markup=False,
         )
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("node")
@@ -145,7 +147,7 @@ def import_file(
 ) -> None:
     """Read somebody else's topology file and write it in lightloop's own form.
 
-    What is read must be a whole plant: lengths (or coordinates to compute them from), one piece, no link twice.
+    What is read must be a whole plant: lengths (or coordinates), one piece, no link twice.
     Whatever was computed rather than read is said in the source.
 
     [bold]Examples[/bold]
@@ -175,9 +177,10 @@ def import_file(
 
     def render(console: Console) -> None:
         console.print(
-            f"{output}: {topology.name}, {document['num_nodes']} nodes, {document['num_fibres']} fibre pairs, "
-            f"{document['total_km']:,.0f} km\n{topology.source}",
+            f"{output}: {topology.name}, {document['num_nodes']} nodes, {document['num_fibres']} fibre "
+            f"pairs, {document['total_km']:,.0f} km\nSource: {topology.source}",
             highlight=False,
+            markup=False,
         )
 
     emit(document, as_json, render)
