@@ -1,1 +1,17 @@
-"""TODO."""
+"""The path computation element: which lightpath a request gets, decided by a model or a heuristic, logged.
+
+Where do I go to ...
+  see one computation from start to end        computation.py
+  change what is asked of or answered by HTTP  app.py; the TAPI side of it: answers.py
+  follow the controller's state                databases.py
+  see what a model's answer must satisfy       decide.py
+  talk to the inference server                 inference.py; when it is left alone: breaker.py
+  switch the model endpoint                    endpoint.py
+  change who decides without a model           fallback.py
+  add a column to the decision log             decision_record.py
+  write the decision log                       decision_log.py
+  read or recover its files                    decision_parts.py
+  start the process                            main.py
+
+What it does and the schema of the decision log: docs/pce.md.
+"""

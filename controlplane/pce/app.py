@@ -69,12 +69,14 @@ class PceSettings:
 
 
 def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> ASGIApp:
-    """The application. Its lifespan opens the decision log and compiles the kernels, so ``/health`` answers
-    only when a first request is as fast as the next.
+    """The application, closed to requests without credentials.
+
+    Its lifespan opens the decision log and compiles the kernels, so ``/health`` answers only when a first
+    request is as fast as the next.
 
     Raises:
         PolicyError: an unknown fallback policy. At start, not here: ``DecisionLogError``, ``EndpointError``.
-    """  # noqa: D205
+    """
     fallback = baseline(settings.fallback_policy)
 
     @contextlib.asynccontextmanager

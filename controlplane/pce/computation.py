@@ -31,6 +31,7 @@ from envs.policy import ScoringPolicy
 from envs.request import Request
 
 _logger = logging.getLogger(__name__)
+_ENDPOINTS_TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -130,35 +131,33 @@ class PathComputation:
         some = bool(observation.action_mask.any())
         if some and query.allowed is not None:
             observation = _restricted(observation, candidates, query.allowed)
-        if observation.action_mask.any():
-            return observation, candidates, None
-        return (
-            observation,
-            candidates,
-            why_blocked(plant, request, self.databases.failed_links, constrained=some),
-        )
+        blocked = None
+        if not observation.action_mask.any():
+            blocked = why_blocked(plant, request, self.databases.failed_links, constrained=some)
+        return observation, candidates, blocked
 
     async def _choose(self, observation: Observation) -> _Chosen:
         started = time.perf_counter()
-        asked: set[str] = set()
+        tried = 0
         while True:
             endpoint, client = self.endpoint.endpoint, self.endpoint.client
             if endpoint is None or client is None:
                 return self._fall_back(observation, "no-endpoint", None)
-            asked.add(client.url)
+            tried += 1
             try:
                 choice = await client.choose(observation)
-            except InferenceError as error:
-                now = self.endpoint.endpoint
-                if now is not None and now.url not in asked:
-                    continue  # switched away from while it was asked: the new one is there to answer
                 asked_ms = (time.perf_counter() - started) * 1000
-                _logger.warning("fallback, %s: %s", error.reason, error)
-                return self._fall_back(
-                    observation, error.reason, None if error.reason == "breaker-open" else asked_ms
+                return _Chosen(
+                    choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms
                 )
-            asked_ms = (time.perf_counter() - started) * 1000
-            return _Chosen(choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms)
+            except InferenceError as error:
+                if self.endpoint.client is not client and tried < _ENDPOINTS_TRIED:
+                    continue  # switched away from while it was asked: the new one is there to answer
+                if error.reason == "breaker-open":  # the failures that opened it were told
+                    return self._fall_back(observation, error.reason, None)
+                _logger.warning("fallback, %s: %s", error.reason, error)
+                asked_ms = (time.perf_counter() - started) * 1000
+                return self._fall_back(observation, error.reason, asked_ms)
 
     def _fall_back(
         self, observation: Observation, reason: FallbackReason, inference_ms: float | None

@@ -104,6 +104,7 @@ class Databases:
         self._fetch = fetch
         self._patience_s = patience_s
         self._pulling = asyncio.Lock()
+        self._whole = True  # False while, or after, changes were applied in part
         self._in_step = False
 
     async def bring_to(self, version: int | None) -> None:
@@ -113,7 +114,7 @@ class Databases:
             DatabasesError: the controller does not answer, does not reach the version, or sends what
                 does not fit this plant.
         """
-        if version is not None and version == self.version and self._in_step:
+        if version is not None and version == self.version and self._in_step and self._whole:
             return
         deadline = time.monotonic() + self._patience_s
         while True:
@@ -133,6 +134,9 @@ class Databases:
             except DatabasesError as error:
                 if self._in_step:
                     _logger.warning("the databases stay at version %d: %s", self.version, error)
+                self._in_step = False
+            except Exception:
+                _logger.exception("the databases stay at version %d", self.version)
                 self._in_step = False
             await asyncio.sleep(interval_s)
 
@@ -163,12 +167,13 @@ class Databases:
         _logger.info("databases rebuilt: version %d, %d lightpaths", self.version, len(self.lightpaths))
 
     def _apply(self, feed: ChangeFeed) -> None:
+        self._whole = False
         for change in feed.changes:
             try:
                 self._apply_change(change)
             except TopologyError as error:
                 raise DatabasesError(f"the controller speaks of another network: {error}") from None
-        self.version = feed.version
+        self.version, self._whole = feed.version, True
         if not self._in_step:
             _logger.info("in step with the controller at version %d", self.version)
         self._in_step = True

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -85,6 +86,13 @@ def test_values_and_types_survive_the_way_to_parquet(tmp_path):
     assert math.isnan(second["f_hops"])
     (part,) = tmp_path.glob("*.parquet")
     assert pq.read_schema(part).field("chosen").type == "int64"
+
+
+def test_every_column_is_documented():
+    page = (Path(__file__).parents[3] / "docs" / "pce.md").read_text()
+    documented = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    names = {name.strip(" `") for cell in documented for name in cell.split(",")}
+    assert set(COLUMNS) <= names
 
 
 def test_an_empty_log_reads_as_a_frame_without_rows(tmp_path):
