@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,17 @@ import gymnasium
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
-from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    LEARNER_RESULTS,
+    NUM_ENV_STEPS_SAMPLED,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+)
 
-from agents.env_runner import MakeEnv, RolloutEnvRunner
+from agents.env_runner import REWARD_MEAN, MakeEnv, RolloutEnvRunner
 from agents.learner import RolloutLearner, RolloutToBatch
 from agents.network import Teacher
+from agents.policy import NetworkPolicy
 from agents.rl_module import ScoringRLModule
 
 SAMPLE = "sample"
@@ -164,3 +170,39 @@ def _shape(space: gymnasium.spaces.Dict, key: str) -> Sequence[int]:
     shape = space[key].shape
     assert shape is not None
     return shape
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one update reports."""
+
+    steps: int = 0  # since the algorithm was built or restored
+    reward: float | None = None
+    entropy: float | None = None
+    explained_variance: float | None = None
+    kl: float | None = None
+
+
+def figures_of(results: Mapping[str, Any], before: Figures) -> Figures:
+    """Figures from what ``Algorithm.train`` returned; what it leaves out stays as it was."""
+    runners = results.get(ENV_RUNNER_RESULTS, {})
+    learner = results.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
+
+    def latest(source: Mapping[str, Any], key: str, otherwise: float | None) -> float | None:
+        value = source.get(key)
+        return otherwise if value is None else float(value)
+
+    return Figures(
+        steps=before.steps + int(runners.get(NUM_ENV_STEPS_SAMPLED, 0)),
+        reward=latest(runners, REWARD_MEAN, before.reward),
+        entropy=latest(learner, "entropy", before.entropy),
+        explained_variance=latest(learner, "explained_variance", before.explained_variance),
+        kl=latest(learner, "kl", before.kl),
+    )
+
+
+def policy_of(algorithm: PPO, name: str) -> NetworkPolicy:
+    """The policy of the moment, in numpy."""
+    learner = algorithm.learner_group._learner
+    module = learner.module[DEFAULT_MODULE_ID].unwrapped()
+    return module.policy.export(name)

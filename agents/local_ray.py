@@ -1,0 +1,51 @@
+"""Ray for the time of a training: a local one that listens on loopback only, or a cluster by address."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def ray_session(address: str, num_cpus: int) -> Iterator[None]:
+    """Ray is running inside the block; what this started is stopped after it.
+
+    Args:
+        address: ``ray://host:port`` or ``host:port`` of a cluster; empty: a local Ray. One that already runs
+            in this process is used and left running.
+        num_cpus: of the local Ray.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DISABLE_IMPORT_WARNING", "1")
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if address:
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+        return
+    # A short path: Ray puts sockets there, and their names may not exceed 107 characters.
+    folder = tempfile.mkdtemp(prefix="llray-")
+    try:
+        ray.init(
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+        )
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)

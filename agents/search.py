@@ -1,0 +1,121 @@
+"""Direct search of a linear score in the twin (CMA-ES): the teacher that PPO starts from.
+
+All scores of a generation meet the same requests (common random numbers), every generation other ones, so
+that the search does not learn one trace by heart. Not here: the kernel (``envs.search``).
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cma
+import numpy as np
+
+from agents.spec import SearchSpec
+from envs.plant import Plant
+from envs.policy import LinearPolicy
+from envs.search import linear_blocking_on
+from envs.traffic import PoissonTraffic, make_trace
+
+GENERATION_SEED = 700_000_000
+STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
+MEANS_KEPT = 24  # last means, averaged into the result: the mean of a noisy search keeps wandering
+SEARCHED_NAME = "searched-linear"
+
+
+@dataclass
+class SearchState:
+    """A search under way; mutable, and small enough to be stored after every generation."""
+
+    strategy: Any  # cma.CMAEvolutionStrategy
+    scale: np.ndarray  # (F,) float64, inf where a feature never tells candidates apart
+    generation: int = 0
+    requests: int = 0
+    elapsed_s: float = 0.0
+    means: list[np.ndarray] = field(default_factory=list)
+
+    def dumps(self) -> bytes:
+        """As bytes for ``loads``; a checkpoint of one's own, not a model to share."""
+        return pickle.dumps(
+            (
+                self.strategy.pickle_dumps(),
+                self.scale,
+                self.generation,
+                self.requests,
+                self.elapsed_s,
+                self.means,
+            )
+        )
+
+    @classmethod
+    def loads(cls, content: bytes) -> SearchState:
+        """What ``dumps`` wrote."""
+        strategy, *rest = pickle.loads(content)
+        return cls(pickle.loads(strategy), *rest)
+
+    def policy(self) -> LinearPolicy:
+        """The average of the last means, each of unit length: a score has a direction but no length."""
+        average = np.mean([mean / np.linalg.norm(mean) for mean in self.means[-MEANS_KEPT:]], axis=0)
+        return LinearPolicy(SEARCHED_NAME, tuple((average / self.scale).tolist()))
+
+
+def new_search(
+    spec: SearchSpec, spread: np.ndarray, seed: int, start: LinearPolicy | None = None
+) -> SearchState:
+    """A search at its beginning.
+
+    Args:
+        spec: sizes.
+        spread: (F,) how much each feature differs among the candidates of a request.
+        seed: of the search and, with the generation, of the requests.
+        start: where to begin; None: no preference.
+    """
+    scale = np.where(spread > 1e-6, spread, np.inf)
+    origin = np.zeros(len(scale))
+    if start is not None:
+        origin = np.where(
+            np.isfinite(scale), np.asarray(start.weights) * np.where(np.isfinite(scale), scale, 0), 0
+        )
+        origin /= max(float(np.linalg.norm(origin)), 1e-12)
+    options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
+    return SearchState(cma.CMAEvolutionStrategy(origin, STEP_SIZE, options), scale)
+
+
+def run_search(
+    state: SearchState,
+    plant: Plant,
+    traffic: PoissonTraffic,
+    spec: SearchSpec,
+    warmup_requests: int,
+    seed: int,
+    on_generation: Callable[[SearchState], None],
+) -> SearchState:
+    """The same state, searched until ``spec.budget_s`` is spent; counts the time of earlier runs.
+
+    Args:
+        state: from ``new_search`` or ``SearchState.loads``.
+        plant: the network.
+        traffic: what arrives.
+        spec: sizes and budget.
+        warmup_requests: requests of each trace that are not counted; at most half of them.
+        seed: of the requests.
+        on_generation: called after every generation.
+    """
+    length = spec.requests_per_candidate
+    warmup = min(warmup_requests, length // 2)
+    before_s, began = state.elapsed_s, time.monotonic()
+    while state.elapsed_s < spec.budget_s:
+        points = np.array(state.strategy.ask())
+        trace = make_trace(traffic, plant, length, GENERATION_SEED + 1_000_003 * seed + state.generation)
+        blocking = linear_blocking_on(plant, [trace], points / state.scale, warmup)
+        state.strategy.tell(list(points), list(blocking))
+        state.generation += 1
+        state.requests += len(points) * length
+        state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
+        state.elapsed_s = before_s + time.monotonic() - began
+        on_generation(state)
+    return state

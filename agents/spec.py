@@ -1,0 +1,139 @@
+"""What a training is told, what it reports on the way, and what it gives back. Not here: how it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Stage = Literal["search", "ppo", "choice"]
+
+
+class TrainingError(ValueError):
+    """A training that cannot start or go on; names the value, the place and the remedy."""
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """Warm start: a direct search of a linear score in the twin (CMA-ES)."""
+
+    enabled: bool = True
+    budget_s: float = 120.0
+    population: int = 16
+    requests_per_candidate: int = 60_000
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How a challenger is made; field by field the ``training`` section of the configuration, and Ray's.
+
+    Attributes:
+        budget_s: wall-clock budget of the PPO stage.
+        num_env_runners: processes that sample; 0 samples in the learner's process.
+        warmup_requests: requests served before anything counts, in training and in validation.
+        ray_address: empty: a local Ray for the time of the training; else an address to connect to.
+        ray_num_cpus: of the local Ray.
+    """
+
+    algorithm: Literal["ppo"] = "ppo"
+    budget_s: float = 150.0
+    num_envs: int = 64
+    rollout_length: int = 128
+    minibatch_size: int = 1024
+    num_epochs: int = 2
+    learning_rate: float = 3e-4
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    entropy_coefficient: float = 0.001
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    num_env_runners: int = 1
+    checkpoint_every_s: float = 30.0
+    evaluate_every_s: float = 10.0
+    seed: int = 1
+    search: SearchSpec = field(default_factory=SearchSpec)
+    warmup_requests: int = 3000
+    ray_address: str = ""
+    ray_num_cpus: int = 2
+
+    def __post_init__(self) -> None:
+        if self.algorithm != "ppo":
+            raise TrainingError(f"algorithm is {self.algorithm!r}; known: ppo")
+        for name in (
+            "budget_s",
+            "num_envs",
+            "rollout_length",
+            "minibatch_size",
+            "num_epochs",
+            "learning_rate",
+        ):
+            if not getattr(self, name) > 0:
+                raise TrainingError(f"training.{name} is {getattr(self, name)}; it must be positive")
+        if not self.hidden_sizes:
+            raise TrainingError("training.hidden_sizes is empty; at least one hidden layer is needed")
+        if self.search.enabled and self.search.population < 4:
+            raise TrainingError(
+                f"training.search.population is {self.search.population}; at least 4 are needed"
+            )
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any], **more: Any) -> TrainSpec:
+        """From a ``training`` section as plain data, e.g. ``config.training.model_dump()``.
+
+        Args:
+            training: the section.
+            more: what stands elsewhere: ``warmup_requests``, ``ray_address``, ``ray_num_cpus``.
+        """
+        search = SearchSpec(**training["search"])
+        rest = {key: value for key, value in training.items() if key != "search"}
+        rest["hidden_sizes"] = tuple(rest["hidden_sizes"])
+        return cls(**rest, search=search, **more)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self) | {"hidden_sizes": list(self.hidden_sizes)}
+
+
+@dataclass(frozen=True)
+class TrainPoint:
+    """One point of the live curve."""
+
+    elapsed_s: float  # since the training began, over all its runs
+    stage: Stage
+    steps: int  # requests seen by the stage
+    blocking: float  # request blocking of the policy of the moment on the fixed evaluation traces
+    baselines: Mapping[str, float]  # the baselines' on the same traces
+    steps_per_s: float
+    share_done: float  # of the stage's budget
+    reward: float | None = None  # mean reward per step while sampling
+    entropy: float | None = None  # of the policy, in nats
+    explained_variance: float | None = None  # of the value network
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self) | {"baselines": dict(self.baselines)}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gives back."""
+
+    policy_folder: Path  # the best policy, an artefact (``agents.artefact``)
+    teacher_folder: Path  # where PPO started: the searched score or the best baseline
+    chosen: str  # "teacher" or "ppo"
+    policy_name: str
+    validation: Mapping[str, float]  # request blocking on the validation traces: teacher, ppo, each baseline
+    best_baseline: str
+    gain: float  # best baseline's blocking minus the chosen policy's, on the validation traces
+    gain_ci95: tuple[float, float]  # paired over the validation traces
+    curve: tuple[TrainPoint, ...]
+    steps: int  # PPO steps
+    search_requests: int
+    elapsed_s: float
+    resumed: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, without the curve."""
+        document = {key: value for key, value in asdict(self).items() if key != "curve"}
+        document |= {"policy_folder": str(self.policy_folder), "teacher_folder": str(self.teacher_folder)}
+        return document | {"gain_ci95": list(self.gain_ci95), "points": len(self.curve)}

@@ -1,0 +1,361 @@
+"""From nothing to the best policy of a training: search, critic warm-up, PPO, choice. Resumable.
+
+This module is the order of things; the pieces are in ``search.py``, ``ppo.py``, ``validation.py`` and
+``folder.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.artefact import load_policy, save_policy
+from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
+from agents.observations import make_teacher, observe_under
+from agents.search import SearchState, new_search, run_search
+from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
+from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
+from envs.evaluation import paired_difference
+from envs.features import FEATURE_SCHEMA_VERSION
+from envs.heuristics import BASELINE_NAMES, baseline
+from envs.latency_rsa import LatencyRSAVectorEnv
+from envs.plant import Plant
+from envs.policy import LinearPolicy, ScoringPolicy
+from envs.traffic import PoissonTraffic
+
+OnProgress = Callable[[TrainPoint], None]
+
+CRITIC_WARMUP_UPDATES = 10
+TEACHER_CONFIDENCE = 0.8  # how often the teacher's own choice is drawn when PPO begins
+OBSERVATION_SEED = 800_000_000
+STORE_SEARCH_EVERY_S = 5.0
+LINEAR_BASELINES = tuple(name for name in BASELINE_NAMES if isinstance(baseline(name), LinearPolicy))
+
+
+@dataclass(frozen=True)
+class TwinEnvs:
+    """Makes the vector environment of a runner; travels to other processes."""
+
+    plant: Plant
+    traffic: PoissonTraffic
+    warmup_requests: int
+    seed_offset: int = 0  # a training that goes on does not meet the same requests again
+
+    def __call__(self, num_envs: int, seed: int) -> LatencyRSAVectorEnv:
+        """N networks, warmed up at their first observation."""
+        return LatencyRSAVectorEnv(
+            plant=self.plant,
+            traffic=self.traffic,
+            num_envs=num_envs,
+            seed=seed + self.seed_offset,
+            warmup_requests=self.warmup_requests,
+        )
+
+
+@dataclass
+class _Training:
+    """What the stages share."""
+
+    spec: TrainSpec
+    plant: Plant
+    traffic: PoissonTraffic
+    folder: TrainingFolder
+    on_progress: OnProgress | None
+    curve: Yardstick
+    baselines: dict[str, float] = field(default_factory=dict)  # blocking on the curve's traces
+
+    def report(self, point: TrainPoint) -> None:
+        self.folder.append(point)
+        if self.on_progress is not None:
+            self.on_progress(point)
+
+
+def train(
+    spec: TrainSpec,
+    plant: Plant,
+    traffic: PoissonTraffic,
+    output_dir: Path | str,
+    on_progress: OnProgress | None = None,
+) -> TrainResult:
+    """The best policy found: the teacher's or PPO's, whichever blocks less on the validation traces.
+
+    A training that was killed continues from what ``output_dir`` holds; one that is done is not done again.
+
+    Args:
+        spec: budgets and sizes.
+        plant: the network.
+        traffic: what arrives.
+        output_dir: made if missing; see ``agents.folder`` for what it holds.
+        on_progress: called with each new point of the curve.
+
+    Raises:
+        TrainingError: ``output_dir`` holds another training.
+    """
+    folder, resumed = TrainingFolder.open(output_dir, fingerprint_of(spec, plant, traffic))
+    training = _Training(
+        spec,
+        plant,
+        traffic,
+        folder,
+        on_progress,
+        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed),
+    )
+    names = LINEAR_BASELINES
+    training.baselines = {name: training.curve.mean_blocking(baseline(name)) for name in names}
+    if folder.state.stage == "search":
+        if resumed:
+            folder.forget_after(folder.elapsed_s)
+        _find_teacher(training)
+        folder.update(stage="ppo")
+    if folder.state.stage == "ppo":
+        if resumed:
+            folder.forget_after(folder.elapsed_s)
+        _improve_by_ppo(training)
+        _choose(training)
+    return _result(training, resumed)
+
+
+def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
+    """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
+    settings = {key: value for key, value in spec.to_json().items() if not key.startswith("ray_")}
+    document = {
+        "spec": settings,
+        "topology": plant.topology.content_hash,
+        "plant": repr(plant.spec),
+        "traffic": repr(traffic),
+        "features": FEATURE_SCHEMA_VERSION,
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _find_teacher(training: _Training) -> None:
+    """Stores the best linear policy there is: the best baseline, or what a search makes of it."""
+    spec, plant, traffic, folder = training.spec, training.plant, training.traffic, training.folder
+    best_name = min(training.baselines, key=lambda name: training.baselines[name])
+    start = baseline(best_name)
+    assert isinstance(start, LinearPolicy)
+    candidates: list[ScoringPolicy] = [start]
+    if spec.search.enabled:
+        candidates.append(_search(training, start))
+    yardstick = validation_yardstick(plant, traffic, spec.warmup_requests, spec.seed)
+    teacher, figures = best_of(candidates, yardstick)
+    save_policy(teacher, folder.root / "teacher", {"validation_blocking": figures})
+
+
+def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
+    spec, folder = training.spec, training.folder
+    file = folder.root / SEARCH_FILE
+    if file.exists():
+        state = SearchState.loads(file.read_bytes())
+    else:
+        sample = observe_under(
+            training.plant, training.traffic, start, spec.warmup_requests, OBSERVATION_SEED + spec.seed
+        )
+        state = new_search(spec.search, sample.spread_within_requests(), spec.seed, start)
+    clock = {"reported": -np.inf, "stored": state.elapsed_s}
+
+    def store(state: SearchState) -> None:
+        write_atomically(file, state.dumps())
+        folder.update(search_elapsed_s=state.elapsed_s)
+        clock["stored"] = state.elapsed_s
+
+    def on_generation(state: SearchState) -> None:
+        if state.elapsed_s - clock["stored"] >= STORE_SEARCH_EVERY_S:
+            store(state)
+        if state.elapsed_s - clock["reported"] >= min(spec.evaluate_every_s, spec.search.budget_s / 10):
+            clock["reported"] = state.elapsed_s
+            training.report(
+                TrainPoint(
+                    elapsed_s=state.elapsed_s,
+                    stage="search",
+                    steps=state.requests,
+                    blocking=training.curve.mean_blocking(state.policy()),
+                    baselines=training.baselines,
+                    steps_per_s=state.requests / state.elapsed_s,
+                    share_done=min(1.0, state.elapsed_s / spec.search.budget_s),
+                )
+            )
+
+    run_search(
+        state, training.plant, training.traffic, spec.search, spec.warmup_requests, spec.seed, on_generation
+    )
+    store(state)
+    return state.policy()
+
+
+def _improve_by_ppo(training: _Training) -> None:
+    """PPO from the teacher until its budget is spent; stores the best policy of the curve in ``ppo-best``."""
+    from agents.local_ray import ray_session
+    from agents.ppo import PPOSettings, build_algorithm
+
+    spec, folder = training.spec, training.folder
+    teacher_policy = load_policy(folder.root / "teacher")
+    assert isinstance(teacher_policy, LinearPolicy)
+    sample = observe_under(
+        training.plant,
+        training.traffic,
+        teacher_policy,
+        spec.warmup_requests,
+        OBSERVATION_SEED + spec.seed + 1,
+    )
+    envs = TwinEnvs(
+        training.plant, training.traffic, spec.warmup_requests, 1_000_000 * (folder.state.runs - 1)
+    )
+    spaces = envs(1, 0)
+    settings = PPOSettings(
+        num_envs=spec.num_envs,
+        rollout_length=spec.rollout_length,
+        minibatch_size=spec.minibatch_size,
+        num_epochs=spec.num_epochs,
+        learning_rate=spec.learning_rate,
+        gamma=spec.gamma,
+        gae_lambda=spec.gae_lambda,
+        entropy_coefficient=spec.entropy_coefficient,
+        hidden_sizes=spec.hidden_sizes,
+        num_env_runners=spec.num_env_runners,
+        seed=spec.seed,
+        critic_warmup_updates=CRITIC_WARMUP_UPDATES,
+    )
+    with ray_session(spec.ray_address, max(spec.ray_num_cpus, spec.num_env_runners + 1)):
+        algorithm = build_algorithm(
+            settings,
+            envs,
+            spaces.single_observation_space,
+            spaces.single_action_space,
+            make_teacher(teacher_policy, sample, TEACHER_CONFIDENCE),
+        )
+        try:
+            if folder.state.checkpoint:
+                algorithm.restore_from_path(str((folder.root / folder.state.checkpoint).resolve()))
+            _ppo_loop(training, algorithm)
+        finally:
+            algorithm.stop()
+
+
+def _ppo_loop(training: _Training, algorithm: Any) -> None:
+    from agents.ppo import Figures, figures_of, policy_of
+
+    spec, folder = training.spec, training.folder
+    before_s, steps_before, began = folder.state.ppo_elapsed_s, folder.state.ppo_steps, time.monotonic()
+    checkpointed, reported = before_s, before_s
+    steps = steps_before
+
+    def elapsed() -> float:
+        return before_s + time.monotonic() - began
+
+    def report(figures: Figures) -> None:
+        policy = policy_of(algorithm, "ppo")
+        blocking = training.curve.mean_blocking(policy)
+        if blocking < folder.state.best_blocking:
+            save_policy(policy, folder.root / "ppo-best", {"curve_blocking": blocking, "steps": steps})
+            folder.update(best_blocking=blocking)
+        training.report(
+            TrainPoint(
+                elapsed_s=folder.state.search_elapsed_s + elapsed(),
+                stage="ppo",
+                steps=steps,
+                blocking=blocking,
+                baselines=training.baselines,
+                steps_per_s=(steps - steps_before) / max(time.monotonic() - began, 1e-9),
+                share_done=min(1.0, elapsed() / spec.budget_s),
+                reward=figures.reward,
+                entropy=figures.entropy,
+                explained_variance=figures.explained_variance,
+            )
+        )
+
+    def checkpoint() -> None:
+        target = folder.next_checkpoint()
+        algorithm.save_to_path(str(target.resolve()))
+        folder.update(ppo_elapsed_s=elapsed(), ppo_steps=steps, checkpoint=target.name)
+
+    figures = Figures()
+    while elapsed() < spec.budget_s:
+        figures = figures_of(algorithm.train(), figures)
+        steps = steps_before + figures.steps
+        if elapsed() - reported >= spec.evaluate_every_s:
+            reported = elapsed()
+            report(figures)
+        if elapsed() - checkpointed >= spec.checkpoint_every_s:
+            checkpointed = elapsed()
+            checkpoint()
+    report(figures)
+    checkpoint()
+    save_policy(policy_of(algorithm, "ppo"), folder.root / "ppo-last", {"steps": steps})
+
+
+def _choose(training: _Training) -> None:
+    """Stores the better of teacher and PPO by the validation traces, and what it is better than."""
+    spec, folder, plant = training.spec, training.folder, training.plant
+    yardstick = validation_yardstick(plant, training.traffic, spec.warmup_requests, spec.seed)
+    teacher = load_policy(folder.root / "teacher")
+    blocking = {"teacher": yardstick.blocking(teacher)}
+    for name in ("ppo-best", "ppo-last"):
+        if (folder.root / name).exists():
+            blocking[name] = yardstick.blocking(load_policy(folder.root / name))
+    blocking |= {name: yardstick.blocking(baseline(name)) for name in LINEAR_BASELINES}
+    means = {name: float(values.mean()) for name, values in blocking.items()}
+    chosen = min(
+        (name for name in ("teacher", "ppo-best", "ppo-last") if name in means), key=lambda name: means[name]
+    )
+    best_baseline = min(LINEAR_BASELINES, key=lambda name: means[name])
+    gain = paired_difference(blocking[best_baseline], blocking[chosen])
+    result = {
+        "chosen": "teacher" if chosen == "teacher" else "ppo",
+        "validation": means,
+        "best_baseline": best_baseline,
+        "gain": gain.mean,
+        "gain_ci95": [gain.low, gain.high],
+    }
+    metadata = result | {
+        "topology": plant.topology.name,
+        "topology_hash": plant.topology.content_hash,
+        "seed": spec.seed,
+        "ppo_steps": folder.state.ppo_steps,
+        "fingerprint": folder.state.fingerprint,
+    }
+    policy = load_policy(folder.root / chosen)
+    save_policy(policy, folder.root / "policy", metadata)
+    folder.update(stage="done", result=result | {"policy_name": policy.name})
+    training.report(
+        TrainPoint(
+            elapsed_s=folder.elapsed_s,
+            stage="choice",
+            steps=folder.state.ppo_steps,
+            blocking=training.curve.mean_blocking(policy),
+            baselines=training.baselines,
+            steps_per_s=0.0,
+            share_done=1.0,
+        )
+    )
+
+
+def _result(training: _Training, resumed: bool) -> TrainResult:
+    folder = training.folder
+    result = folder.state.result
+    points = folder.points()
+    return TrainResult(
+        policy_folder=folder.root / "policy",
+        teacher_folder=folder.root / "teacher",
+        chosen=result["chosen"],
+        policy_name=result["policy_name"],
+        validation=result["validation"],
+        best_baseline=result["best_baseline"],
+        gain=result["gain"],
+        gain_ci95=(result["gain_ci95"][0], result["gain_ci95"][1]),
+        curve=tuple(points),
+        steps=folder.state.ppo_steps,
+        search_requests=max((point.steps for point in points if point.stage == "search"), default=0),
+        elapsed_s=folder.elapsed_s,
+        resumed=resumed,
+    )
+
+
+__all__ = ["OnProgress", "TrainPoint", "TrainResult", "TrainSpec", "TrainingError", "TwinEnvs", "train"]
