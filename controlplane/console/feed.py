@@ -116,7 +116,7 @@ class Feed:
             stirred.clear()
             try:
                 await refresh()
-            except (httpx.HTTPError, RefusedError, ChangeError, KeyError, TypeError) as error:
+            except Exception as error:  # whatever the other side sends, go on following
                 gone(_said(error))
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, LAST_RETRY_S)
@@ -152,7 +152,10 @@ class Feed:
             logger.info("PCE: %s", snapshot.pce_fault or "in step")
         if snapshot != before:
             for listener in tuple(self._listeners):
-                listener(snapshot)
+                try:
+                    listener(snapshot)
+                except Exception:  # one page's defect must not stop the others
+                    logger.exception("a page could not show the news")
 
 
 def _said(error: Exception) -> str:
@@ -162,4 +165,5 @@ def _said(error: Exception) -> str:
         return "does not answer in time"
     if isinstance(error, RefusedError | ChangeError):
         return str(error)
+    logger.warning("unexpected answer", exc_info=error)
     return f"answers something unexpected ({type(error).__name__}: {error})"

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import uvicorn
 from fastapi import FastAPI, Request
 from nicegui import ui
+from starlette.applications import Starlette
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from configs.home import Credentials, Home
@@ -50,13 +51,20 @@ def page_settings(config: Config) -> PageSettings:
     )
 
 
-def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host: str) -> FastAPI:
-    """The ASGI application: the page at ``/``, ``GET /health``.
+def guard(app: Starlette, credentials: Credentials, host: str) -> None:
+    """Close an application to strangers, because the page acts with the console's own credentials.
 
-    The page acts with the console's own credentials. On loopback it therefore answers only under loopback
-    names, so that a foreign page cannot reach it through a name of its own that points here; elsewhere it
-    asks for user and password.
+    On loopback it answers only under loopback names, so that a foreign page cannot reach it through a name of
+    its own that points here. Elsewhere it asks for user and password.
     """
+    if host in LOOPBACK:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+    else:
+        app.add_middleware(AuthMiddleware, credentials=credentials)
+
+
+def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host: str) -> FastAPI:
+    """The ASGI application: the page at ``/``, ``GET /health``."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,10 +78,7 @@ def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host
     app = FastAPI(
         title="lightloop console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    if host in LOOPBACK:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
-    else:
-        app.add_middleware(AuthMiddleware, credentials=credentials)
+    guard(app, credentials, host)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

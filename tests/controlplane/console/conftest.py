@@ -231,3 +231,9 @@ def nsfnet() -> Topology:
 @pytest.fixture
 def fake(nsfnet: Topology) -> FakeController:
     return FakeController(nsfnet)
+
+
+@pytest.fixture
+def apps(fake: FakeController) -> tuple[FastAPI, FastAPI]:
+    """The HTTP of the controller and of the PCE."""
+    return controller_app(fake), pce_app(fake)

@@ -1,0 +1,149 @@
+"""Headless Chromium, and the online side as real processes on free ports in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from configs.home import Home
+from configs.load import dump_config, load_config
+from configs.schema import Config
+from controlplane.client import ControllerClient
+
+PARTS = ("elements", "controller", "pce", "console")
+START_S = 90.0  # the first start compiles the kernels
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--window-size=1440,900",
+)
+
+
+@dataclass
+class OnlineSide:
+    """Elements, controller, PCE and console, each a process."""
+
+    config: Config
+    folder: Path
+    environment: dict[str, str]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, part: str) -> None:
+        with (self.folder / f"{part}.log").open("ab") as log:
+            self.processes[part] = subprocess.Popen(
+                [sys.executable, "-m", f"controlplane.{part}.main"],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_for(self, part: str) -> None:
+        url = f"{self.config.services.url(part)}/health"
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self.processes[part].poll() is not None:
+                break
+            try:
+                if httpx.get(url, timeout=2.0, trust_env=False).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        log = (self.folder / f"{part}.log").read_text()[-4000:]
+        raise AssertionError(f"{part} did not answer {url} within {START_S:g} s; its log ends:\n{log}")
+
+    def kill(self, part: str) -> None:
+        self.processes[part].send_signal(signal.SIGKILL)
+        self.processes.pop(part).wait(10)
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+    @property
+    def url(self) -> str:
+        return self.config.services.url("console")
+
+    def client(self) -> ControllerClient:
+        return ControllerClient(
+            self.config.services.url("controller"), Home(self.folder / "home").credentials()
+        )
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnlineSide]:
+    folder = tmp_path_factory.mktemp("online")
+    ports = dict(zip(PARTS, free_ports(len(PARTS)), strict=True))
+    config = load_config("latency-rsa", [f"services.{part}_port={port}" for part, port in ports.items()])
+    home = Home(folder / "home").create()
+    home.config_file.write_text(dump_config(config))
+    environment = os.environ | home.credentials().environment()
+    environment |= {"LIGHTLOOP_HOME": str(home.root), "LIGHTLOOP_CONFIG": str(home.config_file)}
+    environment |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    side = OnlineSide(config, folder, environment)
+    try:
+        for part in PARTS:
+            side.start(part)
+        for part in PARTS:
+            side.wait_for(part)
+        yield side
+    finally:
+        side.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        pytest.skip("Chromium is missing; on Debian: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()

@@ -1,0 +1,269 @@
+"""The page of the running system, driven as a person would, against the real controller, elements and PCE."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from controlplane.client import ControllerClient
+from controlplane.console.palette import LIGHT
+
+pytestmark = pytest.mark.browser
+
+# The chart inside a NiceGUI element, what it was told to draw, and the colour of one of its pixels.
+CHART = (
+    "const chart = getElement(+document.querySelector(`[data-testid=${arguments[0]}]`).id.slice(1)).chart;"
+)
+OPTIONS = CHART + "return JSON.parse(JSON.stringify(chart.getOption().series.map(s => [s.id, s.data])));"
+PIXEL = (
+    CHART
+    + """
+const [x, y] = chart.convertToPixel({seriesIndex: 0}, arguments[1]);
+const canvas = chart.getDom().querySelector('canvas'), scale = canvas.width / chart.getWidth();
+const colour = canvas.getContext('2d').getImageData(x * scale, y * scale, 1, 1).data;
+const box = canvas.getBoundingClientRect();
+return {colour: [...colour].slice(0, 3), x: box.x + x, y: box.y + y};
+"""
+)
+
+
+class Page:
+    """The open page."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+
+    def all(self, testid: str, within: str = "") -> list[Any]:
+        return self.browser.find_elements("css selector", f"[data-testid={testid}]{within}")
+
+    def one(self, testid: str, within: str = "") -> Any:
+        found = self.all(testid, within)
+        assert len(found) == 1, f"{len(found)} elements [data-testid={testid}]{within}"
+        return found[0]
+
+    def words(self, testid: str) -> str:
+        return self.one(testid).text
+
+    def until(self, condition: Callable[[], Any], limit_s: float = 10.0) -> Any:
+        """What a condition says, once it is true."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                if answer := condition():
+                    return answer
+                said = answer
+            except Exception as error:  # the page is in the middle of a change
+                said = error
+            assert time.monotonic() < deadline, f"not within {limit_s:g} s: {said!r}"
+            time.sleep(0.02)
+
+    def choose(self, testid: str, node: str) -> None:
+        self.one(testid).click()
+        options = lambda: self.browser.find_elements("css selector", ".q-menu .q-item")  # noqa: E731
+        self.until(lambda: [item for item in options() if item.text == node])[0].click()
+        self.until(lambda: not options())
+
+    def fill(self, testid: str, words: str) -> None:
+        field = self.one(testid)
+        field.clear()
+        field.send_keys(words)
+
+    def request(self, source: str, destination: str, bit_rate_gbps: str, max_latency_ms: str) -> None:
+        self.choose("source", source)
+        self.choose("destination", destination)
+        self.fill("bit-rate", bit_rate_gbps)
+        self.fill("max-latency", max_latency_ms)
+        self.one("submit").click()
+
+    def services(self) -> list[str]:
+        return [row.get_attribute("data-service") for row in self.all("service-row")]
+
+    def drawn(self, chart: str, series: str) -> list[dict[str, Any]]:
+        return dict(self.browser.execute_script(OPTIONS, chart))[series]
+
+    def blocks(self, service: str) -> list[dict[str, Any]]:
+        return [block for block in self.drawn("grid", "blocks") if block["name"] == service]
+
+    def pixel(self, chart: str, place: list[float]) -> dict[str, Any]:
+        return self.browser.execute_script(PIXEL, chart, place)
+
+
+@pytest.fixture(scope="module")
+def client(online: Any) -> Iterator[ControllerClient]:
+    with online.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(online: Any, chromium: Any, client: ControllerClient) -> Page:
+    for lightpath in client.services():
+        client.delete_service(lightpath.uuid)
+    chromium.get(online.url)
+    opened = Page(chromium)
+    opened.until(lambda: opened.drawn("map", "nodes") and not opened.services())
+    return opened
+
+
+def rgb(colour: str) -> list[int]:
+    return [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+
+
+def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client: ControllerClient) -> None:
+    page.request("CA1", "NY", "100", "40")
+    page.until(lambda: page.all("result-done"))
+    (lightpath,) = client.services()
+    assert (lightpath.path[0], lightpath.path[-1]) == ("CA1", "NY")
+
+    assert page.words("result-route") == " · ".join(lightpath.path)
+    assert lightpath.modulation_format in page.words("result-slots")
+    assert page.words("result-latency") == f"{lightpath.latency_ms:.2f} ms"
+    assert page.words("result-decided-by") == lightpath.decided_by
+
+    page.until(lambda: page.services() == [lightpath.uuid])
+    row = page.one("service-row").text
+    assert "CA1 → NY" in row
+    last_slot = lightpath.first_slot + lightpath.num_slots - 1
+    assert f"{lightpath.first_slot}–{last_slot}" in row
+
+    (route,) = page.drawn("map", "lightpath")
+    assert route["name"] == lightpath.uuid
+    places = {node["name"]: node["value"] for node in page.drawn("map", "nodes")}
+    assert route["coords"] == [places[node] for node in lightpath.path]
+
+    blocks = page.blocks(lightpath.uuid)
+    assert len(blocks) == len(lightpath.links)
+    for block in blocks:
+        first_slot, row_index, num_slots, _ = block["value"]
+        assert (first_slot, num_slots) == (lightpath.first_slot, lightpath.num_slots)
+        middle = [first_slot + num_slots / 2, row_index]
+        page.until(lambda middle=middle: page.pixel("grid", middle)["colour"] == rgb(LIGHT.accent))
+
+    context = client.context()
+    stored = context["tapi-connectivity:connectivity-context"]["connectivity-service"]
+    assert [service["uuid"] for service in stored] == [lightpath.uuid]
+    page.until(lambda: page.words("figure-services") == "1")
+    page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
+
+
+def test_a_service_placed_elsewhere_appears_by_itself_within_a_second(
+    page: Page, client: ControllerClient
+) -> None:
+    page.browser.execute_script("window.untouched = true")
+    lightpath = client.place_service("WA", "DC", 50)
+    page.until(lambda: page.services() == [lightpath.uuid], limit_s=1.0)
+    page.until(lambda: len(page.blocks(lightpath.uuid)) == len(lightpath.links), limit_s=1.0)
+    client.delete_service(lightpath.uuid)
+    page.until(lambda: not page.services(), limit_s=1.0)
+    assert page.browser.execute_script("return window.untouched") is True  # it was not loaded anew
+
+
+def test_an_impossible_latency_bound_shows_the_reason_and_allocates_nothing(
+    page: Page, client: ControllerClient
+) -> None:
+    page.request("CA1", "NY", "100", "0.5")
+    page.until(lambda: page.all("result-refused"))
+    assert "0.5" in page.words("result-reason")
+    assert client.services() == ()
+    assert page.services() == []
+    page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "rate", "bound", "words"),
+    [
+        ("CA1", "CA1", "100", "", "two different nodes"),
+        ("CA1", "NY", "0", "", "positive number of Gb/s"),
+        ("CA1", "NY", "100", "0", "positive number of ms"),
+        ("CA1", "NY", "33.3", "", "whole Gb/s"),
+    ],
+)
+def test_the_form_says_what_is_wrong(
+    page: Page, client: ControllerClient, source: str, destination: str, rate: str, bound: str, words: str
+) -> None:
+    page.request(source, destination, rate, bound)
+    page.until(lambda: words in page.words("result-reason"))
+    assert client.services() == ()
+
+
+def test_a_row_or_a_block_selects_a_service_and_its_cross_deletes_it(
+    page: Page, client: ControllerClient
+) -> None:
+    from selenium.webdriver import ActionChains
+
+    first, second = client.place_service("WA", "TX", 100), client.place_service("CA2", "IL", 100)
+    page.until(lambda: page.services() == [second.uuid, first.uuid])
+    assert page.drawn("map", "lightpath")[0]["name"] == second.uuid  # the most recent until one is selected
+
+    page.one("service-row", f'[data-service="{first.uuid}"]').click()
+    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == first.uuid)
+    page.until(lambda: "WA → TX" in page.words("focus-text"))
+    slot, row, num_slots, opacity = page.blocks(first.uuid)[0]["value"]
+    assert opacity == 1
+    page.until(lambda: page.pixel("grid", [slot + num_slots / 2, row])["colour"] == rgb(LIGHT.accent))
+    assert page.blocks(second.uuid)[0]["value"][3] < 1
+
+    slot, row, num_slots, _ = page.blocks(second.uuid)[0]["value"]
+    at = page.pixel("grid", [slot + num_slots / 2, row])
+    actions = ActionChains(page.browser)
+    actions.w3c_actions.pointer_action.move_to_location(round(at["x"]), round(at["y"])).click()
+    actions.perform()
+    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == second.uuid)
+    page.until(
+        lambda: "chosen" in page.one("service-row", f'[data-service="{second.uuid}"]').get_attribute("class")
+    )
+
+    page.one("service-row", f'[data-service="{second.uuid}"] [data-testid=delete]').click()
+    page.until(lambda: page.services() == [first.uuid])
+    assert [lightpath.uuid for lightpath in client.services()] == [first.uuid]
+
+
+def test_light_and_dark_are_remembered(page: Page) -> None:
+    body = lambda: page.browser.find_element("tag name", "body").get_attribute("class")  # noqa: E731
+    page.until(lambda: "body--light" in body())
+    page.one("theme").click()
+    page.until(lambda: "body--dark" in body())
+    page.browser.refresh()
+    page.until(lambda: "body--dark" in body() and page.drawn("map", "nodes"))
+    page.one("theme").click()
+    page.until(lambda: "body--light" in body())
+
+
+def test_the_page_fits_the_screen_and_loads_nothing_from_elsewhere(page: Page, online: Any) -> None:
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+    )
+    try:
+        size = page.browser.execute_script(
+            "return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        )
+        assert size == [1440, 900]
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    loaded = page.browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert loaded
+    assert all(url.startswith(online.url) for url in loaded)
+    assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    links = [page.one(f"link-{name}").get_attribute("href") for name in ("prefect", "mlflow")]
+    assert links == [online.config.services.url("prefect") + "/", online.config.services.url("mlflow") + "/"]
+
+
+def test_a_dead_controller_is_said_and_a_new_one_is_found(
+    page: Page, client: ControllerClient, online: Any
+) -> None:
+    lightpath = client.place_service("WA", "TX", 100)
+    page.until(lambda: page.services() == [lightpath.uuid])
+    online.kill("controller")
+    page.until(
+        lambda: page.one("banner").is_displayed() and "Controller not reachable" in page.words("banner")
+    )
+    assert page.services() == [lightpath.uuid]
+    online.start("controller")
+    online.wait_for("controller")
+    page.until(lambda: not page.one("banner").is_displayed(), 15)
+    page.until(lambda: page.services() == [lightpath.uuid])
+    after = client.place_service("NE", "GA", 25)
+    page.until(lambda: page.services() == [after.uuid, lightpath.uuid])

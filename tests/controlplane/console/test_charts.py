@@ -1,0 +1,142 @@
+"""What the charts are given: places, colours, blocks; and that nothing of it can break the page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from controlplane.console import charts
+from controlplane.console.network import NUM_COLOURS, NetworkState
+from controlplane.console.palette import DARK, LIGHT, SERVICES
+from topologies.catalogue import load_topology, topology_names
+from topologies.model import Topology
+
+
+@pytest.fixture
+def state(fake: Any, nsfnet: Topology) -> NetworkState:
+    fake.place("WA", "NY")
+    fake.place("CA2", "DC")
+    fake.note("link-failed", nodes=["UT", "MI"])
+    return NetworkState(nsfnet, 100, True).apply(fake.version, fake.changes)
+
+
+def series(options: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return next(each["data"] for each in options["series"] if each["id"] == name)
+
+
+@pytest.mark.parametrize("name", topology_names())
+@pytest.mark.parametrize("aspect", [0.5, 1.9, 4.0])
+def test_every_node_lies_in_the_window_and_the_window_has_its_shape(name: str, aspect: float) -> None:
+    topology = load_topology(name)
+    window = charts.frame(topology, aspect)
+    assert set(window.places) == set(topology.node_names)
+    for x, y in window.places.values():
+        assert window.left < x < window.right
+        assert window.bottom < y < window.top
+    assert (window.right - window.left) / (window.top - window.bottom) == pytest.approx(aspect)
+
+
+def test_west_is_left_and_north_is_up(nsfnet: Topology) -> None:
+    places = charts.frame(nsfnet).places
+    assert places["WA"][0] < places["NY"][0]
+    assert places["WA"][1] > places["TX"][1]
+
+
+def test_a_name_does_not_stand_on_its_neighbour(nsfnet: Topology) -> None:
+    labels = charts.frame(nsfnet).labels
+    # NJ lies just below NY, so the names go apart
+    assert labels["NY"] != "bottom"
+    assert labels["NJ"] != "top"
+
+
+def test_map_draws_the_route_of_the_service_in_focus(state: NetworkState) -> None:
+    window = charts.frame(state.topology)
+    latest, first = state.latest(), next(iter(state.lightpaths.values()))
+    assert latest is not None
+    for selected, path in ((None, latest), (first.service_uuid, first)):
+        drawn = series(charts.network_map(state, selected, LIGHT, window), "lightpath")
+        assert [item["name"] for item in drawn] == [path.service_uuid]
+        assert drawn[0]["coords"] == [list(window.places[node]) for node in path.nodes]
+
+
+def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkState) -> None:
+    window = charts.frame(state.topology)
+    lines = {line["name"]: line for line in series(charts.network_map(state, None, LIGHT, window), "fibres")}
+    assert len(lines) == 22
+    assert lines["UT – MI"]["lineStyle"]["type"] == "dashed"
+    assert "cut" in lines["UT – MI"]["tooltip"]["formatter"]
+    used = {frozenset(pair) for path in state.lightpaths.values() for pair in pairwise(path.nodes)}
+    for name, line in lines.items():
+        assert (line["value"] > 0) == (frozenset(name.split(" – ")) in used)
+
+
+def test_grid_has_a_block_per_lightpath_and_link(state: NetworkState) -> None:
+    blocks = series(charts.spectrum_grid(state, None, LIGHT), "blocks")
+    expected = {
+        (path.service_uuid, path.first_slot, unit, path.num_slots)
+        for path in state.lightpaths.values()
+        for unit in state.units(path.nodes)
+    }
+    assert {(block["name"], *block["value"][:3]) for block in blocks} == expected
+
+
+def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkState) -> None:
+    selected = next(iter(state.lightpaths))
+    for block in series(charts.spectrum_grid(state, selected, DARK), "blocks"):
+        if block["name"] == selected:
+            assert block["itemStyle"]["color"] == DARK.accent
+            assert block["value"][3] == 1.0
+        else:
+            assert block["value"][3] < 0.5
+
+
+def test_series_are_the_same_whatever_they_show(state: NetworkState) -> None:
+    empty = NetworkState(state.topology, 100, True)
+    window = charts.frame(state.topology)
+    for full, bare in (
+        (charts.network_map(state, None, LIGHT, window), charts.network_map(empty, None, DARK, window)),
+        (charts.spectrum_grid(state, None, LIGHT), charts.spectrum_grid(empty, None, DARK)),
+    ):
+        assert [each["id"] for each in full["series"]] == [each["id"] for each in bare["series"]]
+        json.dumps([full, bare])
+
+
+def test_words_from_outside_cannot_become_markup(state: NetworkState) -> None:
+    uuid, path = next(iter(state.lightpaths.items()))
+    odd = replace(path, modulation_format="<img src=x onerror=alert(1)>")
+    options = charts.spectrum_grid(replace(state, lightpaths={uuid: odd}), None, LIGHT)
+    assert "<img" not in json.dumps(options)
+
+
+def test_use_colours_run_from_empty_to_full() -> None:
+    assert LIGHT.use_colour(0.0) == LIGHT.use[0]
+    assert LIGHT.use_colour(1.0) == LIGHT.use_colour(7.0) == LIGHT.use[-1]
+    assert LIGHT.use_colour(1 / 3) == LIGHT.use[1]
+
+
+def test_there_is_a_colour_for_every_service_colour_number() -> None:
+    assert len(set(SERVICES)) == len(SERVICES) == NUM_COLOURS
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_text_is_readable_on_its_ground(palette: Any) -> None:
+    # WCAG 2.2: 4.5 for text, 3 for large text and marks
+    def contrast(one: str, other: str) -> float:
+        high, low = sorted((luminance(one), luminance(other)), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    assert contrast(palette.ink, palette.surface) > 7
+    assert contrast(palette.soft, palette.surface) > 4.5
+    assert contrast(palette.faint, palette.surface) > 3
+    for mark in (palette.accent, palette.good, palette.warn, palette.bad):
+        assert contrast(mark, palette.surface) > 3

@@ -1,0 +1,237 @@
+"""The feed against a controller and a PCE on real sockets: in step, through outages and loss of state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvicorn
+
+from configs.home import Credentials
+from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError, ServiceRequest
+from controlplane.console.feed import Feed
+from controlplane.tapi.ids import sip_uuid
+from topologies.catalogue import load_topology
+
+CREDENTIALS = Credentials("operator", "a-password", "a-token")
+
+
+class Served(uvicorn.Server):
+    """A server in the test's own event loop."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, port: int = 0) -> AsyncIterator[Served]:
+    config = uvicorn.Config(app, port=port, log_level="error", lifespan="off", timeout_graceful_shutdown=0)
+    server = Served(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    running = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    try:
+        yield server
+    finally:
+        server.should_exit = server.force_exit = True
+        await running
+
+
+@contextlib.asynccontextmanager
+async def following(controller_url: str, pce_url: str, topology: str = "nsfnet") -> AsyncIterator[Feed]:
+    feed = Feed(
+        ControllerDoor(controller_url, CREDENTIALS),
+        PceDoor(pce_url, CREDENTIALS),
+        load_topology(topology),
+        num_slots=100,
+        shared_spectrum=True,
+    )
+    task = asyncio.create_task(feed.run())
+    try:
+        yield feed
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await feed.close()
+
+
+@contextlib.asynccontextmanager
+async def in_step(apps: tuple[Any, Any], topology: str = "nsfnet") -> AsyncIterator[Feed]:
+    async with (
+        serving(apps[0]) as controller,
+        serving(apps[1]) as pce,
+        following(controller.url, pce.url, topology) as feed,
+    ):
+        yield feed
+
+
+async def until(condition: Callable[[], object], limit_s: float = 5.0) -> float:
+    """Seconds until a condition held."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < limit_s, "it did not happen in time"
+        await asyncio.sleep(0.005)
+    return time.monotonic() - begun
+
+
+def services(feed: Feed) -> set[str]:
+    return set(feed.snapshot.network.lightpaths) if feed.snapshot.network else set()
+
+
+def story(told: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(told(), 30))
+
+
+def test_a_service_placed_elsewhere_is_told_to_listeners_within_a_second(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        first = fake.place("WA", "NY")
+        async with in_step(apps) as feed:
+            heard: list[set[str]] = []
+            stop = feed.subscribe(lambda snapshot: heard.append(services(feed)))
+            await until(lambda: services(feed) == {first} and fake.listeners)
+            await asyncio.sleep(0.3)  # the first questions are over: only a notification can tell
+            second = fake.place("CA1", "TX")
+            assert await until(lambda: services(feed) == {first, second}) < 1.0
+            assert heard[-1] == {first, second}
+            stop()
+            fake.remove(first)
+            await until(lambda: services(feed) == {second})
+            assert heard[-1] == {first, second}
+
+    story(told)
+
+
+def test_a_page_that_fails_does_not_stop_the_others(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        async with in_step(apps) as feed:
+            feed.subscribe(lambda snapshot: 1 / 0)
+            heard: list[Any] = []
+            feed.subscribe(heard.append)
+            await until(lambda: feed.snapshot.network and fake.listeners)
+            first = fake.place("WA", "NY")
+            await until(lambda: heard and services(feed) == {first})
+
+    story(told)
+
+
+def test_a_burst_of_services_costs_few_questions(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        async with in_step(apps) as feed:
+            await until(lambda: feed.snapshot.network and fake.listeners)
+            fake.questions.clear()
+            for _ in range(40):
+                fake.place("WA", "CA1", 25)
+                await asyncio.sleep(0.005)
+            await until(lambda: len(services(feed)) == 40)
+            assert fake.questions.count("/changes") <= 8
+
+    story(told)
+
+
+def test_the_form_asks_over_tapi_and_the_answer_is_shown(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        async with in_step(apps) as feed:
+            uuid = await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 75, 20.0))
+            await feed.refresh_network()
+            assert feed.snapshot.network is not None
+            assert feed.snapshot.network.lightpaths[uuid].bit_rate_gbps == 75
+            body = fake.bodies[-1]["tapi-connectivity:connectivity-service"][0]
+            assert body["max-allowed-delay"] == {"value": "20000"}  # microseconds
+            assert body["requested-capacity"]["total-size"] == {"value": "75", "unit": "GBPS"}
+            ends = [end["service-interface-point"] for end in body["end-point"]]
+            assert ends[0] == {"service-interface-point-uuid": sip_uuid("nsfnet", "WA")}
+            with pytest.raises(RefusedError, match=r"no path from WA to NY within 0\.5 ms"):
+                await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 75, 0.5))
+            with pytest.raises(RefusedError, match="whole Gb/s"):
+                await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 33.3))
+            feed.stir()
+            await until(lambda: feed.snapshot.decisions and not feed.snapshot.decisions[0].accepted)
+            await feed.controller.delete(uuid)
+            await feed.controller.delete(uuid)  # gone already: nothing to complain about
+            await until(lambda: not services(feed))
+
+    story(told)
+
+
+def test_an_outage_is_said_and_over_by_itself(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        first = fake.place("WA", "NY")
+        async with serving(apps[1]) as pce:
+            async with serving(apps[0]) as controller:
+                port = int(controller.url.rpartition(":")[2])
+                url = controller.url
+                async with contextlib.AsyncExitStack() as stack:
+                    feed = await stack.enter_async_context(following(url, pce.url))
+                    await until(lambda: services(feed) == {first})
+                    kept = stack.pop_all()
+            async with kept:
+                await until(lambda: feed.snapshot.controller_fault)
+                assert services(feed) == {first}  # the last known state stays
+                second = fake.place("CA1", "TX")
+                async with serving(apps[0], port):
+                    await until(lambda: feed.snapshot.controller_fault is None, 10)
+                    assert services(feed) == {first, second}
+
+    story(told)
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_controller_that_lost_its_state_is_believed(fake: Any, apps: Any, says_so: bool) -> None:
+    async def told() -> None:
+        for _ in range(3):
+            fake.place("WA", "NY")
+        async with in_step(apps) as feed:
+            await until(lambda: len(services(feed)) == 3 and fake.listeners)
+            fake.changes.clear()
+            fake.services.clear()
+            fake.forget_reset = not says_so
+            only = fake.place("CA1", "TX", service_uuid="only")
+            await until(lambda: services(feed) == {only})
+
+    story(told)
+
+
+def test_refused_credentials_and_odd_answers_are_said_in_words(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        fake.silent = True
+        async with in_step(apps) as feed:
+            await until(lambda: feed.snapshot.controller_fault == "503 Service Unavailable")
+            fake.silent = False
+            await until(lambda: feed.snapshot.controller_fault is None)
+            fake.note("link-painted", nodes=["WA", "IL"])
+            await until(lambda: "unknown kind 'link-painted'" in (feed.snapshot.controller_fault or ""))
+        async with serving(apps[0]) as controller:
+            stranger = PceDoor(controller.url, CREDENTIALS)
+            with pytest.raises(RefusedError, match=r"secrets\.env"):
+                await stranger.status()
+            await stranger.close()
+
+    story(told)
+
+
+def test_a_pce_that_is_away_does_not_hide_the_network(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        first = fake.place("WA", "NY")
+        nowhere = "http://127.0.0.1:1"
+        async with serving(apps[0]) as controller, following(controller.url, nowhere) as feed:
+            await until(lambda: services(feed) == {first} and feed.snapshot.pce_fault == "not reachable")
+            assert feed.snapshot.controller_fault is None
+
+    story(told)
+
+
+def test_the_controllers_topology_is_shown_whatever_is_configured(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        async with in_step(apps, "cost239") as feed:
+            await until(lambda: feed.snapshot.network)
+            assert feed.snapshot.network is not None
+            assert feed.snapshot.network.topology.name == "nsfnet"
+
+    story(told)
