@@ -50,12 +50,16 @@ class Change(BaseModel):
 
 
 class ChangeFeed(BaseModel):
-    """What ``GET /changes`` answers. With ``reset`` the changes build the state from nothing."""
+    """What ``GET /changes`` answers. With ``reset`` the changes build the state from nothing.
+
+    ``store`` names the controller's database: versions of two databases do not compare.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int
     reset: bool = False
+    store: str | None = None
     changes: tuple[Change, ...] = ()
 
 
@@ -101,6 +105,7 @@ class Databases:
         self.version = 0
         self.lightpaths: dict[Lightpath, Change] = {}
         self.failed_links: set[frozenset[str]] = set()
+        self._store: str | None = None
         self._fetch = fetch
         self._patience_s = patience_s
         self._pulling = asyncio.Lock()
@@ -142,7 +147,8 @@ class Databases:
 
     async def _pull(self) -> None:
         feed = await self._fetch(self.version)
-        if not feed.reset:
+        other_store = self._store is not None and feed.store != self._store
+        if not feed.reset and not other_store:
             try:
                 self._apply(feed)
                 return
@@ -151,7 +157,7 @@ class Databases:
                     "change after version %d does not fit (%s); starting over", self.version, error
                 )
                 feed = await self._fetch(0)
-        elif not feed.changes and feed.version > 0:
+        elif not feed.reset or (not feed.changes and feed.version > 0):
             feed = await self._fetch(0)
         self._start_over(feed)
 
@@ -173,7 +179,7 @@ class Databases:
                 self._apply_change(change)
             except TopologyError as error:
                 raise DatabasesError(f"the controller speaks of another network: {error}") from None
-        self.version, self._whole = feed.version, True
+        self.version, self._store, self._whole = feed.version, feed.store, True
         if not self._in_step:
             _logger.info("in step with the controller at version %d", self.version)
         self._in_step = True

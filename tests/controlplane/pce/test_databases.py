@@ -32,6 +32,7 @@ class Feed:
         self.changes: list[dict[str, Any]] = []
         self.pulls: list[int] = []
         self.empty_reset = False
+        self.store: str | None = None
 
     def add(self, change: dict[str, Any]) -> int:
         self.changes.append(change | {"version": len(self.changes) + 1})
@@ -41,7 +42,8 @@ class Feed:
         self.pulls.append(since)
         reset = since > len(self.changes)
         changes = [] if reset and self.empty_reset else self.changes[0 if reset else since :]
-        return ChangeFeed.model_validate({"version": len(self.changes), "reset": reset, "changes": changes})
+        feed = {"version": len(self.changes), "reset": reset, "changes": changes, "store": self.store}
+        return ChangeFeed.model_validate(feed)
 
 
 def occupied(plant, *lightpaths: tuple[str, int, int], failed: tuple[str, ...] = ()) -> np.ndarray:
@@ -110,6 +112,22 @@ def test_a_controller_with_a_new_database_resets_the_copy(plant, empty_reset):
         await databases.bring_to(feed.add(lightpath("new", "CD", 7, 2)))
         assert databases.version == 1
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 7, 2)))
+
+    asyncio.run(run())
+
+
+def test_another_database_of_the_same_age_is_told_apart_by_its_name(plant):
+    feed = Feed()
+    feed.store = "first"
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        await databases.bring_to(feed.add(lightpath("s1", "AB", 0, 4)))
+        feed.changes.clear()
+        feed.store = "second"
+        feed.add(lightpath("x1", "CD", 0, 4))
+        await databases.bring_to(feed.add(lightpath("x2", "CD", 8, 4)))  # fits, but is not all
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 0, 4), ("CD", 8, 4)))
 
     asyncio.run(run())
 
