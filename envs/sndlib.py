@@ -156,7 +156,7 @@ def match_nodes(
     A node is found by ``node_map``, else by its name, else as the topology's only node within 5 km of it.
 
     Raises:
-        SndlibError: a node that is not found, two that are one node of the topology, or a map of no such node.
+        SndlibError: a node that is not found, two that are one of the topology, or a map of no such node.
     """
     given = dict(node_map or {})
     for node_id in given:
