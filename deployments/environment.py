@@ -1,4 +1,4 @@
-"""The environment every process of a running lightloop gets: addresses, credentials, quiet and offline settings.
+"""The environment of every managed process: addresses, credentials, quiet and offline settings.
 
 Secrets travel here and nowhere else; no file but ``secrets.env`` holds them.
 """
@@ -22,6 +22,9 @@ QUIET = {
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "RAY_USAGE_STATS_ENABLED": "0",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -50,9 +53,9 @@ def prefect_api_url(config: Config) -> str:
 def process_environment(config: Config, home: Home) -> dict[str, str]:
     """The whole environment of a managed process.
 
-    ``LIGHTLOOP__*`` overrides are left out: they are already in the resolved file that ``LIGHTLOOP_CONFIG`` names,
-    and must not win over what was said on the command line when it was made. ``PREFECT_*`` and ``MLFLOW_*`` of the
-    user's own shell are left out too, so that a profile for another server does not leak in.
+    ``LIGHTLOOP__*`` overrides are left out: they are already in the resolved file that ``LIGHTLOOP_CONFIG``
+    names, and must not win over what was said on the command line when it was made. ``PREFECT_*`` and
+    ``MLFLOW_*`` of the user's own shell are left out too, so that a profile for another server cannot leak in.
     """
     foreign = (ENVIRONMENT_PREFIX, "PREFECT_", "MLFLOW_", "RAY_")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
@@ -73,5 +76,4 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
         "MLFLOW_TRACKING_URI": tracking_uri(config),
         "LIGHTLOOP_WORK_POOL": config.prefect.work_pool,
-        "LIGHTLOOP_DRIFT_INTERVAL": f"PT{config.drift.interval_s:.0f}S",
     }

@@ -5,6 +5,7 @@ Not here: what is to run (``services.py``), in what order and when it is healthy
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -101,11 +102,9 @@ def stop_everything(home: Home) -> list[str]:
         while _manager_alive(home, manager) and time.monotonic() < deadline:
             time.sleep(0.1)
     stragglers = managed_processes(home)
-    for process in stragglers:
-        _quietly(process.terminate)
+    _end(stragglers, force=False)
     _, alive = psutil.wait_procs(stragglers, timeout=5)
-    for process in alive:
-        _quietly(process.kill)
+    _end(alive, force=True)
     psutil.wait_procs(alive, timeout=5)
     manager.socket.unlink(missing_ok=True)
     return running
@@ -138,11 +137,10 @@ def _manager_alive(home: Home, manager: ProcessManager) -> bool:
         return False
 
 
-def _quietly(action: object) -> None:
-    try:
-        action()  # type: ignore[operator]
-    except psutil.Error:
-        pass
+def _end(processes: Sequence[psutil.Process], force: bool) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill() if force else process.terminate()
 
 
 def _value(text: object) -> str:

@@ -1,6 +1,6 @@
 """What runs in a model slot: the MLflow inference server for the model named in ``serving/<slot>.json``.
 
-``python -m deployments.model_slot model-a`` becomes ``mlflow models serve``; nothing of ours stays in between.
+``python -m deployments.model_slot model-a`` becomes ``mlflow models serve``; nothing of ours stays between.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def main() -> None:
         command = serve_command(home.serving / f"{sys.argv[1]}.json")
     except SlotError as error:
         sys.exit(str(error))
-    os.execv(command[0], command)
+    # The PCE logs every decision; a line for each request again would only cost time.
+    os.execve(command[0], command, os.environ | {"UVICORN_ACCESS_LOG": "false"})
 
 
 if __name__ == "__main__":

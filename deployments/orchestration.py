@@ -54,6 +54,15 @@ class PrefectApi:
         """The id of a deployment by ``flow-name/deployment-name``."""
         return str(self.get(f"/deployments/name/{name}")["id"])
 
+    def set_interval(self, name: str, interval_s: float) -> None:
+        """Let the schedule of a deployment run every ``interval_s``."""
+        deployment = self.get(f"/deployments/name/{name}")
+        for item in deployment["schedules"]:
+            if item["schedule"].get("interval") not in (None, interval_s):
+                schedule = {"interval": interval_s, "anchor_date": item["schedule"].get("anchor_date")}
+                path = f"/deployments/{deployment['id']}/schedules/{item['id']}"
+                self._call("PATCH", path, {"schedule": schedule})
+
     def run_deployment(self, name: str, parameters: Mapping[str, Any]) -> str:
         """The id of a new flow run of a deployment."""
         body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}}
@@ -123,6 +132,6 @@ def deploy_flows(environment: Mapping[str, str]) -> None:
         timeout=180,
     )
     # prefect deploy --all goes on to the next deployment after an error and still exits with 0.
-    if done.returncode != 0 or "Traceback" in done.stderr or "Error" in done.stdout:
+    if done.returncode != 0 or "Skipping deployment" in done.stdout or "Traceback" in done.stderr:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise OrchestrationError(f"prefect deploy --all failed:\n{tail}")

@@ -24,7 +24,7 @@ def plant_key(config: Config) -> str:
 
 
 def switch_plant(home: Home, old: Config, new: Config) -> bool:
-    """Lay aside what belongs to the old plant and bring back what belongs to the new; False when they are one.
+    """Lay aside what is the old plant's and bring back what is the new one's; False when they are one.
 
     Nothing may be running.
     """

@@ -1,4 +1,4 @@
-"""The one table of what runs: name, command, port, health, and what it is for. Not here: how it is started."""
+"""The one table of what runs: name, command, port, health, purpose. Not here: how it is started."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bringing the whole installation up and down: order, waiting, what is said when something fails.
 
-Not here: the table of services (``services.py``), the first champion (``bootstrap.py``), drawing (``lightloop``).
+Not here: the table of services (``services.py``), the first champion (``bootstrap.py``), drawing.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSta
         deployed = pool.submit(deploy_flows, environment)
         champion_in_service(config, home, environment, progress.step)
         deployed.result()
+    api.set_interval("drift-monitor/drift-monitor", config.drift.interval_s)
     _start_wave(2, services, manager, home, progress)
     api.wait_for_worker(config.prefect.work_pool)
     statuses = service_statuses(services, manager)

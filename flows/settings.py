@@ -9,12 +9,16 @@ from typing import Any
 
 import yaml
 
+from agents.spec import TrainSpec
 from configs.build import plant_of, traffic_of
 from configs.home import Home
 from configs.load import CONFIG_FILE_VARIABLE, dump_config, load_config
 from configs.schema import Config
+from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
+from tasks.drift import DriftLimits
+from tasks.gate import GateLimits
 from tasks.registry import Registry
 
 # Where the processes are and what they are called belongs to the installation, not to the scenario of a run.
@@ -42,8 +46,46 @@ class Settings:
         """The configuration flattened: ``{"training.search.budget_s": 120.0, ...}``."""
         return flatten(self.config.model_dump(mode="json"))
 
+    @property
+    def model_tags(self) -> dict[str, str]:
+        """What a model version says of where it comes from."""
+        return {
+            "scenario": self.config.scenario,
+            "topology": self.plant.topology.name,
+            "topology_hash": self.plant.topology.content_hash,
+            "path_table_hash": self.plant.path_table.content_hash,
+            "feature_schema_version": str(FEATURE_SCHEMA_VERSION),
+        }
 
-def load_settings(scenario: str | None = None, overrides: Sequence[str] = ()) -> Settings:
+    def training_spec(self, seed_offset: int) -> TrainSpec:
+        """How the challenger is made; every further one starts from another seed."""
+        section = self.config.training.model_dump()
+        section["seed"] += seed_offset
+        return TrainSpec.of(
+            section,
+            warmup_requests=self.config.evaluation.warmup_requests,
+            ray_address=self.config.ray.address,
+            ray_num_cpus=self.config.ray.num_cpus,
+        )
+
+    @property
+    def gate_limits(self) -> GateLimits:
+        """What the gate asks for."""
+        section = self.config.gate
+        return GateLimits(section.confidence, section.max_slice_regression, section.latency_budget_ms)
+
+    @property
+    def drift_limits(self) -> DriftLimits:
+        """When traffic counts as drifted."""
+        section = self.config.drift
+        return DriftLimits(
+            section.window_decisions, section.min_decisions, section.psi_threshold, section.drift_share
+        )
+
+
+def load_settings(
+    scenario: str | None = None, overrides: Sequence[str] = (), training_budget_s: float | None = None
+) -> Settings:
     """The settings of a flow run.
 
     With no scenario named, or that of the running installation, the installation's own configuration is the
@@ -52,6 +94,7 @@ def load_settings(scenario: str | None = None, overrides: Sequence[str] = ()) ->
     Raises:
         ConfigError, TopologyError: see ``load_config`` and ``load_topology``.
     """
+    overrides = [*overrides, *_budget_overrides(training_budget_s)]
     running = load_config() if os.environ.get(CONFIG_FILE_VARIABLE) else None
     if running is not None and scenario in (None, "", running.scenario):
         config = load_config(None, overrides)
@@ -66,7 +109,7 @@ def load_settings(scenario: str | None = None, overrides: Sequence[str] = ()) ->
 
 
 def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
-    """The settings under a configuration already resolved; ``running`` is the installation's own, if there is one."""
+    """The settings under a resolved configuration; ``running`` is the installation's own, if there is one."""
     in_service = running is not None and (running.scenario, running.plant) == (config.scenario, config.plant)
     registry = Registry(
         tracking_uri=config.mlflow.tracking_uri or config.services.url("mlflow"),
@@ -75,6 +118,14 @@ def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
         promotion_log=home.serving / "promotions.jsonl",
     )
     return Settings(config, home, plant_of(config), traffic_of(config), registry, in_service)
+
+
+def _budget_overrides(training_budget_s: float | None) -> list[str]:
+    """One budget for both stages: what is not spent searching is spent on PPO."""
+    if training_budget_s is None:
+        return []
+    half_s = training_budget_s / 2
+    return [f"training.search.budget_s={half_s}", f"training.budget_s={half_s}"]
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

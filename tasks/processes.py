@@ -49,7 +49,7 @@ class ProcessState:
 
 
 def socket_path(run_folder: Path) -> Path:
-    """Where the manager of a home listens; a short name under the temporary folder when the home's is too long."""
+    """Where the manager of a home listens: there, or in the temporary folder where that name is too long."""
     natural = run_folder / "supervisor.sock"
     if len(str(natural).encode()) <= MAX_SOCKET_PATH:
         return natural
@@ -60,7 +60,7 @@ def socket_path(run_folder: Path) -> Path:
 class ProcessManager:
     """The running supervisord of one home.
 
-    Every call opens its own connection, so an object may live as long as it likes and be used by several threads.
+    Every call opens its own connection, so an object may live long and be used by several threads.
     """
 
     def __init__(self, run_folder: Path) -> None:

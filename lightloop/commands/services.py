@@ -1,9 +1,186 @@
-"""The command ``lightloop services``."""
+"""The commands ``lightloop up``, ``down`` and ``status``."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import httpx
 import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from configs.home import Home
+from configs.load import CONFIG_FILE_VARIABLE, load_config
+from configs.schema import Config
+from deployments.health import ServiceStatus
+from lightloop.output import JsonFlag, Refusal, emit, stderr
+
+COLOURS = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim", "empty": "dim"}
+ScenarioOption = Annotated[
+    str | None,
+    typer.Option(help="A name in configs/scenarios or a YAML file. Default: the one last run here."),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a setting, e.g. --set services.prefect_port=4201.")
+]
+
+
+class ScreenProgress:
+    """Steps as lines and services as a table that redraws itself, on stderr."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def step(self, text: str) -> None:
+        """Print a line above the table."""
+        self._live.console.print(f"· {text}", markup=False, highlight=False)
+
+    def statuses(self, statuses: Sequence[ServiceStatus]) -> None:
+        """Redraw the table."""
+        self._live.update(status_table(statuses))
 
 
 def register(app: typer.Typer) -> None:
-    """Hang the command onto the tree."""
+    """Hang the commands onto the tree."""
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+
+
+def up(scenario: ScenarioOption = None, settings: SetOption = None, as_json: JsonFlag = False) -> None:
+    """Start every service, put a champion in service, print the addresses. What runs already is reused."""
+    home, config = Home.from_environment(), installation_config(scenario, settings or ())
+    statuses = start(config, home)
+    emit(
+        status_document(config, home, statuses),
+        as_json,
+        lambda console: print_addresses(console, config, home),
+    )
+
+
+def down(as_json: JsonFlag = False) -> None:
+    """Stop every service and all that they started."""
+    from deployments.stack import bring_down
+
+    stopped = bring_down(Home.from_environment())
+    text = f"stopped: {', '.join(stopped)}" if stopped else "nothing was running"
+    emit({"stopped": stopped}, as_json, lambda console: console.print(text, highlight=False))
+
+
+def status(as_json: JsonFlag = False) -> None:
+    """Each service with its address and health, the champion's version, the policy's name."""
+    from deployments.stack import current_statuses
+
+    home = Home.from_environment()
+    config = installation_config(None, ())
+    statuses = current_statuses(config, home)
+    document = status_document(config, home, statuses)
+
+    def render(console: Console) -> None:
+        console.print(status_table(statuses))
+        console.print(
+            f"scenario {document['scenario']}, champion {document['model_name']} version "
+            f"{document['champion_version'] or '-'}, policy {document['policy'] or '-'}",
+            highlight=False,
+        )
+        for item in statuses:
+            if item.health == "failed":
+                console.print(f"\n{item.service.name} has failed ({item.detail}); {_log_end(home, item)}")
+
+    emit(document, as_json, render)
+
+
+def installation_config(scenario: str | None, overrides: Sequence[str]) -> Config:
+    """The configuration of this home: as asked for; else as it was last brought up; else the default."""
+    home = Home.from_environment()
+    if scenario is None and home.config_file.exists() and CONFIG_FILE_VARIABLE not in os.environ:
+        os.environ[CONFIG_FILE_VARIABLE] = str(home.config_file)
+    return load_config(scenario, overrides)
+
+
+def start(config: Config, home: Home) -> tuple[ServiceStatus, ...]:
+    """Bring everything up with a live table on stderr."""
+    from deployments.stack import bring_up
+
+    with Live(console=stderr, refresh_per_second=4) as live:
+        return bring_up(config, home, ScreenProgress(live))
+
+
+def status_table(statuses: Sequence[ServiceStatus]) -> Table:
+    """The services as a table."""
+    table = Table("service", "health", "address", "", box=None, pad_edge=False)
+    for item in statuses:
+        health = f"[{COLOURS[item.health]}]{item.health}[/]"
+        table.add_row(item.service.name, health, item.service.address, f"[dim]{item.detail}[/]")
+    return table
+
+
+def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus]) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    in_service = _policy_in_service(config, home)
+    return {
+        "scenario": config.scenario,
+        "home": str(home.root),
+        "healthy": all(item.health == "healthy" for item in statuses if not item.service.is_slot),
+        "services": {
+            item.service.name: {
+                "address": item.service.address,
+                "health": item.health,
+                "pid": item.pid or None,
+                "detail": item.detail,
+                "log": str(home.logs / f"{item.service.name}.log"),
+            }
+            for item in statuses
+        },
+        "model_name": f"{config.mlflow.model_name}-{config.scenario}",
+        "champion_version": in_service.get("model_version"),
+        "policy": in_service.get("policy"),
+        "endpoint": in_service.get("endpoint_url"),
+    }
+
+
+def print_addresses(console: Console, config: Config, home: Home) -> None:
+    """Where a person looks."""
+    table = Table.grid(padding=(0, 2))
+    at = config.services
+    table.add_row("Console", at.url("console"))
+    table.add_row("Prefect", at.url("prefect"))
+    table.add_row("MLflow", at.url("mlflow"))
+    table.add_row("TAPI", at.url("controller") + "/restconf/data/tapi-common:context")
+    table.add_row("Credentials", str(home.root / "secrets.env"))
+    table.add_row("Logs", str(home.logs))
+    console.print(table)
+
+
+def require_running(home: Home) -> None:
+    """Return when the installation is up.
+
+    Raises:
+        Refusal: it is not.
+    """
+    from tasks.processes import ProcessManager
+
+    if not ProcessManager(home.run).is_running():
+        raise Refusal(f"nothing runs in {home.root}: start it with lightloop up")
+
+
+def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
+    headers = {}
+    if (home.root / "secrets.env").exists():
+        headers["Authorization"] = f"Bearer {home.credentials().token}"
+    try:
+        answer = httpx.get(
+            config.services.url("pce") + "/status", headers=headers, timeout=3, trust_env=False
+        )
+        return dict(answer.json()) if answer.is_success else {}
+    except (httpx.HTTPError, ValueError):
+        return {}
+
+
+def _log_end(home: Home, item: ServiceStatus) -> str:
+    file = home.logs / f"{item.service.name}.log"
+    lines = file.read_text(errors="replace").splitlines()[-10:] if file.exists() else []
+    return f"the end of {file}:\n" + "\n".join(lines)

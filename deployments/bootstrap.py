@@ -1,0 +1,80 @@
+"""The registry is never empty: the best baseline is the first champion; a champion is always in service."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agents.artefact import save_policy
+from configs.home import Home
+from configs.schema import Config
+from envs.features import FEATURE_SCHEMA_VERSION
+from envs.heuristics import baseline
+from flows.settings import Settings, settings_of
+from flows.sites import site_of
+from tasks.evaluate import best_baseline
+from tasks.package import package
+from tasks.provision import put_in_service, restart_in_service, stage
+from tasks.registry import RECORDED_FILE, ModelVersion
+from tasks.trace import held_out_traces, provide_trace
+
+# Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
+QUICK_TRACES = 4
+QUICK_REQUESTS = 6000
+
+
+def champion_in_service(
+    config: Config, home: Home, environment: Mapping[str, str], on_step: Callable[[str], None]
+) -> ModelVersion:
+    """The champion, registered if there was none, its slot running and the PCE asking it."""
+    os.environ.update({key: value for key, value in environment.items() if key.startswith("MLFLOW_")})
+    settings = settings_of(config, home, running=config)
+    champion = settings.registry.champion()
+    if champion is not None and champion.tags.get("feature_schema_version") != str(FEATURE_SCHEMA_VERSION):
+        on_step(f"version {champion.version} was made for other features than this code computes")
+        champion = None
+    if champion is None:
+        champion = register_best_baseline(settings, on_step)
+    site = site_of(settings)
+    if restart_in_service(site, on_step) == champion.version:
+        return champion
+    recorded = settings.registry.fetch(champion.uri, home.root / "models") / RECORDED_FILE
+    staged = stage(site, champion.uri, recorded, on_step)
+    name = champion.name
+    put_in_service(site, staged, name, champion.version, champion.policy, champion.uri, on_step)
+    return champion
+
+
+def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
+    """The heuristic that blocks least in a quick paired evaluation, packaged, registered and made champion."""
+    config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
+    on_step("no champion yet: comparing the baselines in the twin")
+    requests = min(QUICK_REQUESTS, config.evaluation.requests_per_trace)
+    warmup = min(config.evaluation.warmup_requests, requests // 4)
+    traces = held_out_traces(
+        plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
+    )
+    best = best_baseline(plant, traces, config.evaluation.baselines, warmup, home.root / "evaluations")
+    policy = baseline(best.policy)
+    on_step(f"registering {policy.name} as the first champion ({best.row()['request_blocking']:.2%} blocked)")
+    training = provide_trace(
+        plant, settings.traffic, config.traffic.requests_per_trace, config.traffic.seed, home.traces
+    )
+    tags = {"scenario": config.scenario, "policy": policy.name, "kind": "baseline"}
+    with registry.run(f"baseline {policy.name}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
+        registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
+        registry.log_traces(run_id, [trace.id for trace in traces], home.traces, "evaluation")
+        registry.log_traces(run_id, [training.id], home.traces, "training")
+        row = best.row()
+        registry.log_metrics(
+            run_id, {f"evaluation.{key}": row[key] for key in ("request_blocking", "utilisation")}
+        )
+        folder = save_policy(policy, Path(scratch) / "policy", {"origin": "baseline"})
+        model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
+        version = registry.register(
+            model.uri, run_id, policy.name, settings.model_tags | {"kind": "baseline"}
+        )
+    registry.promote(version, "the best baseline in a quick evaluation; there was no champion")
+    return version

@@ -1,0 +1,36 @@
+"""Put a registered version into service, by hand or after a restart."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.settings import load_settings
+from flows.sites import site_of
+from tasks.provision import put_in_service_task, stage_task
+from tasks.registry import RECORDED_FILE, promote_task
+
+
+def _run_name() -> str:
+    return f"provision {flow_run.parameters.get('version') or '@champion'}"
+
+
+@flow(name="provision", flow_run_name=_run_name, log_prints=True)
+def provision(version: str = "@champion") -> str:
+    """What is in service now, in words.
+
+    Args:
+        version: a version number, which becomes champion; or ``@champion``, ``@previous``.
+    """
+    settings = load_settings()
+    registry, site = settings.registry, site_of(settings)
+    wanted = registry.version(version)
+    recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
+    staged = stage_task(site, wanted.uri, recorded)
+    put_in_service_task(site, staged, wanted.name, wanted.version, wanted.policy, wanted.uri)
+    promote_task(registry, wanted, "put in service by hand")
+    return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"
+
+
+if __name__ == "__main__":
+    provision()

@@ -1,0 +1,43 @@
+"""Reads the PCE's decision log: closed parts (parquet) and the open one (JSON lines), oldest first.
+
+The form is the PCE's (``controlplane/pce/decision_log.py``); the two sides share the files, no code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+
+def read_decision_log(folder: Path, last: int) -> pd.DataFrame:
+    """At most ``last`` decisions, the newest, in order. A frame without rows where none was ever taken.
+
+    A part is read closed where it is closed; the last line of the open part counts only with its line end.
+    """
+    parts: dict[str, Path] = {}
+    for file in sorted(folder.glob("part-*")):
+        if file.suffix == ".parquet" or (file.suffix == ".jsonl" and file.stem not in parts):
+            parts[file.stem] = file
+    frames: list[pd.DataFrame] = []
+    found = 0
+    for stem in sorted(parts, key=lambda name: int(name.split("-")[1]), reverse=True):
+        frame = _read_part(parts[stem])
+        if len(frame):
+            frames.insert(0, frame)
+            found += len(frame)
+        if found >= last:
+            break
+    return pd.concat(frames, ignore_index=True).tail(last) if frames else pd.DataFrame()
+
+
+def _read_part(file: Path) -> pd.DataFrame:
+    try:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file)
+        lines = file.read_text().split("\n")[:-1]
+        return pd.DataFrame([json.loads(line) for line in lines])
+    except FileNotFoundError:  # closed between the listing and the reading
+        closed = file.with_suffix(".parquet")
+        return pd.read_parquet(closed) if closed.exists() else pd.DataFrame()

@@ -1,0 +1,190 @@
+"""Whether a challenger may become champion: one small function for each rule, and the report they add up to.
+
+Every rule answers with whether it is met, by how much (positive: to spare, in the rule's own unit) and why in
+words. Not here: measuring (``evaluate.py``, ``provision.py``), what follows from the verdict (``flows/``).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from envs.evaluation import paired_difference
+from tasks.results import Evaluation, PolicyResult
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What one rule says."""
+
+    rule: str
+    passed: bool
+    margin: float
+    why: str
+
+
+@dataclass(frozen=True)
+class GateLimits:
+    """What the configuration's ``gate`` section asks for."""
+
+    confidence: float
+    max_slice_regression: float  # blocking, 0.01 = one point
+    latency_budget_ms: float
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The verdict and what it rests on."""
+
+    policy: str
+    passed: bool
+    rules: tuple[RuleResult, ...]
+    evaluation: dict[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        """One line for people."""
+        if self.passed:
+            return f"{self.policy} passes all {len(self.rules)} rules"
+        broken = [rule for rule in self.rules if not rule.passed]
+        return f"{self.policy} does not pass: " + "; ".join(f"{rule.rule}: {rule.why}" for rule in broken)
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form."""
+        return asdict(self) | {"verdict": self.verdict}
+
+
+def better_than(
+    challenger: PolicyResult, rival: PolicyResult, role: str, metric: str, confidence: float
+) -> RuleResult:
+    """Blocks less than a rival on the same traces, by more than the interval of the paired difference.
+
+    Args:
+        challenger: who wants to be champion.
+        rival: whom it must beat.
+        role: what the rival is, for the words: ``champion`` or ``best baseline``.
+        metric: ``request_blocking`` or ``bit_rate_blocking``.
+        confidence: of the interval.
+    """
+    gain = paired_difference(getattr(rival, metric), getattr(challenger, metric), confidence)
+    label = metric.replace("_", " ")
+    means = f"{np.mean(getattr(challenger, metric)):.3%} against {np.mean(getattr(rival, metric)):.3%}"
+    why = f"{label} {means} of {rival.policy}; the gain lies in {gain.low:+.3%} .. {gain.high:+.3%}"
+    return RuleResult(f"better {label} than the {role}", bool(gain.low > 0), gain.low, why)
+
+
+def no_violation(challenger: PolicyResult) -> RuleResult:
+    """No lightpath was set up over its latency bound."""
+    count = challenger.bound_violations
+    why = (
+        "no lightpath over its latency bound" if not count else f"{count} lightpaths over their latency bound"
+    )
+    return RuleResult("no constraint broken", count == 0, float(-count), why)
+
+
+def no_slice_worse(challenger: PolicyResult, rival: PolicyResult, tolerance: float) -> RuleResult:
+    """No service class blocks more than a rival's by more than the tolerance."""
+    losses = {
+        name: float(np.nanmean(challenger.class_blocking[name]) - np.nanmean(rival.class_blocking[name]))
+        for name in rival.class_blocking
+    }
+    worst = max(losses, key=lambda name: losses[name])
+    margin = tolerance - losses[worst]
+    why = f"{worst} changes most: {losses[worst]:+.3%} against {rival.policy}, {tolerance:.2%} is tolerated"
+    return RuleResult("no traffic slice worse", margin >= 0, margin, why)
+
+
+def survives_failure(challenger: PolicyResult, rival: PolicyResult, tolerance: float) -> RuleResult:
+    """With a fibre cut, blocks no more than a rival by more than the tolerance, and breaks no constraint."""
+    loss = float(np.mean(challenger.request_blocking) - np.mean(rival.request_blocking))
+    margin = tolerance - loss
+    passed = margin >= 0 and challenger.bound_violations == 0
+    means = f"{np.mean(challenger.request_blocking):.3%} against {np.mean(rival.request_blocking):.3%}"
+    why = f"with a fibre cut, request blocking {means} of {rival.policy}, {tolerance:.2%} more is tolerated"
+    return RuleResult("survives link failures", passed, margin, why)
+
+
+def quick_enough(p99_ms: float, budget_ms: float) -> RuleResult:
+    """Answers within the budget behind the real endpoint."""
+    why = f"p99 of an answer behind the endpoint is {p99_ms:.1f} ms, the budget {budget_ms:g} ms"
+    return RuleResult("answers in time", p99_ms <= budget_ms, budget_ms - p99_ms, why)
+
+
+def judge(evaluation: Evaluation, p99_ms: float, limits: GateLimits) -> GateReport:
+    """The gate's report on a challenger.
+
+    Args:
+        evaluation: challenger, champion and baselines on the same held-out traces.
+        p99_ms: of one decision, measured behind the endpoint that would serve it.
+        limits: what is asked for.
+    """
+    challenger, rivals = evaluation.challenger, [(evaluation.best_baseline, "best baseline")]
+    if evaluation.champion is not None:
+        rivals.append((evaluation.champion, "champion"))
+    rules = [
+        better_than(challenger, rival, role, metric, limits.confidence)
+        for rival, role in rivals
+        for metric in ("request_blocking", "bit_rate_blocking")
+    ]
+    rules.append(no_violation(challenger))
+    rules.append(no_slice_worse(challenger, rivals[-1][0], limits.max_slice_regression))
+    if evaluation.after_failure:
+        rules.append(survives_failure(*evaluation.after_failure[:2], limits.max_slice_regression))
+    rules.append(quick_enough(p99_ms, limits.latency_budget_ms))
+    passed = all(rule.passed for rule in rules)
+    return GateReport(challenger.policy, passed, tuple(rules), evaluation.to_json())
+
+
+def report_html(report: GateReport) -> str:
+    """The report as one page without anything to fetch."""
+    rules = [
+        ("yes" if rule.passed else "no", rule.rule, f"{rule.margin:+.4g}", rule.why) for rule in report.rules
+    ]
+    results = [
+        (
+            row["policy"],
+            row["role"],
+            _percent(row["request_blocking"], row["request_blocking_ci95"]),
+            _percent(row["bit_rate_blocking"], row["bit_rate_blocking_ci95"]),
+            f"{row['utilisation']:.1%}",
+            f"{row['mean_latency_ms']:.2f}",
+            ", ".join(f"{name} {value:.2%}" for name, value in row["class_blocking"].items()),
+        )
+        for row in report.evaluation["policies"]
+    ]
+    style = "body{font:15px sans-serif;margin:2em}td,th{padding:.3em .8em;text-align:left}"
+    heads = [
+        "policy",
+        "role",
+        "request blocking",
+        "bit-rate blocking",
+        "utilisation",
+        "latency ms",
+        "by class",
+    ]
+    return (
+        f"<!doctype html><meta charset=utf-8><title>Gate report</title><style>{style}</style>"
+        f"<h1>{'Passed' if report.passed else 'Not passed'}</h1><p>{html.escape(report.verdict)}</p>"
+        f"<h2>Rules</h2>{_table(['met', 'rule', 'margin', 'why'], rules)}"
+        f"<h2>Evaluation</h2>{_table(heads, results)}"
+        f"<p>Held-out traces: {html.escape(', '.join(report.evaluation['trace_ids']))}</p>"
+    )
+
+
+def _percent(mean: float, bounds: Sequence[float]) -> str:
+    return f"{mean:.3%} ({bounds[0]:.3%} .. {bounds[1]:.3%})"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+judge_task = task(judge, name="gate", task_run_name="gate", cache_policy=NO_CACHE)

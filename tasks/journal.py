@@ -1,0 +1,50 @@
+"""The journal of a training run: one JSON line for each thing worth telling, for whoever follows it live.
+
+``training/<flow run id>/journal.jsonl`` in the home. The demo and the console read it; nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+JOURNAL_FILE = "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Where a run writes what it does."""
+
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """The journal."""
+        return self.folder / JOURNAL_FILE
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Add a line."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a") as stream:
+            stream.write(json.dumps({"event": event, "time_s": time.time(), **fields}, default=str) + "\n")
+
+    def step(self, text: str) -> None:
+        """Add a line of plain words, and print it: it goes to the run's log."""
+        print(text, flush=True)
+        self.write("step", text=text)
+
+
+def read_journal(folder: Path, offset: int = 0) -> tuple[list[Mapping[str, Any]], int]:
+    """The events written after ``offset`` bytes, and the new offset. A line not yet complete waits."""
+    file = folder / JOURNAL_FILE
+    if not file.exists():
+        return [], offset
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        text = stream.read()
+    complete = text[: text.rfind(b"\n") + 1]
+    return [json.loads(line) for line in complete.splitlines()], offset + len(complete)

@@ -1,0 +1,62 @@
+"""A trained policy as a model of its MLflow run, with what it needs to be checked and watched later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from agents.artefact import load_policy
+from envs.plant import Plant
+from envs.trace import read_trace
+from tasks.behaviour import observe_behaviour, write_behaviour
+from tasks.registry import Registry
+from tasks.trace import StoredTrace
+
+REFERENCE_DECISIONS = 3000
+
+
+@dataclass(frozen=True)
+class PackagedModel:
+    """A model logged to a run, not yet registered."""
+
+    uri: str  # models:/m-...
+    run_id: str
+    policy: str
+    recorded: Path  # observations with the evaluated policy's scores
+
+
+def package(
+    registry: Registry,
+    run_id: str,
+    plant: Plant,
+    training: StoredTrace,
+    policy_folder: Path,
+    warmup_requests: int,
+    metadata: Mapping[str, str],
+) -> PackagedModel:
+    """The policy in a folder, logged to its run as a model with signature, example and drift reference.
+
+    Raises:
+        ArtefactError: the folder holds no sound policy.
+    """
+    policy = load_policy(policy_folder)
+    trace = read_trace(training.file, topology=plant.topology)
+    behaviour = observe_behaviour(plant, trace, policy, REFERENCE_DECISIONS, warmup_requests)
+    recorded, reference = write_behaviour(behaviour, policy_folder.parent)
+    uri = registry.log_model(run_id, policy_folder, recorded, reference, metadata)
+    return PackagedModel(uri, run_id, policy.name, recorded)
+
+
+package_task = task(
+    package,
+    name="package",
+    task_run_name="package",
+    retries=2,
+    retry_delay_seconds=5,
+    timeout_seconds=300,
+    cache_policy=NO_CACHE,
+)

@@ -1,0 +1,380 @@
+"""MLflow: runs, curves, datasets, models, aliases. The only file of the project that talks to it.
+
+A model version is what ``served_model.py`` serves; its folder also holds ``recorded.npz`` (observations with
+the evaluated policy's own scores, for the check before it goes into service) and ``reference.parquet`` (its
+behaviour on training traffic, what drift is measured against).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.promotions import Promotion, append_promotion, champions, read_promotions
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
+PREVIOUS = "previous"
+RECORDED_FILE = "recorded.npz"
+REFERENCE_FILE = "reference.parquet"
+POLICY_FOLDER = "policy"
+MAX_PARAM_CHARACTERS = 6000
+
+
+class RegistryError(ValueError):
+    """The registry does not hold what was asked for; says what is missing and how it gets there."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model version."""
+
+    name: str
+    version: str
+    policy: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        """For ``mlflow models serve -m``; by number, because an alias may have moved by the next start."""
+        return f"models:/{self.name}/{self.version}"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Where runs are logged and models registered."""
+
+    tracking_uri: str
+    experiment: str
+    model_name: str
+    promotion_log: Path
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.tracking_uri, self.tracking_uri)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """Id of the experiment, made at first use."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(self.experiment)
+        if found is not None:
+            return str(found.experiment_id)
+        try:
+            return str(self._client.create_experiment(self.experiment))
+        except MlflowException:  # somebody else made it in between
+            return str(self._client.get_experiment_by_name(self.experiment).experiment_id)
+
+    def run_url(self, run_id: str) -> str:
+        """Address of a run's page."""
+        return f"{self.tracking_uri}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def version_url(self, version: str) -> str:
+        """Address of a model version's page."""
+        return f"{self.tracking_uri}/#/models/{self.model_name}/versions/{version}"
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """A new run for the length of the block; gives its id, marks it finished or failed."""
+        run_id = self.start_run(name, tags)
+        try:
+            yield run_id
+        except BaseException:
+            self.end_run(run_id, "FAILED")
+            raise
+        self.end_run(run_id)
+
+    def start_run(self, name: str, tags: Mapping[str, str]) -> str:
+        """The id of a new run; it carries the git commit besides the tags given."""
+        commit = git_commit(Path(__file__).parent)
+        all_tags = {"mlflow.source.git.commit": commit, "mlflow.source.type": "PROJECT", **tags}
+        run = self._client.create_run(self.experiment_id, tags=all_tags, run_name=name)
+        return str(run.info.run_id)
+
+    def count_runs(self, kind: str, scenario: str) -> int:
+        """How many runs of a kind a scenario has had, this one included."""
+        query = f"tags.kind = '{kind}' and tags.scenario = '{scenario}'"
+        return len(self._client.search_runs([self.experiment_id], query, max_results=5000))
+
+    def end_run(self, run_id: str, status: str = "FINISHED") -> None:
+        """Mark a run ended."""
+        self._client.set_terminated(run_id, status)
+
+    def log_config(self, run_id: str, parameters: Mapping[str, Any], resolved_yaml: str) -> None:
+        """The resolved configuration as parameters and as ``config.yaml``."""
+        from mlflow.entities import Param
+
+        params = [Param(key, str(value)[:MAX_PARAM_CHARACTERS]) for key, value in parameters.items()]
+        for start in range(0, len(params), 100):
+            self._client.log_batch(run_id, params=params[start : start + 100])
+        self._client.log_text(run_id, resolved_yaml, "config.yaml")
+
+    def log_traces(self, run_id: str, trace_ids: Sequence[str], folder: Path, purpose: str) -> None:
+        """Traces as datasets of a run; ``purpose`` is ``training`` or ``evaluation``."""
+        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.data.sources import LocalArtifactDatasetSource
+        from mlflow.entities import DatasetInput, InputTag
+
+        datasets = []
+        for trace_id in trace_ids:
+            source = LocalArtifactDatasetSource(str(folder / f"{trace_id}.parquet"))
+            dataset = MetaDataset(source, name=f"trace-{trace_id}", digest=trace_id)
+            tags = [InputTag("mlflow.data.context", purpose)]
+            datasets.append(DatasetInput(dataset._to_mlflow_entity(), tags))
+        self._client.log_inputs(run_id, datasets)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Numbers at one step; what is not finite is left out."""
+        from mlflow.entities import Metric
+
+        now_ms = int(time.time() * 1000)
+        points = [Metric(key, float(v), now_ms, step) for key, v in metrics.items() if np.isfinite(v)]
+        self._client.log_batch(run_id, metrics=points)
+
+    def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Tags of a run."""
+        from mlflow.entities import RunTag
+
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def log_document(self, run_id: str, document: Mapping[str, Any], file: str) -> None:
+        """A JSON artifact."""
+        self._client.log_text(run_id, json.dumps(document, indent=2), file)
+
+    def log_text(self, run_id: str, text: str, file: str) -> None:
+        """A text or HTML artifact."""
+        self._client.log_text(run_id, text, file)
+
+    def log_model(
+        self, run_id: str, policy_folder: Path, recorded: Path, reference: Path, metadata: Mapping[str, str]
+    ) -> str:
+        """The URI (``models:/m-...``) of a model logged to a run: signature, input example, no pickle.
+
+        Args:
+            run_id: the run it comes from.
+            policy_folder: what ``agents.artefact.save_policy`` wrote.
+            recorded: ``features``, ``action_mask``, ``context`` and ``scores`` of recorded observations.
+            reference: rows of its behaviour on training traffic.
+            metadata: goes into the MLmodel file.
+        """
+        import mlflow
+
+        example = {key: value[:1] for key, value in np.load(recorded).items()}
+        inputs = {key: example[key].astype(np.float32) for key in ("features", "action_mask", "context")}
+        mlflow.set_tracking_uri(self.tracking_uri)
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(__file__).with_name("served_model.py")),
+                artifacts={
+                    "policy": str(policy_folder),
+                    "recorded": str(recorded),
+                    "reference": str(reference),
+                },
+                signature=_signature(inputs),
+                input_example=inputs,
+                pip_requirements=[f"mlflow=={mlflow.__version__}", "numpy", "safetensors", "numba"],
+                metadata=dict(metadata),
+            )
+        self._client.update_run(run_id, "RUNNING")  # leaving the block above has ended it
+        return f"models:/{info.model_id}"
+
+    def register(self, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str]) -> ModelVersion:
+        """A logged model as the next version of the registered model."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(self.model_name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        model_id = model_uri.removeprefix("models:/")
+        source = self._client.get_logged_model(model_id).artifact_location
+        made = self._client.create_model_version(
+            self.model_name, source, run_id, tags={"policy": policy, **tags}, model_id=model_id
+        )
+        return _version(made)
+
+    def champion(self) -> ModelVersion | None:
+        """The version in charge; None in a new registry."""
+        return self._by_alias(CHAMPION)
+
+    def version(self, label: str) -> ModelVersion:
+        """A version by its number, or by its alias with ``@`` in front.
+
+        Raises:
+            RegistryError: there is no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if label.startswith("@"):
+            found = self._by_alias(label[1:])
+            if found is None:
+                raise RegistryError(
+                    f"model {self.model_name!r} has no version @{label[1:]}; try lightloop up"
+                )
+            return found
+        try:
+            return _version(self._client.get_model_version(self.model_name, label))
+        except MlflowException as error:
+            raise RegistryError(
+                f"model {self.model_name!r} has no version {label}: {error.message}"
+            ) from None
+
+    def promote(self, version: ModelVersion, reason: str) -> None:
+        """Put a version in charge; the one before it becomes ``@previous``. Safe to repeat."""
+        before = self.champion()
+        if before is not None and before.version == version.version:
+            return
+        self._put_in_charge("promote", version, before, reason)
+
+    def rollback_target(self) -> ModelVersion:
+        """The version that was in charge before the champion.
+
+        Raises:
+            RegistryError: there was none.
+        """
+        past = champions(read_promotions(self.promotion_log, self.model_name))
+        if len(past) < 2:
+            raise RegistryError(f"model {self.model_name!r} has had one champion only; nothing to go back to")
+        return self.version(past[-2])
+
+    def roll_back(self, version: ModelVersion, reason: str) -> None:
+        """Put a former champion back in charge."""
+        self._put_in_charge("rollback", version, self.champion(), reason)
+
+    def set_version_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
+        """Tags of a model version."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(version.name, version.version, key, value)
+
+    def fetch(self, model_uri: str, folder: Path) -> Path:
+        """The ``artifacts`` folder of a model (policy, recorded observations, reference), fetched once."""
+        import mlflow
+
+        target = folder / model_uri.removeprefix("models:/").replace("/", "-")
+        if not target.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+                mlflow.artifacts.download_artifacts(
+                    artifact_uri=model_uri, dst_path=unfinished, tracking_uri=self.tracking_uri
+                )
+                with contextlib.suppress(OSError):  # another process was faster
+                    (Path(unfinished)).rename(target)
+                    Path(unfinished).mkdir()
+        return target / "artifacts"
+
+    def policy_folder(self, version: ModelVersion, folder: Path) -> Path:
+        """The policy artefact of a version, fetched once."""
+        return self.fetch(version.uri, folder) / POLICY_FOLDER
+
+    def _put_in_charge(
+        self, action: Any, version: ModelVersion, before: ModelVersion | None, reason: str
+    ) -> None:
+        # The log first: an alias that moved without a line could never be rolled back.
+        entry = Promotion(
+            action=action,
+            model_name=self.model_name,
+            version=version.version,
+            previous_version=before.version if before else "",
+            policy=version.policy,
+            reason=reason,
+        )
+        append_promotion(self.promotion_log, entry)
+        self._client.set_registered_model_alias(self.model_name, CHAMPION, version.version)
+        past = champions(read_promotions(self.promotion_log, self.model_name))
+        if len(past) > 1:
+            self._client.set_registered_model_alias(self.model_name, PREVIOUS, past[-2])
+        elif before is not None:
+            self._client.delete_registered_model_alias(self.model_name, PREVIOUS)
+
+    def _by_alias(self, alias: str) -> ModelVersion | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _version(self._client.get_model_version_by_alias(self.model_name, alias))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+
+def git_commit(folder: Path) -> str:
+    """The commit of the working tree, with ``-dirty`` where it differs; ``unknown`` outside git."""
+    describe = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(describe, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _signature(inputs: Mapping[str, np.ndarray]) -> Any:
+    """Tensors with open sizes where the number of requests and of candidates go: one policy, any network."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    single = np.dtype(np.float32)
+    num_features, num_context = inputs["features"].shape[-1], inputs["context"].shape[-1]
+    return ModelSignature(
+        inputs=Schema(
+            [
+                TensorSpec(single, (-1, -1, num_features), "features"),
+                TensorSpec(single, (-1, -1), "action_mask"),
+                TensorSpec(single, (-1, num_context), "context"),
+            ]
+        ),
+        outputs=Schema([TensorSpec(single, (-1, -1), "scores")]),
+    )
+
+
+def _version(made: Any) -> ModelVersion:
+    tags = dict(made.tags)
+    return ModelVersion(made.name, str(made.version), tags.get("policy", ""), str(made.run_id), tags)
+
+
+def register(
+    registry: Registry, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str]
+) -> ModelVersion:
+    """A logged model as the next version of the registered model."""
+    return registry.register(model_uri, run_id, policy, tags)
+
+
+def promote(registry: Registry, version: ModelVersion, reason: str) -> None:
+    """Put a version in charge, with a line in the promotion log."""
+    registry.promote(version, reason)
+
+
+def roll_back(registry: Registry, version: ModelVersion, reason: str) -> None:
+    """Put a former champion back in charge, with a line in the promotion log."""
+    registry.roll_back(version, reason)
+
+
+register_task = task(
+    register, name="register", task_run_name="register", timeout_seconds=120, cache_policy=NO_CACHE
+)
+promote_task = task(
+    promote, name="promote", task_run_name="promote", timeout_seconds=60, cache_policy=NO_CACHE
+)
+roll_back_task = task(
+    roll_back, name="roll back", task_run_name="roll back", timeout_seconds=60, cache_policy=NO_CACHE
+)

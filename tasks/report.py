@@ -1,0 +1,100 @@
+"""What a run leaves for people: tables and pages in MLflow and in Prefect's UI, and the lines of the journal."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from tasks.drift import DriftReport
+from tasks.gate import GateReport, report_html
+from tasks.journal import Journal
+from tasks.registry import ModelVersion, Registry
+from tasks.results import Evaluation
+
+
+def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, journal: Journal) -> None:
+    """The evaluation as metrics and JSON in MLflow and as a table in Prefect."""
+    document = evaluation.to_json()
+    metrics = {
+        f"evaluation.{row['role']}.{row['policy']}.{name}": row[name]
+        for row in document["policies"]
+        for name in ("request_blocking", "bit_rate_blocking", "utilisation", "mean_latency_ms")
+    }
+    registry.log_metrics(run_id, metrics)
+    registry.log_document(run_id, document, "evaluation.json")
+    table = [
+        {
+            "policy": row["policy"],
+            "role": row["role"],
+            "request blocking": f"{row['request_blocking']:.3%}",
+            "95 %": " .. ".join(f"{bound:.3%}" for bound in row["request_blocking_ci95"]),
+            "bit-rate blocking": f"{row['bit_rate_blocking']:.3%}",
+            "utilisation": f"{row['utilisation']:.1%}",
+            "latency ms": f"{row['mean_latency_ms']:.2f}",
+        }
+        for row in document["policies"]
+    ]
+    traces = f"{len(evaluation.trace_ids)} held-out traces, the same for everybody"
+    create_table_artifact(table=table, key="evaluation", description=traces)
+    journal.write("evaluation", **document)
+
+
+def publish_gate(registry: Registry, run_id: str, report: GateReport, journal: Journal) -> None:
+    """The gate's report as JSON and HTML in MLflow and as a page in Prefect."""
+    registry.log_document(run_id, report.to_json(), "gate/report.json")
+    registry.log_text(run_id, report_html(report), "gate/report.html")
+    registry.log_tags(
+        run_id, {"gate": "passed" if report.passed else "failed", "gate.verdict": report.verdict}
+    )
+    rules = "\n".join(
+        f"| {'yes' if rule.passed else '**no**'} | {rule.rule} | {rule.why} |" for rule in report.rules
+    )
+    page = (
+        f"# Gate: {'passed' if report.passed else 'not passed'}\n\n{report.verdict}\n\n"
+        f"| met | rule | why |\n|---|---|---|\n{rules}\n\n"
+        f"[MLflow run]({registry.run_url(run_id)}), with the report under `gate/`\n"
+    )
+    create_markdown_artifact(markdown=page, key="gate", description=report.verdict)
+    document = report.to_json()
+    document.pop("evaluation")
+    journal.write("gate", **document)
+
+
+def publish_version(registry: Registry, version: ModelVersion, in_service: str, journal: Journal) -> None:
+    """The registered version as a page in Prefect."""
+    link = f"[{version.name} version {version.version}]({registry.version_url(version.version)})"
+    page = (
+        f"# {link}\n\npolicy {version.policy}, {in_service}; [its run]({registry.run_url(version.run_id)})\n"
+    )
+    create_markdown_artifact(markdown=page, key="model-version", description=in_service)
+    journal.write(
+        "version", name=version.name, version=version.version, policy=version.policy, text=in_service
+    )
+
+
+def publish_drift(registry: Registry, run_id: str, report: DriftReport) -> None:
+    """The drift report in MLflow and as a page in Prefect."""
+    registry.log_metrics(run_id, {"drift.share": report.share, "drift.decisions": report.num_decisions})
+    registry.log_metrics(run_id, {f"psi.{name}": score for name, score in report.scores.items()})
+    registry.log_tags(run_id, {"drift": str(report.has_drifted).lower(), "drift.summary": report.summary})
+    if report.html:
+        registry.log_document(run_id, report.document, "drift/report.json")
+        registry.log_text(run_id, report.html, "drift/report.html")
+    ranked = sorted(report.scores.items(), key=lambda item: -item[1])
+    rows = "\n".join(
+        f"| {name} | {score:.3f} | {'yes' if name in report.drifted_columns else ''} |"
+        for name, score in ranked
+    )
+    page = (
+        f"# {'Drift' if report.has_drifted else 'No drift'}\n\n{report.summary}\n\n"
+        f"| column | PSI | drifted |\n|---|---|---|\n{rows}\n\n[MLflow run]({registry.run_url(run_id)})\n"
+    )
+    create_markdown_artifact(markdown=page, key="drift", description=report.summary)
+
+
+_SERVER = {"retries": 2, "retry_delay_seconds": 3, "timeout_seconds": 120, "cache_policy": NO_CACHE}
+publish_evaluation_task = task(publish_evaluation, name="publish the evaluation", **_SERVER)  # type: ignore[call-overload]
+publish_gate_task = task(publish_gate, name="publish the verdict", **_SERVER)  # type: ignore[call-overload]
+publish_version_task = task(publish_version, name="publish the version", **_SERVER)  # type: ignore[call-overload]
+publish_drift_task = task(publish_drift, name="publish the drift report", **_SERVER)  # type: ignore[call-overload]
