@@ -1,1 +1,18 @@
-"""TODO."""
+"""The SDN controller: TAPI northbound, the network's state, two-phase configuration of elements, restoration.
+
+  network.py      the plant as the controller needs it; what is lit, as bits
+  verify.py       a computed path checked against the plant and the state, independently of who computed it
+  tables.py       the SQL tables
+  store.py        services, changes and failed links in SQL: what is acknowledged is stored
+  state.py        the stored state in memory, and its change feed
+  pce_client.py   asking the path computation element
+  configure.py    two-phase configuration of elements; audit and repair
+  services.py     creation and deletion of services, restoration, recovery after a restart
+  restconf.py     RESTCONF: bodies, errors, the data tree
+  stream.py       notifications as server-sent events
+  app.py          the routes
+  main.py         the process
+
+Every change goes one way: `services.py` decides under one lock, elements are configured, the store commits,
+the memory follows, readers are told.
+"""

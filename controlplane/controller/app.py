@@ -1,0 +1,163 @@
+"""The controller's HTTP routes: RESTCONF northbound, the change feed, the notification stream.
+
+Not here: what happens to the network (``services.py``), documents (``controlplane.tapi``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from configs.home import Credentials
+from controlplane.auth import AuthMiddleware
+from controlplane.controller.datastore import Datastore
+from controlplane.controller.maintenance import Maintenance
+from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.restconf import error_response, plain_error, read_json, yang_response
+from controlplane.controller.services import Restoration, ServiceManager
+from controlplane.controller.state import NetworkState
+from controlplane.controller.stream import NotificationStream
+from controlplane.tapi.errors import TapiError, invalid
+from controlplane.tapi.path_body import COMPUTE_OPERATION
+
+log = logging.getLogger(__name__)
+
+HOST_META = "/.well-known/host-meta"
+HOST_META_BODY = (
+    "<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'><Link rel='restconf' href='/restconf'/></XRD>"
+)
+OPERATIONS = (
+    "tapi-path-computation:compute-p-2-p-path",
+    "lightloop:fail-link",
+    "lightloop:repair-link",
+)
+MAX_WAITING_CHANGES = 64
+Result = TypeVar("Result")
+
+
+def build_app(
+    state: NetworkState,
+    manager: ServiceManager,
+    pce: PathComputation,
+    credentials: Credentials,
+    maintenance: Maintenance | None = None,
+) -> FastAPI:
+    """The controller's HTTP application; it starts and stops the maintenance with itself."""
+    stream = NotificationStream(state)
+    datastore = Datastore(state, manager, pce)
+    # Changes wait for one lock; with threads of their own they never hold up the readers.
+    changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        stream.open()
+        if maintenance:
+            maintenance.start()
+        yield
+        stream.close()
+        if maintenance:
+            await anyio.to_thread.run_sync(maintenance.stop)
+
+    async def change(function: Callable[[], Result]) -> Result:
+        return await anyio.to_thread.run_sync(function, limiter=changing)
+
+    app = FastAPI(
+        title="lightloop controller", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+
+    @app.exception_handler(TapiError)
+    async def refused(_request: Request, error: TapiError) -> Response:
+        return error_response(error)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+
+    @app.exception_handler(Exception)
+    async def defect(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return plain_error(500, f"{type(error).__name__}: see the controller's log")
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(HOST_META)
+    async def host_meta() -> Response:
+        return Response(HOST_META_BODY, media_type="application/xrd+xml")
+
+    @app.get("/changes")
+    def changes(since: int = 0, store: str | None = None) -> dict[str, Any]:
+        return state.feed(since, store)
+
+    @app.get("/restconf")
+    async def root() -> Response:
+        resources = {"data": {}, "operations": {}, "yang-library-version": "2016-06-21"}
+        return yang_response({"ietf-restconf:restconf": resources})
+
+    @app.get("/restconf/operations")
+    async def operations() -> Response:
+        return yang_response({"ietf-restconf:operations": {name: [None] for name in OPERATIONS}})
+
+    @app.post(COMPUTE_OPERATION)
+    async def compute(request: Request) -> Response:
+        body = await read_json(request)
+        headers = {"X-State-Version": str(state.version)}
+        status, answer = await anyio.to_thread.run_sync(
+            lambda: pce.forward("POST", COMPUTE_OPERATION, body, headers)
+        )
+        return yang_response(answer, status)
+
+    @app.post("/restconf/operations/lightloop:fail-link")
+    async def fail_link(request: Request) -> Response:
+        nodes = _link_input(await read_json(request))
+        return yang_response(_restoration(await change(lambda: manager.fail_link(nodes))))
+
+    @app.post("/restconf/operations/lightloop:repair-link")
+    async def repair_link(request: Request) -> Response:
+        nodes = _link_input(await read_json(request))
+        return yang_response(_restoration(await change(lambda: manager.repair_link(nodes))))
+
+    @app.get("/restconf/streams/tapi-notification")
+    async def notifications(request: Request) -> Response:
+        since = stream.start_after(request.headers.get("last-event-id"))
+        return StreamingResponse(
+            stream.events(since), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
+        )
+
+    @app.get("/restconf/data")
+    @app.get("/restconf/data/{path:path}")
+    def read(path: str = "") -> Response:
+        return datastore.read(path)
+
+    @app.api_route("/restconf/data/{path:path}", methods=["POST", "PUT", "DELETE", "PATCH"])
+    async def write(request: Request, path: str) -> Response:
+        act = datastore.writer(request.method, path)
+        body = await read_json(request) if request.method in ("POST", "PUT") else None
+        return await change(lambda: act(body))
+
+    app.add_middleware(
+        AuthMiddleware, credentials=credentials, realm="lightloop controller", open_paths=(HOST_META,)
+    )
+    return app
+
+
+def _link_input(body: Any) -> list[str]:
+    content = body.get("lightloop:input", body.get("input")) if isinstance(body, dict) else None
+    nodes = content.get("nodes") if isinstance(content, dict) else None
+    if not (isinstance(nodes, list) and len(nodes) == 2 and all(isinstance(node, str) for node in nodes)):
+        raise invalid('the body must be {"lightloop:input": {"nodes": ["A", "B"]}}')
+    return nodes
+
+
+def _restoration(result: Restoration) -> dict[str, Any]:
+    lost = [{"service-uuid": uuid, "reason": reason} for uuid, reason in result.lost]
+    return {"lightloop:output": {"restored": list(result.restored), "lost": lost}}

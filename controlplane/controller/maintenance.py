@@ -1,0 +1,57 @@
+"""The controller's background work: audit elements, retry restorations. Not here: how (``services.py``)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from controlplane.controller.services import ServiceManager
+
+log = logging.getLogger(__name__)
+
+SUSPECTS_EVERY_S = 1.0
+EVERYTHING_EVERY_S = 60.0
+
+
+class Maintenance:
+    """A thread that keeps elements and state equal.
+
+    Args:
+        manager: does the work.
+        suspects_every_s: between looks at the suspect elements.
+        everything_every_s: between audits of all elements.
+    """
+
+    def __init__(
+        self,
+        manager: ServiceManager,
+        suspects_every_s: float = SUSPECTS_EVERY_S,
+        everything_every_s: float = EVERYTHING_EVERY_S,
+    ) -> None:
+        self._manager = manager
+        self._suspects_every_s = suspects_every_s
+        self._everything_every_s = everything_every_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def start(self) -> None:
+        """Begin with an audit of what is suspect: at first, everything."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the work under way."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        last_full_s = time.monotonic()
+        while not self._stop.is_set():
+            everything = time.monotonic() - last_full_s > self._everything_every_s
+            if everything:
+                last_full_s = time.monotonic()
+            try:
+                self._manager.maintain(everything)
+            except Exception:
+                log.exception("maintenance failed; trying again")
+            self._stop.wait(self._suspects_every_s)

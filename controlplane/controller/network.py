@@ -1,0 +1,130 @@
+"""The plant as the controller needs it, and which slots are lit. Bits in Python integers, no compiled code.
+
+On purpose not the twin's code: the controller checks what the path computation element, which is built on the
+twin, proposes. Not here: services and their order (``state.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from configs.schema import Plant as PlantConfig
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import hops_of
+from envs.latency import LatencyModel, load_latency_model
+from envs.modulation import ModulationFormat, modulation_table
+from envs.plant import PlantSpec
+from topologies.catalogue import load_topology
+from topologies.model import Topology
+
+Unit = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class PlantView:
+    """Topology, grid, formats and latencies."""
+
+    topology: Topology
+    num_slots: int
+    guard_slots: int
+    shared_spectrum: bool
+    formats: tuple[ModulationFormat, ...]
+    latency_model: LatencyModel
+
+    @property
+    def naming(self) -> Naming:
+        """The topology's UUIDs."""
+        return Naming(self.topology)
+
+    @property
+    def identity(self) -> str:
+        """What a stored state belongs to: topology, grid and sharing."""
+        shared = "shared" if self.shared_spectrum else "directed"
+        return f"{self.topology.name}/{self.topology.content_hash}/{self.num_slots}/{shared}"
+
+    def unit(self, here: str, there: str) -> Unit:
+        """The row of slots from one node to its neighbour: the fibre pair where both directions share."""
+        return (min(here, there), max(here, there)) if self.shared_spectrum else (here, there)
+
+    def units(self, nodes: tuple[str, ...]) -> list[Unit]:
+        """The rows of slots along a route."""
+        return [self.unit(here, there) for here, there in hops_of(nodes)]
+
+    def length_km(self, nodes: tuple[str, ...]) -> float:
+        """Length of a route.
+
+        Raises:
+            TopologyError: unknown nodes, or two that are no neighbours.
+        """
+        links = [self.topology.link_index(here, there) for here, there in hops_of(nodes)]
+        return float(self.topology.link_length_km[links].sum())
+
+    def latency_ms(self, nodes: tuple[str, ...]) -> float:
+        """One-way latency of a route."""
+        model = self.latency_model
+        fibre_us = model.propagation_us_per_km * self.length_km(nodes)
+        return (fibre_us + model.node_us * len(nodes) + 2 * model.transponder_us) / 1000.0
+
+
+def plant_view(config: PlantConfig) -> PlantView:
+    """The plant of a configuration.
+
+    Raises:
+        TopologyError: an unknown topology, or a file that cannot be read.
+    """
+    return PlantView(
+        topology=load_topology(config.topology),
+        num_slots=config.num_slots,
+        guard_slots=config.guard_slots,
+        shared_spectrum=config.shared_spectrum,
+        formats=modulation_table(PlantSpec().modulation),
+        latency_model=load_latency_model(),
+    )
+
+
+def block(first_slot: int, num_slots: int) -> int:
+    """Bits of a block of slots.
+
+    >>> bin(block(1, 3))
+    '0b1110'
+    """
+    return ((1 << num_slots) - 1) << first_slot
+
+
+class SpectrumMap:
+    """Which slots are lit, by spectrum unit."""
+
+    def __init__(self, plant: PlantView) -> None:
+        self._plant = plant
+        self._lit: dict[Unit, int] = {}
+
+    def clash(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> Unit | None:
+        """The first unit along a route where a slot of the block is lit; None when all are free."""
+        wanted = block(first_slot, num_slots)
+        return next((unit for unit in self._plant.units(nodes) if self._lit.get(unit, 0) & wanted), None)
+
+    def light(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> None:
+        """Take a block along a route.
+
+        Raises:
+            RuntimeError: a slot is lit already; the state is broken, nothing is changed.
+        """
+        unit = self.clash(nodes, first_slot, num_slots)
+        if unit is not None:
+            raise RuntimeError(f"slots {first_slot}+{num_slots} on {unit} are lit twice")
+        for unit in self._plant.units(nodes):
+            self._lit[unit] = self._lit.get(unit, 0) | block(first_slot, num_slots)
+
+    def release(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> None:
+        """Give a block back."""
+        for unit in self._plant.units(nodes):
+            self._lit[unit] = self._lit.get(unit, 0) & ~block(first_slot, num_slots)
+
+    def by_port(self) -> dict[tuple[str, str], int]:
+        """Lit slots towards a neighbour, by ``(node, neighbour)``; both directions of a pair together."""
+        lit: dict[tuple[str, str], int] = {}
+        for fibre in self._plant.topology.fibres:
+            a, b = fibre.node_a, fibre.node_b
+            both = self._lit.get(self._plant.unit(a, b), 0) | self._lit.get(self._plant.unit(b, a), 0)
+            lit[a, b] = lit[b, a] = both
+        return lit

@@ -1,0 +1,258 @@
+"""Creation and deletion of services, restoration after a cut, recovery after a restart.
+
+One lock around everything that changes the network: two creations never see the same free slots. What a
+method returned from is stored. Readers are never held up. Not here: HTTP (``app.py``), how elements are
+configured (``configure.py``), whether a path is valid (``verify.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
+from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.state import NetworkState
+from controlplane.controller.store import INSTALLED, PLANNED
+from controlplane.controller.verify import PathRejected, verify_path
+from controlplane.elements.interface import CrossConnect, Edit, Southbound
+from controlplane.tapi.connectivity import Service
+from controlplane.tapi.errors import TapiError, invalid, unknown
+from controlplane.tapi.path_body import ComputeRequest, hops_of
+from controlplane.tapi.service_body import ServiceRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What became of the services without a lightpath: restored, or still without and why."""
+
+    restored: tuple[str, ...] = ()
+    lost: tuple[tuple[str, str], ...] = ()
+
+
+class ServiceManager:
+    """The one who changes the network.
+
+    Args:
+        state: the network's state; only this object changes it from now on.
+        pce: computes paths.
+        southbound: reaches the elements.
+    """
+
+    def __init__(self, state: NetworkState, pce: PathComputation, southbound: Southbound) -> None:
+        self.state = state
+        self._store = state.store
+        self._pce = pce
+        self.configurator = Configurator(southbound, self._expected, state.plant.topology.node_names)
+        self._changing = threading.Lock()
+        # Without a lightpath for a reason that may pass by itself; the others wait for a repair.
+        self._try_again: set[str] = {
+            s.uuid for s in state.services() if s.lifecycle == INSTALLED and not s.path
+        }
+
+    def close(self) -> None:
+        """Let what is under way end, then stop."""
+        with self._changing:
+            self.configurator.close()
+
+    def create(self, request: ServiceRequest) -> tuple[Service, bool]:
+        """The service set up for a request, and whether it is new.
+
+        Asking again with the same content answers with the service that is there.
+
+        Raises:
+            TapiError: 409 another content under the same UUID; 409 no path, with the reason; 502 the path
+                computation element proposed what is not valid; 503 it or an element does not answer. Nothing
+                is allocated then.
+        """
+        arrived = time.perf_counter()
+        with self._changing:
+            known = self.state.service(request.uuid)
+            if known and known.lifecycle == INSTALLED:
+                if known.request.digest == request.digest:
+                    return known, False
+                raise TapiError(
+                    409,
+                    "data-exists",
+                    f"service {request.uuid} is there with another content; delete it first, "
+                    "or choose another uuid",
+                )
+            self._store.plan(request)
+            self.state.show(Service(request, PLANNED))
+            try:
+                return self._set_up(request, "create", arrived), True
+            except BaseException:
+                self._store.forget(request.uuid)
+                self.state.hide(request.uuid)
+                raise
+
+    def delete(self, uuid: str) -> None:
+        """Release a service, its elements and its spectrum.
+
+        Raises:
+            TapiError: 404 no such service; 503 an element does not answer, the service stays.
+        """
+        with self._changing:
+            service = self.state.service(uuid)
+            if service is None:
+                raise unknown(f"no connectivity service {uuid!r}")
+            nodes = service.path.nodes if service.path else ()
+            self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
+            try:
+                change = _change("lightpath-removed", service) if service.path else None
+                stored = self._store.remove(service.uuid, change)
+            except BaseException:
+                self._repair(nodes)
+                raise
+            self._try_again.discard(service.uuid)
+            self.state.removed(service, stored)
+
+    def fail_link(self, nodes: Sequence[str]) -> Restoration:
+        """Note that a link is cut, and move the services over it to other paths; no other is touched.
+
+        Raises:
+            TapiError: 400 there is no such link.
+        """
+        ends = self._ends(nodes)
+        with self._changing:
+            if ends in self.state.failed_links:
+                return Restoration()
+            cut = frozenset(ends)
+            hit = [
+                service
+                for service in self.state.services()
+                if service.path and any(frozenset(hop) == cut for hop in hops_of(service.path.nodes))
+            ]
+            removals = [(service.uuid, _change("lightpath-removed", service)) for service in hit]
+            stored = self._store.fail_link(*ends, {"kind": "link-failed", "nodes": list(ends)}, removals)
+            self.state.link_failed(ends, hit, stored[-1])
+            edits: dict[str, list[str]] = defaultdict(list)
+            for service in hit:
+                for node in cross_connects(service):
+                    edits[node].append(service.uuid)
+            try:
+                self.configurator.apply({node: Edit(remove=tuple(uuids)) for node, uuids in edits.items()})
+            except ConfigurationFailed as error:
+                log.warning("link %s-%s cut: %s; to be repaired", *ends, error)
+            return self._restore([service.uuid for service in hit], "restore")
+
+    def repair_link(self, nodes: Sequence[str]) -> Restoration:
+        """Note that a link works again, and set up the services that are without a lightpath.
+
+        Raises:
+            TapiError: 400 there is no such link.
+        """
+        ends = self._ends(nodes)
+        with self._changing:
+            if ends in self.state.failed_links:
+                stored = self._store.repair_link(*ends, {"kind": "link-repaired", "nodes": list(ends)})
+                self.state.link_repaired(ends, stored)
+            return self._restore([s.uuid for s in self.state.services() if s.path is None], "restore")
+
+    def maintain(self, everything: bool = False) -> None:
+        """Audit the suspect elements, or all, and try again what may have failed in passing."""
+        with self._changing:
+            nodes = self.state.plant.topology.node_names if everything else self.configurator.suspects
+            if nodes:
+                for reason in self.configurator.audit(nodes).values():
+                    log.warning("not yet as the state says: %s", reason)
+            if self._try_again and not self.configurator.suspects:
+                self._restore(sorted(self._try_again), "restore")
+
+    def _set_up(self, request: ServiceRequest, cause: str, began: float) -> Service:
+        state = self.state
+        computed = self._pce.compute(_compute_request(request), state.version)
+        try:
+            latency_ms = verify_path(computed, request, state.plant, state.lit, state.failed_links)
+        except PathRejected as error:
+            log.error("path %s for service %s rejected: %s", computed.uuid, request.uuid, error)
+            raise TapiError(
+                502, "operation-failed", f"the path computation element proposed an invalid path: {error}"
+            ) from error
+        path = replace(computed, latency_ms=round(latency_ms, 6))
+        service = Service(request, INSTALLED, path)
+        self._configure({node: Edit(put=(item,)) for node, item in cross_connects(service).items()})
+        service = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
+        try:
+            stored = self._store.install(service, _change("lightpath-added", service), cause)
+        except BaseException:
+            self._repair(path.nodes)
+            raise
+        state.installed(service, stored)
+        return service
+
+    def _restore(self, uuids: Sequence[str], cause: str) -> Restoration:
+        restored, lost = [], []
+        for uuid in uuids:
+            service = self.state.service(uuid)
+            if service is None or service.path or service.lifecycle != INSTALLED:
+                self._try_again.discard(uuid)
+                continue
+            try:
+                self._set_up(service.request, cause, time.perf_counter())
+            except TapiError as error:
+                lost.append((uuid, error.message))
+                log.warning("service %s has no lightpath: %s", uuid, error.message)
+                (self._try_again.add if error.status >= 500 else self._try_again.discard)(uuid)
+            else:
+                restored.append(uuid)
+                self._try_again.discard(uuid)
+        return Restoration(tuple(restored), tuple(lost))
+
+    def _configure(self, edits: dict[str, Edit]) -> None:
+        try:
+            self.configurator.apply(edits)
+        except ConfigurationFailed as error:
+            raise TapiError(
+                503, "operation-failed", f"the elements could not be configured: {error}; nothing was changed"
+            ) from error
+
+    def _repair(self, nodes: Sequence[str]) -> None:
+        self.configurator.suspect(nodes)
+        self.configurator.audit(nodes)
+
+    def _expected(self, node: str) -> dict[str, CrossConnect]:
+        held = ((service.uuid, cross_connects(service).get(node)) for service in self.state.services())
+        return {uuid: item for uuid, item in held if item is not None}
+
+    def _ends(self, nodes: Sequence[str]) -> tuple[str, str]:
+        for fibre in self.state.plant.topology.fibres:
+            if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
+                return fibre.node_a, fibre.node_b
+        raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")
+
+
+def _compute_request(request: ServiceRequest) -> ComputeRequest:
+    return ComputeRequest(
+        source=request.source,
+        destination=request.destination,
+        bit_rate_gbps=request.bit_rate_gbps,
+        max_latency_ms=request.max_latency_ms,
+        direction=request.direction,
+        max_hops=request.max_hops,
+        exclude_links=request.exclude_links,
+        exclude_nodes=request.exclude_nodes,
+    )
+
+
+def _change(kind: str, service: Service) -> dict[str, Any]:
+    path = service.path
+    assert path is not None
+    return {
+        "kind": kind,
+        "service_uuid": service.uuid,
+        "nodes": list(path.nodes),
+        "first_slot": path.first_slot,
+        "num_slots": path.num_slots,
+        "modulation_format": path.modulation_format,
+        "bit_rate_gbps": service.request.bit_rate_gbps,
+        "latency_ms": path.latency_ms,
+        "decided_by": path.decided_by,
+    }

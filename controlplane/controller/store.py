@@ -1,0 +1,260 @@
+"""Services, changes and failed links in SQL. What a method returned from is on disk.
+
+SQLite runs in WAL mode with ``synchronous=FULL``; Postgres as its server is set. One transaction carries a
+change of the state together with its entry in the change log, so that neither is ever without the other.
+Not here: the state in memory (``state.py``), who may change it (``services.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, update
+
+from controlplane.controller import tables
+from controlplane.tapi.connectivity import Service
+from controlplane.tapi.path_body import ComputedPath
+from controlplane.tapi.service_body import ServiceRequest
+
+PLANNED = "PLANNED"
+INSTALLED = "INSTALLED"
+
+
+class StoreError(ValueError):
+    """A database that cannot be used; says which and why."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One entry of the change log.
+
+    Attributes:
+        version: its place in the log.
+        cause: ``create``, ``delete``, ``cut``, ``restore`` or ``repair``.
+        happened: when.
+        document: as readers get it (docs/contracts.md), version included.
+    """
+
+    version: int
+    cause: str
+    happened: datetime
+    document: dict[str, Any]
+
+
+class Store:
+    """The database.
+
+    Args:
+        url: of SQLAlchemy, e.g. ``sqlite:////home/state/controller.db``, ``postgresql+psycopg://...``.
+        plant_identity: what the state describes; a database of another plant is refused unless it is empty.
+
+    Raises:
+        StoreError: a database of another plant.
+    """
+
+    def __init__(self, url: str, plant_identity: str) -> None:
+        self._engine = create_engine(url, pool_pre_ping=True)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _durable_sqlite)
+        tables.metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            kept = dict(connection.execute(select(tables.meta.c.key, tables.meta.c.value)).tuples().all())
+            if kept and kept["plant"] != plant_identity:
+                if _is_used(connection):
+                    raise StoreError(
+                        f"{self._engine.url.render_as_string()} holds services of plant {kept['plant']}, but "
+                        f"configured is {plant_identity}: delete them first, or use another LIGHTLOOP_HOME "
+                        "or online.database_url"
+                    )
+                # An empty state of another plant: its log means nothing here, so a new store begins.
+                connection.execute(delete(tables.changes))
+                connection.execute(delete(tables.failed_links))
+                kept = {}
+            wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity}
+            connection.execute(delete(tables.meta))
+            connection.execute(insert(tables.meta), [{"key": k, "value": v} for k, v in wanted.items()])
+        self.identity = wanted["store"]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    def version(self) -> int:
+        """Version of the last change; 0 when there was none."""
+        with self._engine.connect() as connection:
+            return _last_version(connection)
+
+    def services(self) -> tuple[Service, ...]:
+        """Every service, in order of creation."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(tables.services).order_by(tables.services.c.position)).all()
+        return tuple(
+            Service(
+                request=_request_from_json(row.request),
+                lifecycle=row.lifecycle,
+                path=_path_from_json(row.path),
+                setup_ms=row.setup_ms,
+            )
+            for row in rows
+        )
+
+    def failed_links(self) -> frozenset[tuple[str, str]]:
+        """Ends of the links that are cut."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(tables.failed_links.c.node_a, tables.failed_links.c.node_b))
+            return frozenset(rows.tuples().all())
+
+    def changes(self, since: int) -> tuple[int, tuple[Change, ...]]:
+        """The last version, and the changes after one, in order."""
+        number = tables.changes.c.version
+        with self._engine.connect() as connection:
+            last = _last_version(connection)  # asked first, so that no later change is counted but left out
+            query = select(tables.changes).where(number > since, number <= last).order_by(number)
+            rows = connection.execute(query).all()
+        return last, tuple(
+            Change(row.version, row.cause, _aware(row.happened), json.loads(row.document)) for row in rows
+        )
+
+    def plan(self, request: ServiceRequest) -> None:
+        """Note a service that is about to be set up; takes the place of one that never was."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(tables.services).where(tables.services.c.uuid == request.uuid))
+            last = connection.execute(select(func.max(tables.services.c.position))).scalar() or 0
+            connection.execute(
+                insert(tables.services).values(
+                    uuid=request.uuid,
+                    position=last + 1,
+                    lifecycle=PLANNED,
+                    request=_request_to_json(request),
+                    path=None,
+                    setup_ms=0.0,
+                )
+            )
+
+    def forget(self, uuid: str) -> None:
+        """Drop a service that was planned and never set up."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                delete(tables.services).where(
+                    tables.services.c.uuid == uuid, tables.services.c.lifecycle == PLANNED
+                )
+            )
+
+    def forget_planned(self) -> tuple[str, ...]:
+        """Drop the services that were never set up; which they were."""
+        planned = tables.services.c.lifecycle == PLANNED
+        with self._engine.begin() as connection:
+            uuids = tuple(connection.execute(select(tables.services.c.uuid).where(planned)).scalars())
+            connection.execute(delete(tables.services).where(planned))
+        return uuids
+
+    def install(self, service: Service, change: dict[str, Any], cause: str) -> Change:
+        """Store a service with its lightpath, and the change."""
+        assert service.path is not None
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(tables.services)
+                .where(tables.services.c.uuid == service.uuid)
+                .values(
+                    lifecycle=service.lifecycle,
+                    path=json.dumps(asdict(service.path)),
+                    setup_ms=service.setup_ms,
+                )
+            )
+            return _append(connection, change, cause)
+
+    def remove(self, uuid: str, change: dict[str, Any] | None) -> Change | None:
+        """Drop a service, and store the change if it had a lightpath."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
+            return _append(connection, change, "delete") if change is not None else None
+
+    def fail_link(
+        self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]
+    ) -> tuple[Change, ...]:
+        """Store a cut and the lightpaths it ends, each a service's UUID with its change."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(tables.failed_links).values(node_a=node_a, node_b=node_b))
+            stored = [_append(connection, change, "cut")]
+            for uuid, removal in lost:
+                connection.execute(
+                    update(tables.services).where(tables.services.c.uuid == uuid).values(path=None)
+                )
+                stored.append(_append(connection, removal, "cut"))
+            return tuple(stored)
+
+    def repair_link(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
+        """Store the repair of a link."""
+        links = tables.failed_links.c
+        with self._engine.begin() as connection:
+            connection.execute(
+                delete(tables.failed_links).where(links.node_a == node_a, links.node_b == node_b)
+            )
+            return _append(connection, change, "repair")
+
+
+def _durable_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _last_version(connection: Connection) -> int:
+    return connection.execute(select(func.max(tables.changes.c.version))).scalar() or 0
+
+
+def _append(connection: Connection, change: dict[str, Any], cause: str) -> Change:
+    numbered = {"version": _last_version(connection) + 1} | change
+    happened = datetime.now(UTC)
+    connection.execute(
+        insert(tables.changes).values(
+            version=numbered["version"],
+            kind=change["kind"],
+            cause=cause,
+            happened=happened,
+            document=json.dumps(numbered),
+        )
+    )
+    return Change(numbered["version"], cause, happened, numbered)
+
+
+def _is_used(connection: Connection) -> bool:
+    services = connection.execute(select(func.count()).select_from(tables.services)).scalar_one()
+    return bool(services)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # SQLite keeps no zone
+
+
+def _request_to_json(request: ServiceRequest) -> str:
+    fields = asdict(request)
+    fields["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
+    return json.dumps(fields)
+
+
+def _request_from_json(text: str) -> ServiceRequest:
+    fields = json.loads(text)
+    bound = fields.pop("max_latency_ms")
+    fields["exclude_links"] = tuple((a, b) for a, b in fields["exclude_links"])
+    fields["exclude_nodes"] = tuple(fields["exclude_nodes"])
+    return ServiceRequest(max_latency_ms=math.inf if bound is None else bound, **fields)
+
+
+def _path_from_json(text: str | None) -> ComputedPath | None:
+    if text is None:
+        return None
+    fields = json.loads(text)
+    return ComputedPath(**fields | {"nodes": tuple(fields["nodes"])})
+
+
+def sqlite_url(file: str) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{file}"

@@ -1,0 +1,89 @@
+"""Notifications as server-sent events, resumed from the change log by ``Last-Event-ID`` (WHATWG HTML 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+
+from controlplane.controller.state import NetworkState
+from controlplane.tapi.errors import invalid
+from controlplane.tapi.notification import notification
+
+KEEP_ALIVE_S = 15.0
+
+
+class NotificationStream:
+    """Tells any number of readers of each change, once it is stored.
+
+    Args:
+        state: whose changes.
+        keep_alive_s: a comment is sent when nothing happened for so long, so that a dead reader is noticed.
+    """
+
+    def __init__(self, state: NetworkState, keep_alive_s: float = KEEP_ALIVE_S) -> None:
+        self._state = state
+        self._keep_alive_s = keep_alive_s
+        self._readers: set[asyncio.Event] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        state.listen(self._changed)
+
+    def open(self) -> None:
+        """Begin; called in the event loop that serves the readers."""
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """End every reader's stream; called in the same loop."""
+        self._closed = True
+        self._wake()
+
+    def start_after(self, last_event_id: str | None) -> int:
+        """The version after which a reader's stream begins: where it left off, else now.
+
+        An id that this store has never given begins at the first change: the reader knows another store.
+
+        Raises:
+            TapiError: 400, not a number.
+        """
+        if not last_event_id:
+            return self._state.version
+        if not last_event_id.isdigit():
+            raise invalid(f"Last-Event-ID {last_event_id!r} is not a sequence number")
+        return int(last_event_id) if int(last_event_id) <= self._state.version else 0
+
+    async def events(self, since: int) -> AsyncIterator[str]:
+        """The events after a version, without end."""
+        changed = asyncio.Event()
+        self._readers.add(changed)
+        try:
+            yield ": open\n\n"
+            while not self._closed:
+                changed.clear()
+                _, changes = await anyio.to_thread.run_sync(self._state.store.changes, since)
+                for change in changes:
+                    body = notification(
+                        change.document,
+                        change.cause,
+                        change.happened,
+                        self._state.naming,
+                        self._state.store.identity,
+                    )
+                    yield f"id: {change.version}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n"
+                    since = change.version
+                try:
+                    await asyncio.wait_for(changed.wait(), self._keep_alive_s)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            self._readers.discard(changed)
+
+    def _changed(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            reader.set()

@@ -1,0 +1,41 @@
+"""The SQL tables of the controller, for SQLite and Postgres. Not here: their use (``store.py``)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Float, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+# What this database is: identity of the store, and of the plant it describes.
+meta = Table(
+    "meta", metadata, Column("key", String(40), primary_key=True), Column("value", Text, nullable=False)
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("position", Integer, nullable=False),  # order of creation
+    Column("lifecycle", String(20), nullable=False),  # PLANNED or INSTALLED
+    Column("request", Text, nullable=False),  # JSON of ServiceRequest
+    Column("path", Text),  # JSON of ComputedPath; null while there is none
+    Column("setup_ms", Float, nullable=False),
+)
+
+# Append-only; versions are 1, 2, 3, ... without a gap.
+changes = Table(
+    "changes",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(20), nullable=False),
+    Column("cause", String(20), nullable=False),
+    Column("happened", DateTime(timezone=True), nullable=False),
+    Column("document", Text, nullable=False),  # JSON of the change as readers get it
+)
+
+failed_links = Table(
+    "failed_links",
+    metadata,
+    Column("node_a", String(200), primary_key=True),
+    Column("node_b", String(200), primary_key=True),
+)

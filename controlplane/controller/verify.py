@@ -1,0 +1,96 @@
+"""A computed path checked against the plant and the state, independently of who computed it.
+
+Whatever a model or a fallback answers, nothing invalid is allocated: the caller runs this under its lock, on
+the state it will commit to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from controlplane.controller.network import PlantView, SpectrumMap
+from controlplane.tapi.path_body import ComputedPath, hops_of
+from controlplane.tapi.service_body import ServiceRequest
+from topologies.errors import TopologyError
+
+TOLERANCE_MS = 0.001  # the wire's resolution of a latency bound
+
+
+class PathRejected(ValueError):  # noqa: N818 - a refusal is an answer, not a failure of the program
+    """A computed path cannot be set up; says why."""
+
+
+def verify_path(
+    path: ComputedPath,
+    request: ServiceRequest,
+    plant: PlantView,
+    lit: SpectrumMap,
+    failed_links: Collection[tuple[str, str]],
+) -> float:
+    """The path's latency in ms, computed here, when the path may carry the request.
+
+    Args:
+        path: as proposed.
+        request: what it is to carry.
+        plant: what there is.
+        lit: what is taken.
+        failed_links: ends of the links that are cut, in either order.
+
+    Raises:
+        PathRejected: other ends, a loop, no such link, a cut or excluded link or node, too many hops, over
+            the latency bound, slots outside the grid, too few or lit, an unknown format or one out of reach.
+    """
+    nodes = path.nodes
+    if len(nodes) < 2 or (nodes[0], nodes[-1]) != (request.source, request.destination):
+        raise PathRejected(
+            f"it leads from {nodes[0]} to {nodes[-1]}, not {request.source} to {request.destination}"
+        )
+    if len(set(nodes)) != len(nodes):
+        raise PathRejected(f"it visits a node twice: {', '.join(nodes)}")
+    try:
+        length_km = plant.length_km(nodes)
+    except TopologyError as error:
+        raise PathRejected(str(error)) from None
+    cut = {frozenset(ends) for ends in failed_links}
+    excluded = {frozenset(ends) for ends in request.exclude_links}
+    for hop in hops_of(nodes):
+        if frozenset(hop) in cut:
+            raise PathRejected(f"link {'-'.join(hop)} is cut")
+        if frozenset(hop) in excluded:
+            raise PathRejected(f"link {'-'.join(hop)} is excluded by the request")
+    for node in nodes:
+        if node in request.exclude_nodes:
+            raise PathRejected(f"node {node} is excluded by the request")
+    if request.max_hops is not None and len(nodes) - 1 > request.max_hops:
+        raise PathRejected(f"it has {len(nodes) - 1} hops; at most {request.max_hops} are allowed")
+    latency_ms = plant.latency_ms(nodes)
+    if latency_ms > request.max_latency_ms + TOLERANCE_MS:
+        raise PathRejected(f"its latency is {latency_ms:.3f} ms; the bound is {request.max_latency_ms:g} ms")
+    _verify_spectrum(path, request, plant, lit, length_km)
+    return latency_ms
+
+
+def _verify_spectrum(
+    path: ComputedPath, request: ServiceRequest, plant: PlantView, lit: SpectrumMap, length_km: float
+) -> None:
+    end = path.first_slot + path.num_slots
+    if path.first_slot < 0 or path.num_slots < 1 or end > plant.num_slots:
+        raise PathRejected(f"slots {path.first_slot}..{end - 1} lie outside 0..{plant.num_slots - 1}")
+    found = [item for item in plant.formats if item.name == path.modulation_format]
+    if not found:
+        known = ", ".join(item.name for item in plant.formats)
+        raise PathRejected(f"modulation format {path.modulation_format!r} is unknown; known: {known}")
+    if length_km > found[0].reach_km:
+        raise PathRejected(
+            f"{found[0].name} reaches {found[0].reach_km:g} km; the path is {length_km:g} km long"
+        )
+    needed = math.ceil(request.bit_rate_gbps / found[0].slot_capacity_gbps - 1e-9) + plant.guard_slots
+    if path.num_slots < needed:
+        raise PathRejected(
+            f"{path.num_slots} slots of {found[0].name} are too few for {request.bit_rate_gbps:g} Gb/s; "
+            f"{needed} are needed"
+        )
+    clash = lit.clash(path.nodes, path.first_slot, path.num_slots)
+    if clash is not None:
+        raise PathRejected(f"slots {path.first_slot}..{end - 1} are not all free on {'-'.join(clash)}")
