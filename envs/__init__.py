@@ -7,9 +7,15 @@ Where to go:
   traffic.py, trace.py, sndlib.py       requests: described and drawn, stored, made from measured matrices
   candidates.py, features.py            what a policy chooses from, and what it sees of it
   policy.py, heuristics.py              the interface of a policy; the baselines
+  lockstep.py                           N networks stepped together: under environments and evaluation
   first_fit.py, simulation.py           fused kernels; simulation with intervals
+  tally.py, settings.py                 what is counted; the published benchmark settings
   evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
   latency_rsa.py, registration.py       gymnasium environments
   network.py                            one network's spectrum for the online side
 Nothing here knows of Prefect, Ray, MLflow or torch.
 """
+
+from envs.registration import register_all
+
+register_all()  # gymnasium finds environments by the import of their package: `import envs`

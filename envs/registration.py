@@ -1,4 +1,4 @@
-"""Gymnasium ids of the environments; found by gymnasium through the package's entry point."""
+"""Gymnasium ids of the environments; registered when ``envs`` is imported."""
 
 from __future__ import annotations
 

@@ -1,0 +1,114 @@
+"""How fast the twin is: requests a second per policy, steps a second of the vector environment.
+
+Beside them, in the same run, the naive twin: the same decisions one slot at a time in plain Python.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.naive_ksp_ff import naive_requests_per_s
+from envs.plant import Plant, build_plant
+from envs.settings import benchmark_setting
+from envs.simulation import simulate
+from topologies.catalogue import load_topology
+
+REPEATS = 3  # the best of three: other work on the machine only ever slows a run down
+
+
+def nsfnet(k: int) -> Plant:
+    """NSFNET with 100 slots per directed link."""
+    setting = benchmark_setting("deeprmsa-nsfnet")
+    return build_plant(load_topology(setting.topology), replace(setting.plant, k_paths=k))
+
+
+def requests_per_s(k: int, policy: str, num_requests: int) -> float:
+    """Requests served a second on one core at 250 Erlang, compilation not counted."""
+    plant, traffic = nsfnet(k), benchmark_setting("deeprmsa-nsfnet").traffic
+    best = 0.0
+    for repeat in range(REPEATS):
+        result = simulate(plant, traffic, policy, num_requests, seed=repeat, num_runs=2)
+        best = max(best, result.num_requests / result.seconds)
+    return best
+
+
+def vector_env_steps_per_s(num_envs: int = 64, steps: int = 4000) -> float:
+    """Steps a second of the vector environment, with all candidate features and the mask."""
+    from envs.latency_rsa import LatencyRSAVectorEnv
+
+    env = LatencyRSAVectorEnv(nsfnet(5), benchmark_setting("deeprmsa-nsfnet").traffic, num_envs)
+    env.reset(seed=1)
+    actions = np.zeros(num_envs, np.int64)
+    best = 0.0
+    for _ in range(REPEATS):
+        started_s = time.perf_counter()
+        for _ in range(steps):
+            env.step(actions)
+        best = max(best, num_envs * steps / (time.perf_counter() - started_s))
+    return best
+
+
+def _timed_run(seed: int, start_at_s: float) -> int:
+    plant, traffic = nsfnet(5), benchmark_setting("deeprmsa-nsfnet").traffic
+    simulate(plant, traffic, "ksp_ff", 10_000, seed, num_runs=1)
+    while time.time() < start_at_s:
+        time.sleep(0.001)
+    simulate(plant, traffic, "ksp_ff", 20_000_000, seed, num_runs=1)
+    return 20_000_000
+
+
+def two_process_requests_per_s() -> float:
+    """Requests served a second by two processes side by side, from a common start to the last one's end."""
+    start_at_s = time.time() + 15
+    with ProcessPoolExecutor(2) as pool:
+        served = sum(pool.map(_timed_run, (1, 2), (start_at_s, start_at_s)))
+    return served / (time.time() - start_at_s)
+
+
+def compile_s() -> float:
+    """Seconds until the first request is served when nothing is in the kernel cache yet."""
+    from envs.first_fit import serve_first_fit
+
+    started_s = time.perf_counter()
+    fresh = serve_first_fit.py_func
+    from numba import njit
+
+    from envs.rng import stream_states
+    from envs.state import new_states
+    from envs.tally import new_tally
+    from envs.traffic import draw_requests, new_requests, traffic_arrays
+
+    plant, traffic = nsfnet(5), benchmark_setting("deeprmsa-nsfnet").traffic
+    requests = new_requests(1, 10)
+    draw_requests(traffic_arrays(traffic, plant), stream_states(1, 1), np.zeros(1), requests, 0)
+    states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
+    started_s = time.perf_counter()
+    njit(error_model="numpy")(fresh)(plant.arrays, states, requests, 0, 0, 0, new_tally(plant, 1, 1))
+    return time.perf_counter() - started_s
+
+
+def figures(on_progress: Callable[[str], None]) -> dict[str, float]:
+    """All rows of the table.
+
+    Args:
+        on_progress: called with what is measured next.
+    """
+    rows: dict[str, Callable[[], float]] = {
+        "ksp_ff_k5_per_s": lambda: requests_per_s(5, "ksp_ff", 10_000_000),
+        "ksp_ff_k50_per_s": lambda: requests_per_s(50, "ksp_ff", 5_000_000),
+        "vector_env_steps_per_s": vector_env_steps_per_s,
+        "linear_policy_per_s": lambda: requests_per_s(5, "least_fragmentation", 500_000),
+        "two_process_ksp_ff_k5_per_s": two_process_requests_per_s,
+        "naive_ksp_ff_k5_per_s": lambda: naive_requests_per_s(nsfnet(5)),
+        "compile_s": compile_s,
+    }
+    measured = {}
+    for name, measure in rows.items():
+        on_progress(name)
+        measured[name] = measure()
+    return measured

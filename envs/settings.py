@@ -1,0 +1,91 @@
+"""The benchmark settings of the literature, complete: network, spectrum, path rule, traffic.
+
+A blocking figure means nothing without them. Figures published for each are in ``docs/reproduce-*.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.errors import PlantError
+from envs.plant import PlantSpec
+from envs.traffic import PoissonTraffic
+
+_DEEPRMSA_PLANT = PlantSpec(num_slots=100, guard_slots=1, shared_spectrum=False, path_ties="hash")
+_MASKRSA_PLANT = PlantSpec(num_slots=80, guard_slots=0, shared_spectrum=True, path_ties="hash")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One published setting. ``load_erlang`` of the traffic is the load its authors are best known for."""
+
+    name: str
+    topology: str
+    plant: PlantSpec
+    traffic: PoissonTraffic
+    source: str
+
+
+def _ptrnet(topology: str, num_slots: int, load_erlang: float) -> Setting:
+    demands_slots = (1, 2, 3, 4) if num_slots == 80 else (1,)
+    return Setting(
+        name=f"ptrnet-{num_slots}-{topology.split('_')[0]}",
+        topology=topology,
+        plant=PlantSpec(
+            num_slots=num_slots, guard_slots=0, shared_spectrum=True, path_ties="hash", modulation="fixed"
+        ),
+        traffic=PoissonTraffic(
+            load_erlang=load_erlang,
+            mean_holding_s=25.0,
+            truncate_holding=False,
+            bit_rates_gbps=tuple(12.5 * slots for slots in demands_slots),
+            bit_rate_weights=(14.0, 3.0, 2.0, 1.0) if num_slots == 80 else None,
+        ),
+        source="Cheng et al., PtrNet-RSA, JLT 2024, as re-run by Doherty et al. (XLRON)",
+    )
+
+
+def _deeprmsa(load_erlang: float) -> PoissonTraffic:
+    return PoissonTraffic(load_erlang, 25.0, True, tuple(float(rate) for rate in range(25, 101)))
+
+
+def _maskrsa(load_erlang: float) -> PoissonTraffic:
+    return PoissonTraffic(load_erlang, 25.0, False, tuple(float(rate) for rate in range(25, 51)))
+
+
+_DEEPRMSA = "Chen et al., DeepRMSA, JLT 37(16), 2019, doi 10.1109/JLT.2019.2923615"
+_MASKRSA = "Shimoda and Tanaka, Mask RSA, ECOC 2021, as re-run by Doherty et al. (XLRON)"
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("deeprmsa-nsfnet", "nsfnet", _DEEPRMSA_PLANT, _deeprmsa(250.0), _DEEPRMSA),
+        Setting("deeprmsa-cost239", "cost239", _DEEPRMSA_PLANT, _deeprmsa(600.0), _DEEPRMSA),
+        Setting(
+            "gcnrmsa-usnet",
+            "usnet",
+            _DEEPRMSA_PLANT,
+            _deeprmsa(400.0),
+            "Xu et al., GCN-RMSA, JOCN 2022, as re-run by Doherty et al. (XLRON)",
+        ),
+        Setting("maskrsa-nsfnet", "nsfnet", _MASKRSA_PLANT, _maskrsa(125.0), _MASKRSA),
+        Setting("maskrsa-jpn48", "jpn48", _MASKRSA_PLANT, _maskrsa(210.0), _MASKRSA),
+        *(
+            _ptrnet(topology, num_slots, load_erlang)
+            for num_slots, loads in ((40, (225.0, 462.0, 250.0)), (80, (250.0, 509.0, 266.0)))
+            for topology, load_erlang in zip(("nsfnet", "cost239_ptrnet", "usnet_ptrnet"), loads, strict=True)
+        ),
+    )
+}
+
+
+def benchmark_setting(name: str) -> Setting:
+    """A setting by name.
+
+    Raises:
+        PlantError: no setting of that name.
+    """
+    try:
+        return SETTINGS[name]
+    except KeyError:
+        raise PlantError(f"unknown setting {name!r}; known: {', '.join(SETTINGS)}") from None

@@ -1,0 +1,195 @@
+"""Simulation of a policy under described traffic: independent runs, figures with intervals.
+
+Each run is its own stream of requests on its own network, so the figures do not depend on how many processes
+share the work. Replay of given traces: ``evaluation.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from envs.candidates import new_candidates
+from envs.evaluation import Interval, interval
+from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
+from envs.heuristics import baseline
+from envs.lockstep import lockstep_on_requests
+from envs.plant import Plant
+from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.rng import stream_states
+from envs.search import serve_linear
+from envs.state import NetworkStates, new_states
+from envs.tally import Tally, TraceResult, new_tally, results_of
+from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, traffic_arrays
+
+CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
+FIRST_FIT = {"ksp_ff": KSP_FF, "ff_ksp": FF_KSP}
+
+Server = Callable[[NetworkStates, Requests, int, Tally], None]
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """Figures of a policy at one load, after the warm-up; intervals over independent runs (95 %)."""
+
+    policy: str
+    load_erlang: float
+    request_blocking: Interval
+    bit_rate_blocking: Interval
+    utilisation: Interval
+    fragmentation: Interval  # mean over units of 1 - longest free run / free slots, sampled through the run
+    mean_hops: float
+    mean_latency_ms: float
+    latency_violations: int
+    num_requests: int
+    seconds: float  # of serving, compilation not included
+    runs: tuple[TraceResult, ...]
+
+
+def simulate(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    policy: str | ScoringPolicy,
+    num_requests: int,
+    seed: int,
+    num_runs: int = 10,
+    warmup: int = 3000,
+    processes: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> SimulationResult:
+    """Figures of a policy under a traffic.
+
+    Args:
+        plant: the network.
+        traffic: what arrives.
+        policy: the name of a baseline, or a policy.
+        num_requests: counted requests of all runs together.
+        seed: same seed, same figures, whatever ``processes`` is.
+        num_runs: independent runs that the requests are divided among.
+        warmup: requests at the start of each run that are not counted.
+        processes: how many share the work.
+        on_progress: called with (runs done, runs in all).
+
+    Raises:
+        PolicyError: an unknown baseline.
+    """
+    chosen = baseline(policy) if isinstance(policy, str) else policy
+    per_run = max(num_requests // num_runs, 1)
+    jobs = [(plant, traffic, chosen, per_run, warmup, seed, num_runs, run) for run in range(num_runs)]
+    _run(plant, traffic, chosen, 64, 0, seed, num_runs, 0)  # compiles
+    started_s = time.perf_counter()
+    outcomes = []
+    if processes == 1:
+        for done, job in enumerate(jobs, 1):
+            outcomes.append(_run(*job))
+            if on_progress:
+                on_progress(done, num_runs)
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            for done, outcome in enumerate(pool.map(_run, *zip(*jobs, strict=True)), 1):
+                outcomes.append(outcome)
+                if on_progress:
+                    on_progress(done, num_runs)
+    seconds = time.perf_counter() - started_s
+    runs = tuple(result for result, _ in outcomes)
+    return SimulationResult(
+        policy=chosen.name,
+        load_erlang=traffic.load_erlang,
+        request_blocking=interval([run.request_blocking for run in runs]),
+        bit_rate_blocking=interval([run.bit_rate_blocking for run in runs]),
+        utilisation=interval([run.utilisation for run in runs]),
+        fragmentation=interval([fragmentation for _, fragmentation in outcomes]),
+        mean_hops=float(np.nanmean([run.mean_hops for run in runs])),
+        mean_latency_ms=float(np.nanmean([run.mean_latency_ms for run in runs])),
+        latency_violations=sum(run.latency_violations for run in runs),
+        num_requests=sum(run.num_requests for run in runs),
+        seconds=seconds,
+        runs=runs,
+    )
+
+
+def _run(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    policy: ScoringPolicy,
+    num_requests: int,
+    warmup: int,
+    seed: int,
+    num_runs: int,
+    run: int,
+) -> tuple[TraceResult, float]:
+    """One independent run: its figures and its mean fragmentation."""
+    arrays = traffic_arrays(traffic, plant)
+    stream = stream_states(seed, num_runs)[run : run + 1]
+    clock_s = np.zeros(1)
+    states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
+    tally = new_tally(plant, 1, len(traffic.classes))
+    serve = _server(plant, policy)
+    requests = new_requests(1, CHUNK)
+    samples = []
+    done, total = 0, num_requests + warmup
+    while done < total:
+        if total - done < CHUNK:
+            requests = new_requests(1, total - done)
+        draw_requests(arrays, stream, clock_s, requests, 0)
+        serve(states, requests, max(warmup - done, 0), tally)
+        done += requests.arrival_s.shape[1]
+        if done > warmup:
+            samples.append(fragmentation(states.free[0], plant.spec.num_slots))
+    return results_of(tally, plant)[0], float(np.mean(samples))
+
+
+def _server(plant: Plant, policy: ScoringPolicy) -> Server:
+    """The fastest way to run a policy on one network: a fused kernel where there is one."""
+    if policy.name in FIRST_FIT and policy == baseline(policy.name):
+        code = FIRST_FIT[policy.name]
+
+        def first_fit(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+            serve_first_fit(plant.arrays, states, requests, 0, code, warmup, tally)
+
+        return first_fit
+    if isinstance(policy, LinearPolicy):
+        weights = np.array(policy.weights, np.float64)
+        candidates = new_candidates(plant, 1)
+
+        def linear(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+            serve_linear(plant.arrays, states, requests, 0, 0, weights, warmup, candidates, tally)
+
+        return linear
+
+    def scored(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+        run = lockstep_on_requests(plant, requests, warmup, tally.offered.shape[1])
+        run.states, run.tally = states, tally
+        features, mask, context = run.observation_buffers()
+        rewards = np.zeros(1, np.float32)
+        run.observe_into(features, mask, context)
+        length = requests.arrival_s.shape[1]
+        for t in range(length):
+            actions = choose(policy.scores(features, mask, context))
+            run.step_into(actions, features, mask, context, rewards, t + 1 < length)
+
+    return scored
+
+
+def fragmentation(free: np.ndarray, num_slots: int) -> float:
+    """Mean over units of 1 - longest free run / free slots; a full unit counts 0.
+
+    External fragmentation as in Wright, Parker, Lord 2015, "Minimum- and maximum-entropy routing and spectrum
+    assignment for flexgrid elastic optical networking", eq. for external fragmentation.
+
+    Args:
+        free: (num_units, num_words) uint64.
+        num_slots: slots of the band.
+    """
+    bits = np.unpackbits(np.ascontiguousarray(free).view(np.uint8), axis=1, bitorder="little")[:, :num_slots]
+    longest = np.zeros(len(bits), np.int64)
+    current = np.zeros(len(bits), np.int64)
+    for slot in range(num_slots):
+        current = (current + 1) * bits[:, slot]
+        longest = np.maximum(longest, current)
+    total = bits.sum(axis=1)
+    return float(np.mean(np.where(total > 0, 1 - longest / np.maximum(total, 1), 0.0)))
