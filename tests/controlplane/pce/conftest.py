@@ -38,10 +38,11 @@ class ServerThread:
             assert time.monotonic() < deadline, "the test server did not start"
             time.sleep(0.01)
 
-    def stop(self) -> None:
+    def stop(self, wait: bool = True) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
-        self._socket.close()
+        if wait:
+            self._thread.join(10)
+            self._socket.close()
 
 
 def last_allowed(features: list, mask: list, context: list) -> list[float]:
@@ -63,9 +64,9 @@ class FakeModel:
         self.port = self._server.port
         self.url = self._server.url
 
-    def die(self) -> None:
+    def die(self, wait: bool = True) -> None:
         if self._server is not None:
-            self._server.stop()
+            self._server.stop(wait)
             self._server = None
 
     def revive(self) -> None:
@@ -123,8 +124,8 @@ class FakeController:
         self.changes.append({"version": self.version + 1, "kind": kind, "nodes": nodes} | values)
         return self.version
 
-    def stop(self) -> None:
-        self._server.stop()
+    def stop(self, wait: bool = True) -> None:
+        self._server.stop(wait)
 
     def feed(self, since: int) -> dict[str, Any]:
         self.pulls += 1
@@ -155,7 +156,7 @@ def new_model() -> Iterator[Callable[[], FakeModel]]:
 
     yield make
     for fake in made:
-        fake.die()
+        fake.die(wait=False)
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def model(new_model) -> FakeModel:
 def controller() -> Iterator[FakeController]:
     fake = FakeController()
     yield fake
-    fake.stop()
+    fake.stop(wait=False)
 
 
 @pytest.fixture
