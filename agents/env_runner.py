@@ -58,6 +58,9 @@ class RolloutEnvRunner(SingleAgentEnvRunner):
     ``env_config``: ``make_env`` (num_envs, seed) -> BulkEnv, and ``rollout_length``, steps per network.
     """
 
+    env: Any  # BulkEnv, once made
+    module: Any  # ScoringRLModule without its value network
+
     def make_env(self) -> None:
         """Make the vector environment from ``env_config["make_env"]``; a seed of its own for each runner."""
         if self.env is not None:
@@ -68,7 +71,7 @@ class RolloutEnvRunner(SingleAgentEnvRunner):
         self.env = make(self.config.num_envs_per_env_runner, seed)
         self.num_envs = self.env.num_envs
         self._generator = np.random.default_rng(seed)
-        self._needs_initial_reset = True
+        self._last: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None  # pending observation
 
     def make_module(self) -> None:
         """Make the policy network, without the value network."""
@@ -85,7 +88,7 @@ class RolloutEnvRunner(SingleAgentEnvRunner):
             DEFAULT_MODULE_ID: single,
         }
 
-    def sample(self, **_: Any) -> Rollout:
+    def sample(self, **_: Any) -> Rollout:  # type: ignore[override]
         """The next ``rollout_length`` steps of every network, with actions drawn from the policy."""
         if self.env is None:
             raise ValueError(f"{self} has no environment; only runners with one can sample")
@@ -108,9 +111,8 @@ class RolloutEnvRunner(SingleAgentEnvRunner):
         num_context = observation["context"].shape[0]
         rollout = Rollout.empty(self._length, self.num_envs, num_candidates, num_features, num_context)
         features, mask, context = rollout.features, rollout.action_mask, rollout.context
-        if self._needs_initial_reset:
+        if self._last is None:
             self.env.reset_into(features[0], mask[0], context[0])
-            self._needs_initial_reset = False
         else:
             features[0], mask[0], context[0] = self._last
         network = self.module.policy

@@ -56,7 +56,7 @@ class RolloutToBatch(ConnectorV2):
         self.gamma = gamma
         self.gae_lambda = gae_lambda
 
-    def __call__(
+    def __call__(  # type: ignore[override]
         self, *, rl_module: Any, batch: dict[str, Any], episodes: list[Rollout], **_: Any
     ) -> dict[str, Any]:
         """``{module id: {"batch": FlatBatch}}``; updates the running averages kept in the value network."""
@@ -119,7 +119,7 @@ class RolloutLearner(PPOTorchLearner):
 
     def configure_optimizers_for_module(self, module_id: str, config: AlgorithmConfig | None = None) -> None:
         """Adam for each network, with its own learning rate."""
-        module: ScoringRLModule = self._module[module_id].unwrapped()
+        module = self._networks()
         rate = float(self.config.lr)
         networks = (
             (POLICY_OPTIMIZER, module.policy, rate),
@@ -141,7 +141,7 @@ class RolloutLearner(PPOTorchLearner):
         super().build()
         self._generator = torch.Generator().manual_seed(int(self.config.seed or 0))
 
-    def update(
+    def update(  # type: ignore[override]
         self,
         *,
         training_data: TrainingData | None = None,
@@ -154,13 +154,17 @@ class RolloutLearner(PPOTorchLearner):
         """Metrics of one update: ``num_epochs`` passes over the rollouts in minibatches; none is dropped."""
         self.before_gradient_based_update(timesteps=timesteps or {})
         if training_data is None:
-            training_data = TrainingData(episodes=episodes)
+            training_data = TrainingData(episodes=episodes)  # type: ignore[arg-type]
         training_data.validate()
         training_data.solve_refs()
-        rollouts = training_data.episodes or []
         self._weights_seq_no += 1
-        batch: FlatBatch = self._learner_connector(
-            rl_module=self.module, batch={}, episodes=rollouts, shared_data={}, metrics=self.metrics
+        connector: Any = self._learner_connector
+        batch: FlatBatch = connector(
+            rl_module=self.module,
+            batch={},
+            episodes=training_data.episodes or [],
+            shared_data={},
+            metrics=self.metrics,
         )[DEFAULT_MODULE_ID]["batch"]
         warmup = self._weights_seq_no <= self.config.learner_config_dict.get("critic_warmup_updates", 0)
         size = minibatch_size or len(batch)
@@ -180,13 +184,16 @@ class RolloutLearner(PPOTorchLearner):
         self.after_gradient_based_update(timesteps=timesteps or {})
         return self.metrics.reduce()
 
+    def _networks(self) -> ScoringRLModule:
+        modules: Any = self._module
+        return modules[DEFAULT_MODULE_ID].unwrapped()
+
     def _step(self, batch: FlatBatch, rows: Tensor, train_policy: bool) -> dict[str, float]:
-        module: ScoringRLModule = self._module[DEFAULT_MODULE_ID].unwrapped()
+        module = self._networks()
         figures: dict[str, float] = {"kl": 0.0}
         if train_policy:
-            loss, figures = policy_loss(
-                module, batch, rows, self.config.clip_param, float(self.config.entropy_coeff)
-            )
+            config: Any = self.config
+            loss, figures = policy_loss(module, batch, rows, config.clip_param, float(config.entropy_coeff))
             self._apply(loss, POLICY_OPTIMIZER)
         value_loss = (module.value(batch.pooled[rows]) - batch.value_targets[rows]).square().mean()
         self._apply(value_loss, VALUE_OPTIMIZER)
@@ -194,14 +201,14 @@ class RolloutLearner(PPOTorchLearner):
 
     def _apply(self, loss: Tensor, optimizer_name: str) -> None:
         optimizer = self.get_optimizer(DEFAULT_MODULE_ID, optimizer_name)
-        parameters = self._optimizer_parameters[optimizer]
+        parameters: Any = self._optimizer_parameters[optimizer]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
         optimizer.step()
 
     def _log(self, batch: FlatBatch, figures: dict[str, float], warmup: bool) -> None:
-        module: ScoringRLModule = self._module[DEFAULT_MODULE_ID].unwrapped()
+        module = self._networks()
         spread = batch.value_targets.var().item()
         figures = figures | {
             "critic_warmup": float(warmup),

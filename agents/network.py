@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,6 +95,7 @@ class ScoringNetwork(nn.Module):
 
     def export(self, name: str) -> NetworkPolicy:
         """The same scores in numpy, up to a constant per request; scaling and teacher are folded in."""
+        hidden: Any = list(self.hidden)
         with torch.no_grad():
             scale = self.feature_scale.double()
             first = self.first_features.weight.double().T / scale[:, None]
@@ -107,8 +109,8 @@ class ScoringNetwork(nn.Module):
                 skip=_array(skip),
                 first_features=_array(first),
                 first_context=_array(first_context),
-                hidden_weights=tuple(_array(layer.weight.T) for layer in self.hidden),
-                biases=(_array(bias), *(_array(layer.bias) for layer in self.hidden)),
+                hidden_weights=tuple(_array(layer.weight.T) for layer in hidden),
+                biases=(_array(bias), *(_array(layer.bias) for layer in hidden)),
                 output=_array(self.output.weight[0]),
             )
 

@@ -31,7 +31,7 @@ class NetworkPolicy:
 
     def __post_init__(self) -> None:
         widths = self.hidden_sizes
-        expected = [
+        expected: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = [
             ("skip", self.skip.shape, (self.num_features,)),
             ("first_context", self.first_context.shape[1:], (widths[0],)),
             ("output", self.output.shape, (widths[-1],)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 from ray.rllib.algorithms.ppo import PPO, PPOConfig
@@ -22,6 +22,7 @@ from agents.learner import RolloutLearner, RolloutToBatch
 from agents.network import Teacher
 from agents.policy import NetworkPolicy
 from agents.rl_module import ScoringRLModule
+from agents.rollout import Rollout
 
 SAMPLE = "sample"
 ROLLOUT_TIMEOUT_S = 120.0
@@ -55,13 +56,16 @@ class PipelinedPPO(PPO):
 
     def training_step(self) -> None:
         """One rollout of each healthy runner, one update, one weight synchronisation."""
-        group = self.env_runner_group
+        group: Any = self.env_runner_group
+        metrics: Any = self.metrics
+        learners: Any = self.learner_group
+        config: Any = self.config
         if group.num_remote_workers() == 0:
             super().training_step()
             return
         if group.num_in_flight_async_reqs(SAMPLE) == 0:
-            self._request_rollouts()
-        results = []
+            self._request_rollouts(group)
+        results: list[tuple[Rollout, Any]] = []
         # A dead runner's request vanishes from the count, so this waits for the living ones only.
         while group.num_in_flight_async_reqs(SAMPLE) > 0:
             ready = group.fetch_ready_async_reqs(tags=SAMPLE, timeout_seconds=ROLLOUT_TIMEOUT_S)
@@ -70,24 +74,23 @@ class PipelinedPPO(PPO):
                 break
         if not results:
             return
-        self.metrics.aggregate([metrics for _, metrics in results], key=ENV_RUNNER_RESULTS)
-        self._request_rollouts()
-        steps = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0)
-        learned = self.learner_group.update(
+        metrics.aggregate([counters for _, counters in results], key=ENV_RUNNER_RESULTS)
+        self._request_rollouts(group)
+        steps = metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0)
+        learned = learners.update(
             episodes=[rollout for rollout, _ in results],
             timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: steps},
-            num_epochs=self.config.num_epochs,
-            minibatch_size=self.config.minibatch_size,
+            num_epochs=config.num_epochs,
+            minibatch_size=config.minibatch_size,
         )
-        self.metrics.aggregate(learned, key=LEARNER_RESULTS)
+        metrics.aggregate(learned, key=LEARNER_RESULTS)
         group.sync_weights(
             from_worker_or_learner_group=self.learner_group, policies=[DEFAULT_MODULE_ID], inference_only=True
         )
 
-    def _request_rollouts(self) -> None:
-        self.env_runner_group.foreach_env_runner_async(
-            lambda runner: (runner.sample(), runner.get_metrics()), tag=SAMPLE
-        )
+    @staticmethod
+    def _request_rollouts(group: Any) -> None:
+        group.foreach_env_runner_async(lambda runner: (runner.sample(), runner.get_metrics()), tag=SAMPLE)
 
 
 def build_algorithm(
@@ -96,7 +99,7 @@ def build_algorithm(
     observation_space: gymnasium.spaces.Dict,
     action_space: gymnasium.spaces.Discrete,
     teacher: Teacher | None,
-) -> PipelinedPPO:
+) -> PPO:
     """The algorithm, ready to train; Ray must be running.
 
     Args:
@@ -163,7 +166,7 @@ def build_algorithm(
         .reporting(min_time_s_per_iteration=0, min_sample_timesteps_per_iteration=0)
         .debugging(seed=settings.seed, log_level="ERROR")
     )
-    return config.build_algo()
+    return cast(PPO, config.build_algo())
 
 
 def _shape(space: gymnasium.spaces.Dict, key: str) -> Sequence[int]:
@@ -203,6 +206,6 @@ def figures_of(results: Mapping[str, Any], before: Figures) -> Figures:
 
 def policy_of(algorithm: PPO, name: str) -> NetworkPolicy:
     """The policy of the moment, in numpy."""
-    learner = algorithm.learner_group._learner
-    module = learner.module[DEFAULT_MODULE_ID].unwrapped()
+    learners: Any = algorithm.learner_group
+    module: ScoringRLModule = learners._learner.module[DEFAULT_MODULE_ID].unwrapped()
     return module.policy.export(name)

@@ -23,7 +23,7 @@ class ScoringRLModule(TorchRLModule, ValueFunctionAPI, InferenceOnlyAPI):
 
     def setup(self) -> None:
         """Build both networks; called by RLlib."""
-        settings = self.model_config
+        settings: dict[str, Any] = self.model_config  # type: ignore[assignment]
         num_features, num_context = settings["num_features"], settings["num_context"]
         hidden_sizes = tuple(settings["hidden_sizes"])
         teacher = settings.get("teacher") or Teacher.neutral(num_features, num_context)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from agents.artefact import load_policy, save_policy
@@ -25,7 +26,7 @@ from agents.validation import Yardstick, best_of, curve_yardstick, validation_ya
 from envs.evaluation import paired_difference
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import BASELINE_NAMES, baseline
-from envs.latency_rsa import LatencyRSAVectorEnv
+from envs.latency_rsa import LatencyRSAVectorEnv, observation_space
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
 from envs.traffic import PoissonTraffic
@@ -208,7 +209,6 @@ def _improve_by_ppo(training: _Training) -> None:
     envs = TwinEnvs(
         training.plant, training.traffic, spec.warmup_requests, 1_000_000 * (folder.state.runs - 1)
     )
-    spaces = envs(1, 0)
     settings = PPOSettings(
         num_envs=spec.num_envs,
         rollout_length=spec.rollout_length,
@@ -227,8 +227,8 @@ def _improve_by_ppo(training: _Training) -> None:
         algorithm = build_algorithm(
             settings,
             envs,
-            spaces.single_observation_space,
-            spaces.single_action_space,
+            observation_space(training.plant),
+            gymnasium.spaces.Discrete(training.plant.spec.max_candidates),
             make_teacher(teacher_policy, sample, TEACHER_CONFIDENCE),
         )
         try:
@@ -309,6 +309,7 @@ def _choose(training: _Training) -> None:
     gain = paired_difference(blocking[best_baseline], blocking[chosen])
     result = {
         "chosen": "teacher" if chosen == "teacher" else "ppo",
+        "chosen_candidate": chosen,
         "validation": means,
         "best_baseline": best_baseline,
         "gain": gain.mean,
@@ -345,6 +346,7 @@ def _result(training: _Training, resumed: bool) -> TrainResult:
         policy_folder=folder.root / "policy",
         teacher_folder=folder.root / "teacher",
         chosen=result["chosen"],
+        chosen_candidate=result["chosen_candidate"],
         policy_name=result["policy_name"],
         validation=result["validation"],
         best_baseline=result["best_baseline"],

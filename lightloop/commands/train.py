@@ -1,9 +1,194 @@
-"""The command ``lightloop train``."""
+"""``lightloop train``: find, train and choose a policy; a live curve of its blocking against the baselines.
+
+Trains and writes a policy folder, no more: the flow ``continuous-training`` does the same and also evaluates,
+gates, registers and logs. ``TrainingView`` draws the curve for both.
+"""
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from lightloop.output import JsonFlag, emit, stderr
+
+if TYPE_CHECKING:
+    from agents.spec import TrainPoint, TrainResult, TrainSpec
+
+CHART_WIDTH = 64
+CHART_HEIGHT = 9
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    app.command("train")(train_command)
+
+
+def train_command(
+    scenario: Annotated[str, typer.Option(help="A shipped scenario, or a YAML file.")] = "latency-rsa",
+    budget_s: Annotated[
+        float | None, typer.Option(help="Seconds for search and PPO together, shared as in the scenario.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the training; one that was killed continues there.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override, e.g. training.seed=2; repeat for several.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a policy: search, then PPO; keep the better of the two.
+
+    Examples:
+      lightloop train --scenario latency-rsa
+
+      lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
+    """
+    from agents.spec import TrainSpec
+    from agents.train import train
+    from configs.build import plant_of, traffic_of
+    from configs.home import Home
+    from configs.load import load_config
+
+    config = load_config(scenario, settings or [])
+    section = config.training.model_dump()
+    if budget_s is not None:
+        section = _with_budget(section, budget_s)
+    spec = TrainSpec.of(
+        section,
+        warmup_requests=config.evaluation.warmup_requests,
+        ray_address=config.ray.address,
+        ray_num_cpus=config.ray.num_cpus,
+    )
+    plant, traffic = plant_of(config), traffic_of(config)
+    folder = output or _new_folder(Home.from_environment().training, config.scenario)
+    view = TrainingView(f"{config.scenario} on {plant.topology.name}", spec)
+    with Live(view, console=stderr, refresh_per_second=4, transient=as_json):
+        result = train(spec, plant, traffic, folder, view.add)
+    emit(result.to_json(), as_json, lambda console: _print_result(console, result))
+
+
+class TrainingView:
+    """What a training looks like while it runs: two bars, a curve, figures. A rich renderable.
+
+    Feed it with ``add``; ``TrainPoint(**json.loads(line))`` of a ``progress.jsonl`` will do.
+    """
+
+    def __init__(self, title: str, spec: TrainSpec) -> None:
+        self._title = title
+        self._spec = spec
+        self._points: list[TrainPoint] = []
+        self._began = time.monotonic()
+
+    def add(self, point: TrainPoint) -> None:
+        """Show one more point."""
+        self._points.append(point)
+
+    def __rich__(self) -> RenderableType:
+        """The panel as it stands."""
+        parts: list[RenderableType] = [self._bars()]
+        if self._points:
+            parts += [curve_chart(self._points), self._figures()]
+        else:
+            waiting = (
+                f"compiling the twin and measuring the baselines ({time.monotonic() - self._began:.0f} s)"
+            )
+            parts.append(Text(waiting, style="dim"))
+        return Panel(Group(*parts), title=f"training: {self._title}", width=CHART_WIDTH + 18)
+
+    def _bars(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 1))
+        stages = [("PPO", "ppo", self._spec.budget_s)]
+        if self._spec.search.enabled:
+            stages.insert(0, ("search", "search", self._spec.search.budget_s))
+        for label, stage, seconds in stages:
+            share = max((point.share_done for point in self._points if point.stage == stage), default=0.0)
+            if stage == "search" and any(point.stage != "search" for point in self._points):
+                share = 1.0
+            grid.add_row(
+                label, ProgressBar(total=1.0, completed=share, width=44), f"{share:4.0%} of {seconds:.0f} s"
+            )
+        return grid
+
+    def _figures(self) -> Text:
+        last = self._points[-1]
+        name = min(last.baselines, key=lambda key: last.baselines[key])
+        best = last.baselines[name]
+        text = Text()
+        text.append(
+            f"blocking {last.blocking:.3%}", style="bold green" if last.blocking < best else "bold red"
+        )
+        text.append(f"  best baseline {name} {best:.3%}")
+        text.append(f"  ({last.blocking / best - 1:+.0%})\n" if best > 0 else "\n")
+        text.append(f"{last.steps:,} requests, {last.steps_per_s:,.0f}/s", style="dim")
+        if last.entropy is not None:
+            text.append(f"  entropy {last.entropy:.2f}", style="dim")
+        if last.explained_variance is not None:
+            text.append(f"  value network explains {last.explained_variance:.0%}", style="dim")
+        return text
+
+
+def curve_chart(points: list[TrainPoint], width: int = CHART_WIDTH, height: int = CHART_HEIGHT) -> Text:
+    """Blocking over time as text: ``s`` while searching, ``*`` under PPO, ``-`` the best baseline."""
+    best = min(points[-1].baselines.values())
+    top = max([best, *(point.blocking for point in points)]) * 1.05 or 1.0
+    end = max(points[-1].elapsed_s, 1e-9)
+
+    def row_of(blocking: float) -> int:
+        return min(height - 1, int((1 - blocking / top) * height))
+
+    cells = [[" "] * width for _ in range(height)]
+    cells[row_of(best)] = ["-"] * width
+    for point in points:
+        column = min(width - 1, int(point.elapsed_s / end * (width - 1)))
+        cells[row_of(point.blocking)][column] = "s" if point.stage == "search" else "*"
+    text = Text()
+    for index, row in enumerate(cells):
+        text.append(f"{top * (1 - index / height):7.2%} ", style="dim")
+        for cell in row:
+            text.append(cell, style={"-": "yellow", "s": "cyan", "*": "green"}.get(cell, ""))
+        text.append("\n")
+    text.append(f"{'':8}0 s{end:>{width - 5}.0f} s", style="dim")
+    return text
+
+
+def _with_budget(section: dict[str, Any], budget_s: float) -> dict[str, Any]:
+    search = section["search"]
+    configured = section["budget_s"] + (search["budget_s"] if search["enabled"] else 0.0)
+    factor = budget_s / configured
+    return section | {
+        "budget_s": section["budget_s"] * factor,
+        "search": search | {"budget_s": search["budget_s"] * factor},
+    }
+
+
+def _new_folder(root: Path, scenario: str) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return root / f"{scenario}-{stamp}"
+
+
+def _print_result(console: Console, result: TrainResult) -> None:
+    table = Table(title="Request blocking on the validation traces (the same for all)")
+    table.add_column("policy")
+    table.add_column("blocking", justify="right")
+    table.add_column("against the best baseline", justify="right")
+    best = result.validation[result.best_baseline]
+    for name, blocking in sorted(result.validation.items(), key=lambda item: item[1]):
+        style = "bold green" if name == result.chosen_candidate else ""
+        table.add_row(name, f"{blocking:.3%}", f"{blocking / best - 1:+.1%}" if best else "", style=style)
+    console.print(table)
+    low, high = result.gain_ci95
+    console.print(
+        f"chosen: {result.chosen} ({result.policy_name}); blocks {result.gain * 100:.3f} points less than "
+        f"{result.best_baseline} (95 % interval {low * 100:.3f} to {high * 100:.3f})"
+    )
+    steps = f"{result.search_requests:,} requests searched, {result.steps:,} PPO steps"
+    console.print(f"{steps}, {result.elapsed_s:.0f} s; policy in {result.policy_folder}", soft_wrap=True)
