@@ -64,7 +64,8 @@ class Store:
             event.listen(self._engine, "connect", _durable_sqlite)
         tables.metadata.create_all(self._engine)
         with self._engine.begin() as connection:
-            kept = dict(connection.execute(select(tables.meta.c.key, tables.meta.c.value)).tuples().all())
+            rows = connection.execute(select(tables.meta.c.key, tables.meta.c.value))
+            kept = {row.key: row.value for row in rows}
             if kept and kept["plant"] != plant_identity:
                 if _is_used(connection):
                     raise StoreError(
@@ -108,7 +109,7 @@ class Store:
         """Ends of the links that are cut."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(tables.failed_links.c.node_a, tables.failed_links.c.node_b))
-            return frozenset(rows.tuples().all())
+            return frozenset((row.node_a, row.node_b) for row in rows)
 
     def changes(self, since: int) -> tuple[int, tuple[Change, ...]]:
         """The last version, and the changes after one, in order."""

@@ -1,0 +1,238 @@
+"""A controller with real elements and a real store in one process; only the path computation is a fake."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import networkx as nx
+import pytest
+from starlette.testclient import TestClient
+
+from configs.home import Credentials
+from controlplane.controller.app import build_app
+from controlplane.controller.network import PlantView
+from controlplane.controller.pce_client import PceClient
+from controlplane.controller.services import ServiceManager
+from controlplane.controller.state import NetworkState
+from controlplane.controller.store import Store, sqlite_url
+from controlplane.elements.configuration import element_specs
+from controlplane.elements.host import ElementHost
+from controlplane.elements.interface import Southbound
+from controlplane.elements.store import ElementStore
+from controlplane.tapi.errors import TapiError, no_path
+from controlplane.tapi.naming import Naming
+from controlplane.tapi.path_body import (
+    COMPUTE_OPERATION,
+    PATH_RESOURCE,
+    ComputedPath,
+    ComputeRequest,
+    build_compute_output,
+    build_path,
+    parse_compute_input,
+)
+from controlplane.tapi.service_body import ServiceRequest, build_service, parse_service
+from envs.latency import load_latency_model
+from envs.modulation import modulation_table
+from topologies.catalogue import load_topology
+
+CREDENTIALS = Credentials("admin", "password", "token")
+CONTEXT = "/restconf/data/tapi-common:context"
+CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
+
+
+class FakePce:
+    """Shortest path by km, first fit, over the HTTP contract; keeps its own books from the change feed."""
+
+    def __init__(self, plant: PlantView, feed: Callable[[int], dict[str, Any]]) -> None:
+        self.plant = plant
+        self.naming = Naming(plant.topology)
+        self.feed = feed
+        self.paths: dict[str, ComputedPath] = {}
+        self.asked: list[tuple[ComputeRequest, int]] = []
+        self.spoil: Callable[[ComputedPath], ComputedPath] = lambda path: path
+        self.away = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("refused")
+        try:
+            return httpx.Response(200, json=self._answer(request))
+        except TapiError as error:
+            return httpx.Response(error.status, json=error.document())
+
+    def _answer(self, request: httpx.Request) -> dict[str, Any]:
+        if request.method == "GET":
+            uuid = request.url.path.removeprefix(PATH_RESOURCE)
+            return build_path(self.paths[uuid], self.naming, "BIDIRECTIONAL")
+        assert request.url.path == COMPUTE_OPERATION
+        asked = parse_compute_input(json.loads(request.content), self.naming, self.plant.shared_spectrum)
+        version = int(request.headers["X-State-Version"])
+        self.asked.append((asked, version))
+        path = self.spoil(self._compute(asked, version))
+        self.paths[path.uuid] = path
+        return build_compute_output(asked, self.naming, str(uuid4()), path.uuid)
+
+    def _compute(self, request: ComputeRequest, version: int) -> ComputedPath:
+        feed = self.feed(0)
+        assert feed["version"] >= version
+        lit: dict[Any, set[int]] = {}
+        cut: set[frozenset[str]] = set()
+        for change in feed["changes"]:
+            if change["kind"] == "link-failed":
+                cut.add(frozenset(change["nodes"]))
+            elif change["kind"] == "link-repaired":
+                cut.discard(frozenset(change["nodes"]))
+            else:
+                slots = set(range(change["first_slot"], change["first_slot"] + change["num_slots"]))
+                for hop in pairwise(change["nodes"]):
+                    unit = frozenset(hop) if self.plant.shared_spectrum else hop
+                    now = lit.setdefault(unit, set())
+                    if change["kind"] == "lightpath-added":
+                        assert not now & slots, "the change feed lights a slot twice"
+                        now |= slots
+                    else:
+                        assert slots <= now, "the change feed releases a dark slot"
+                        now -= slots
+        graph = self.plant.topology.graph()
+        graph.remove_edges_from([tuple(link) for link in cut])
+        graph.remove_edges_from(request.exclude_links)
+        try:
+            routes = list(nx.shortest_simple_paths(graph, request.source, request.destination, "length_km"))
+        except nx.NetworkXNoPath:
+            raise no_path("no route: every link is cut") from None
+        for nodes in routes:
+            latency_ms = self.plant.latency_ms(tuple(nodes))
+            if latency_ms > request.max_latency_ms:
+                raise no_path(
+                    f"no path within {request.max_latency_ms:g} ms; the fastest takes {latency_ms:.3f} ms"
+                )
+            length_km = self.plant.length_km(tuple(nodes))
+            best = next(item for item in self.plant.formats if length_km <= item.reach_km)
+            size = math.ceil(request.bit_rate_gbps / best.slot_capacity_gbps - 1e-9) + self.plant.guard_slots
+            hops = list(pairwise(nodes))
+            taken = set().union(
+                *(lit.get(frozenset(hop) if self.plant.shared_spectrum else hop, set()) for hop in hops)
+            )
+            for first in range(self.plant.num_slots - size + 1):
+                if not taken & set(range(first, first + size)):
+                    uuid = str(uuid4())
+                    return ComputedPath(
+                        uuid,
+                        tuple(nodes),
+                        first,
+                        size,
+                        best.name,
+                        latency_ms,
+                        "model",
+                        "fake",
+                        "7",
+                        uuid,
+                        1.5,
+                    )
+        raise no_path("no free slots on any path")
+
+
+class Lab:
+    """One controller, restartable on the same files."""
+
+    def __init__(
+        self, folder: Path, shared: bool = True, topology: str = "five-node", num_slots: int = 32
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self.plant = PlantView(
+            load_topology(topology), num_slots, 1, shared, modulation_table("deeprmsa"), load_latency_model()
+        )
+        self.naming = Naming(self.plant.topology)
+        self.host = self.open_elements()
+        self.start()
+
+    def open_elements(self) -> ElementHost:
+        specs = element_specs(self.plant.topology, self.plant.num_slots, self.plant.shared_spectrum)
+        return ElementHost(specs, ElementStore(self.folder / "elements.db"))
+
+    def start(self, wrap: Callable[[Southbound], Southbound] = lambda southbound: southbound) -> None:
+        """A new controller on the files there are; the elements stay as they are."""
+        self.store = Store(sqlite_url(str(self.folder / "controller.db")), self.plant.identity)
+        self.state = NetworkState(self.plant, self.store)
+        self.pce = FakePce(self.plant, lambda since: self.state.feed(since))
+        self.pce_client = PceClient(
+            "http://pce", CREDENTIALS, self.naming, transport=httpx.MockTransport(self.pce)
+        )
+        self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))
+
+    def http(self) -> TestClient:
+        client = TestClient(build_app(self.state, self.manager, self.pce_client, CREDENTIALS))
+        client.auth = (CREDENTIALS.user, CREDENTIALS.password)  # type: ignore[assignment]
+        return client
+
+    def stop(self) -> None:
+        self.manager.close()
+        self.store.close()
+
+    def body(self, source: str, destination: str, gbps: float = 100, **more: Any) -> dict[str, Any]:
+        uuid = more.pop("uuid", None) or str(uuid4())
+        direction = "BIDIRECTIONAL" if self.plant.shared_spectrum else "UNIDIRECTIONAL"
+        sips = self.naming.sip_uuid
+        return build_service(uuid, sips(source), sips(destination), gbps, direction=direction, **more)
+
+    def request(self, source: str, destination: str, gbps: float = 100, **more: Any) -> ServiceRequest:
+        return parse_service(
+            self.body(source, destination, gbps, **more), self.naming, self.plant.shared_spectrum
+        )
+
+    def held(self, host: ElementHost | None = None) -> dict[str, set[str]]:
+        """Services that each element holds."""
+        host = host or self.host
+        return {node: {item.service_uuid for item in host.running(node)} for node in host.nodes()}
+
+    def assert_elements_hold_the_state(self) -> None:
+        """Every element holds exactly the lightpaths of the state, and nothing waits to be confirmed."""
+        wanted: dict[str, set[str]] = {node: set() for node in self.host.nodes()}
+        for service in self.state.services():
+            for node in service.path.nodes if service.path else ():
+                wanted[node].add(service.uuid)
+        assert self.held() == wanted
+        assert all(self.host.pending(node) is None for node in self.host.nodes())
+
+    def assert_no_slot_is_lit_twice(self) -> None:
+        lit: set[tuple[Any, int]] = set()
+        for service in self.state.services():
+            assert service.path is not None
+            for hop in pairwise(service.path.nodes):
+                for slot in range(service.path.first_slot, service.path.first_slot + service.path.num_slots):
+                    key = (frozenset(hop) if self.plant.shared_spectrum else hop, slot)
+                    assert key not in lit
+                    lit.add(key)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A controller of the five-node network with one spectrum per fibre pair."""
+    made = Lab(tmp_path / "shared")
+    yield made
+    made.stop()
+    made.host.close()
+
+
+@pytest.fixture
+def directed_lab(tmp_path: Path) -> Iterator[Lab]:
+    """The same with one spectrum per direction."""
+    made = Lab(tmp_path / "directed", shared=False)
+    yield made
+    made.stop()
+    made.host.close()
+
+
+@pytest.fixture
+def http(lab: Lab) -> Iterator[TestClient]:
+    """The lab's controller over HTTP, with credentials."""
+    with lab.http() as client:
+        yield client
