@@ -1,10 +1,8 @@
-"""What tests of every folder share: where the naive twins and the shared data are."""
+"""What tests of every folder share: quiet tools, the Hypothesis profile, the shared data."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,20 +13,6 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-
-def _load_naive() -> None:
-    """Make `import naive` work. The tests folder itself must stay off sys.path: its subfolders are named like
-    the packages they test and would hide them."""
-    spec = importlib.util.spec_from_file_location("naive", Path(__file__).parent / "naive.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["naive"] = module
-    spec.loader.exec_module(module)
-
-
-_load_naive()
 
 # The machines that run this are shared and noisy: no test may fail for being slow.
 settings.register_profile("lightloop", deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from envs.plant import Plant, PlantSpec, build_plant
 from envs.state import bytes_per_network, new_states
 from envs.tally import new_tally
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
+from tests import naive
 from topologies.catalogue import load_topology
 from topologies.model import Fibre, Node, Topology
 
