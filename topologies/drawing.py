@@ -151,8 +151,6 @@ def _draw_labels(
     crossed: set[int],
     font: float,
 ) -> None:
-    from matplotlib.patheffects import withStroke
-
     num_nodes = topology.num_nodes
     texts = [*topology.node_names, *(f"{fibre.length_km:,.0f}" for fibre in topology.fibres)]
     fonts = [font] * num_nodes + [0.82 * font] * len(curves)
@@ -160,7 +158,6 @@ def _draw_labels(
     spots = [_name_spots(position[row], name, font, width) for row, name in enumerate(topology.node_names)]
     spots += [_length_spots(curve) for curve in curves]
     owners = [NO_LINK] * num_nodes + list(range(len(curves)))
-    halo = [withStroke(linewidth=2.5, foreground="white")]
     for row, spot in enumerate(place(texts, fonts, spots, owners, _obstacles(position, curves))):
         is_name = row < num_nodes
         axes.text(
@@ -174,7 +171,7 @@ def _draw_labels(
             rotation_mode="anchor",
             ha="center",
             va="center" if is_name else "center_baseline",
-            path_effects=halo,
+            bbox={"boxstyle": "square,pad=0.02", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             zorder=6 if is_name else 5,
         )
 

@@ -113,9 +113,11 @@ def spread_apart(position: np.ndarray, least_distance: float, sweeps: int = 400)
         short = np.maximum(least_distance - distance, 0.0)
         if short.max() < 1e-3:
             break
-        # Sites at one place have no direction to leave in: give each its own.
-        turn = np.arange(len(position))[:, None] - np.arange(len(position))[None]
-        aside = np.stack([np.cos(turn), np.sin(turn) * np.sign(turn)], axis=-1)
+        # Two sites at one place have no direction to part in: give each two their own.
+        index = np.arange(len(position))
+        turn = (index[:, None] + index[None]) * 2.4
+        side = np.sign(index[:, None] - index[None])
+        aside = np.stack([np.cos(turn) * side, np.sin(turn) * side], axis=-1)
         unit = np.where(distance[..., None] > 1e-9, delta / np.maximum(distance, 1e-9)[..., None], aside)
         position += 0.25 * (unit * short[..., None]).sum(axis=1)
     return position
