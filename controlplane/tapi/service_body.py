@@ -136,11 +136,10 @@ def build_service(
         "connectivity-direction": direction,
         "requested-capacity": {"total-size": {"value": str(int(bit_rate_gbps)), "unit": "GBPS"}},
     }
-    if math.isfinite(max_latency_ms):
-        max_delay_us = math.floor(max_latency_ms * 1000.0 + 1e-6)
-        if max_delay_us < 1:
+    if max_latency_ms != math.inf:
+        if not (math.isfinite(max_latency_ms) and max_latency_ms >= 0.001):
             raise invalid(f"latency bound {max_latency_ms} ms: at least 0.001 ms is needed")
-        service["max-allowed-delay"] = {"value": str(max_delay_us)}
+        service["max-allowed-delay"] = {"value": str(math.floor(max_latency_ms * 1000.0 + 1e-6))}
     return {"tapi-connectivity:connectivity-service": [service]}
 
 

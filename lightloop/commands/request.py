@@ -1,9 +1,111 @@
-"""The command ``lightloop request``."""
+"""The command ``lightloop request``: place and delete services over TAPI."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from lightloop.output import JsonFlag, Refusal, emit
+
+if TYPE_CHECKING:
+    from controlplane.client import ControllerClient, Lightpath
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+
+    @app.command()
+    def request(
+        source: Annotated[str | None, typer.Option("--from", help="Node where the service begins.")] = None,
+        destination: Annotated[str | None, typer.Option("--to", help="Node where it ends.")] = None,
+        gbps: Annotated[float, typer.Option(help="Bit rate, whole Gb/s.")] = 100,
+        max_latency_ms: Annotated[float | None, typer.Option(help="One-way latency bound.")] = None,
+        count: Annotated[
+            int | None, typer.Option(min=1, help="Place so many services between random pairs instead.")
+        ] = None,
+        seed: Annotated[int, typer.Option(help="Of the random pairs.")] = 1,
+        uuid: Annotated[str | None, typer.Option(help="UUID of the service; made when not given.")] = None,
+        delete: Annotated[str | None, typer.Option(metavar="UUID", help="Delete this service.")] = None,
+        as_json: JsonFlag = False,
+    ) -> None:
+        """Place a service over TAPI and show the lightpath set up for it; or delete one."""
+        from controlplane.client import ControllerClient, ServiceRefused
+        from lightloop.running import running_config, running_credentials
+
+        if (delete is None) + (count is None) + (source is None and destination is None) < 2:
+            raise Refusal("give --from and --to, or --count, or --delete; one of them at a time")
+        if delete is None and count is None and (source is None or destination is None):
+            raise Refusal("give --from and --to; `lightloop topologies` lists the nodes")
+        bound = math.inf if max_latency_ms is None else max_latency_ms
+        with ControllerClient(running_config().services.url("controller"), running_credentials()) as client:
+            if delete is not None:
+                client.delete_service(delete)
+                emit({"uuid": delete, "deleted": True}, as_json, lambda out: out.print(f"{delete} deleted"))
+            elif count is not None:
+                lightpaths, refusals = _place_many(client, count, seed, gbps, bound)
+                document = {"lightpaths": [_document(item) for item in lightpaths], "refused": refusals}
+                emit(document, as_json, lambda out: _render(out, lightpaths, refusals))
+                if not lightpaths:
+                    raise ServiceRefused(
+                        f"none of {count} services was set up; first reason: {refusals[0]['reason']}"
+                    )
+            elif source is not None and destination is not None:
+                lightpath = client.place_service(source, destination, gbps, bound, uuid)
+                emit(_document(lightpath), as_json, lambda out: _render(out, [lightpath], []))
+
+
+def _place_many(
+    client: ControllerClient, count: int, seed: int, gbps: float, max_latency_ms: float
+) -> tuple[list[Lightpath], list[dict[str, Any]]]:
+    """Lightpaths of services between random pairs, and which were refused and why.
+
+    Raises:
+        ServiceRefused: the controller does not answer.
+    """
+    import random
+
+    from controlplane.client import ServiceRefused
+
+    choose = random.Random(seed)
+    nodes = sorted(client.nodes())
+    lightpaths, refusals = [], []
+    for _ in range(count):
+        source, destination = choose.sample(nodes, 2)
+        try:
+            lightpaths.append(client.place_service(source, destination, gbps, max_latency_ms))
+        except ServiceRefused as refusal:
+            if not refusal.status:
+                raise
+            refusals.append({"from": source, "to": destination, "gbps": gbps, "reason": refusal.reason})
+    return lightpaths, refusals
+
+
+def _document(lightpath: Lightpath) -> dict[str, Any]:
+    return asdict(lightpath) | {"total_ms": round(lightpath.total_ms, 3)}
+
+
+def _render(out: Console, lightpaths: Sequence[Lightpath], refusals: Sequence[dict[str, Any]]) -> None:
+    if lightpaths:
+        table = Table("service", "path", "slots", "format", "latency ms", "decided by", "total ms", box=None)
+        for item in lightpaths:
+            table.add_row(
+                item.uuid,
+                " ".join(item.path),
+                f"{item.first_slot}-{item.first_slot + item.num_slots - 1}",
+                item.modulation_format,
+                f"{item.latency_ms:.2f}",
+                f"{item.decided_by} ({item.policy})" if item.policy else item.decided_by,
+                f"{item.total_ms:.0f}",
+            )
+        out.print(table)
+    for refusal in refusals:
+        out.print(
+            f"refused: {refusal['from']} to {refusal['to']}, {refusal['gbps']:g} Gb/s: {refusal['reason']}",
+            markup=False,
+        )
