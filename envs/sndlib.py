@@ -57,6 +57,10 @@ class MatrixTraffic:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise SndlibError(f"{name} is {value}; a positive number is needed")
+        if not self.bit_rates_gbps or not all(0 < rate < math.inf for rate in self.bit_rates_gbps):
+            raise SndlibError(f"bit_rates_gbps is {self.bit_rates_gbps}; positive rates are needed")
+        if not self.classes:
+            raise SndlibError("classes is empty; at least one service class is needed")
 
     @property
     def holding_cut(self) -> float:
