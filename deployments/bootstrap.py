@@ -48,7 +48,7 @@ def champion_in_service(
 
 
 def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
-    """The heuristic that blocks least in a quick paired evaluation, packaged, registered and made champion."""
+    """The heuristic that blocks least in a quick paired evaluation, registered and made champion."""
     config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
     on_step("no champion yet: comparing the baselines in the twin")
     requests = min(QUICK_REQUESTS, config.evaluation.requests_per_trace)

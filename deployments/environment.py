@@ -55,7 +55,7 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
 
     ``LIGHTLOOP__*`` overrides are left out: they are already in the resolved file that ``LIGHTLOOP_CONFIG``
     names, and must not win over what was said on the command line when it was made. ``PREFECT_*`` and
-    ``MLFLOW_*`` of the user's own shell are left out too, so that a profile for another server cannot leak in.
+    ``MLFLOW_*`` of the user's own shell are left out too, so that a profile for another server stays out.
     """
     foreign = (ENVIRONMENT_PREFIX, "PREFECT_", "MLFLOW_", "RAY_")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}

@@ -61,8 +61,8 @@ def check_ports(services: Iterable[Service], host: str) -> None:
             )
         elif not is_free(host, service.port):
             problems.append(
-                f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: stop that, "
-                f"or choose another with {service.port_key} (lightloop up --set {service.port_key}=NUMBER)"
+                f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: stop that or "
+                f"choose another with {service.port_key} (lightloop up --set {service.port_key}=NUMBER)"
             )
     if problems:
         raise PortTakenError("\n".join(problems))

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from tasks.decisions import read_decision_log
+from tasks.decorate import as_task
 
 DRIFT_EVENT = "lightloop.drift.detected"
 
@@ -119,7 +118,5 @@ def _scores(document: Mapping[str, Any]) -> dict[str, float]:
     return scores
 
 
-detect_drift_task = task(detect_drift, name="compare", task_run_name="compare", cache_policy=NO_CACHE)
-announce_drift_task = task(
-    announce_drift, name="announce drift", task_run_name="announce drift", cache_policy=NO_CACHE
-)
+detect_drift_task = as_task(detect_drift, "compare")
+announce_drift_task = as_task(announce_drift, "announce drift", retries=2, timeout_s=60)

@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import networkx as nx
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from agents.artefact import load_policy, read_manifest
 from envs.evaluation import replay
@@ -23,6 +21,7 @@ from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
 from envs.trace import Trace, read_trace
+from tasks.decorate import as_task
 from tasks.results import Evaluation, PolicyResult
 from tasks.trace import StoredTrace
 from topologies.model import Topology
@@ -188,4 +187,4 @@ def _digest(contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
-evaluate_task = task(evaluate, name="evaluate", task_run_name="evaluate", cache_policy=NO_CACHE)
+evaluate_task = as_task(evaluate, "evaluate")

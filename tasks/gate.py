@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from envs.evaluation import paired_difference
+from tasks.decorate import as_task
 from tasks.results import Evaluation, PolicyResult
 
 
@@ -134,8 +133,9 @@ def judge(evaluation: Evaluation, p99_ms: float, limits: GateLimits) -> GateRepo
     ]
     rules.append(no_violation(challenger))
     rules.append(no_slice_worse(challenger, rivals[-1][0], limits.max_slice_regression))
-    if evaluation.after_failure:
-        rules.append(survives_failure(*evaluation.after_failure[:2], limits.max_slice_regression))
+    after = evaluation.after_failure
+    if after:
+        rules.append(survives_failure(after[0], after[1], limits.max_slice_regression))
     rules.append(quick_enough(p99_ms, limits.latency_budget_ms))
     passed = all(rule.passed for rule in rules)
     return GateReport(challenger.policy, passed, tuple(rules), evaluation.to_json())
@@ -187,4 +187,4 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-judge_task = task(judge, name="gate", task_run_name="gate", cache_policy=NO_CACHE)
+judge_task = as_task(judge, "gate")

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from agents.artefact import load_policy
 from envs.plant import Plant
 from envs.trace import read_trace
 from tasks.behaviour import observe_behaviour, write_behaviour
+from tasks.decorate import as_task
 from tasks.registry import Registry
 from tasks.trace import StoredTrace
 
@@ -51,12 +49,4 @@ def package(
     return PackagedModel(uri, run_id, policy.name, recorded)
 
 
-package_task = task(
-    package,
-    name="package",
-    task_run_name="package",
-    retries=2,
-    retry_delay_seconds=5,
-    timeout_seconds=300,
-    cache_policy=NO_CACHE,
-)
+package_task = as_task(package, "package", retries=2, timeout_s=300)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
@@ -136,7 +137,7 @@ class ProcessManager:
             supervisor.shutdown()
 
     @contextmanager
-    def _connected(self) -> Iterator[xmlrpc.client.ServerProxy]:
+    def _connected(self) -> Iterator[Any]:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self.socket}")
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         try:
@@ -145,13 +146,13 @@ class ProcessManager:
             transport.close()
 
 
-def _state(info: dict[str, object]) -> ProcessState:
+def _state(info: dict[str, Any]) -> ProcessState:
     running = info["statename"] == "RUNNING"
-    uptime_s = float(info["now"]) - float(info["start"]) if running else 0.0  # type: ignore[arg-type]
+    uptime_s = float(info["now"]) - float(info["start"]) if running else 0.0
     return ProcessState(
         name=str(info["name"]),
         state=str(info["statename"]),
-        pid=int(info["pid"]),  # type: ignore[call-overload]
+        pid=int(info["pid"]),
         uptime_s=uptime_s,
         detail=str(info["spawnerr"] or info["description"]),
     )

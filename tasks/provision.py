@@ -17,9 +17,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
+from tasks.decorate import as_task
 from tasks.processes import ProcessManager
 
 SCORE_TOLERANCE = 1e-4
@@ -257,20 +256,8 @@ def _empty(site: Site, slot: Slot, manager: ProcessManager) -> None:
     _slot_file(site, slot).unlink(missing_ok=True)
 
 
-stage_task = task(
-    stage,
-    name="stage",
-    task_run_name="stage {model_uri}",
-    retries=1,
-    retry_delay_seconds=5,
-    timeout_seconds=300,
-    cache_policy=NO_CACHE,
-)
-unstage_task = task(unstage, name="unstage", cache_policy=NO_CACHE, timeout_seconds=60)
-put_in_service_task = task(
-    put_in_service,
-    name="put in service",
-    task_run_name="put version {version} in service",
-    timeout_seconds=120,
-    cache_policy=NO_CACHE,
+stage_task = as_task(stage, "stage", "stage {model_uri}", retries=1, timeout_s=300)
+unstage_task = as_task(unstage, "unstage", retries=1, timeout_s=60)
+put_in_service_task = as_task(
+    put_in_service, "put in service", "put version {version} in service", timeout_s=120
 )

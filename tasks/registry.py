@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
+from tasks.decorate import as_task
 from tasks.promotions import Promotion, append_promotion, champions, read_promotions
 
 if TYPE_CHECKING:
@@ -82,7 +81,9 @@ class Registry:
         try:
             return str(self._client.create_experiment(self.experiment))
         except MlflowException:  # somebody else made it in between
-            return str(self._client.get_experiment_by_name(self.experiment).experiment_id)
+            found = self._client.get_experiment_by_name(self.experiment)
+            assert found is not None
+            return str(found.experiment_id)
 
     def run_url(self, run_id: str) -> str:
         """Address of a run's page."""
@@ -131,13 +132,15 @@ class Registry:
     def log_traces(self, run_id: str, trace_ids: Sequence[str], folder: Path, purpose: str) -> None:
         """Traces as datasets of a run; ``purpose`` is ``training`` or ``evaluation``."""
         from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.data.sources import LocalArtifactDatasetSource
+        from mlflow.data.sources import LocalArtifactDatasetSource  # type: ignore[attr-defined]
         from mlflow.entities import DatasetInput, InputTag
 
         datasets = []
         for trace_id in trace_ids:
             source = LocalArtifactDatasetSource(str(folder / f"{trace_id}.parquet"))
-            dataset = MetaDataset(source, name=f"trace-{trace_id}", digest=trace_id)
+            dataset = MetaDataset(  # type: ignore[abstract]
+                source, name=f"trace-{trace_id}", digest=trace_id
+            )
             tags = [InputTag("mlflow.data.context", purpose)]
             datasets.append(DatasetInput(dataset._to_mlflow_entity(), tags))
         self._client.log_inputs(run_id, datasets)
@@ -369,12 +372,6 @@ def roll_back(registry: Registry, version: ModelVersion, reason: str) -> None:
     registry.roll_back(version, reason)
 
 
-register_task = task(
-    register, name="register", task_run_name="register", timeout_seconds=120, cache_policy=NO_CACHE
-)
-promote_task = task(
-    promote, name="promote", task_run_name="promote", timeout_seconds=60, cache_policy=NO_CACHE
-)
-roll_back_task = task(
-    roll_back, name="roll back", task_run_name="roll back", timeout_seconds=60, cache_policy=NO_CACHE
-)
+register_task = as_task(register, "register", timeout_s=120)
+promote_task = as_task(promote, "promote", timeout_s=60)
+roll_back_task = as_task(roll_back, "roll back", timeout_s=60)

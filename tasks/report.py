@@ -1,11 +1,10 @@
-"""What a run leaves for people: tables and pages in MLflow and in Prefect's UI, and the lines of the journal."""
+"""What a run leaves for people: tables and pages in MLflow and in Prefect, and lines of the journal."""
 
 from __future__ import annotations
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
+from tasks.decorate import as_task
 from tasks.drift import DriftReport
 from tasks.gate import GateReport, report_html
 from tasks.journal import Journal
@@ -93,8 +92,7 @@ def publish_drift(registry: Registry, run_id: str, report: DriftReport) -> None:
     create_markdown_artifact(markdown=page, key="drift", description=report.summary)
 
 
-_SERVER = {"retries": 2, "retry_delay_seconds": 3, "timeout_seconds": 120, "cache_policy": NO_CACHE}
-publish_evaluation_task = task(publish_evaluation, name="publish the evaluation", **_SERVER)  # type: ignore[call-overload]
-publish_gate_task = task(publish_gate, name="publish the verdict", **_SERVER)  # type: ignore[call-overload]
-publish_version_task = task(publish_version, name="publish the version", **_SERVER)  # type: ignore[call-overload]
-publish_drift_task = task(publish_drift, name="publish the drift report", **_SERVER)  # type: ignore[call-overload]
+publish_evaluation_task = as_task(publish_evaluation, "publish the evaluation", retries=2, timeout_s=120)
+publish_gate_task = as_task(publish_gate, "publish the verdict", retries=2, timeout_s=120)
+publish_version_task = as_task(publish_version, "publish the version", retries=2, timeout_s=120)
+publish_drift_task = as_task(publish_drift, "publish the drift report", retries=2, timeout_s=120)

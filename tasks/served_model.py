@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-import mlflow
 import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
 
 from agents.artefact import load_policy
 
 
-class ServedPolicy(mlflow.pyfunc.PythonModel):
+class ServedPolicy(PythonModel):
     """A stored policy behind MLflow's interface."""
 
     def load_context(self, context: Any) -> None:
@@ -27,7 +28,7 @@ class ServedPolicy(mlflow.pyfunc.PythonModel):
         gc.collect()
         gc.freeze()
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads hints
+    def predict(self, context, model_input, params=None):  # MLflow reads type hints here
         """``{"scores": (N, M) float32}``, -1e9 where the mask is 0."""
         features = np.asarray(model_input["features"], np.float32)
         action_mask = np.asarray(model_input["action_mask"], np.float32) > 0.5
@@ -35,4 +36,4 @@ class ServedPolicy(mlflow.pyfunc.PythonModel):
         return {"scores": self._policy.scores(features, action_mask, context_values)}
 
 
-mlflow.models.set_model(ServedPolicy())
+set_model(ServedPolicy())

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from envs.plant import Plant
 from envs.trace import Trace, read_trace, write_trace
 from envs.traffic import PoissonTraffic, make_trace
+from tasks.decorate import as_task
 from tasks.journal import Journal
 from tasks.traffic import traffic_like
 
@@ -119,7 +118,5 @@ def _stored(trace: Trace, file: Path, was_there: bool) -> StoredTrace:
     )
 
 
-provide_trace_task = task(provide_trace, name="trace", task_run_name="trace", cache_policy=NO_CACHE)
-held_out_traces_task = task(
-    held_out_traces, name="held-out traces", task_run_name="held-out traces", cache_policy=NO_CACHE
-)
+provide_trace_task = as_task(provide_trace, "trace")
+held_out_traces_task = as_task(held_out_traces, "held-out traces")

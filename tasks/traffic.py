@@ -28,7 +28,8 @@ def traffic_like(trace: Trace, plant: Plant) -> PoissonTraffic:
     """
     trace = trace.for_topology(plant.topology)
     mean_s = float(trace.holding_s.mean())
-    is_cut = trace.num_requests > 100 and float(trace.holding_s.max()) <= 2.0 / CUT_MEAN_SHARE * mean_s * 1.05
+    longest = float(trace.holding_s.max()) / mean_s
+    is_cut = trace.num_requests > 100 and longest <= 2.0 / CUT_MEAN_SHARE * 1.05
     nominal_s = mean_s / CUT_MEAN_SHARE if is_cut else mean_s
     rate_per_s = trace.num_requests / max(trace.duration_s, 1e-9)
     pairs = np.zeros((plant.num_nodes, plant.num_nodes))
@@ -50,7 +51,7 @@ def traffic_like(trace: Trace, plant: Plant) -> PoissonTraffic:
 
 
 def _classes(trace: Trace, plant: Plant) -> tuple[LatencyClass, ...]:
-    """Classes whose bound is a common one, raised to a multiple of the pair's least latency where that is more."""
+    """Classes with a common bound, raised to a multiple of the pair's least latency where that is more."""
     found = []
     for index, name in enumerate(trace.class_names):
         of_class = trace.service_class == index

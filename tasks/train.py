@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
+from tasks.decorate import as_task
 from tasks.journal import Journal
 from tasks.registry import Registry
 from tasks.trace import StoredTrace
@@ -45,4 +43,4 @@ def train_challenger(
     return result
 
 
-train_task = task(train_challenger, name="train", task_run_name="train", cache_policy=NO_CACHE)
+train_task = as_task(train_challenger, "train")

@@ -1,9 +1,121 @@
-"""The command ``lightloop evaluate``."""
+"""The command ``lightloop evaluate``: one policy on held-out traces of any network."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+from rich.console import Console
+
+from configs.home import Home
+from envs.heuristics import BASELINE_NAMES
+from lightloop.commands.services import SetOption
+from lightloop.output import JsonFlag, Refusal, emit
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from tasks.evaluate import Contender
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    policy: Annotated[
+        str, typer.Option(help="champion, a version number, a baseline's name, or a policy folder.")
+    ] = "champion",
+    scenario: Annotated[
+        str | None, typer.Option(help="A scenario. Default: the one last run here, else latency-rsa.")
+    ] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="Another network: a catalogue name or a file that an importer reads.")
+    ] = None,
+    settings: SetOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Blocking, utilisation and latency of a policy beside the best baseline on the same held-out traces."""
+    from configs.load import load_config
+    from flows.settings import settings_of
+    from lightloop.commands.services import installation_config
+    from tasks.evaluate import best_baseline, measure
+    from tasks.trace import held_out_traces
+
+    home, overrides = Home.from_environment(), list(settings or ())
+    if topology is not None:
+        overrides.append(f"plant.topology={topology}")
+    config = (
+        installation_config(scenario, overrides) if scenario is None else load_config(scenario, overrides)
+    )
+    context = settings_of(config, home, running=None)
+    section = config.evaluation
+    with tempfile.TemporaryDirectory() as scratch:
+        contender = _contender(policy, context)
+        traces = held_out_traces(
+            context.plant,
+            context.traffic,
+            section.num_traces,
+            section.requests_per_trace,
+            section.seed,
+            Path(scratch),
+        )
+        results = Path(scratch) / "results"
+        best = best_baseline(context.plant, traces, section.baselines, section.warmup_requests, results)
+        from envs.trace import read_trace
+
+        read = [read_trace(item.file) for item in traces]
+        found = measure(contender, context.plant, read, section.warmup_requests, results)
+    document: dict[str, Any] = {
+        "scenario": config.scenario,
+        "topology": context.plant.topology.name,
+        "path_table_hash": context.plant.path_table.content_hash,
+        "trace_ids": [item.id for item in traces],
+        "requests_per_trace": section.requests_per_trace,
+        **found.row(),
+        "best_baseline": best.row(),
+    }
+
+    def render(console: Console) -> None:
+        from lightloop.drawing import evaluation_table
+
+        rows = [found.row() | {"role": "asked for"}, best.row() | {"role": "best baseline"}]
+        console.print(f"{document['topology']}, path table {document['path_table_hash']}", highlight=False)
+        console.print(evaluation_table({"trace_ids": document["trace_ids"], "policies": rows}))
+
+    emit(document, as_json, render)
+
+
+def _contender(policy: str, context: Settings) -> Contender:
+    """The policy meant by a word.
+
+    Raises:
+        Refusal: no baseline, folder or version of that name.
+    """
+    from tasks.evaluate import contender_baseline, contender_in
+
+    if policy in BASELINE_NAMES:
+        return contender_baseline(policy)
+    if Path(policy).is_dir():
+        return contender_in(Path(policy))
+    if policy != "champion" and not policy.isdigit():
+        raise Refusal(
+            f"no policy {policy!r}: give champion, a version number, the folder of a policy, or one of "
+            f"{', '.join(BASELINE_NAMES)}"
+        )
+    return contender_in(_registered(policy, context), "champion" if policy == "champion" else "")
+
+
+def _registered(label: str, context: Settings) -> Path:
+    import httpx
+
+    try:
+        httpx.get(context.registry.tracking_uri + "/health", timeout=3, trust_env=False).raise_for_status()
+    except httpx.HTTPError:
+        raise Refusal(
+            f"the registry at {context.registry.tracking_uri} does not answer; start it with lightloop up"
+        ) from None
+    version = context.registry.version("@champion" if label == "champion" else label)
+    return context.registry.policy_folder(version, context.home.root / "models")

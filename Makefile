@@ -1,0 +1,56 @@
+# One entrance. `make` alone lists what there is.
+PYTHON ?= python3.11
+SCENARIO ?= latency-rsa
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down status test test-long lint clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  SCENARIO=name selects one of configs/scenarios (now: $(SCENARIO)); LIGHTLOOP_HOME=folder, where it runs (var)"
+
+install: $(INSTALLED) ## make .venv from the pinned requirements
+
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "lightloop needs Python 3.11: make PYTHON=/path/to/python3.11 install"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -r requirements.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@touch $@
+
+demo: $(INSTALLED) ## start everything, train a challenger, put services on the network; leaves it running
+	$(BIN)/lightloop demo --scenario $(SCENARIO)
+
+up: $(INSTALLED) ## start every service
+	$(BIN)/lightloop up --scenario $(SCENARIO)
+
+down: $(INSTALLED) ## stop everything
+	$(BIN)/lightloop down
+
+status: $(INSTALLED) ## each service with its address and health
+	$(BIN)/lightloop status
+
+lint: $(INSTALLED_DEV) ## import rules, style, types
+	$(BIN)/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint ## lint, then every test but the long ones
+	$(BIN)/pytest -m "not long"
+
+test-long: $(INSTALLED_DEV) ## the long tests
+	$(BIN)/pytest -m long
+
+clean: ## remove what was installed and built; the home (var) stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

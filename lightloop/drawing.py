@@ -1,0 +1,113 @@
+"""Tables and plots in the terminal for what a training run leaves behind. Not here: following a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+PLOT_WIDTH = 64
+PLOT_HEIGHT = 12
+NUM_BASELINES = 3
+STAGE_MARKS = {"search": "o", "ppo": "*", "choice": "#"}
+STAGE_COLOURS = {"search": "cyan", "ppo": "magenta", "choice": "green"}
+
+
+def training_plot(points: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Blocking over time, stage by stage, with the best baselines as lines."""
+    last = points[-1]
+    baselines = sorted(last["baselines"].items(), key=lambda item: item[1])[:NUM_BASELINES]
+    values = [point["blocking"] for point in points] + [value for _, value in baselines]
+    top, end_s = max(values) * 1.1 or 1e-6, max(points[-1]["elapsed_s"], 1e-6)
+
+    def row_of(value: float) -> int:
+        return min(PLOT_HEIGHT - 1, int((1 - value / top) * PLOT_HEIGHT))
+
+    cells = [[(" ", "")] * PLOT_WIDTH for _ in range(PLOT_HEIGHT)]
+    labels = [""] * PLOT_HEIGHT
+    for name, value in reversed(baselines):
+        row = row_of(value)
+        cells[row] = [("-", "yellow")] * PLOT_WIDTH
+        labels[row] = f"{value:.3%} {name}"
+    for point in points:
+        column = min(PLOT_WIDTH - 1, int(point["elapsed_s"] / end_s * (PLOT_WIDTH - 1)))
+        stage = point["stage"]
+        cells[row_of(point["blocking"])][column] = (STAGE_MARKS[stage], STAGE_COLOURS[stage])
+    lines = []
+    for row, line in enumerate(cells):
+        text = Text(f"{top * (1 - row / PLOT_HEIGHT):>8.2%} |", style="dim")
+        for mark, colour in line:
+            text.append(mark, style=colour)
+        text.append(f" {labels[row]}", style="yellow")
+        lines.append(text)
+    lines.append(Text(f"{'':>8} +{'-' * PLOT_WIDTH}", style="dim"))
+    return Group(*lines, training_line(last))
+
+
+def training_line(point: Mapping[str, Any]) -> Text:
+    """One point of the curve in words."""
+    name, best = min(point["baselines"].items(), key=lambda item: item[1])
+    return Text(
+        f"{point['elapsed_s']:7.0f} s  {point['stage']:<7}{point['steps']:>12,} requests seen  "
+        f"blocking {point['blocking']:.3%}  (best baseline {name}: {best:.3%})"
+    )
+
+
+def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
+    """Everybody's figures on the held-out traces."""
+    title = f"{len(evaluation['trace_ids'])} held-out traces, the same for everybody"
+    table = Table(title=title, title_justify="left")
+    table.add_column("policy", no_wrap=True)
+    table.add_column("role", no_wrap=True)
+    for heading in ("requests blocked, 95 %", "bit rate blocked", "used", "latency ms"):
+        table.add_column(heading, justify="right")
+    for row in evaluation["policies"]:
+        low, high = row["request_blocking_ci95"]
+        table.add_row(
+            row["policy"],
+            row["role"],
+            f"{row['request_blocking']:.3%} ± {(high - low) / 2:.3%}",
+            f"{row['bit_rate_blocking']:.3%}",
+            f"{row['utilisation']:.1%}",
+            f"{row['mean_latency_ms']:.2f}",
+            style="bold" if row["role"] == "challenger" else None,
+        )
+    return table
+
+
+def gate_table(report: Mapping[str, Any]) -> RenderableType:
+    """The rules, whether each is met, and why."""
+    table = Table("met", "rule", "why", title="gate", title_justify="left")
+    for rule in report["rules"]:
+        table.add_row("[green]yes[/]" if rule["passed"] else "[red]no[/]", rule["rule"], rule["why"])
+    colour = "green" if report["passed"] else "yellow"
+    words = (
+        "passed: the challenger becomes champion" if report["passed"] else "not passed: the champion stays"
+    )
+    return Group(table, Text(words, style=f"bold {colour}"))
+
+
+def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
+    """Services and what carries them; a refused one with its reason."""
+    table = Table(title=f"{len(lightpaths)} services placed over TAPI", title_justify="left")
+    for heading in ("from", "to", "Gb/s", "path", "slots", "format", "latency ms", "decided by", "took ms"):
+        table.add_column(heading, justify="right" if heading in ("Gb/s", "latency ms", "took ms") else "left")
+    for item in lightpaths:
+        ends = (item["source"], item["destination"], f"{item['bit_rate_gbps']:g}")
+        if "reason" in item:
+            table.add_row(*ends, f"[yellow]refused: {item['reason']}[/]", "", "", "", "", "")
+            continue
+        first, num_slots = item["first_slot"], item["num_slots"]
+        table.add_row(
+            *ends,
+            "-".join(item["path"]),
+            f"{first}-{first + num_slots - 1}",
+            item["modulation_format"],
+            f"{item['latency_ms']:.2f}",
+            item["decided_by"],
+            f"{item['total_ms']:.1f}",
+        )
+    return table
