@@ -48,10 +48,10 @@ def build_app(
     manager: ServiceManager,
     pce: PathComputation,
     credentials: Credentials,
+    stream: NotificationStream,
     maintenance: Maintenance | None = None,
 ) -> FastAPI:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
-    stream = NotificationStream(state)
     datastore = Datastore(state, manager, pce)
     # Changes wait for one lock; with threads of their own they never hold up the readers.
     changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)

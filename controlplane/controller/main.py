@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +18,7 @@ from controlplane.controller.pce_client import PceClient
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store, StoreError, sqlite_url
+from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
 
 
@@ -23,6 +26,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per request is too much
+    # uvicorn hands the signal on once the requests in flight have ended.
+    signal.signal(signal.SIGTERM, _leave)
     config = load_config()
     home = Home.from_environment().create()
     credentials = home.credentials()
@@ -37,19 +42,38 @@ def main() -> None:
     pce = PceClient(config.services.url("pce"), credentials, plant.naming)
     southbound = HttpSouthbound(config.services.url("elements"), credentials)
     manager = ServiceManager(state, pce, southbound)
+    stream = NotificationStream(state)
+    settings = uvicorn.Config(
+        build_app(state, manager, pce, credentials, stream, Maintenance(manager)),
+        host=config.services.host,
+        port=config.services.controller_port,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+    )
     try:
-        uvicorn.run(
-            build_app(state, manager, pce, credentials, Maintenance(manager)),
-            host=config.services.host,
-            port=config.services.controller_port,
-            log_level="warning",
-            timeout_graceful_shutdown=10,
-        )
+        _Server(settings, stream).run()
     finally:
         manager.close()
         southbound.close()
         pce.close()
         store.close()
+
+
+class _Server(uvicorn.Server):
+    """A server that does not wait for the readers of endless streams when it is told to leave."""
+
+    def __init__(self, config: uvicorn.Config, stream: NotificationStream) -> None:
+        super().__init__(config)
+        self._stream = stream
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the streams, then leave as ever."""
+        self._stream.close()
+        super().handle_exit(sig, frame)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ class NotificationStream:
         self._loop = asyncio.get_running_loop()
 
     def close(self) -> None:
-        """End every reader's stream; called in the same loop."""
+        """End every reader's stream; may be called from anywhere, also from a signal handler."""
         self._closed = True
-        self._wake()
+        self._changed()
 
     def start_after(self, last_event_id: str | None) -> int:
         """The version after which a reader's stream begins: where it left off, else now.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
+from types import FrameType
 
 import uvicorn
 
@@ -18,6 +21,8 @@ from topologies.catalogue import load_topology
 def main() -> None:
     """Serve until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # uvicorn hands the signal on once the requests in flight have ended.
+    signal.signal(signal.SIGTERM, _leave)
     config = load_config()
     home = Home.from_environment().create()
     specs = element_specs(
@@ -34,6 +39,10 @@ def main() -> None:
         )
     finally:
         host.close()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
                     )
             elif source is not None and destination is not None:
                 lightpath = client.place_service(source, destination, gbps, bound, uuid)
-                emit(_document(lightpath), as_json, lambda out: _render(out, [lightpath], []))
+                emit(_document(lightpath), as_json, lambda out: _render_one(out, lightpath))
 
 
 def _place_many(
@@ -90,13 +90,28 @@ def _document(lightpath: Lightpath) -> dict[str, Any]:
     return asdict(lightpath) | {"total_ms": round(lightpath.total_ms, 3)}
 
 
+def _render_one(out: Console, lightpath: Lightpath) -> None:
+    last_slot = lightpath.first_slot + lightpath.num_slots - 1
+    who = f"{lightpath.decided_by}, {lightpath.policy}" if lightpath.policy else lightpath.decided_by
+    for label, value in (
+        ("service", lightpath.uuid),
+        ("path", " - ".join(lightpath.path)),
+        ("slots", f"{lightpath.first_slot} to {last_slot}, {lightpath.modulation_format}"),
+        ("latency", f"{lightpath.latency_ms:.3f} ms"),
+        ("decided by", who),
+        ("took", f"{lightpath.total_ms:.0f} ms"),
+    ):
+        out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _render(out: Console, lightpaths: Sequence[Lightpath], refusals: Sequence[dict[str, Any]]) -> None:
     if lightpaths:
         table = Table("service", "path", "slots", "format", "latency ms", "decided by", "total ms", box=None)
+        table.columns[1].no_wrap = True
         for item in lightpaths:
             table.add_row(
-                item.uuid,
-                " ".join(item.path),
+                item.uuid[:8],
+                "-".join(item.path),
                 f"{item.first_slot}-{item.first_slot + item.num_slots - 1}",
                 item.modulation_format,
                 f"{item.latency_ms:.2f}",

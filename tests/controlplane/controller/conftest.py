@@ -22,6 +22,7 @@ from controlplane.controller.pce_client import PceClient
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store, sqlite_url
+from controlplane.controller.stream import NotificationStream
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import Southbound
@@ -169,7 +170,8 @@ class Lab:
         self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))
 
     def http(self) -> TestClient:
-        client = TestClient(build_app(self.state, self.manager, self.pce_client, CREDENTIALS))
+        stream = NotificationStream(self.state)
+        client = TestClient(build_app(self.state, self.manager, self.pce_client, CREDENTIALS, stream))
         client.auth = (CREDENTIALS.user, CREDENTIALS.password)  # type: ignore[assignment]
         return client
 
