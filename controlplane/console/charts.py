@@ -19,7 +19,7 @@ from topologies.grid import frequency_slot
 from topologies.model import Topology
 
 MAP_ASPECT = 1.93  # width over height that the map is drawn for
-_DASHED_ROWS = 48  # more rows than this: names of every other row only
+_NAMED_ROWS = 24  # more rows than this: names of some only
 
 # One rectangle per lightpath and link, from (first slot, row, number of slots); ECharts has no such series.
 _DRAW_BLOCK = """(params, api) => {
@@ -167,7 +167,7 @@ def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -
             "type": "category",
             "inverse": True,
             "data": names,
-            "axisLabel": {**text, "interval": "auto" if len(names) > _DASHED_ROWS else 0, "margin": 10},
+            "axisLabel": {**text, "interval": -(-len(names) // _NAMED_ROWS) - 1, "margin": 10},
             "splitLine": {"show": False},
             "splitArea": {"show": True, "areaStyle": {"color": [palette.raised, "transparent"]}},
         },
@@ -291,6 +291,7 @@ def _node_points(
             starting[end] = starting.get(end, 0) + 1
     on_route = set(path.nodes) if path else set()
     ends = {path.nodes[0], path.nodes[-1]} if path else set()
+    size = 11 if len(window.places) <= 30 else 7  # pixels
     points = []
     for name, place in window.places.items():
         is_end, passed = name in ends, name in on_route
@@ -298,7 +299,7 @@ def _node_points(
             {
                 "name": name,
                 "value": list(place),
-                "symbolSize": 15 if is_end else 11,
+                "symbolSize": size * 1.35 if is_end else size,
                 "itemStyle": {
                     "color": palette.accent if is_end else palette.surface,
                     "borderColor": palette.accent if passed else palette.soft,

@@ -11,11 +11,13 @@ from controlplane.console.palette import SERVICES
 from controlplane.console.panels import box, text
 from controlplane.console.viewmodel import Snapshot
 
+# The row's parent is the virtual scroller, and only the scroller's parent is the table that hears events.
 _SERVICE_ROW = """
-<q-tr :props="props" :class="{chosen: props.row.selected}" @click="$parent.$emit('pick', props.row.uuid)"
-      data-testid="service-row" :data-service="props.row.uuid">
-  <q-td key="pair" :props="props"><span class="swatch" :style="{background: props.row.swatch}"></span><span
-    class="name">{{ props.row.pair }}</span><q-tooltip anchor="top start" self="bottom start" :delay="400">{{
+<q-tr :props="props" :class="{chosen: props.row.selected}" data-testid="service-row"
+      :data-service="props.row.uuid" @click="$parent.$parent.$emit('pick', props.row.uuid)">
+  <q-td key="pair" :props="props" class="rest"><span class="swatch"
+    :style="{background: props.row.swatch}"></span><span class="name">{{ props.row.pair }}</span>
+    <q-tooltip anchor="top start" self="bottom start" :delay="400">{{
     props.row.route }} · {{ props.row.short }}</q-tooltip></q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
   <q-td key="first_slot" :props="props" class="quiet">{{ props.row.slots }}</q-td>
@@ -25,7 +27,7 @@ _SERVICE_ROW = """
     props.row.decided_by }}</q-td>
   <q-td key="remove" auto-width><q-btn flat dense round size="sm" icon="close" class="remove"
     data-testid="delete" :aria-label="'Delete ' + props.row.pair"
-    @click.stop="$parent.$emit('remove', props.row.uuid)"></q-btn></q-td>
+    @click.stop="$parent.$parent.$emit('remove', props.row.uuid)"></q-btn></q-td>
 </q-tr>
 """
 
@@ -34,9 +36,9 @@ _DECISION_ROW = """
   <q-td key="time" :props="props" class="faint">{{ props.row.time }}</q-td>
   <q-td key="pair" :props="props" class="name">{{ props.row.pair }}</q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
-  <q-td key="detail" :props="props"><div :class="['detail', props.row.accepted ? 'quiet' : 'refused']"><span
+  <q-td key="detail" :props="props" :class="['rest', props.row.accepted ? 'quiet' : 'refused']"><span
     :class="['mark', props.row.decided_by]"></span>{{ props.row.detail }}<q-tooltip :delay="400">{{
-    props.row.decided_by }}: {{ props.row.detail }}</q-tooltip></div></q-td>
+    props.row.decided_by }}: {{ props.row.detail }}</q-tooltip></q-td>
   <q-td key="total" :props="props" class="quiet">{{ props.row.total_text }}</q-td>
 </q-tr>
 """

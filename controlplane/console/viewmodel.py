@@ -175,9 +175,9 @@ def endpoint_health(snapshot: Snapshot) -> tuple[Health, str]:
     if snapshot.pce is None or snapshot.pce_fault:
         return "unknown", "unknown while the PCE does not answer"
     if snapshot.pce.endpoint_url is None:
-        return "warn", "no endpoint set; the heuristic decides"
+        return "warn", "none set; the fallback decides"
     if not snapshot.pce.breaker_closed:
-        return "bad", "failed several times in a row; the heuristic decides until it answers again"
+        return "bad", "failed several times in a row; left alone for a moment"
     last = next((d for d in snapshot.decisions if d.decided_by in ("model", "fallback")), None)
     if last is None:
         return "unknown", "not asked yet"

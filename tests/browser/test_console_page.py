@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,7 +59,10 @@ class Page:
                 said = answer
             except Exception as error:  # the page is in the middle of a change
                 said = error
-            assert time.monotonic() < deadline, f"not within {limit_s:g} s: {said!r}"
+            if time.monotonic() > deadline:
+                picture = Path(tempfile.gettempdir(), "console-page.png")
+                self.browser.save_screenshot(str(picture))
+                raise AssertionError(f"not within {limit_s:g} s: {said!r}; see {picture}")
             time.sleep(0.02)
 
     def choose(self, testid: str, node: str) -> None:
@@ -67,9 +72,10 @@ class Page:
         self.until(lambda: not options())
 
     def fill(self, testid: str, words: str) -> None:
-        field = self.one(testid)
-        field.clear()
-        field.send_keys(words)
+        from selenium.webdriver import Keys
+
+        # clear() is undone by the page before the typing begins
+        self.one(testid).send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.BACKSPACE, words)
 
     def request(self, source: str, destination: str, bit_rate_gbps: str, max_latency_ms: str) -> None:
         self.choose("source", source)

@@ -148,7 +148,7 @@ def asked(*decisions: Decision, **said: Any) -> Snapshot:
     [
         (Snapshot(), "unknown", "unknown"),
         (Snapshot(pce=status(), pce_fault="not reachable"), "unknown", "PCE does not answer"),
-        (asked(endpoint_url=None), "warn", "heuristic decides"),
+        (asked(endpoint_url=None), "warn", "the fallback decides"),
         (asked(), "unknown", "not asked yet"),
         (asked(decision("model")), "good", "answering"),
         (asked(decision("none", "blocked"), decision("model")), "good", "answering"),
