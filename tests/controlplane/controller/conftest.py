@@ -143,17 +143,25 @@ class FakePce:
 class Lab:
     """One controller, restartable on the same files."""
 
+    credentials = CREDENTIALS
+
     def __init__(
         self, folder: Path, shared: bool = True, topology: str = "five-node", num_slots: int = 32
     ) -> None:
+        self.prepare(folder, shared, topology, num_slots)
+        self.host = self.open_elements()
+        self.start()
+
+    def prepare(
+        self, folder: Path, shared: bool = True, topology: str = "five-node", num_slots: int = 32
+    ) -> None:
+        """The plant and the files, without elements or a controller."""
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.plant = PlantView(
             load_topology(topology), num_slots, 1, shared, modulation_table("deeprmsa"), load_latency_model()
         )
         self.naming = Naming(self.plant.topology)
-        self.host = self.open_elements()
-        self.start()
 
     def open_elements(self) -> ElementHost:
         specs = element_specs(self.plant.topology, self.plant.num_slots, self.plant.shared_spectrum)
