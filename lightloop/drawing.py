@@ -62,7 +62,8 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("policy", no_wrap=True)
     table.add_column("role", no_wrap=True)
-    for heading in ("requests blocked, 95 %", "bit rate blocked", "used", "latency ms"):
+    table.add_column("requests blocked", justify="right", no_wrap=True)
+    for heading in ("bit rate blocked", "used", "latency ms"):
         table.add_column(heading, justify="right")
     for row in evaluation["policies"]:
         low, high = row["request_blocking_ci95"]

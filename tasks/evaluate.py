@@ -20,10 +20,10 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
-from envs.trace import Trace, read_trace
+from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.results import Evaluation, PolicyResult
-from tasks.trace import StoredTrace
+from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
 RESULT_VERSION = 1
@@ -80,7 +80,7 @@ def evaluate(
         results_folder: where measured results are kept.
         on_step: told whose turn it is.
     """
-    traces = [read_trace(item.file, topology=plant.topology) for item in stored]
+    traces = read_stored(stored)
 
     def measured(contender: Contender, where: Plant, on: Sequence[Trace]) -> PolicyResult:
         on_step(f"{contender.name} on {len(on)} traces ({where.topology.name})")
@@ -113,7 +113,7 @@ def best_baseline(
     results_folder: Path,
 ) -> PolicyResult:
     """The result of the heuristic that blocks the fewest requests."""
-    traces = [read_trace(item.file, topology=plant.topology) for item in stored]
+    traces = read_stored(stored)
     results = [
         measure(contender_baseline(name), plant, traces, warmup_requests, results_folder)
         for name in baselines

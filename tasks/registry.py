@@ -12,6 +12,7 @@ import json
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,8 +184,9 @@ class Registry:
 
         example = {key: value[:1] for key, value in np.load(recorded).items()}
         inputs = {key: example[key].astype(np.float32) for key in ("features", "action_mask", "context")}
-        mlflow.set_tracking_uri(self.tracking_uri)
-        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+        self._use_globally()
+        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            warnings.filterwarnings("ignore", message=".*[Tt]ype hint.*")  # the signature is given
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("served_model.py")),
@@ -277,10 +279,9 @@ class Registry:
         target = folder / model_uri.removeprefix("models:/").replace("/", "-")
         if not target.exists():
             folder.mkdir(parents=True, exist_ok=True)
+            self._use_globally()
             with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-                mlflow.artifacts.download_artifacts(
-                    artifact_uri=model_uri, dst_path=unfinished, tracking_uri=self.tracking_uri
-                )
+                mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=unfinished)
                 with contextlib.suppress(OSError):  # another process was faster
                     (Path(unfinished)).rename(target)
                     Path(unfinished).mkdir()
@@ -289,6 +290,13 @@ class Registry:
     def policy_folder(self, version: ModelVersion, folder: Path) -> Path:
         """The policy artefact of a version, fetched once."""
         return self.fetch(version.uri, folder) / POLICY_FOLDER
+
+    def _use_globally(self) -> None:
+        # Logging and fetching of models go through MLflow's global addresses only.
+        import mlflow
+
+        mlflow.set_tracking_uri(self.tracking_uri)
+        mlflow.set_registry_uri(self.tracking_uri)
 
     def _put_in_charge(
         self, action: Any, version: ModelVersion, before: ModelVersion | None, reason: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,11 @@ def held_out_traces(
     """Independent traces of seeds that training does not use."""
     seeds = range(first_seed, first_seed + num_traces)
     return tuple(provide_trace(plant, traffic, num_requests, seed, folder) for seed in seeds)
+
+
+def read_stored(stored: Sequence[StoredTrace]) -> list[Trace]:
+    """The traces themselves."""
+    return [read_trace(item.file) for item in stored]
 
 
 def _digest(plant: Plant, traffic: PoissonTraffic, num_requests: int, seed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +43,7 @@ def evaluate(
     from flows.settings import settings_of
     from lightloop.commands.services import installation_config
     from tasks.evaluate import best_baseline, measure
-    from tasks.trace import held_out_traces
+    from tasks.trace import held_out_traces, read_stored
 
     home, overrides = Home.from_environment(), list(settings or ())
     if topology is not None:
@@ -64,10 +65,7 @@ def evaluate(
         )
         results = Path(scratch) / "results"
         best = best_baseline(context.plant, traces, section.baselines, section.warmup_requests, results)
-        from envs.trace import read_trace
-
-        read = [read_trace(item.file) for item in traces]
-        found = measure(contender, context.plant, read, section.warmup_requests, results)
+        found = measure(contender, context.plant, read_stored(traces), section.warmup_requests, results)
     document: dict[str, Any] = {
         "scenario": config.scenario,
         "topology": context.plant.topology.name,
@@ -111,6 +109,9 @@ def _contender(policy: str, context: Settings) -> Contender:
 def _registered(label: str, context: Settings) -> Path:
     import httpx
 
+    from deployments.environment import QUIET
+
+    os.environ.update(QUIET)
     try:
         httpx.get(context.registry.tracking_uri + "/health", timeout=3, trust_env=False).raise_for_status()
     except httpx.HTTPError:

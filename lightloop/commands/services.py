@@ -136,7 +136,8 @@ def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus
             for item in statuses
         },
         "model_name": f"{config.mlflow.model_name}-{config.scenario}",
-        "champion_version": in_service.get("model_version"),
+        "champion_version": _champion_version(config),
+        "version_in_service": in_service.get("model_version"),
         "policy": in_service.get("policy"),
         "endpoint": in_service.get("endpoint_url"),
     }
@@ -178,6 +179,18 @@ def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
         return dict(answer.json()) if answer.is_success else {}
     except (httpx.HTTPError, ValueError):
         return {}
+
+
+def _champion_version(config: Config) -> str | None:
+    url = (
+        config.mlflow.tracking_uri or config.services.url("mlflow")
+    ) + "/api/2.0/mlflow/registered-models/alias"
+    asked = {"name": f"{config.mlflow.model_name}-{config.scenario}", "alias": "champion"}
+    try:
+        answer = httpx.get(url, params=asked, timeout=3, trust_env=False)
+        return str(answer.json()["model_version"]["version"]) if answer.is_success else None
+    except (httpx.HTTPError, ValueError, KeyError):
+        return None
 
 
 def _log_end(home: Home, item: ServiceStatus) -> str:

@@ -1,0 +1,86 @@
+"""The entry points of MLproject: the same steps without Prefect, into the run that ``mlflow run`` opens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from configs.home import Home
+from configs.load import load_config
+from flows.settings import Settings, settings_of
+from tasks.evaluate import best_baseline, contender_baseline, contender_in, measure
+from tasks.journal import Journal
+from tasks.package import package
+from tasks.trace import held_out_traces, provide_trace, read_stored
+from tasks.train import train_challenger
+
+RUN_VARIABLE = "MLFLOW_RUN_ID"
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+LOCAL_STORE = "sqlite:///mlflow.db"  # what MLflow itself takes without an address
+
+
+def train(scenario: str, training_budget_s: float, seed: int) -> None:
+    """A challenger trained, compared with the best baseline, and logged as a model to the open run."""
+    half_s = training_budget_s / 2
+    overrides = [f"training.budget_s={half_s}", f"training.search.budget_s={half_s}", f"training.seed={seed}"]
+    settings, run_id = _settings(scenario, overrides), os.environ[RUN_VARIABLE]
+    plant, registry, section = settings.plant, settings.registry, settings.config.traffic
+    registry.log_tags(run_id, settings.model_tags)
+    registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
+    training = provide_trace(
+        plant, settings.traffic, section.requests_per_trace, section.seed, settings.home.traces
+    )
+    journal = Journal(settings.home.training / run_id)
+    spec = settings.training_spec(seed_offset=0)
+    result = train_challenger(spec, plant, settings.traffic, training, registry, run_id, journal)
+    _compare(settings, run_id, str(result.policy_folder))
+    warmup_requests = settings.config.evaluation.warmup_requests
+    package(registry, run_id, plant, training, result.policy_folder, warmup_requests, settings.model_tags)
+    print(f"policy in {result.policy_folder}")
+
+
+def evaluate(scenario: str, policy: str) -> None:
+    """A baseline, or a policy folder, compared with the best baseline; figures go to the open run."""
+    settings, run_id = _settings(scenario, []), os.environ[RUN_VARIABLE]
+    settings.registry.log_tags(run_id, settings.model_tags)
+    _compare(settings, run_id, policy)
+
+
+def _settings(scenario: str, overrides: list[str]) -> Settings:
+    settings = settings_of(load_config(scenario, overrides), Home.from_environment().create(), running=None)
+    tracking_uri = os.environ.get(TRACKING_VARIABLE, LOCAL_STORE)
+    return replace(settings, registry=replace(settings.registry, tracking_uri=tracking_uri))
+
+
+def _compare(settings: Settings, run_id: str, policy: str) -> None:
+    section, home = settings.config.evaluation, settings.home
+    stored = held_out_traces(
+        settings.plant,
+        settings.traffic,
+        section.num_traces,
+        section.requests_per_trace,
+        section.seed,
+        home.traces,
+    )
+    contender = contender_in(Path(policy)) if Path(policy).is_dir() else contender_baseline(policy)
+    results, warmup_requests = home.root / "evaluations", section.warmup_requests
+    found = measure(contender, settings.plant, read_stored(stored), warmup_requests, results).row()
+    best = best_baseline(settings.plant, stored, section.baselines, warmup_requests, results).row()
+    settings.registry.log_traces(run_id, [item.id for item in stored], home.traces, "evaluation")
+    for role, row in (("policy", found), ("best_baseline", best)):
+        figures = {key: value for key, value in row.items() if isinstance(value, float)}
+        settings.registry.log_metrics(run_id, {f"evaluation.{role}.{k}": v for k, v in figures.items()})
+    settings.registry.log_document(run_id, {"policy": found, "best_baseline": best}, "evaluation.json")
+    print(f"{found['policy']}: {found['request_blocking']:.3%} of requests blocked; ", end="")
+    print(f"{best['policy']}: {best['request_blocking']:.3%}")
+
+
+if __name__ == "__main__":
+    if RUN_VARIABLE not in os.environ:
+        sys.exit(f"{RUN_VARIABLE} is not set; start this with mlflow run . -e train (or -e evaluate)")
+    if sys.argv[1] == "train":
+        train(sys.argv[2], float(sys.argv[3]), int(float(sys.argv[4])))
+    else:
+        evaluate(sys.argv[2], sys.argv[3])
