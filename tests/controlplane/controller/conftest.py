@@ -28,14 +28,15 @@ from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import Southbound
 from controlplane.elements.store import ElementStore
 from controlplane.tapi.errors import TapiError, no_path
+from controlplane.tapi.names import pairs
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
+    PATH,
     PATH_RESOURCE,
     ComputedPath,
     ComputeRequest,
     build_compute_output,
-    build_path,
     parse_compute_input,
 )
 from controlplane.tapi.service_body import ServiceRequest, build_service, parse_service
@@ -71,7 +72,8 @@ class FakePce:
     def _answer(self, request: httpx.Request) -> dict[str, Any]:
         if request.method == "GET":
             uuid = request.url.path.removeprefix(PATH_RESOURCE)
-            return build_path(self.paths[uuid], self.naming, "BIDIRECTIONAL")
+            # Only what the contract names, so that also paths that cannot be can be told.
+            return {PATH: [{"uuid": uuid, "name": pairs(self.paths[uuid].name_pairs())}]}
         assert request.url.path == COMPUTE_OPERATION
         asked = parse_compute_input(json.loads(request.content), self.naming, self.plant.shared_spectrum)
         version = int(request.headers["X-State-Version"])
@@ -104,6 +106,7 @@ class FakePce:
         graph = self.plant.topology.graph()
         graph.remove_edges_from([tuple(link) for link in cut])
         graph.remove_edges_from(request.exclude_links)
+        graph.remove_nodes_from(request.exclude_nodes)
         try:
             routes = list(nx.shortest_simple_paths(graph, request.source, request.destination, "length_km"))
         except nx.NetworkXNoPath:

@@ -1,0 +1,79 @@
+"""The client that the command line and the console use, against a real controller application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from configs.home import Credentials
+from controlplane.client import ControllerClient, ServiceRefused
+
+
+@pytest.fixture
+def client(lab: Any) -> Iterator[ControllerClient]:
+    with lab.http() as http, ControllerClient("http://controller", lab.credentials) as made:
+        made._http = http
+        yield made
+
+
+def test_a_service_is_placed_listed_and_deleted(lab: Any, client: ControllerClient) -> None:
+    assert client.nodes() == ("A", "B", "C", "D", "E")
+    assert client.sips()["C"] == lab.naming.sip_uuid("C")
+    lightpath = client.place_service("A", "D", 100, 20)
+    stored = lab.state.service(lightpath.uuid)
+    assert lightpath.path == stored.path.nodes
+    assert lightpath.links == tuple(
+        "-".join(hop) for hop in zip(lightpath.path, lightpath.path[1:], strict=False)
+    )
+    assert (lightpath.first_slot, lightpath.num_slots) == (0, stored.path.num_slots)
+    assert lightpath.latency_ms == pytest.approx(lab.plant.latency_ms(lightpath.path))
+    assert (lightpath.decided_by, lightpath.policy) == ("model", "fake")
+    assert lightpath.total_ms > 0
+    (listed,) = client.services()
+    assert listed == type(listed)(**{**vars(lightpath), "total_ms": stored.setup_ms})
+    assert client.changes(0)["version"] == 1
+    client.delete_service(lightpath.uuid)
+    assert client.services() == ()
+
+
+def test_the_same_uuid_gives_the_same_lightpath(client: ControllerClient) -> None:
+    uuid = "11111111-2222-4333-8444-555555555555"
+    first = client.place_service("A", "D", 100, service_uuid=uuid)
+    again = client.place_service("A", "D", 100, service_uuid=uuid)
+    assert (first.uuid, first.path, first.first_slot) == (again.uuid, again.path, again.first_slot)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("A", "Z", 100), "unknown node 'Z'; known: A, B"),
+        (("A", "A", 100), "both are at A"),
+        (("A", "D", 12.5), "whole Gb/s"),
+        (("A", "D", -1), "whole Gb/s"),
+        (("A", "D", float("nan")), "whole Gb/s"),
+        (("A", "D", 100, 0), "at least 0.001 ms"),
+        (("A", "D", 100, float("nan")), "at least 0.001 ms"),
+        (("A", "D", 100, 0.5), "within 0.5 ms"),
+    ],
+)
+def test_refusals_carry_the_reason(lab: Any, client: ControllerClient, arguments: Any, why: str) -> None:
+    with pytest.raises(ServiceRefused, match=why):
+        client.place_service(*arguments)
+    assert lab.state.version == 0
+
+
+def test_cuts_and_repairs_say_what_became_of_the_services(client: ControllerClient) -> None:
+    lightpath = client.place_service("A", "C", 25)
+    assert client.fail_link(*lightpath.path[:2]) == {"restored": [lightpath.uuid], "lost": []}
+    assert client.repair_link(*lightpath.path[:2]) == {"restored": [], "lost": []}
+
+
+def test_a_controller_that_is_away_is_named() -> None:
+    with (
+        ControllerClient("http://127.0.0.1:9", Credentials("u", "p", "t"), timeout_s=0.5) as client,
+        pytest.raises(ServiceRefused, match=r"127\.0\.0\.1:9 does not answer") as caught,
+    ):
+        client.nodes()
+    assert caught.value.status == 0

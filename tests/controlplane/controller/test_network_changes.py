@@ -1,0 +1,295 @@
+"""Many clients at once, cuts and repairs, the change feed, and a path computation element that errs."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controlplane.controller.network import SpectrumMap
+from controlplane.controller.verify import PathRejected, verify_path
+from controlplane.tapi.errors import TapiError
+from controlplane.tapi.path_body import ComputedPath
+from controlplane.tapi.service_body import ServiceRequest, parse_service
+
+PAIRS = ["AC", "CA", "AD", "DB", "BE", "EC", "DA", "CE"]
+
+
+@pytest.mark.parametrize("kind", ["lab", "directed_lab"])
+def test_creations_and_deletions_at_once_never_light_a_slot_twice(kind: str, request: Any) -> None:
+    lab = request.getfixturevalue(kind)
+    requests = [lab.request(*PAIRS[i % len(PAIRS)], 25 * (1 + i % 4)) for i in range(48)]
+
+    refusals: list[str] = []
+
+    def live(index: int) -> None:
+        try:
+            lab.manager.create(requests[index])
+            if index % 3 == 0:
+                lab.manager.delete(requests[index].uuid)
+        except TapiError as error:
+            refusals.append(error.tag)
+
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(live, range(len(requests))))
+    assert set(refusals) <= {"resource-denied"}
+    assert len(lab.state.services()) > 10
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+    feed = lab.state.feed(0)
+    assert [change["version"] for change in feed["changes"]] == list(range(1, feed["version"] + 1))
+    alive: set[str] = set()
+    for change in feed["changes"]:
+        (alive.add if change["kind"] == "lightpath-added" else alive.remove)(change["service_uuid"])
+    assert alive == {service.uuid for service in lab.state.services()}
+
+
+def test_the_same_request_from_many_clients_makes_one_service(lab: Any) -> None:
+    request = lab.request("A", "D")
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> bool:
+        barrier.wait()
+        return lab.manager.create(request)[1]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(ask, range(8))) == [False] * 7 + [True]
+    assert lab.state.version == 1
+
+
+def test_a_full_network_refuses_and_allocates_nothing_for_it(lab: Any) -> None:
+    def fill() -> None:
+        for _ in range(100):
+            lab.manager.create(lab.request("A", "D", 400))
+
+    with pytest.raises(TapiError, match="no free slots") as caught:
+        fill()
+    assert (caught.value.status, caught.value.tag) == (409, "resource-denied")
+    assert all(service.path for service in lab.state.services())
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: replace(path, first_slot=0), "not all free"),
+        (lambda path: replace(path, num_slots=1), "too few"),
+        (lambda path: replace(path, first_slot=31, num_slots=9), "outside"),
+        (lambda path: replace(path, first_slot=-1), "outside"),
+        (lambda path: replace(path, modulation_format="1024QAM"), "unknown"),
+        (lambda path: replace(path, nodes=("A", "E")), "not A to D"),
+        (lambda path: replace(path, nodes=("A", "D")), "no link"),
+        (lambda path: replace(path, nodes=("A", "B", "A", "C", "D")), "twice"),
+        (lambda path: replace(path, nodes=("A", "Atlantis", "D")), "Atlantis"),
+    ],
+)
+def test_a_path_computation_element_that_errs_causes_no_allocation(lab: Any, spoil: Any, why: str) -> None:
+    lab.manager.create(lab.request("A", "D"))
+    before = lab.held(), lab.state.lit.by_port(), lab.state.services()
+    lab.pce.spoil = spoil
+    with pytest.raises(TapiError, match=why) as caught:
+        lab.manager.create(lab.request("A", "D"))
+    assert caught.value.status == 502
+    assert (lab.held(), lab.state.lit.by_port(), lab.state.services()) == before
+    assert lab.state.version == 1
+
+
+def test_a_latency_that_the_element_understates_is_found_out(lab: Any) -> None:
+    fastest_ms = lab.plant.latency_ms(lab.manager.create(lab.request("A", "D"))[0].path.nodes)
+    lab.pce.spoil = lambda path: replace(
+        path, nodes=("A", "B", "D") if path.nodes != ("A", "B", "D") else ("A", "C", "D"), latency_ms=0.001
+    )
+    with pytest.raises(TapiError, match="its latency is"):
+        lab.manager.create(lab.request("A", "D", max_latency_ms=fastest_ms + 0.002))
+
+
+def test_exclusions_and_hops_are_honoured(lab: Any) -> None:
+    naming = lab.naming
+    free, _ = lab.manager.create(lab.request("A", "D", 25))
+    second = free.path.nodes[1]
+    for name, value in (
+        ("exclude-node", [naming.node_uuid(second)]),
+        ("exclude-link", [naming.link_uuid("A", second)]),
+    ):
+        body = lab.body("A", "D", 25)
+        body["tapi-connectivity:connectivity-service"][0][name] = value
+        service, _ = lab.manager.create(parse_service(body, naming, True))
+        assert second not in service.path.nodes[:2]
+    body["tapi-connectivity:connectivity-service"][0].update(
+        {"uuid": "00000000-0000-4000-8000-000000000000", "max-allowed-hops": {"value": "1"}}
+    )
+    with pytest.raises(TapiError):
+        lab.manager.create(parse_service(body, naming, True))
+
+
+def test_a_cut_moves_the_services_over_it_and_touches_no_other(lab: Any) -> None:
+    for pair in PAIRS:
+        lab.manager.create(lab.request(*pair, 25))
+    before = {service.uuid: service for service in lab.state.services()}
+    ends = ("A", "C")
+    hit = {
+        uuid
+        for uuid, service in before.items()
+        if "AC" in "".join(service.path.nodes) + "".join(service.path.nodes[::-1])
+    }
+    assert hit
+    assert hit != before.keys()
+    result = lab.manager.fail_link(["C", "A"])
+    assert set(result.restored) == hit
+    after = {service.uuid: service for service in lab.state.services()}
+    for uuid, service in after.items():
+        assert (service == before[uuid]) == (uuid not in hit)
+        assert service.path is not None
+        hops = {frozenset(hop) for hop in pairwise(service.path.nodes)}
+        assert frozenset(ends) not in hops
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+    assert lab.manager.fail_link(["A", "C"]).restored == ()  # told twice, done once
+    lab.stop()
+    lab.start()
+    assert lab.state.failed_links == {ends}
+    lab.manager.repair_link(["A", "C"])
+    assert lab.state.failed_links == frozenset()
+    assert {service.uuid: service for service in lab.state.services()} == after  # nobody is moved back
+
+
+def test_a_service_without_a_way_waits_for_the_repair(lab: Any) -> None:
+    service, _ = lab.manager.create(lab.request("A", "E", 25))
+    cuts = [fibre for fibre in lab.plant.topology.fibres if "E" in (fibre.node_a, fibre.node_b)]
+    for fibre in cuts:
+        result = lab.manager.fail_link([fibre.node_a, fibre.node_b])
+    assert [uuid for uuid, _ in result.lost] == [service.uuid]
+    assert "cut" in result.lost[0][1]
+    assert lab.state.service(service.uuid).path is None
+    assert not any(lab.held().values())
+    asked = len(lab.pce.asked)
+    lab.manager.maintain()
+    assert len(lab.pce.asked) == asked  # no use in asking again before something changes
+    with lab.http() as client:
+        found = client.get(
+            "/restconf/data/tapi-common:context/tapi-connectivity:connectivity-context"
+            f"/connectivity-service={service.uuid}"
+        ).json()["tapi-connectivity:connectivity-service"][0]
+        assert (found["operational-state"], "connection" in found) == ("DISABLED", False)
+        answer = client.post(
+            "/restconf/operations/lightloop:repair-link",
+            json={"lightloop:input": {"nodes": [cuts[0].node_a, cuts[0].node_b]}},
+        )
+        assert answer.json() == {"lightloop:output": {"restored": [service.uuid], "lost": []}}
+    lab.assert_elements_hold_the_state()
+
+
+def test_a_restoration_that_failed_in_passing_is_tried_again(lab: Any) -> None:
+    service, _ = lab.manager.create(lab.request("A", "C", 25))
+    lab.pce.away = True
+    result = lab.manager.fail_link(service.path.nodes[:2])
+    assert [uuid for uuid, _ in result.lost] == [service.uuid]
+    lab.manager.maintain()
+    assert lab.state.service(service.uuid).path is None
+    lab.pce.away = False
+    lab.manager.maintain()
+    assert lab.state.service(service.uuid).path is not None
+    lab.assert_elements_hold_the_state()
+
+
+def test_a_service_that_is_down_can_be_deleted(lab: Any) -> None:
+    service, _ = lab.manager.create(lab.request("A", "C", 25))
+    lab.pce.away = True
+    lab.manager.fail_link(service.path.nodes[:2])
+    lab.manager.delete(service.uuid)
+    lab.pce.away = False
+    lab.manager.maintain()
+    assert lab.state.services() == ()
+
+
+def test_unknown_links_cannot_be_cut(lab: Any) -> None:
+    with lab.http() as client:
+        for body in (
+            {"lightloop:input": {"nodes": ["A", "D"]}},
+            {"lightloop:input": {"nodes": ["A"]}},
+            {},
+            [],
+        ):
+            assert client.post("/restconf/operations/lightloop:fail-link", json=body).status_code == 400
+    assert lab.state.version == 0
+
+
+def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
+    for pair in ("AD", "BE", "CA"):
+        lab.manager.create(lab.request(*pair))
+    with lab.http() as client:
+
+        def feed(**query: Any) -> Any:
+            return client.get("/changes", params=query).json()
+
+        whole = feed()
+        assert (whole["version"], whole["reset"], len(whole["changes"])) == (3, False, 3)
+        assert feed(since=2)["changes"] == whole["changes"][2:]
+        assert feed(since=3) == whole | {"changes": []}
+        for lost in (feed(since=4), feed(since=10**9), feed(since=2, store="another"), feed(since=-1)):
+            assert lost == whole | {"reset": True}
+        assert feed(since=2, store=whole["store"])["reset"] is False
+        change = whole["changes"][0]
+        assert change == {
+            "version": 1,
+            "kind": "lightpath-added",
+            "service_uuid": lab.state.services()[0].uuid,
+            "nodes": list(lab.state.services()[0].path.nodes),
+            "first_slot": 0,
+            "num_slots": lab.state.services()[0].path.num_slots,
+            "modulation_format": lab.state.services()[0].path.modulation_format,
+            "bit_rate_gbps": 100.0,
+            "latency_ms": lab.state.services()[0].path.latency_ms,
+            "decided_by": "model",
+        }
+
+
+def test_the_element_is_asked_on_the_state_it_must_know(lab: Any) -> None:
+    for version in range(3):
+        lab.manager.create(lab.request("A", "D", 25))
+        assert lab.pce.asked[-1][1] == version
+
+
+routes = st.sampled_from(
+    [("A", "C"), ("A", "C", "D"), ("D", "C", "A"), ("B", "D"), ("A", "B", "D", "E"), ("E", "A")]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(routes, st.integers(0, 31), st.integers(1, 6)), max_size=15), st.booleans())
+def test_what_is_verified_never_lights_a_slot_twice(
+    blocks: list[tuple[tuple[str, ...], int, int]], shared: bool
+) -> None:
+    import math
+
+    from controlplane.controller.network import PlantView
+    from envs.latency import load_latency_model
+    from envs.modulation import modulation_table
+    from topologies.catalogue import load_topology
+
+    plant = PlantView(
+        load_topology("five-node"), 32, 0, shared, modulation_table("deeprmsa"), load_latency_model()
+    )
+    lit = SpectrumMap(plant)
+    taken: set[tuple[Any, int]] = set()
+    for nodes, first, size in blocks:
+        path = ComputedPath("p", nodes, first, size, "BPSK", 0.0, "model", "x")
+        request = ServiceRequest("s", nodes[0], nodes[-1], 12.5, math.inf)
+        hops = [frozenset(hop) if shared else hop for hop in pairwise(nodes)]
+        wanted = {(hop, slot) for hop in hops for slot in range(first, first + size)}
+        fits = first + size <= 32 and not wanted & taken
+        try:
+            verify_path(path, request, plant, lit, ())
+        except PathRejected:
+            assert not fits
+            continue
+        assert fits
+        lit.light(nodes, first, size)
+        taken |= wanted

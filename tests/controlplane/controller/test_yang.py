@@ -1,0 +1,134 @@
+"""Everything we send is valid by the YANG model of TAPI 2.1.3, checked with yangson where the model is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+CONTEXT = "/restconf/data/tapi-common:context"
+CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
+
+
+@pytest.fixture(scope="module")
+def model(shared_data: Path) -> Any:
+    yangson = pytest.importorskip("yangson")
+    folder = shared_data / "tapi"
+    if not (folder / "yang-library-v2.1.3.json").exists():
+        pytest.skip(f"no YANG model in {folder}")
+    return yangson.DataModel.from_file(str(folder / "yang-library-v2.1.3.json"), [str(folder / "yang-2.1.3")])
+
+
+def assert_valid_datastore(model: Any, document: Any) -> None:
+    from yangson.enumerations import ContentType, ValidationScope
+
+    model.from_raw(document).validate(ValidationScope.all, ContentType.all)
+
+
+def assert_valid_part(model: Any, document: Any, schema: str) -> None:
+    from yangson.enumerations import ContentType, ValidationScope
+
+    model.from_raw(document, subschema=schema).validate(ValidationScope.syntax, ContentType.all)
+
+
+def test_the_context_is_valid_at_every_stage(model: Any, lab: Any, http: TestClient) -> None:
+    assert_valid_datastore(model, http.get(CONTEXT).json())
+    for number, pair in enumerate(("AD", "BE", "CA", "DB")):
+        body = lab.body(*pair, 25 * (number + 1), max_latency_ms=50)
+        assert http.post(CONNECTIVITY, json=body).status_code == 201
+    assert_valid_datastore(model, http.get(CONTEXT).json())
+    lab.manager.fail_link(["A", "C"])
+    lab.manager.fail_link(["D", "E"])
+    lab.manager.fail_link(["E", "A"])  # E is alone now: one service is down
+    down = http.get(CONTEXT).json()
+    services = down["tapi-common:context"]["tapi-connectivity:connectivity-context"]["connectivity-service"]
+    assert {service["operational-state"] for service in services} == {"ENABLED", "DISABLED"}
+    assert_valid_datastore(model, down)
+
+
+def test_a_directed_plant_is_valid_too(model: Any, directed_lab: Any) -> None:
+    with directed_lab.http() as client:
+        for pair in ("AD", "DA"):
+            assert client.post(CONNECTIVITY, json=directed_lab.body(*pair)).status_code == 201
+        assert_valid_datastore(model, client.get(CONTEXT).json())
+
+
+def test_formats_that_the_model_does_not_know_go_in_names(model: Any, lab: Any, http: TestClient) -> None:
+    from dataclasses import replace
+
+    from envs.modulation import ModulationFormat
+
+    lab.state.plant = replace(lab.plant, formats=(ModulationFormat("64QAM", 6, 1e9), *lab.plant.formats))
+    lab.pce.spoil = lambda path: replace(path, modulation_format="64QAM")
+    body = lab.body("A", "D")
+    assert http.post(CONNECTIVITY, json=body).status_code == 201
+    document = http.get(CONTEXT).json()
+    assert_valid_datastore(model, document)
+    (connection,) = document["tapi-common:context"]["tapi-connectivity:connectivity-context"]["connection"]
+    assert {"value-name": "modulation-format", "value": "64QAM"} in connection["name"]
+
+
+def test_a_client_that_writes_liberally_gets_a_valid_context(model: Any, lab: Any, http: TestClient) -> None:
+    sip = lab.naming.sip_uuid
+    service = {
+        "uuid": "5D0EE4A4-7F8B-4E0C-9D9B-1D5A6E5E9B11",
+        "connectivity-constraint": {
+            "requested-capacity": {"total-size": {"value": 100.0, "unit": "GBPS"}},
+            "connectivity-direction": "UNIDIRECTIONAL",
+        },
+        "end-point": [
+            {
+                "service-interface-point": {"service-interface-point-uuid": sip(node).upper()},
+                "layer-protocol-name": "PHOTONIC_MEDIA",
+                "layer-protocol-qualifier": "PHOTONIC_LAYER_QUALIFIER_NMC",
+                "local-id": sip(node),
+            }
+            for node in "AD"
+        ],
+        "include-topology": "anything",
+        "hold-off-time": 5,
+    }
+    answer = http.post(f"{CONNECTIVITY}/", json={"connectivity-service": service})
+    assert answer.status_code == 201, answer.text
+    assert_valid_datastore(model, http.get(CONTEXT).json())
+
+
+def test_the_published_service_is_taken_and_sent_back_valid(
+    model: Any, lab: Any, http: TestClient, shared_data: Path
+) -> None:
+    document = json.loads((shared_data / "tapi" / "examples" / "create-service.json").read_text())
+    (service,) = document["tapi-connectivity:connectivity-service"]
+    for point, node in zip(service["end-point"], "AC", strict=True):
+        point["service-interface-point"]["service-interface-point-uuid"] = lab.naming.sip_uuid(node)
+    service["max-allowed-delay"]["value"] = "100000"
+    assert http.post(CONNECTIVITY, json=document).status_code == 201
+    context = http.get(CONTEXT).json()
+    assert_valid_datastore(model, context)
+    (sent,) = context["tapi-common:context"]["tapi-connectivity:connectivity-context"]["connectivity-service"]
+    assert {name: sent[name] for name in service} == service
+
+
+def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any) -> None:
+    from controlplane.tapi.notification import notification
+    from controlplane.tapi.path_body import ComputeRequest, build_compute_input, build_compute_output
+
+    asked = ComputeRequest("A", "D", 100, 20.0, "UNIDIRECTIONAL", 4, (("A", "C"),), ("B",))
+    compute = "tapi-path-computation:compute-p-2-p-path"
+    assert_valid_part(model, build_compute_input(asked, lab.naming), compute)
+    assert_valid_part(model, build_compute_output(asked, lab.naming, "service", "path"), compute)
+    service, _ = lab.manager.create(lab.request("A", "C"))
+    lab.manager.fail_link(service.path.nodes[:2])
+    lab.manager.repair_link(service.path.nodes[:2])
+    lab.manager.delete(service.uuid)
+    _, changes = lab.store.changes(0)
+    assert {change.cause for change in changes} == {"create", "cut", "restore", "repair", "delete"}
+    for change in changes:
+        event = notification(change.document, change.cause, change.happened, lab.naming, lab.store.identity)
+        body = {
+            f"tapi-notification:{name}": value
+            for name, value in event["tapi-notification:notification"].items()
+        }
+        assert_valid_part(model, body, "tapi-notification:notification")
