@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from controlplane.tapi.errors import TapiError, invalid, missing
@@ -32,7 +33,7 @@ class Uint64:
 
 
 @dataclass(frozen=True)
-class Decimal:
+class Decimal64:
     """A decimal64, sent as a string."""
 
 
@@ -99,11 +100,8 @@ def canonical(value: Any, kind: Any, path: str) -> Any:
         if not isinstance(value, bool):
             raise invalid(f"{path}: {value!r} is not true or false", path)
         return value
-    if isinstance(kind, Decimal):
-        try:
-            return str(float(value))
-        except (TypeError, ValueError):
-            raise invalid(f"{path}: {value!r} is not a decimal number", path) from None
+    if isinstance(kind, Decimal64):
+        return _decimal(value, path)
     return _text(value, path)
 
 
@@ -145,6 +143,16 @@ def _choice(value: Any, kind: Choice, path: str) -> str:
         allowed = ", ".join(sorted(kind.values))
         raise invalid(f"{path}: {value!r} is not one of {allowed}{kind.remedy}", path)
     return f"{kind.prefix}:{plain}" if kind.prefix else plain
+
+
+def _decimal(value: Any, path: str) -> str:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if isinstance(value, bool) or not number.is_finite():
+        raise invalid(f"{path}: {value!r} is not a decimal number", path)
+    return f"{number:f}"
 
 
 def _text(value: Any, path: str) -> str:

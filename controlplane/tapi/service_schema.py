@@ -6,7 +6,7 @@ Apache-2.0). Leaves that are accepted and kept but do not steer the network are 
 
 from __future__ import annotations
 
-from controlplane.tapi.schema import Choice, Container, Decimal, Entries, Flag, LeafList, Text, Uint64, Uuid
+from controlplane.tapi.schema import Choice, Container, Decimal64, Entries, Flag, LeafList, Text, Uint64, Uuid
 
 
 def _enum(*values: str, remedy: str = "") -> Choice:
@@ -65,7 +65,7 @@ _GRID = Container(
 _SPECTRUM = Container(
     {"upper-frequency": Uint64(), "lower-frequency": Uint64(), "frequency-constraint": _GRID}
 )
-_POWER = Container({"total-power": Decimal(), "power-spectral-density": Decimal()})
+_POWER = Container({"total-power": Decimal64(), "power-spectral-density": Decimal64()})
 _OTSI_CONFIG = Container(
     {
         "central-frequency": Container({"central-frequency": Uint64(), "frequency-constraint": _GRID}),
@@ -75,9 +75,11 @@ _OTSI_CONFIG = Container(
         ),
         "modulation": MODULATION,
         "laser-control": Text(),
-        "transmit-power": Container({"total-power": Decimal()}, state=frozenset({"power-spectral-density"})),
-        "total-power-warn-threshold-upper": Decimal(),
-        "total-power-warn-threshold-lower": Decimal(),
+        "transmit-power": Container(
+            {"total-power": Decimal64()}, state=frozenset({"power-spectral-density"})
+        ),
+        "total-power-warn-threshold-upper": Decimal64(),
+        "total-power-warn-threshold-lower": Decimal64(),
         "local-id": Text(),
         "name": NAMES,
     }
