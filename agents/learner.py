@@ -6,6 +6,7 @@ and one compiled pass backwards in time. ``RolloutLearner`` makes the gradient s
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +90,9 @@ class RolloutToBatch(ConnectorV2):
 
     def _flatten(self, module: ScoringRLModule, rollout: Rollout) -> tuple[list[Tensor], Tensor]:
         num_steps, num_envs = rollout.actions.shape
-        features = torch.from_numpy(rollout.features).flatten(0, 1)
-        mask = torch.from_numpy(rollout.action_mask).flatten(0, 1)
-        context = torch.from_numpy(rollout.context).flatten(0, 1)
+        features = _view(rollout.features).flatten(0, 1)
+        mask = _view(rollout.action_mask).flatten(0, 1)
+        context = _view(rollout.context).flatten(0, 1)
         pooled = pool(features, mask, context)
         values = (module.value(pooled) * module.value.return_scale).reshape(num_steps + 1, num_envs).numpy()
         advantage = np.empty_like(rollout.rewards)
@@ -103,8 +104,8 @@ class RolloutToBatch(ConnectorV2):
             mask[:count],
             context[:count],
             pooled[:count],
-            torch.from_numpy(rollout.actions).reshape(-1),
-            torch.from_numpy(rollout.log_probabilities).reshape(-1),
+            _view(rollout.actions).reshape(-1),
+            _view(rollout.log_probabilities).reshape(-1),
             torch.from_numpy(advantage).reshape(-1),
         ]
         return columns, torch.from_numpy(advantage + values[:-1]).reshape(-1)
@@ -244,6 +245,13 @@ def policy_loss(
         # Schulman's low-variance estimate of the divergence, http://joschu.net/blog/kl-approx.html
         kl = ((ratio - 1 - log_ratio) * weight).sum() / total
     return loss, {"policy_loss": loss.item(), "entropy": mean_entropy.item(), "kl": kl.item()}
+
+
+def _view(array: np.ndarray) -> Tensor:
+    """The array as a tensor that nobody writes to: rollouts from Ray's object store are read-only."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def _standardise(values: Tensor, weight: Tensor) -> Tensor:

@@ -36,16 +36,40 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
         return
     # A short path: Ray puts sockets there, and their names may not exceed 107 characters.
     folder = tempfile.mkdtemp(prefix="llray-")
+    with _on_loopback():
+        try:
+            ray.init(
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _temp_dir=folder,
+            )
+            yield
+        finally:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Ray's node address is 127.0.0.1 inside the block, and that is what its servers bind to.
+
+    On Linux Ray replaces a loopback address by the outward one and listens on all interfaces. The switch that
+    it has for other systems does the opposite here: by environment for the processes it starts, and as the
+    constant that it has already been read into in this one.
+    """
+    from ray._private import ray_constants
+
+    name, before = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
+    variable = os.environ.get(name)
+    os.environ[name] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        ray.init(
-            num_cpus=num_cpus,
-            include_dashboard=False,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=folder,
-        )
         yield
     finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        if variable is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = variable

@@ -25,6 +25,7 @@ from agents.rl_module import ScoringRLModule
 from agents.rollout import Rollout
 
 SAMPLE = "sample"
+SET_STATE = "set_state"  # RLlib's own tag of a weight transfer
 ROLLOUT_TIMEOUT_S = 120.0
 
 
@@ -50,8 +51,8 @@ class PPOSettings:
 class PipelinedPPO(PPO):
     """PPO whose remote runners sample the next rollout while the learner learns from the last.
 
-    The data is one update old; the ratio in PPO's loss accounts for it. With one runner the order of events
-    is fixed, so that one seed gives one result. Without remote runners it is RLlib's own loop.
+    The data is one update older than without; the ratio in PPO's loss accounts for it. With one runner the
+    order of events is fixed, so one seed gives one result. Without remote runners it is RLlib's own loop.
     """
 
     def training_step(self) -> None:
@@ -64,6 +65,7 @@ class PipelinedPPO(PPO):
             super().training_step()
             return
         if group.num_in_flight_async_reqs(SAMPLE) == 0:
+            self._send_weights(group)
             self._request_rollouts(group)
         results: list[tuple[Rollout, Any]] = []
         # A dead runner's request vanishes from the count, so this waits for the living ones only.
@@ -75,6 +77,7 @@ class PipelinedPPO(PPO):
         if not results:
             return
         metrics.aggregate([counters for _, counters in results], key=ENV_RUNNER_RESULTS)
+        self._send_weights(group)
         self._request_rollouts(group)
         steps = metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0)
         learned = learners.update(
@@ -84,6 +87,12 @@ class PipelinedPPO(PPO):
             minibatch_size=config.minibatch_size,
         )
         metrics.aggregate(learned, key=LEARNER_RESULTS)
+
+    def _send_weights(self, group: Any) -> None:
+        # RLlib drops a transfer while the one before is not yet fetched: fetch it first.
+        while group.num_in_flight_async_reqs(SET_STATE) > 0:
+            if not group.fetch_ready_async_reqs(tags=SET_STATE, timeout_seconds=ROLLOUT_TIMEOUT_S):
+                break
         group.sync_weights(
             from_worker_or_learner_group=self.learner_group, policies=[DEFAULT_MODULE_ID], inference_only=True
         )

@@ -1,0 +1,108 @@
+"""The direct search: better than where it starts, repeatable, and able to go on from its stored state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents.observations import make_teacher, observe_under
+from agents.search import SearchState, new_search, run_search
+from agents.spec import SearchSpec
+from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
+from envs.evaluation import paired_difference
+from envs.features import FEATURE_NAMES
+from envs.heuristics import baseline
+
+SPEC = SearchSpec(enabled=True, budget_s=1e9, population=8, requests_per_candidate=4000)
+
+
+class EnoughError(Exception):
+    """Ends a search after some generations, whatever the clock says."""
+
+
+def searched(five_node, generations: int, state: SearchState | None = None, start=None) -> SearchState:
+    plant, traffic = five_node
+    if state is None:
+        sample = observe_under(plant, traffic, baseline("ksp_ff"), 300, seed=3)
+        state = new_search(SPEC, sample.spread_within_requests(), seed=1, start=start)
+    last = state.generation + generations
+
+    def stop(state: SearchState) -> None:
+        if state.generation >= last:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        run_search(state, plant, traffic, SPEC, 300, 1, stop)
+    return state
+
+
+def test_search_beats_the_best_baseline_by_more_than_the_interval(five_node):
+    plant, traffic = five_node
+    yardstick = validation_yardstick(plant, traffic, 300, seed=1)
+    start, _ = best_of([baseline("ksp_ff"), baseline("ff_ksp"), baseline("least_fragmentation")], yardstick)
+    policy = searched(five_node, 40, start=start).policy()
+    gain = paired_difference(yardstick.blocking(start), yardstick.blocking(policy))
+    assert gain.low > 0
+
+
+def test_search_repeats_itself_and_continues_where_it_was_stored(five_node):
+    whole = searched(five_node, 6)
+    first = searched(five_node, 3)
+    resumed = searched(five_node, 3, SearchState.loads(first.dumps()))
+    assert resumed.generation == whole.generation == 6
+    assert resumed.requests == whole.requests == 6 * 8 * 4000
+    assert resumed.policy().weights == whole.policy().weights
+
+
+def test_the_budget_counts_the_time_of_earlier_runs(five_node):
+    plant, traffic = five_node
+    state = searched(five_node, 1)
+    state.elapsed_s = 5.0
+    before = state.generation
+    run_search(state, plant, traffic, SearchSpec(True, 4.0, 8, 4000), 300, 1, lambda _: None)
+    assert state.generation == before
+
+
+def test_features_that_never_tell_candidates_apart_get_no_weight(five_node):
+    plant, traffic = five_node
+    sample = observe_under(plant, traffic, baseline("ksp_ff"), 300, seed=3)
+    spread = sample.spread_within_requests()
+    allowed = sample.features[sample.action_mask]
+    rows = sample.action_mask.sum(axis=1)
+    means = np.repeat(
+        [f[m].mean(axis=0) for f, m in zip(sample.features, sample.action_mask, strict=True)], rows, axis=0
+    )
+    assert spread == pytest.approx(np.sqrt(((allowed - means) ** 2).mean(axis=0)), abs=1e-5)
+    slack = FEATURE_NAMES.index("latency_slack")  # best effort only: always 1
+    assert spread[slack] < 1e-6
+    state = new_search(SPEC, spread, seed=1)
+    state.means = [np.ones(len(spread))]
+    assert state.policy().weights[slack] == 0
+
+
+def test_the_teacher_draws_its_own_choice_as_often_as_told(five_node):
+    plant, traffic = five_node
+    policy = baseline("least_fragmentation")
+    sample = observe_under(plant, traffic, policy, 300, seed=3)
+    teacher = make_teacher(policy, sample, confidence=0.9)
+    logits = np.where(
+        sample.action_mask,
+        teacher.sharpness * (sample.features.astype(np.float64) @ teacher.feature_weights),
+        -np.inf,
+    )
+    top = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    assert top.mean() == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_yardstick_measures_linear_and_other_policies_alike(five_node):
+    plant, traffic = five_node
+    yardstick = curve_yardstick(plant, traffic, 300, seed=1)
+    small = Yardstick(plant, yardstick.traces[:3], 300)
+
+    class Wrapped:
+        name = "wrapped"
+
+        def scores(self, *given):
+            return baseline("ksp_bf").scores(*given)
+
+    assert small.blocking(Wrapped()) == pytest.approx(small.blocking(baseline("ksp_bf")), abs=1e-12)

@@ -1,0 +1,146 @@
+"""A whole training: what it leaves behind, and that a killed one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from agents.artefact import load_policy, read_manifest
+from agents.folder import TrainingFolder
+from agents.spec import SearchSpec, TrainingError, TrainPoint, TrainSpec
+from agents.train import fingerprint_of, train
+from agents.validation import validation_yardstick
+
+
+def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_node, small_spec, tmp_path):
+    plant, traffic = five_node
+    points: list[TrainPoint] = []
+    result = train(small_spec, plant, traffic, tmp_path, points.append)
+    assert result.gain_ci95[0] > 0
+    assert result.validation[result.chosen_candidate] == min(result.validation.values())
+    assert not result.resumed
+    # What is returned is what was measured.
+    policy = load_policy(result.policy_folder)
+    yardstick = validation_yardstick(plant, traffic, small_spec.warmup_requests, small_spec.seed)
+    assert yardstick.mean_blocking(policy) == result.validation[result.chosen_candidate]
+    assert read_manifest(result.policy_folder).metadata["topology_hash"] == plant.topology.content_hash
+    # The lines for followers are the points reported.
+    lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    assert [TrainPoint(**line) for line in lines] == points == list(result.curve)
+    assert {point.stage for point in points} == {"search", "ppo", "choice"}
+    assert [point.elapsed_s for point in points] == sorted(point.elapsed_s for point in points)
+    assert result.steps > 0
+    json.dumps(result.to_json())
+    # Done is done: asked again, the same answer at once.
+    began = time.monotonic()
+    again = train(small_spec, plant, traffic, tmp_path)
+    assert time.monotonic() - began < 5
+    assert again.resumed
+    assert again.validation == result.validation
+
+
+def test_without_search_the_best_baseline_is_the_teacher(local_ray, five_node, small_spec, tmp_path):
+    spec = replace(small_spec, budget_s=0.5, search=replace(small_spec.search, enabled=False))
+    result = train(spec, *five_node, tmp_path)
+    assert load_policy(result.teacher_folder).name == result.best_baseline
+    assert result.search_requests == 0
+
+
+def test_another_training_does_not_continue_in_the_folder(five_node, small_spec, tmp_path):
+    plant, traffic = five_node
+    TrainingFolder.open(tmp_path, fingerprint_of(small_spec, plant, traffic))
+    before = (tmp_path / "state.json").read_bytes()
+    with pytest.raises(TrainingError, match="another training"):
+        train(small_spec, plant, replace(traffic, load_erlang=46.0), tmp_path)
+    with pytest.raises(TrainingError, match="another training"):
+        train(replace(small_spec, gamma=0.9), plant, traffic, tmp_path)
+    assert (tmp_path / "state.json").read_bytes() == before
+
+
+def test_where_ray_runs_does_not_make_another_training(five_node, small_spec):
+    elsewhere = replace(small_spec, ray_address="host:6379", ray_num_cpus=64)
+    assert fingerprint_of(elsewhere, *five_node) == fingerprint_of(small_spec, *five_node)
+
+
+def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, tmp_path):
+    plant, traffic = five_node
+    spec = replace(small_spec, budget_s=4.0, search=replace(small_spec.search, budget_s=1.0))
+    (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, traffic)))
+    program = (
+        "import pickle, sys; from agents.train import train; "
+        "spec, plant, traffic = pickle.load(open(sys.argv[1], 'rb')); train(spec, plant, traffic, sys.argv[2])"
+    )
+    folder = tmp_path / "training"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "job"), str(folder)], start_new_session=True
+    )
+    try:
+        killed = wait_for_checkpoint(folder, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert killed["stage"] == "ppo"
+    assert killed["ppo_steps"] > 0
+    searched = (folder / "search.ckpt").read_bytes()
+    result = train(spec, plant, traffic, folder)
+    assert result.resumed
+    assert (folder / "search.ckpt").read_bytes() == searched  # the search was not done again
+    assert result.steps > killed["ppo_steps"]
+    state = json.loads((folder / "state.json").read_text())
+    assert state["runs"] == 2
+    assert state["ppo_elapsed_s"] == pytest.approx(spec.budget_s, abs=3.0)  # not the budget twice
+    elapsed = [point.elapsed_s for point in result.curve]
+    assert elapsed == sorted(elapsed)
+    assert len(set(elapsed)) == len(elapsed)
+
+
+def wait_for_checkpoint(folder, process) -> dict:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the training ended before it was killed"
+        try:
+            state = json.loads((folder / "state.json").read_text())
+        except OSError:
+            state = {}
+        if state.get("checkpoint"):
+            return state
+        time.sleep(0.05)
+    raise AssertionError("no checkpoint within two minutes")
+
+
+def test_a_line_cut_short_by_a_kill_is_skipped(tmp_path):
+    folder, _ = TrainingFolder.open(tmp_path, "f")
+    point = TrainPoint(1.0, "search", 10, 0.1, {"ksp_ff": 0.2}, 10.0, 0.5)
+    folder.append(point)
+    with (tmp_path / "progress.jsonl").open("a") as stream:
+        stream.write('{"elapsed_s": 2.0, "sta')
+    assert folder.points() == [point]
+    folder.forget_after(0.5)
+    assert folder.points() == []
+
+
+def test_settings_that_make_no_sense_are_refused_with_their_names():
+    with pytest.raises(TrainingError, match=r"training\.num_envs is 0"):
+        TrainSpec(num_envs=0)
+    with pytest.raises(TrainingError, match="population is 2"):
+        TrainSpec(search=SearchSpec(population=2))
+    with pytest.raises(TrainingError, match="algorithm is 'dqn'"):
+        TrainSpec(algorithm="dqn")
+
+
+def test_the_spec_takes_the_training_section_of_a_configuration():
+    from configs.load import load_config
+
+    config = load_config("five-node")
+    spec = TrainSpec.of(config.training.model_dump(), warmup_requests=5)
+    assert spec.to_json() | {"warmup_requests": 5} == spec.to_json()
+    assert spec.search.population == config.training.search.population
+    assert spec.hidden_sizes == config.training.hidden_sizes
