@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from statistics import median
 from typing import Any
 
 from controlplane.console import viewmodel
@@ -204,25 +205,30 @@ def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -
 def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str, Any]:
     """One bar per decision, the oldest first: its height is the time it took, its colour who decided."""
     colours = {"model": palette.accent, "fallback": palette.warn}
+    times_ms = [decision.total_ms for decision in decisions] or [1.0]
+    # one slow decision must not flatten all the others; its bar is cut, its tooltip says how slow
+    highest_ms = min(max(times_ms), 5 * median(times_ms) or max(times_ms))
     hidden: dict[str, Any] = {"show": False}
     return {
         "animation": False,
         "tooltip": _tooltip(palette),
         "grid": {"left": 14, "right": 14, "top": 2, "bottom": 12},
         "xAxis": {"type": "category", **hidden},
-        "yAxis": {"type": "value", "min": 0, **hidden},
+        "yAxis": {"type": "value", "min": 0, "max": highest_ms or 1.0, **hidden},
         "series": [
             {
                 "type": "bar",
                 "barCategoryGap": "25%",
                 "barMaxWidth": 9,
                 "barMinHeight": 1,
+                "clip": True,
                 "data": [
                     {
                         "value": decision.total_ms,
                         "itemStyle": {
                             "color": colours.get(decision.decided_by, palette.faint),
-                            "borderRadius": 1,
+                            "borderRadius": [2, 2, 0, 0],
+                            "opacity": 0.72,
                         },
                         "tooltip": {
                             "formatter": _card(

@@ -65,7 +65,7 @@ class Services:
                 _column("decided_by", "By"),
                 _column("remove", "", sortable=False),
             ]
-            self._table = ui.table(columns=columns, rows=[], row_key="uuid").classes("rows")
+            self._table = ui.table(columns=columns, rows=[], row_key="uuid").classes("rows services")
             self._table.props("dense flat virtual-scroll binary-state-sort hide-bottom data-testid=services")
             self._table.add_slot("body", _SERVICE_ROW)
             self._table.on("pick", lambda event: on_pick(str(event.args)))

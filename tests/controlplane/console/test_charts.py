@@ -12,6 +12,7 @@ import pytest
 from controlplane.console import charts
 from controlplane.console.network import NUM_COLOURS, NetworkState
 from controlplane.console.palette import DARK, LIGHT, SERVICES
+from controlplane.console.viewmodel import Decision
 from topologies.catalogue import load_topology, topology_names
 from topologies.model import Topology
 
@@ -140,3 +141,14 @@ def test_text_is_readable_on_its_ground(palette: Any) -> None:
     assert contrast(palette.faint, palette.surface) > 3
     for mark in (palette.accent, palette.good, palette.warn, palette.bad):
         assert contrast(mark, palette.surface) > 3
+
+
+def test_a_bar_per_decision_and_no_slow_one_flattens_the_others() -> None:
+    made = ((900, "fallback"), (4, "model"), (5, "model"), (6, "none"))
+    rows = [{"total_ms": total_ms, "decided_by": by} for total_ms, by in made]
+    options = charts.decision_times([Decision.from_json(row) for row in rows], LIGHT)
+    (bars,) = options["series"]
+    assert [bar["value"] for bar in bars["data"]] == [6, 5, 4, 900]  # the oldest first
+    assert [bar["itemStyle"]["color"] for bar in bars["data"][1:]] == [LIGHT.accent, LIGHT.accent, LIGHT.warn]
+    assert options["yAxis"]["max"] < 30
+    assert charts.decision_times([], LIGHT)["series"][0]["data"] == []
