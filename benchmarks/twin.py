@@ -101,6 +101,8 @@ def figures(on_progress: Callable[[str], None]) -> dict[str, float]:
     rows: dict[str, Callable[[], float]] = {
         "ksp_ff_k5_per_s": lambda: requests_per_s(5, "ksp_ff", 10_000_000),
         "ksp_ff_k50_per_s": lambda: requests_per_s(50, "ksp_ff", 5_000_000),
+        "mscl_ksp_k5_per_s": lambda: requests_per_s(5, "mscl_ksp", 60_000),
+        "ksp_mscl_k5_per_s": lambda: requests_per_s(5, "ksp_mscl", 100_000),
         "vector_env_steps_per_s": vector_env_steps_per_s,
         "linear_policy_per_s": lambda: requests_per_s(5, "least_fragmentation", 500_000),
         "two_process_ksp_ff_k5_per_s": two_process_requests_per_s,

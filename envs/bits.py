@@ -24,6 +24,15 @@ def _trailing_zeros(typing_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+def _leading_zeros(typing_context: Any, word: Any) -> Any:
+    """Number of zero bits above the highest set bit; undefined for 0 (one machine instruction)."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
+
+
 def _population(typing_context: Any, word: Any) -> Any:
     """Number of set bits (one machine instruction)."""
 
@@ -34,6 +43,7 @@ def _population(typing_context: Any, word: Any) -> Any:
 
 
 trailing_zeros: Any = intrinsic(_trailing_zeros)
+leading_zeros: Any = intrinsic(_leading_zeros)
 population: Any = intrinsic(_population)
 
 
@@ -116,6 +126,19 @@ def next_clear(words, start):
             return 64 * len(words)
         word = ~words[w]
     return 64 * w + trailing_zeros(word)
+
+
+@inlined
+def run_begin(words, slot):
+    """First slot of the run of set bits that contains ``slot``."""
+    w = slot >> 6
+    word = (~words[w]) & (ALL >> np.uint64(63 - (slot & 63)))
+    while word == 0:
+        w -= 1
+        if w < 0:
+            return 0
+        word = ~words[w]
+    return 64 * w + 64 - leading_zeros(word)
 
 
 @inlined

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.candidates import new_candidates
+from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
-from envs.heuristics import baseline
+from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests
+from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.rng import stream_states
@@ -28,8 +30,30 @@ from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, 
 
 CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
 FIRST_FIT = {"ksp_ff": KSP_FF, "ff_ksp": FF_KSP}
+CAPACITY_LOSS = {"ksp_mscl": KSP_MSCL, "mscl_ksp": MSCL_KSP}
+POLICY_NAMES = (*BASELINE_NAMES, *CAPACITY_LOSS)
 
 Server = Callable[[NetworkStates, Requests, int, Tally], None]
+
+
+@dataclass(frozen=True)
+class CapacityLoss:
+    """A policy that looks beyond its candidates, at all paths they share a link with; see ``mscl.py``."""
+
+    name: str
+
+
+def policy_named(name: str) -> ScoringPolicy | CapacityLoss:
+    """A policy by name, of all that ``simulate`` can run.
+
+    Raises:
+        PolicyError: no policy of that name.
+    """
+    if name in CAPACITY_LOSS:
+        return CapacityLoss(name)
+    if name in BASELINE_NAMES:
+        return baseline(name)
+    raise PolicyError(f"unknown policy {name!r}; known: {', '.join(POLICY_NAMES)}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +77,7 @@ class SimulationResult:
 def simulate(
     plant: Plant,
     traffic: PoissonTraffic,
-    policy: str | ScoringPolicy,
+    policy: str | ScoringPolicy | CapacityLoss,
     num_requests: int,
     seed: int,
     num_runs: int = 10,
@@ -66,7 +90,7 @@ def simulate(
     Args:
         plant: the network.
         traffic: what arrives.
-        policy: the name of a baseline, or a policy.
+        policy: one of ``POLICY_NAMES``, or a policy.
         num_requests: counted requests of all runs together.
         seed: same seed, same figures, whatever ``processes`` is.
         num_runs: independent runs that the requests are divided among.
@@ -75,9 +99,9 @@ def simulate(
         on_progress: called with (runs done, runs in all).
 
     Raises:
-        PolicyError: an unknown baseline.
+        PolicyError: an unknown policy.
     """
-    chosen = baseline(policy) if isinstance(policy, str) else policy
+    chosen = policy_named(policy) if isinstance(policy, str) else policy
     per_run = max(num_requests // num_runs, 1)
     jobs = [(plant, traffic, chosen, per_run, warmup, seed, num_runs, run) for run in range(num_runs)]
     _run(plant, traffic, chosen, 64, 0, seed, num_runs, 0)  # compiles
@@ -115,7 +139,7 @@ def simulate(
 def _run(
     plant: Plant,
     traffic: PoissonTraffic,
-    policy: ScoringPolicy,
+    policy: ScoringPolicy | CapacityLoss,
     num_requests: int,
     warmup: int,
     seed: int,
@@ -128,7 +152,7 @@ def _run(
     clock_s = np.zeros(1)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
     tally = new_tally(plant, 1, len(traffic.classes))
-    serve = _server(plant, policy)
+    serve = _server(plant, traffic, policy)
     requests = new_requests(1, CHUNK)
     samples = []
     done, total = 0, num_requests + warmup
@@ -143,8 +167,15 @@ def _run(
     return results_of(tally, plant)[0], float(np.mean(samples))
 
 
-def _server(plant: Plant, policy: ScoringPolicy) -> Server:
+def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | CapacityLoss) -> Server:
     """The fastest way to run a policy on one network: a fused kernel where there is one."""
+    if isinstance(policy, CapacityLoss):
+        order, losses = CAPACITY_LOSS[policy.name], loss_arrays(plant, traffic)
+
+        def capacity_loss(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+            serve_mscl(plant.arrays, states, requests, 0, order, losses, warmup, tally)
+
+        return capacity_loss
     if policy.name in FIRST_FIT and policy == baseline(policy.name):
         code = FIRST_FIT[policy.name]
 

@@ -180,6 +180,39 @@ def features(
     }
 
 
+def free_pairs(free: list[bool], sizes: dict[int, float]) -> float:
+    """Capacity of a path: weighted number of (start, size) pairs that fit."""
+    return sum(
+        weight
+        for size, weight in sizes.items()
+        for start in range(len(free) - size + 1)
+        if all(free[start : start + size])
+    )
+
+
+def capacity_loss(
+    network: NaiveNetwork, path: int, first_slot: int, num_slots: int, rates_gbps: tuple[float, ...]
+) -> float:
+    """Capacity that all paths sharing a unit with ``path`` lose when the block is taken."""
+    plant = network.plant
+    units = set(network.units(path))
+    total = 0.0
+    for other in range(plant.path_table.num_paths):
+        crossed = set(network.units(other)) & units
+        if not crossed:
+            continue
+        sizes: dict[int, float] = {}
+        for rate_gbps in rates_gbps:
+            size = slots_needed(plant, other, rate_gbps)
+            sizes[size] = sizes.get(size, 0.0) + 1 / len(rates_gbps)
+        free = network.on_path(other)
+        after = [
+            is_free and not first_slot <= slot < first_slot + num_slots for slot, is_free in enumerate(free)
+        ]
+        total += free_pairs(free, sizes) - free_pairs(after, sizes)
+    return total
+
+
 def erlang_b(load_erlang: float, servers: int) -> float:
     """Blocking of M/M/c/c by the usual recursion (Erlang 1917)."""
     blocking = 1.0
