@@ -1,16 +1,16 @@
 """Minimum slot-capacity loss: place a block where the network loses the fewest ways to place later ones.
 
-The capacity of a path is the number of (start, size) pairs that fit its free runs, sizes weighted by how often
-a request needs them with the path's format. The loss of a block is the capacity lost by all paths that share
-a link with it. KSP-MSCL takes the best path that fits and its start of least loss; MSCL-KSP the least loss
-over all paths. Ties fall to the better path, then to the lower slot.
+The capacity of a path is the number of (start, size) pairs that fit its free runs, sizes weighted by how
+often a request needs them with the path's format. The loss of a block is the capacity lost by all paths
+that share a link with it. KSP-MSCL takes the best path that fits and its start of least loss; MSCL-KSP the
+least loss over all paths. Ties fall to the better path, then to the lower slot.
 
-A free run [a, b) of an interfering path loses cap(b - a) - cap(s - a) - cap(b - s - n) to a block [s, s + n)
-(remainders below zero count as zero), so a path costs a few table look-ups per free run that the block can
-touch, not one per slot and size.
+A free run [a, b) of an interfering path loses cap(b - a) - cap(s - a) - cap(b - s - n) to a block [s, s +
+n) (remainders below zero count as zero), so a path costs a few table look-ups per free run that the block
+can touch, not one per slot and size.
 
-The criterion is that of Barry and Subramaniam for wavelengths ("The MAX SUM wavelength assignment algorithm for
-WDM ring networks", OFC 1997), with slots and sizes in the place of wavelengths.
+The criterion is that of Barry and Subramaniam for wavelengths ("The MAX SUM wavelength assignment algorithm
+for WDM ring networks", OFC 1997), with slots and sizes in the place of wavelengths.
 """
 
 from __future__ import annotations
