@@ -9,7 +9,6 @@ import time
 
 import gymnasium as gym
 import numpy as np
-import pytest
 import ray
 import torch
 from ray.rllib.core import DEFAULT_MODULE_ID

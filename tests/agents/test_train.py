@@ -76,7 +76,7 @@ def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, 
     (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, traffic)))
     program = (
         "import pickle, sys; from agents.train import train; "
-        "spec, plant, traffic = pickle.load(open(sys.argv[1], 'rb')); train(spec, plant, traffic, sys.argv[2])"
+        "job = pickle.load(open(sys.argv[1], 'rb')); train(*job, sys.argv[2])"
     )
     folder = tmp_path / "training"
     process = subprocess.Popen(
