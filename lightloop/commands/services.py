@@ -95,9 +95,9 @@ def status(as_json: JsonFlag = False) -> None:
 
 def installation_config(scenario: str | None, overrides: Sequence[str]) -> Config:
     """The configuration of this home: as asked for; else as it was last brought up; else the default."""
-    home = Home.from_environment()
-    if scenario is None and home.config_file.exists() and CONFIG_FILE_VARIABLE not in os.environ:
-        os.environ[CONFIG_FILE_VARIABLE] = str(home.config_file)
+    written = Home.from_environment().config_file
+    if scenario is None and written.exists() and CONFIG_FILE_VARIABLE not in os.environ:
+        return load_config(str(written), overrides)
     return load_config(scenario, overrides)
 
 
