@@ -11,9 +11,12 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.pce_client import PathComputation
@@ -27,6 +30,7 @@ from controlplane.tapi.path_body import ComputeRequest, hops_of
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class ServiceManager:
         self._store = state.store
         self._pce = pce
         self.configurator = Configurator(southbound, self._expected, state.plant.topology.node_names)
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
+        self._in_doubt = False  # a write to the store failed, and may have been done all the same
         # Without a lightpath for a reason that may pass by itself; the others wait for a repair.
         self._try_again: set[str] = {
             s.uuid for s in state.services() if s.lifecycle == INSTALLED and not s.path
@@ -59,7 +64,7 @@ class ServiceManager:
 
     def close(self) -> None:
         """Let what is under way end, then stop."""
-        with self._changing:
+        with self._lock:
             self.configurator.close()
 
     def create(self, request: ServiceRequest) -> tuple[Service, bool]:
@@ -73,7 +78,7 @@ class ServiceManager:
                 is allocated then.
         """
         arrived = time.perf_counter()
-        with self._changing:
+        with self._changing():
             known = self.state.service(request.uuid)
             if known and known.lifecycle == INSTALLED:
                 if known.request.digest == request.digest:
@@ -84,13 +89,14 @@ class ServiceManager:
                     f"service {request.uuid} is there with another content; delete it first, "
                     "or choose another uuid",
                 )
-            self._store.plan(request)
+            self._stored(lambda: self._store.plan(request))
             self.state.show(Service(request, PLANNED))
             try:
                 return self._set_up(request, "create", arrived), True
             except BaseException:
-                self._store.forget(request.uuid)
                 self.state.hide(request.uuid)
+                with suppress(TapiError):  # what is left in the store is dropped when it answers again
+                    self._stored(lambda: self._store.forget(request.uuid))
                 raise
 
     def delete(self, uuid: str) -> None:
@@ -99,18 +105,14 @@ class ServiceManager:
         Raises:
             TapiError: 404 no such service; 503 an element does not answer, the service stays.
         """
-        with self._changing:
+        with self._changing():
             service = self.state.service(uuid)
             if service is None:
                 raise unknown(f"no connectivity service {uuid!r}")
             nodes = service.path.nodes if service.path else ()
             self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
-            try:
-                change = _change("lightpath-removed", service) if service.path else None
-                stored = self._store.remove(service.uuid, change)
-            except BaseException:
-                self._repair(nodes)
-                raise
+            change = _change("lightpath-removed", service) if service.path else None
+            stored = self._stored(lambda: self._store.remove(service.uuid, change), nodes)
             self._try_again.discard(service.uuid)
             self.state.removed(service, stored)
 
@@ -121,7 +123,7 @@ class ServiceManager:
             TapiError: 400 there is no such link.
         """
         ends = self._ends(nodes)
-        with self._changing:
+        with self._changing():
             if ends in self.state.failed_links:
                 return Restoration()
             cut = frozenset(ends)
@@ -131,7 +133,8 @@ class ServiceManager:
                 if service.path and any(frozenset(hop) == cut for hop in hops_of(service.path.nodes))
             ]
             removals = [(service.uuid, _change("lightpath-removed", service)) for service in hit]
-            stored = self._store.fail_link(*ends, {"kind": "link-failed", "nodes": list(ends)}, removals)
+            cut_change = {"kind": "link-failed", "nodes": list(ends)}
+            stored = self._stored(lambda: self._store.fail_link(*ends, cut_change, removals))
             self.state.link_failed(ends, hit, stored[-1])
             edits: dict[str, list[str]] = defaultdict(list)
             for service in hit:
@@ -150,15 +153,16 @@ class ServiceManager:
             TapiError: 400 there is no such link.
         """
         ends = self._ends(nodes)
-        with self._changing:
+        with self._changing():
             if ends in self.state.failed_links:
-                stored = self._store.repair_link(*ends, {"kind": "link-repaired", "nodes": list(ends)})
+                change = {"kind": "link-repaired", "nodes": list(ends)}
+                stored = self._stored(lambda: self._store.repair_link(*ends, change))
                 self.state.link_repaired(ends, stored)
             return self._restore([s.uuid for s in self.state.services() if s.path is None], "restore")
 
     def maintain(self, everything: bool = False) -> None:
         """Audit the suspect elements, or all, and try again what may have failed in passing."""
-        with self._changing:
+        with self._changing():
             nodes = self.state.plant.topology.node_names if everything else self.configurator.suspects
             if nodes:
                 for reason in self.configurator.audit(nodes).values():
@@ -180,11 +184,8 @@ class ServiceManager:
         service = Service(request, INSTALLED, path)
         self._configure({node: Edit(put=(item,)) for node, item in cross_connects(service).items()})
         service = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
-        try:
-            stored = self._store.install(service, _change("lightpath-added", service), cause)
-        except BaseException:
-            self._repair(path.nodes)
-            raise
+        change = _change("lightpath-added", service)
+        stored = self._stored(lambda: self._store.install(service, change, cause), path.nodes)
         state.installed(service, stored)
         return service
 
@@ -214,9 +215,32 @@ class ServiceManager:
                 503, "operation-failed", f"the elements could not be configured: {error}; nothing was changed"
             ) from error
 
-    def _repair(self, nodes: Sequence[str]) -> None:
-        self.configurator.suspect(nodes)
-        self.configurator.audit(nodes)
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One at a time, on a state that is the store's."""
+        with self._lock:
+            if self._in_doubt:
+                try:
+                    self.state.reload()
+                except SQLAlchemyError as error:
+                    raise _database_failed(error) from error
+                self._in_doubt = False
+            yield
+
+    def _stored(self, write: Callable[[], Result], nodes: Sequence[str] = ()) -> Result:
+        """What a write to the store returns.
+
+        If it fails nobody knows whether it was done: the state is read anew before the next change, and the
+        elements already configured for it are audited against what is found.
+        """
+        try:
+            return write()
+        except BaseException as error:
+            self._in_doubt = True
+            self.configurator.suspect(nodes)
+            if isinstance(error, SQLAlchemyError):
+                raise _database_failed(error) from error
+            raise
 
     def _expected(self, node: str) -> dict[str, CrossConnect]:
         held = ((service.uuid, cross_connects(service).get(node)) for service in self.state.services())
@@ -227,6 +251,13 @@ class ServiceManager:
             if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
                 return fibre.node_a, fibre.node_b
         raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")
+
+
+def _database_failed(error: SQLAlchemyError) -> TapiError:
+    log.error("the database failed: %s", error)
+    return TapiError(
+        503, "operation-failed", f"the database failed ({type(error).__name__}); ask again with the same uuid"
+    )
 
 
 def _compute_request(request: ServiceRequest) -> ComputeRequest:

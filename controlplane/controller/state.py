@@ -33,16 +33,26 @@ class NetworkState:
         self.naming = plant.naming
         self.store = store
         self._lock = threading.Lock()
-        for uuid in store.forget_planned():
-            log.warning("service %s was never set up: dropped", uuid)
-        self._services = {service.uuid: service for service in store.services()}
-        self._failed_links = store.failed_links()
-        self._version = store.version()
         self._listeners: list[Callable[[], None]] = []
-        self.lit = SpectrumMap(plant)
-        for service in self._services.values():
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything from the store.
+
+        Raises:
+            SQLAlchemyError: the database does not answer; the state is as it was.
+        """
+        for uuid in self.store.forget_planned():
+            log.warning("service %s was never set up: dropped", uuid)
+        services = {service.uuid: service for service in self.store.services()}
+        failed_links, version = self.store.failed_links(), self.store.version()
+        lit = SpectrumMap(self.plant)
+        for service in services.values():
             if service.path:
-                self.lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
+                lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
+        with self._lock:
+            self._services, self._failed_links, self._version, self.lit = services, failed_links, version, lit
+        self._tell()
 
     @property
     def version(self) -> int:

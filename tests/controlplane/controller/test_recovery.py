@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import uvicorn
 
-from controlplane.controller.store import Store
 from controlplane.elements.app import build_app
 from controlplane.elements.interface import Edit, ElementError, Southbound, UnreachableError
 from controlplane.tapi.errors import TapiError
@@ -251,32 +250,6 @@ def test_elements_changed_behind_our_back_are_repaired(lab: Any) -> None:
         lab.host.confirm(node, "somebody")
     lab.manager.maintain(everything=True)
     lab.assert_elements_hold_the_state()
-
-
-def test_a_restart_keeps_services_versions_and_store_identity(lab: Any) -> None:
-    for pair in ("AD", "BE", "CA"):
-        lab.manager.create(lab.request(*pair))
-    before, identity, lit = lab.state.services(), lab.store.identity, lab.state.lit.by_port()
-    feed = lab.state.feed(0)
-    lab.stop()
-    lab.start()
-    assert lab.state.services() == before
-    assert [s.request.document for s in lab.state.services()] == [s.request.document for s in before]
-    assert (lab.store.identity, lab.state.version, lab.state.lit.by_port()) == (identity, 3, lit)
-    assert lab.state.feed(0) == feed
-
-
-def test_a_database_of_another_plant_is_refused_while_it_holds_services(lab: Any) -> None:
-    from controlplane.controller.store import StoreError, sqlite_url
-
-    url = sqlite_url(str(lab.folder / "controller.db"))
-    service, _ = lab.manager.create(lab.request("A", "D"))
-    with pytest.raises(StoreError, match="delete them first"):
-        Store(url, "another/plant")
-    lab.manager.delete(service.uuid)
-    other = Store(url, "another/plant")
-    assert (other.version(), other.identity != lab.store.identity) == (0, True)
-    other.close()
 
 
 CREATOR = """

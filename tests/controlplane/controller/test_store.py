@@ -1,0 +1,76 @@
+"""The database: what it keeps over a restart, whom it refuses, and what happens when it fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from controlplane.controller.store import Store, StoreError, sqlite_url
+from controlplane.tapi.errors import TapiError
+
+
+def test_a_restart_keeps_services_versions_and_store_identity(lab: Any) -> None:
+    for pair in ("AD", "BE", "CA"):
+        lab.manager.create(lab.request(*pair))
+    before, identity, lit = lab.state.services(), lab.store.identity, lab.state.lit.by_port()
+    feed = lab.state.feed(0)
+    lab.stop()
+    lab.start()
+    assert lab.state.services() == before
+    assert [s.request.document for s in lab.state.services()] == [s.request.document for s in before]
+    assert (lab.store.identity, lab.state.version, lab.state.lit.by_port()) == (identity, 3, lit)
+    assert lab.state.feed(0) == feed
+
+
+def test_a_database_of_another_plant_is_refused_while_it_holds_services(lab: Any) -> None:
+    url = sqlite_url(str(lab.folder / "controller.db"))
+    service, _ = lab.manager.create(lab.request("A", "D"))
+    with pytest.raises(StoreError, match="delete them first"):
+        Store(url, "another/plant")
+    lab.manager.delete(service.uuid)
+    other = Store(url, "another/plant")
+    assert (other.version(), other.identity != lab.store.identity) == (0, True)
+    other.close()
+
+
+class Failing:
+    """A store whose writes fail, before or after they are done."""
+
+    def __init__(self, inner: Any, method: str, done: bool) -> None:
+        self._inner, self._method, self._done = inner, method, done
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._inner, name)
+
+        def call(*args: Any) -> Any:
+            if self._done:
+                attribute(*args)
+            raise OperationalError(name, {}, Exception("disk full, or the connection lost"))
+
+        return call if name == self._method else attribute
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["not done", "done all the same"])
+@pytest.mark.parametrize("method", ["plan", "install", "remove"])
+def test_a_database_that_fails_leaves_state_store_and_elements_equal(
+    lab: Any, method: str, done: bool
+) -> None:
+    kept, _ = lab.manager.create(lab.request("A", "C"))
+    request = lab.request("A", "D")
+    lab.manager._store = Failing(lab.store, method, done)
+    with pytest.raises(TapiError, match="database failed") as caught:
+        lab.manager.delete(kept.uuid) if method == "remove" else lab.manager.create(request)
+    assert caught.value.status == 503
+    lab.manager._store = lab.store
+    lab.manager.maintain()
+    lab.assert_elements_hold_the_state()
+    assert lab.state.services() == lab.store.services()
+    assert lab.state.version == lab.store.version()
+    there = {service.uuid for service in lab.state.services()}
+    expected = {"plan": {kept.uuid}, "install": {kept.uuid, request.uuid}, "remove": set()}
+    assert there == (expected[method] if done else {kept.uuid})
+    lab.manager.create(request)
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
