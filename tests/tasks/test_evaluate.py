@@ -1,0 +1,84 @@
+"""Paired evaluation: who is measured on what, and what is found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from agents.artefact import save_policy
+from envs.evaluation import replay
+from envs.heuristics import baseline
+from envs.plant import Plant, build_plant
+from envs.traffic import PoissonTraffic
+from tasks.evaluate import contender_baseline, contender_in, evaluate, measure, without_fibre
+from tasks.trace import held_out_traces, read_stored
+from topologies.model import Fibre, Node, Topology
+
+
+def test_everybody_meets_the_same_traces_and_the_cut_network_too(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    stored = held_out_traces(plant, traffic, 3, 1500, 11, tmp_path / "traces")
+    challenger = save_policy(baseline("least_fragmentation"), tmp_path / "challenger")
+    champion = save_policy(baseline("ksp_ff"), tmp_path / "champion")
+
+    found = evaluate(
+        plant,
+        stored,
+        challenger,
+        champion,
+        ("ff_ksp", "random"),
+        200,
+        tmp_path / "results",
+        lambda text: None,
+    )
+
+    direct = replay(plant, read_stored(stored), baseline("ksp_ff"), 200)
+    assert found.champion is not None
+    assert found.champion.request_blocking == tuple(item.request_blocking for item in direct)
+    assert found.trace_ids == tuple(item.id for item in stored)
+    assert found.best_baseline.policy == "ff_ksp"
+    assert [item.policy for item in found.after_failure] == ["least_fragmentation", "ff_ksp"]
+    assert min(found.after_failure[0].request_blocking) > max(found.challenger.request_blocking)
+
+
+def test_a_result_is_found_again_for_the_same_policy_only(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    traces = read_stored(held_out_traces(plant, traffic, 2, 600, 11, tmp_path / "traces"))
+    results = tmp_path / "results"
+
+    first = measure(contender_baseline("ksp_ff"), plant, traces, 100, results)
+    again = measure(
+        contender_in(save_policy(baseline("ksp_ff"), tmp_path / "p"), "named"), plant, traces, 100, results
+    )
+    assert len(list(results.iterdir())) == 1
+    measure(contender_baseline("ff_ksp"), plant, traces, 100, results)
+    measure(contender_baseline("ksp_ff"), plant, traces, 101, results)
+
+    assert len(list(results.iterdir())) == 3
+    assert again.policy == "named"
+    assert again.request_blocking == first.request_blocking
+    assert again.class_blocking == first.class_blocking
+
+
+def test_a_cut_leaves_the_network_connected(plant: Plant) -> None:
+    after = without_fibre(plant)
+
+    assert after is not None
+    assert len(after.topology.fibres) == len(plant.topology.fibres) - 1
+    assert nx.is_connected(after.topology.graph())
+
+
+def test_a_tree_has_no_fibre_to_spare() -> None:
+    nodes = tuple(Node(name, 0.0, float(i)) for i, name in enumerate("ABC"))
+    tree = Topology("tree", "test", nodes, (Fibre("A", "B", 100.0), Fibre("B", "C", 100.0)))
+
+    assert without_fibre(build_plant(tree)) is None
+
+
+def test_an_unknown_baseline_is_refused() -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        contender_baseline("nobody")
