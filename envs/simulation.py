@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.candidates import new_candidates
+from envs.defragmentation import serve_defragmenting
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
@@ -31,26 +32,30 @@ from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, 
 CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
 FIRST_FIT = {"ksp_ff": KSP_FF, "ff_ksp": FF_KSP}
 CAPACITY_LOSS = {"ksp_mscl": KSP_MSCL, "mscl_ksp": MSCL_KSP}
-POLICY_NAMES = (*BASELINE_NAMES, *CAPACITY_LOSS)
+DEFRAGMENTATION = "defragmentation"  # a bound rather than a policy: lightpaths may be moved
+POLICY_NAMES = (*BASELINE_NAMES, *CAPACITY_LOSS, DEFRAGMENTATION)
 
 Server = Callable[[NetworkStates, Requests, int, Tally], None]
 
 
 @dataclass(frozen=True)
-class CapacityLoss:
-    """A policy that looks beyond its candidates, at all paths they share a link with; see ``mscl.py``."""
+class KernelPolicy:
+    """A rule that only its own kernel can run.
+
+    It looks beyond the candidates (``mscl.py``) or moves lightpaths (``defragmentation.py``).
+    """
 
     name: str
 
 
-def policy_named(name: str) -> ScoringPolicy | CapacityLoss:
+def policy_named(name: str) -> ScoringPolicy | KernelPolicy:
     """A policy by name, of all that ``simulate`` can run.
 
     Raises:
         PolicyError: no policy of that name.
     """
-    if name in CAPACITY_LOSS:
-        return CapacityLoss(name)
+    if name in CAPACITY_LOSS or name == DEFRAGMENTATION:
+        return KernelPolicy(name)
     if name in BASELINE_NAMES:
         return baseline(name)
     raise PolicyError(f"unknown policy {name!r}; known: {', '.join(POLICY_NAMES)}")
@@ -77,7 +82,7 @@ class SimulationResult:
 def simulate(
     plant: Plant,
     traffic: PoissonTraffic,
-    policy: str | ScoringPolicy | CapacityLoss,
+    policy: str | ScoringPolicy | KernelPolicy,
     num_requests: int,
     seed: int,
     num_runs: int = 10,
@@ -139,7 +144,7 @@ def simulate(
 def _run(
     plant: Plant,
     traffic: PoissonTraffic,
-    policy: ScoringPolicy | CapacityLoss,
+    policy: ScoringPolicy | KernelPolicy,
     num_requests: int,
     warmup: int,
     seed: int,
@@ -167,9 +172,17 @@ def _run(
     return results_of(tally, plant)[0], float(np.mean(samples))
 
 
-def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | CapacityLoss) -> Server:
+def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | KernelPolicy) -> Server:
     """The fastest way to run a policy on one network: a fused kernel where there is one."""
-    if isinstance(policy, CapacityLoss):
+    if isinstance(policy, KernelPolicy) and policy.name == DEFRAGMENTATION:
+        most_active = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s).lightpaths.shape[1]
+        request_of = np.zeros((most_active, 3))
+
+        def defragmenting(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+            serve_defragmenting(plant.arrays, states, requests, 0, warmup, request_of, tally)
+
+        return defragmenting
+    if isinstance(policy, KernelPolicy):
         order, losses = CAPACITY_LOSS[policy.name], loss_arrays(plant, traffic)
 
         def capacity_loss(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
