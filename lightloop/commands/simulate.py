@@ -14,6 +14,7 @@ from rich.table import Table
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
+    from envs.cutset import CutSetBound
     from envs.plant import Plant
     from envs.simulation import SimulationResult
     from envs.traffic import PoissonTraffic
@@ -43,6 +44,9 @@ def simulate_command(
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    bounds: Annotated[
+        bool, typer.Option("--bounds", help="Also the defragmentation and cut-set bounds.")
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
     ] = None,
@@ -50,14 +54,20 @@ def simulate_command(
 ) -> None:
     """Simulate policies on a network and print their blocking with 95 % intervals.
 
+    Policies: ksp_ff, ff_ksp, ksp_bf, ksp_lf, least_fragmentation, load_aware, random, ksp_mscl, mscl_ksp; and
+    defragmentation, which may move lightpaths and so is a bound. The cut-set bound is a closed formula.
+
     Examples:
       lightloop simulate --setting deeprmsa-nsfnet --policy ksp_ff --load 250
 
+      lightloop simulate --policy mscl_ksp --k 10 --requests 100000 --bounds
+
       lightloop simulate --policy ksp_ff --policy ff_ksp --load 190 --load 250 --picture blocking.png
     """
+    from envs.cutset import cut_set_bound
     from envs.plant import build_plant
     from envs.settings import benchmark_setting
-    from envs.simulation import simulate
+    from envs.simulation import DEFRAGMENTATION, simulate
     from topologies.catalogue import load_topology
 
     chosen = benchmark_setting(setting)
@@ -74,7 +84,7 @@ def simulate_command(
     results: list[SimulationResult] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        for name in policy:
+        for name in (*policy, *((DEFRAGMENTATION,) if bounds else ())):
             for load_erlang in loads:
                 task = progress.add_task(f"{name} at {load_erlang:g} Erlang", total=runs)
                 results.append(
@@ -90,8 +100,11 @@ def simulate_command(
                         lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
                     )
                 )
+    cuts = []
+    if bounds:
+        cuts = [(erlang, cut_set_bound(plant, replace(traffic, load_erlang=erlang))) for erlang in loads]
     if picture is not None:
-        _draw(results, plant, setting, picture)
+        _draw(results, cuts, plant, setting, picture)
     points = [_point(result) for result in results]
     described = {
         "setting": setting,
@@ -100,6 +113,11 @@ def simulate_command(
         "definition": _definition(plant, traffic, warmup),
     }
     document = described | points[0] | ({"points": points} if len(points) > 1 else {})
+    if bounds:
+        document["cut_set_bound"] = [
+            {"load_erlang": erlang, "request_blocking": cut.request_blocking, "sites": cut.sites}
+            for erlang, cut in cuts
+        ]
     emit(document, as_json, lambda console: _print(console, document, results, picture))
 
 
@@ -167,20 +185,35 @@ def _print(
             f"{result.num_requests / result.seconds / 1e6:.2f}",
         )
     console.print(table)
+    for row in document.get("cut_set_bound", []):
+        sites = ", ".join(row["sites"]) or "none found"
+        percent = f"{100 * row['request_blocking']:.4f} %"
+        console.print(f"cut-set bound at {row['load_erlang']:g} Erlang: {percent} (cut around {sites})")
     if picture:
         console.print(f"Picture: {picture}")
 
 
-def _draw(results: list[SimulationResult], plant: Plant, setting: str, picture: Path) -> None:
-    """Blocking against load, one line a policy, with its interval."""
+def _draw(
+    results: list[SimulationResult],
+    cuts: list[tuple[float, CutSetBound]],
+    plant: Plant,
+    setting: str,
+    picture: Path,
+) -> None:
+    """Blocking against load, one line a policy, with its interval; bounds dashed."""
     from matplotlib.figure import Figure
+
+    from envs.simulation import DEFRAGMENTATION
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for name in dict.fromkeys(result.policy for result in results):
         points = sorted((r for r in results if r.policy == name), key=lambda r: r.load_erlang)
         loads = [r.load_erlang for r in points]
-        (line,) = axes.plot(loads, [r.request_blocking.mean for r in points], marker="o", ms=3, label=name)
+        style = "--" if name == DEFRAGMENTATION else "-"
+        (line,) = axes.plot(
+            loads, [r.request_blocking.mean for r in points], marker="o", ms=3, label=name, ls=style
+        )
         low = [max(r.request_blocking.low, 1e-7) for r in points]
         axes.fill_between(
             loads, low, [r.request_blocking.high for r in points], color=line.get_color(), alpha=0.2
