@@ -55,7 +55,8 @@ def render_configuration(services: Sequence[Service], home: Home) -> str:
             "stopasgroup=true",
             "killasgroup=true",
             "redirect_stderr=true",
-            f"stdout_logfile={_value(home.logs / (service.name + '.log'))}",
+            # Of all values this one is expanded twice.
+            f"stdout_logfile={_value(_value(home.logs / (service.name + '.log')))}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
         ]

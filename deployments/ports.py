@@ -60,9 +60,10 @@ def check_ports(services: Iterable[Service], host: str) -> None:
                 f"port {service.port} is given to both {twin.name} and {service.name}: change one"
             )
         elif not is_free(host, service.port):
+            key = service.port_key
             problems.append(
-                f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: stop that or "
-                f"choose another with {service.port_key} (lightloop up --set {service.port_key}=NUMBER)"
+                f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: "
+                f"stop that or choose another with {key} (lightloop up --set {key}=NUMBER)"
             )
     if problems:
         raise PortTakenError("\n".join(problems))

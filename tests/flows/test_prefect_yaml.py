@@ -1,0 +1,57 @@
+"""What prefect.yaml declares exists, and takes the parameters that it is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+
+ROOT = Path(__file__).parents[2]
+DECLARED: dict[str, dict[str, Any]] = {
+    item["name"]: item for item in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+}
+
+
+def flow_of(name: str) -> Flow[..., Any]:
+    path, function = DECLARED[name]["entrypoint"].split(":")
+    return load_flow_from_entrypoint(f"{ROOT / path}:{function}")
+
+
+def test_the_four_deployments_are_declared() -> None:
+    assert set(DECLARED) == {"continuous-training", "drift-monitor", "provision", "rollback"}
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_an_entrypoint_is_a_flow_named_as_its_deployment(name: str) -> None:
+    assert flow_of(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_every_parameter_given_is_one_that_the_flow_takes(name: str) -> None:
+    declared = DECLARED[name]
+    given = set(declared.get("parameters", {}))
+    for part in (*declared.get("schedules", ()), *declared.get("triggers", ())):
+        given |= set(part.get("parameters", {}))
+
+    assert given <= set(parameter_schema(flow_of(name)).properties)
+
+
+def test_training_can_be_started_without_parameters_and_with_the_documented_ones() -> None:
+    schema = parameter_schema(flow_of("continuous-training"))
+
+    assert not schema.required
+    assert {"scenario", "trace", "training_budget_s", "overrides"} <= set(schema.properties)
+
+
+def test_training_runs_by_cron_and_by_the_drift_event_one_at_a_time() -> None:
+    declared = DECLARED["continuous-training"]
+
+    assert declared["schedules"][0]["cron"]
+    (trigger,) = declared["triggers"]
+    assert trigger["expect"] == ["lightloop.drift.detected"]
+    assert declared["concurrency_limit"]["limit"] == 1
+    assert DECLARED["drift-monitor"]["schedules"][0]["interval"]

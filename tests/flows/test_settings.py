@@ -1,0 +1,56 @@
+"""From a flow's parameters to the objects of its tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.load import ConfigError, dump_config, load_config
+from flows.settings import flatten, load_settings
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation that runs the five-node scenario on its own ports."""
+    config = load_config("five-node", ["services.mlflow_port=5999", "traffic.load_erlang=33"])
+    (tmp_path / "config.yaml").write_text(dump_config(config))
+    monkeypatch.setenv("LIGHTLOOP_HOME", str(tmp_path))
+    monkeypatch.setenv("LIGHTLOOP_CONFIG", str(tmp_path / "config.yaml"))
+
+
+@pytest.mark.parametrize("scenario", [None, "", "five-node"])
+def test_the_running_scenario_is_taken_as_it_runs(installation: None, scenario: str | None) -> None:
+    settings = load_settings(scenario)
+
+    assert settings.config.traffic.load_erlang == 33
+    assert settings.is_in_service
+    assert settings.registry.model_name == "lightloop-five-node"
+
+
+def test_another_scenario_keeps_the_addresses_and_is_not_in_service(installation: None) -> None:
+    settings = load_settings("latency-rsa")
+
+    assert settings.config.traffic.load_erlang == load_config("latency-rsa").traffic.load_erlang
+    assert settings.registry.tracking_uri == "http://127.0.0.1:5999"
+    assert not settings.is_in_service
+
+
+def test_another_plant_under_the_same_scenario_is_not_in_service(installation: None) -> None:
+    assert not load_settings(None, ["plant.num_slots=64"]).is_in_service
+
+
+def test_one_budget_is_shared_by_search_and_ppo(installation: None) -> None:
+    spec = load_settings(None, ["training.seed=5"], training_budget_s=30.0).training_spec(seed_offset=2)
+
+    assert spec.budget_s + spec.search.budget_s == 30.0
+    assert spec.seed == 7
+
+
+def test_an_unknown_key_is_refused_by_name(installation: None) -> None:
+    with pytest.raises(ConfigError, match=r"traffic\.erlang"):
+        load_settings(None, ["traffic.erlang=3"])
+
+
+def test_parameters_are_flat_and_hold_every_leaf() -> None:
+    assert flatten({"a": {"b": 1, "c": {"d": [1, 2]}}, "e": None}) == {"a.b": 1, "a.c.d": [1, 2], "e": None}
