@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import anyio.to_thread
 
@@ -54,7 +54,7 @@ class NotificationStream:
             raise invalid(f"Last-Event-ID {last_event_id!r} is not a sequence number")
         return int(last_event_id) if int(last_event_id) <= self._state.version else 0
 
-    async def events(self, since: int) -> AsyncIterator[str]:
+    async def events(self, since: int) -> AsyncGenerator[str, None]:
         """The events after a version, without end."""
         changed = asyncio.Event()
         self._readers.add(changed)

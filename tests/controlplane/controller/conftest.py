@@ -183,7 +183,7 @@ class Lab:
     def http(self) -> TestClient:
         stream = NotificationStream(self.state)
         client = TestClient(build_app(self.state, self.manager, self.pce_client, CREDENTIALS, stream))
-        client.auth = (CREDENTIALS.user, CREDENTIALS.password)  # type: ignore[assignment]
+        client.auth = (CREDENTIALS.user, CREDENTIALS.password)
         return client
 
     def stop(self) -> None:

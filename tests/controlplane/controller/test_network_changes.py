@@ -211,12 +211,13 @@ def test_a_service_that_is_down_can_be_deleted(lab: Any) -> None:
 
 def test_unknown_links_cannot_be_cut(lab: Any) -> None:
     with lab.http() as client:
-        for body in (
+        bodies: tuple[Any, ...] = (
             {"lightloop:input": {"nodes": ["A", "D"]}},
             {"lightloop:input": {"nodes": ["A"]}},
             {},
             [],
-        ):
+        )
+        for body in bodies:
             assert client.post("/restconf/operations/lightloop:fail-link", json=body).status_code == 400
     assert lab.state.version == 0
 

@@ -65,7 +65,9 @@ def test_a_promised_bound_is_never_looser_than_asked(bound_ms: float) -> None:
 def test_a_computation_request_reads_back(
     pair: list[str], gbps: int, bound_ms: float, hops: int | None
 ) -> None:
-    request = ComputeRequest(*pair, float(gbps), bound_ms, "UNIDIRECTIONAL", hops, (("A", "B"),), (NODES[2],))
+    request = ComputeRequest(
+        pair[0], pair[1], float(gbps), bound_ms, "UNIDIRECTIONAL", hops, (("A", "B"),), (NODES[2],)
+    )
     assert parse_compute_input(build_compute_input(request, NAMING), NAMING, False) == request
     assert parse_compute_output(build_compute_output(request, NAMING, "service", "path-1")) == "path-1"
 
