@@ -1,4 +1,4 @@
-"""Models in the registry and in real slots (supervisord, ``mlflow models serve``) with a PCE that remembers."""
+"""Models in the registry and in real slots (supervisord, ``mlflow models serve``); the PCE only remembers."""
 
 from __future__ import annotations
 
