@@ -1,8 +1,8 @@
 """Steps per second of PPO: end to end under RLlib, sampling alone, and the same loop in plain torch.
 
 Setting: nsfnet, 100 directed slots, 250 Erlang, 30 candidates (DeepRMSA), 64 networks x 128 steps per
-rollout, minibatches of 1,024, 2 epochs, hidden layers 64 x 64. Everything is built and has run once before the
-clock starts. The plain loop samples and learns in turns; under RLlib with a remote runner both overlap.
+rollout, minibatches of 1,024, 2 epochs, hidden layers 64 x 64. Everything is built and has run once before
+the clock starts. The plain loop samples and learns in turns; under RLlib with a remote runner both overlap.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _under_rllib(settings: Any, envs: Any, rollouts: int) -> float:
 
 
 def _plain_torch(settings: Any, envs: Any, rollouts: int) -> tuple[float, float]:
-    """Sampling alone, and the loop of sampling, advantages and gradient steps without Ray and without RLlib."""
+    """Sampling alone, and sampling, advantages and gradient steps in turns without Ray and without RLlib."""
     import numpy as np
     import torch
 
