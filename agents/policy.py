@@ -65,7 +65,7 @@ class NetworkPolicy:
         return (int(self.first_features.shape[1]), *(int(weight.shape[1]) for weight in self.hidden_weights))
 
     def scores(self, features: np.ndarray, action_mask: np.ndarray, context: np.ndarray) -> np.ndarray:
-        """(N, M) float32 scores, -1e9 where masked; the choice is the first maximum.
+        """(N, M) float32 scores, -1e9 where masked; only allowed candidates are computed.
 
         Args:
             features: (N, M, F) float32.
@@ -73,22 +73,20 @@ class NetworkPolicy:
             context: (N, C) float32.
         """
         num_requests, num_candidates, num_features = features.shape
-        rows = np.ascontiguousarray(features, dtype=np.float32).reshape(-1, num_features)
+        allowed = np.flatnonzero(np.asarray(action_mask) > 0.5)
+        rows = np.asarray(features, dtype=np.float32).reshape(-1, num_features)[allowed]
         per_request = np.asarray(context, dtype=np.float32) @ self.first_context
         per_request += self.biases[0]
         hidden = rows @ self.first_features
-        stacked = hidden.reshape(num_requests, num_candidates, -1)
-        stacked += per_request[:, None, :]
+        hidden += per_request[allowed // num_candidates]
         np.maximum(hidden, 0.0, out=hidden)
         for weight, bias in zip(self.hidden_weights, self.biases[1:], strict=True):
             hidden = hidden @ weight
             hidden += bias
             np.maximum(hidden, 0.0, out=hidden)
-        scores = hidden @ self.output
-        scores += rows @ self.skip
-        return np.where(
-            np.asarray(action_mask) > 0.5, scores.reshape(num_requests, num_candidates), MASKED_SCORE
-        )
+        scores = np.full(num_requests * num_candidates, MASKED_SCORE, np.float32)
+        scores[allowed] = hidden @ self.output + rows @ self.skip
+        return scores.reshape(num_requests, num_candidates)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The weights by name, as the artefact stores them."""
