@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -35,6 +37,51 @@ def twin(as_json: JsonFlag = False) -> None:
         console.print(table)
 
     emit({"figures": measured, "ratio_to_naive": ratios}, as_json, render)
+
+
+@bench.command("reproduce")
+def reproduce(
+    requests: Annotated[int, typer.Option(min=10_000, help="Counted requests per point.")] = 1_000_000,
+    carried: Annotated[bool, typer.Option(help="Also the loads carried at 0.1 % (minutes).")] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """Published blocking figures and carried loads beside ours."""
+    from benchmarks.reproduce import blocking_rows, carried_rows
+
+    def say(text: str) -> None:
+        stderr.print(text, style="dim", highlight=False)
+
+    blocking = blocking_rows(requests, say)
+    loads = carried_rows(requests, say) if carried else []
+
+    def render(console: Console) -> None:
+        table = Table("setting", "policy", "Erlang", "published %", "measured %", title="Request blocking")
+        for row in blocking:
+            holding = "" if row["truncated_holding"] else ", not truncated"
+            low, high = row["ci95"]  # type: ignore[misc]
+            table.add_row(
+                f"{row['setting']}{holding}",
+                f"{row['policy']} K={row['k_paths']} {row['path_order']}",
+                f"{row['load_erlang']:g}",
+                f"{100 * row['published']:.3f}",  # type: ignore[operator]
+                f"{100 * row['measured']:.3f} ± {50 * (high - low):.3f}",  # type: ignore[operator,has-type]
+            )
+        console.print(table)
+        if loads:
+            columns = ("setting", "best first fit", "ours", "published", "defragmentation", "published bound")
+            table = Table(*columns, title="Erlang carried at 0.1 % request blocking")
+            for row in loads:
+                table.add_row(
+                    str(row["setting"]),
+                    str(row["best_first_fit"]),
+                    f"{row['best_first_fit_erlang']:.1f}",
+                    f"{row['published_heuristic_erlang']:g}",
+                    f"{row['defragmentation_erlang']:.1f}",
+                    f"{row['published_bound_erlang']:g}",
+                )
+            console.print(table)
+
+    emit({"blocking": blocking, "carried_at_0.1pct": loads}, as_json, render)
 
 
 @bench.command("settings")
