@@ -94,16 +94,19 @@ def gate_table(report: Mapping[str, Any]) -> RenderableType:
 def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
     """Services and what carries them; a refused one with its reason."""
     table = Table(title=f"{len(lightpaths)} services placed over TAPI", title_justify="left")
-    for heading in ("from", "to", "Gb/s", "path", "slots", "format", "latency ms", "decided by", "took ms"):
-        table.add_column(heading, justify="right" if heading in ("Gb/s", "latency ms", "took ms") else "left")
+    table.add_column("Gb/s", justify="right")
+    table.add_column("path", overflow="fold", min_width=22)
+    for heading in ("slots", "format", "latency ms", "decided by", "took ms"):
+        table.add_column(heading, justify="right" if heading.endswith(" ms") else "left")
     for item in lightpaths:
-        ends = (item["source"], item["destination"], f"{item['bit_rate_gbps']:g}")
+        rate = f"{item['bit_rate_gbps']:g}"
         if "reason" in item:
-            table.add_row(*ends, f"[yellow]refused: {item['reason']}[/]", "", "", "", "", "")
+            words = f"{item['source']} to {item['destination']} refused: {item['reason']}"
+            table.add_row(rate, Text(words, style="yellow"), "", "", "", "", "")
             continue
         first, num_slots = item["first_slot"], item["num_slots"]
         table.add_row(
-            *ends,
+            rate,
             "-".join(item["path"]),
             f"{first}-{first + num_slots - 1}",
             item["modulation_format"],
