@@ -27,16 +27,24 @@ def traffic_of(config: Config) -> PoissonTraffic:
         TrafficError: see ``PoissonTraffic``.
     """
     section = config.traffic
-    common = {
-        "load_erlang": section.load_erlang,
-        "mean_holding_s": section.mean_holding_time_s,
-        "truncate_holding": section.truncate_holding,
-        "bit_rates_gbps": section.bit_rates_gbps,
-        "classes": tuple(
-            LatencyClass(item.name, item.share, item.max_latency_ms or math.inf, item.min_stretch)
-            for item in section.classes
-        ),
-    }
+    classes = tuple(
+        LatencyClass(item.name, item.share, item.max_latency_ms or math.inf, item.min_stretch)
+        for item in section.classes
+    )
+    steady = PoissonTraffic(
+        load_erlang=section.load_erlang,
+        mean_holding_s=section.mean_holding_time_s,
+        truncate_holding=section.truncate_holding,
+        bit_rates_gbps=section.bit_rates_gbps,
+        classes=classes,
+    )
     if section.generator == "diurnal":
-        return DiurnalTraffic(**common, swing=section.diurnal_swing)
-    return PoissonTraffic(**common)
+        return DiurnalTraffic(
+            steady.load_erlang,
+            steady.mean_holding_s,
+            steady.truncate_holding,
+            steady.bit_rates_gbps,
+            classes=classes,
+            swing=section.diurnal_swing,
+        )
+    return steady

@@ -82,12 +82,20 @@ class Home:
 
     def create(self) -> Home:
         """Make the folders; safe to repeat."""
-        for folder in (self.logs, self.run, self.traces, self.decisions, self.serving, self.training, self.state):
+        for folder in (
+            self.logs,
+            self.run,
+            self.traces,
+            self.decisions,
+            self.serving,
+            self.training,
+            self.state,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def credentials(self) -> Credentials:
-        """From the environment where set, else from ``secrets.env`` in the home, made at first use (mode 600)."""
+        """From the environment where set, else from ``secrets.env``, made at first use (mode 600)."""
         file = self.root / "secrets.env"
         if not file.exists():
             self.root.mkdir(parents=True, exist_ok=True)

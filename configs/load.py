@@ -1,4 +1,4 @@
-"""From files, overrides and environment to one checked configuration. Not here: what may be set (``schema.py``)."""
+"""From files, overrides and environment to one checked configuration. What may be set: ``schema.py``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         files = ", ".join(str(source.name) for source in sources)
-        raise ConfigError(f"{key}: {first['msg']} (value {first.get('input')!r}; read from {files})") from None
+        raise ConfigError(
+            f"{key}: {first['msg']} (value {first.get('input')!r}; read from {files})"
+        ) from None
 
 
 def dump_config(config: Config) -> str:
@@ -77,7 +79,9 @@ def _scenario_file(scenario: str) -> Path:
         return path
     shipped = CONFIG_DIR / "scenarios" / f"{scenario}.yaml"
     if not shipped.exists():
-        raise ConfigError(f"unknown scenario {scenario!r}; known: {', '.join(scenario_names())}, or a .yaml file")
+        raise ConfigError(
+            f"unknown scenario {scenario!r}; known: {', '.join(scenario_names())}, or a .yaml file"
+        )
     return shipped
 
 

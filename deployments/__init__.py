@@ -1,1 +1,10 @@
-"""TODO."""
+"""How it is run: processes, ports, health, Prefect's deployments and the first champion.
+
+Where to go:
+  services.py, environment.py   the table of services; what their environment says
+  manager.py, ports.py          supervisord; who holds a port
+  health.py, stack.py           waiting until all answer; up, down, status
+  model_slot.py                 the process of a model slot: the MLflow inference server on what it is told
+  orchestration.py              work pool and deployments in Prefect
+  bootstrap.py, plants.py       the first champion; a controller's stored services against the plant
+"""

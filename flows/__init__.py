@@ -1,1 +1,11 @@
-"""TODO."""
+"""Prefect flows: sentences of tasks. The only place, with service mains, that loads configuration.
+
+Where to go:
+  continuous_training.py   trace, train, evaluate, gate, register, provision
+  drift_monitor.py         decision log against the champion's reference; emits the event that retrains
+  provision.py, rollback.py
+  settings.py, sites.py    configuration turned into what tasks take
+  project.py               entry points of MLproject
+  approval.py              asking a person, where configured
+What starts them: prefect.yaml.
+"""

@@ -1,4 +1,4 @@
-"""What commands print: a table or text for people, or one JSON object on stdout for scripts. Logs go to stderr."""
+"""What commands print: tables for people, or one JSON object on stdout for scripts. Logs go to stderr."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
 
 stdout = Console()
 stderr = Console(stderr=True)

@@ -1,1 +1,15 @@
-"""TODO."""
+"""The steps of the loop, one subject a file: a plain function with a thin Prefect decorator.
+
+Where to go:
+  trace.py, traffic.py          traces made or given; the traffic that a given trace stands for
+  train.py                      a challenger, by agents/
+  evaluate.py, results.py       paired replay of everybody on the held-out traces; its stored form
+  gate.py, report.py            whether a challenger may become champion; what people see of it in Prefect
+  registry.py, promotions.py    the only file that talks to MLflow; the append-only promotion log
+  package.py, behaviour.py      a policy as a model; what it did on training traffic
+  served_model.py               the code that runs inside the MLflow inference server
+  provision.py, processes.py    a model into service; the process manager's door
+  drift.py, decisions.py        decision log against training reference
+  journal.py, decorate.py       progress for whoever follows a run; retries and timeouts
+Tasks get arguments, never configuration.
+"""
