@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +38,69 @@ def twin(as_json: JsonFlag = False) -> None:
         console.print(table)
 
     emit({"figures": measured, "ratio_to_naive": ratios}, as_json, render)
+
+
+@bench.command("scaling")
+def scaling(
+    topology: Annotated[str, typer.Option(help="A large network: a catalogue name or a file.")] = "jpn48",
+    picture: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Cost of a request against K, slots of the band and load."""
+    from benchmarks.scaling import curves
+
+    measured = curves(topology, lambda text: stderr.print(text, style="dim"))
+    if picture is not None:
+        _draw_scaling(measured, topology, picture)
+
+    def render(console: Console) -> None:
+        for quantity, points in measured.items():
+            table = Table(quantity, "us a request", "mean hops", "blocked %")
+            for point in points:
+                table.add_row(
+                    f"{point[quantity]:g}",
+                    f"{point['us_per_request']:.3f}",
+                    f"{point['mean_hops']:.2f}",
+                    f"{100 * point['request_blocking']:.2f}",
+                )
+            console.print(table)
+
+    emit({"topology": topology, "curves": measured}, as_json, render)
+
+
+def _draw_scaling(measured: dict[str, list[dict[str, float]]], topology: str, picture: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    for axes, (quantity, points) in zip(figure.subplots(1, 3, sharey=True), measured.items(), strict=True):
+        axes.plot([p[quantity] for p in points], [p["us_per_request"] for p in points], marker="o", ms=4)
+        axes.set(xlabel=quantity.replace("_", " "), ylim=(0, None))
+        axes.grid(alpha=0.3)
+    figure.suptitle(f"KSP-FF on {Path(topology).stem}: microseconds a request (K=5, 320 slots, 500 Erlang)")
+    figure.savefig(picture, dpi=130)
+
+
+@bench.command("path-tables")
+def path_tables(
+    setting: Annotated[str, typer.Option(help="A published setting.")] = "deeprmsa-nsfnet",
+    k: Annotated[list[int], typer.Option("--k", min=1, help="K to try; repeat.")] = [5, 50],  # noqa: B006
+    requests: Annotated[int, typer.Option(min=10_000, help="Counted requests per table.")] = 1_000_000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Rank path tables by the blocking of KSP-FF on a setting."""
+    from benchmarks.path_tables import ranking
+
+    rows = ranking(setting, tuple(k), requests, lambda text: stderr.print(text, style="dim", highlight=False))
+
+    def render(console: Console) -> None:
+        table = Table("K", "order", "ties", "blocked %", "path table", title=setting)
+        for row in rows:
+            percent = f"{100 * row['request_blocking']:.3f}"  # type: ignore[operator]
+            rule = [str(row[key]) for key in ("k_paths", "path_order", "path_ties")]
+            table.add_row(*rule, percent, str(row["path_table_hash"]))
+        console.print(table)
+
+    emit({"setting": setting, "path_tables": rows}, as_json, render)
 
 
 @bench.command("reproduce")
