@@ -20,13 +20,15 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
         num_cpus: of the local Ray.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DISABLE_IMPORT_WARNING", "1")
+    # Ray's processes write to stderr, across whatever is drawn there; what matters comes as exceptions.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
 
     if ray.is_initialized():
         yield
         return
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for name in ("ray", "ray.rllib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     if address:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         try:

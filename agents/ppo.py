@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -118,6 +119,7 @@ def build_algorithm(
         action_space: of one network: Discrete(M).
         teacher: where the policy starts; None: no preference.
     """
+    logging.getLogger("ray.rllib").setLevel(logging.ERROR)  # it warns of its own defaults
     num_features = _shape(observation_space, "features")[1]
     num_context = _shape(observation_space, "context")[0]
     model: dict[str, Any] = {

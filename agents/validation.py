@@ -49,7 +49,7 @@ def curve_yardstick(plant: Plant, traffic: PoissonTraffic, warmup_requests: int,
 
 def validation_yardstick(plant: Plant, traffic: PoissonTraffic, warmup_requests: int, seed: int) -> Yardstick:
     """The traces on which the best policy of a training is chosen."""
-    return _yardstick(plant, traffic, warmup_requests, VALIDATION_SEED + 1000 * seed, 16, 25_000)
+    return _yardstick(plant, traffic, warmup_requests, VALIDATION_SEED + 1000 * seed, 20, 10_000)
 
 
 def best_of(

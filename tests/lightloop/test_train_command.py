@@ -1,0 +1,62 @@
+"""``lightloop train``: one JSON object, a policy folder, and a chart that shows who is better."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from agents.artefact import load_policy
+from agents.spec import TrainPoint
+from lightloop.commands.train import curve_chart
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    program = "import sys; from lightloop.main import main; sys.argv[0] = 'lightloop'; main()"
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
+    output = tmp_path / "training"
+    done = run("train", "--scenario", "five-node", "--budget-s", "4", "--output", str(output), "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["gain"] > 0
+    assert document["policy_folder"] == str(output / "policy")
+    assert load_policy(output / "policy").name == document["policy_name"]
+
+
+def test_a_folder_of_another_training_is_refused_with_the_reason(tmp_path):
+    (tmp_path / "state.json").write_text(json.dumps({"fingerprint": "0123456789abcdef"}))
+    done = run("train", "--scenario", "five-node", "--output", str(tmp_path), "--json")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "another training" in " ".join(done.stderr.split())
+
+
+def points(*blocking: float) -> list[TrainPoint]:
+    return [
+        TrainPoint(
+            float(i), "search" if i < 2 else "ppo", i, value, {"ksp_ff": 0.05, "ff_ksp": 0.04}, 1.0, 0.5
+        )
+        for i, value in enumerate(blocking)
+    ]
+
+
+def test_the_chart_draws_the_curve_against_the_best_baseline():
+    rows = curve_chart(points(0.06, 0.03, 0.02), width=21, height=10).plain.splitlines()
+    line = next(i for i, row in enumerate(rows) if "---" in row)
+    above = "".join(rows[:line])
+    below = "".join(rows[line + 1 :])
+    assert above.count("s") == 1  # 6 % is worse than the best baseline's 4 %
+    assert below.count("s") == 1 + 2  # 3 %, and the "s" of the two times on the axis
+    assert below.count("*") == 1
+
+
+@pytest.mark.parametrize("blocking", [0.0, 1.0])
+def test_the_chart_bears_extremes(blocking):
+    flat = [TrainPoint(0.0, "ppo", 0, blocking, {"ksp_ff": blocking}, 0.0, 1.0)]
+    assert curve_chart(flat).plain
