@@ -74,8 +74,9 @@ def _draw_scaling(measured: dict[str, list[dict[str, float]]], topology: str, pi
     figure = Figure(figsize=(9, 3), layout="constrained")
     for axes, (quantity, points) in zip(figure.subplots(1, 3, sharey=True), measured.items(), strict=True):
         axes.plot([p[quantity] for p in points], [p["us_per_request"] for p in points], marker="o", ms=4)
-        axes.set(xlabel=quantity.replace("_", " "), ylim=(0, None))
+        axes.set(xlabel=quantity.replace("_", " "))
         axes.grid(alpha=0.3)
+    figure.axes[0].set_ylim(bottom=0)
     figure.suptitle(f"KSP-FF on {Path(topology).stem}: microseconds a request (K=5, 320 slots, 500 Erlang)")
     figure.savefig(picture, dpi=130)
 
