@@ -40,6 +40,22 @@ def twin(as_json: JsonFlag = False) -> None:
     emit({"figures": measured, "ratio_to_naive": ratios}, as_json, render)
 
 
+@bench.command("training")
+def training(as_json: JsonFlag = False) -> None:
+    """PPO steps a second with RLlib, beside the same loop in plain torch (about two minutes)."""
+    from benchmarks.training import figures
+
+    measured = figures()
+
+    def render(console: Console) -> None:
+        table = Table("figure", "steps/s")
+        for name, value in measured.items():
+            table.add_row(name, f"{value:,.0f}")
+        console.print(table)
+
+    emit({"figures": measured}, as_json, render)
+
+
 @bench.command("scaling")
 def scaling(
     topology: Annotated[str, typer.Option(help="A large network: a catalogue name or a file.")] = "jpn48",
