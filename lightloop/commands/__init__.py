@@ -6,7 +6,18 @@ import importlib
 
 import typer
 
-COMMANDS = ("topologies", "trace", "simulate", "train", "evaluate", "request", "bench", "services", "demo")
+COMMANDS = (
+    "topologies",
+    "trace",
+    "simulate",
+    "gsnr",
+    "train",
+    "evaluate",
+    "request",
+    "bench",
+    "services",
+    "demo",
+)
 
 
 def register(app: typer.Typer) -> None:
