@@ -7,10 +7,10 @@ and Stabilized RL for large-scale dynamic RMSA" (arXiv 2605.02075), read off to 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from benchmarks.carried import LoadCurve
 from envs.plant import build_plant
 from envs.settings import benchmark_setting
 from envs.simulation import DEFRAGMENTATION, simulate
@@ -66,7 +66,10 @@ CARRIED = {
     "ptrnet-80-usnet": (266.0, 350.0),
 }
 TARGET = 1e-3
-FIRST_FIT_TABLES = {"ksp_ff": ("hops_over_se", "hops", "km"), "ff_ksp": ("hops_over_se", "km")}
+FIRST_FIT_TABLES: dict[str, tuple[PathOrder, ...]] = {
+    "ksp_ff": ("hops_over_se", "hops", "km"),
+    "ff_ksp": ("hops_over_se", "km"),
+}
 K_PATHS = 50
 
 
@@ -104,10 +107,7 @@ def carried_rows(num_requests: int, on_progress: Callable[[str], None]) -> list[
         on_progress(f"{name}: load carried at 0.1 %")
         loads = {
             (policy, order): carried_erlang(name, policy, order, heuristic, num_requests)
-            for policy, orders in (
-                ("ksp_ff", ("hops_over_se", "hops", "km")),
-                ("ff_ksp", ("hops_over_se", "km")),
-            )
+            for policy, orders in FIRST_FIT_TABLES.items()
             for order in orders
         }
         best = max(loads, key=lambda key: loads[key])
@@ -127,46 +127,11 @@ def carried_rows(num_requests: int, on_progress: Callable[[str], None]) -> list[
 
 
 def carried_erlang(
-    setting: str, policy: str, path_order: str, guess_erlang: float, num_requests: int, target: float = TARGET
+    setting: str, policy: str, path_order: PathOrder, guess_erlang: float, num_requests: int
 ) -> float:
-    """Load at which a policy blocks ``target`` of the requests, by interpolation of log blocking.
-
-    Args:
-        setting: a published setting.
-        policy: what ``simulate`` takes.
-        path_order: of the path table, K = 50.
-        guess_erlang: where to begin.
-        num_requests: per load.
-        target: request blocking.
-    """
+    """Load that a policy carries at 0.1 % request blocking with 50 paths per pair."""
     chosen = benchmark_setting(setting)
-    spec = replace(chosen.plant, k_paths=K_PATHS, path_order=path_order)  # type: ignore[arg-type]
-    plant = build_plant(load_topology(chosen.topology), spec)
-
-    def log_blocking(load_erlang: float) -> float:
-        traffic = replace(chosen.traffic, load_erlang=load_erlang)
-        mean = simulate(plant, traffic, policy, num_requests, seed=1).request_blocking.mean
-        return math.log(max(mean, 0.1 / num_requests))
-
-    low, high = 0.9 * guess_erlang, 1.05 * guess_erlang
-    at_low, at_high = log_blocking(low), log_blocking(high)
-    for _ in range(8):
-        if at_low <= math.log(target) <= at_high:
-            break
-        if at_low > math.log(target):
-            high, at_high = low, at_low
-            low *= 0.92
-            at_low = log_blocking(low)
-        else:
-            low, at_low = high, at_high
-            high *= 1.08
-            at_high = log_blocking(high)
-    for _ in range(3):
-        share = (math.log(target) - at_low) / (at_high - at_low)
-        middle = low + min(max(share, 0.1), 0.9) * (high - low)
-        at_middle = log_blocking(middle)
-        if at_middle < math.log(target):
-            low, at_low = middle, at_middle
-        else:
-            high, at_high = middle, at_middle
-    return low + (math.log(target) - at_low) / (at_high - at_low) * (high - low)
+    plant = build_plant(
+        load_topology(chosen.topology), replace(chosen.plant, k_paths=K_PATHS, path_order=path_order)
+    )
+    return LoadCurve(plant, chosen.traffic, policy, num_requests).carried_erlang(TARGET, guess_erlang)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -54,6 +54,35 @@ def training(as_json: JsonFlag = False) -> None:
         console.print(table)
 
     emit({"figures": measured}, as_json, render)
+
+
+@bench.command("policy")
+def policy(
+    setting: Annotated[str, typer.Option(help="A published setting.")] = "deeprmsa-nsfnet",
+    agent: Annotated[
+        Path | None, typer.Option(help="Policy folder; see `lightloop train --setting`.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the requests; MSCL up to K=10.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Agent, first-fit and capacity-loss heuristics and the bound on a published setting."""
+    from benchmarks.policy import figures
+
+    def say(text: str) -> None:
+        stderr.print(f"{text} ...", style="dim", highlight=False)
+
+    measured: Any = figures(setting, agent, quick, say)
+    rows = {**measured["policies"], "defragmentation (bound)": measured["bound"]}
+
+    def render(console: Console) -> None:
+        table = Table("policy", "Erlang at 0.1 %", "Erlang at 1 %", title=setting)
+        for name, row in rows.items():
+            table.add_row(
+                name, f"{row['carried_at_0.1pct_erlang']:.1f}", f"{row['carried_at_1pct_erlang']:.1f}"
+            )
+        console.print(table)
+
+    emit(measured, as_json, render)
 
 
 @bench.command("scaling")

@@ -22,6 +22,8 @@ from lightloop.output import JsonFlag, emit, stderr
 
 if TYPE_CHECKING:
     from agents.spec import TrainPoint, TrainResult, TrainSpec
+    from envs.plant import Plant
+    from envs.traffic import PoissonTraffic
 
 CHART_WIDTH = 64
 CHART_HEIGHT = 9
@@ -34,6 +36,9 @@ def register(app: typer.Typer) -> None:
 
 def train_command(
     scenario: Annotated[str, typer.Option(help="A shipped scenario, or a YAML file.")] = "latency-rsa",
+    setting: Annotated[
+        str, typer.Option(help="A published setting in the scenario's place; see `lightloop bench settings`.")
+    ] = "",
     budget_s: Annotated[
         float | None, typer.Option(help="Seconds for search and PPO together, shared as in the scenario.")
     ] = None,
@@ -49,6 +54,8 @@ def train_command(
 
     Examples:
       lightloop train --scenario latency-rsa
+
+      lightloop train --setting deeprmsa-nsfnet --output var/training/deeprmsa-nsfnet
 
       lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
     """
@@ -68,12 +75,23 @@ def train_command(
         ray_address=config.ray.address,
         ray_num_cpus=config.ray.num_cpus,
     )
-    plant, traffic = plant_of(config), traffic_of(config)
-    folder = output or _new_folder(Home.from_environment().training, config.scenario)
-    view = TrainingView(f"{config.scenario} on {plant.topology.name}", spec)
+    plant, traffic = _setting(setting) if setting else (plant_of(config), traffic_of(config))
+    name = setting or config.scenario
+    folder = output or _new_folder(Home.from_environment().training, name)
+    view = TrainingView(f"{name} on {plant.topology.name}", spec)
     with Live(view, console=stderr, refresh_per_second=4, transient=as_json):
         result = train(spec, plant, traffic, folder, view.add)
     emit(result.to_json(), as_json, lambda console: _print_result(console, result))
+
+
+def _setting(name: str) -> tuple[Plant, PoissonTraffic]:
+    """Plant and traffic of a published setting."""
+    from envs.plant import build_plant
+    from envs.settings import benchmark_setting
+    from topologies.catalogue import load_topology
+
+    chosen = benchmark_setting(name)
+    return build_plant(load_topology(chosen.topology), chosen.plant), chosen.traffic
 
 
 class TrainingView:

@@ -1,0 +1,67 @@
+"""The load that a policy carries at a given request blocking, by interpolation between simulated loads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from envs.plant import Plant
+from envs.policy import ScoringPolicy
+from envs.simulation import SimulationResult, simulate
+from envs.traffic import PoissonTraffic
+
+
+@dataclass
+class LoadCurve:
+    """Blocking of one policy against load; every simulated load is kept.
+
+    Attributes:
+        plant: the network.
+        traffic: what arrives; its load is set anew for every point.
+        policy: what ``simulate`` takes.
+        num_requests: counted requests per load.
+        points: simulated so far, by load in Erlang.
+    """
+
+    plant: Plant
+    traffic: PoissonTraffic
+    policy: str | ScoringPolicy
+    num_requests: int
+    points: dict[float, SimulationResult] = field(default_factory=dict)
+
+    def _log_blocking(self, load_erlang: float) -> float:
+        load_erlang = round(load_erlang, 2)
+        if load_erlang not in self.points:
+            traffic = replace(self.traffic, load_erlang=load_erlang)
+            self.points[load_erlang] = simulate(self.plant, traffic, self.policy, self.num_requests, seed=1)
+        mean = self.points[load_erlang].request_blocking.mean
+        return math.log(max(mean, 0.1 / self.num_requests))
+
+    def carried_erlang(self, target: float, guess_erlang: float, refinements: int = 3) -> float:
+        """Load at which the policy blocks ``target`` of the requests.
+
+        Log blocking is nearly straight in the load: bracket the target, then interpolate and narrow.
+        """
+        wanted = math.log(target)
+        low, high = 0.94 * guess_erlang, 1.04 * guess_erlang
+        at_low, at_high = self._log_blocking(low), self._log_blocking(high)
+        for _ in range(12):
+            if at_low <= wanted <= at_high:
+                break
+            if at_low > wanted:
+                high, at_high = low, at_low
+                low *= 0.92
+                at_low = self._log_blocking(low)
+            else:
+                low, at_low = high, at_high
+                high *= 1.08
+                at_high = self._log_blocking(high)
+        for _ in range(refinements):
+            share = (wanted - at_low) / (at_high - at_low)
+            middle = low + min(max(share, 0.1), 0.9) * (high - low)
+            at_middle = self._log_blocking(middle)
+            if at_middle < wanted:
+                low, at_low = middle, at_middle
+            else:
+                high, at_high = middle, at_middle
+        return low + (wanted - at_low) / (at_high - at_low) * (high - low)
