@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -93,10 +94,11 @@ def gate_table(report: Mapping[str, Any]) -> RenderableType:
 
 def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
     """Services and what carries them; a refused one with its reason."""
-    table = Table(title=f"{len(lightpaths)} services placed over TAPI", title_justify="left")
+    title = f"{len(lightpaths)} services placed over TAPI (latency of the path; time to set up)"
+    table = Table(title=title, title_justify="left", padding=(0, 1), box=box.SIMPLE_HEAD)  # 80 columns
     table.add_column("Gb/s", justify="right")
     table.add_column("path", overflow="fold", min_width=22)
-    for heading in ("slots", "format", "latency ms", "decided by", "took ms"):
+    for heading in ("slots", "format", "latency ms", "by", "took ms"):
         table.add_column(heading, justify="right" if heading.endswith(" ms") else "left")
     for item in lightpaths:
         rate = f"{item['bit_rate_gbps']:g}"
