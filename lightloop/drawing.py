@@ -94,12 +94,12 @@ def gate_table(report: Mapping[str, Any]) -> RenderableType:
 
 def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
     """Services and what carries them; a refused one with its reason."""
-    title = f"{len(lightpaths)} services placed over TAPI (latency of the path; time to set up)"
+    title = f"{len(lightpaths)} services placed over TAPI (ms: latency of the path; took: ms to set up)"
     table = Table(title=title, title_justify="left", padding=(0, 1), box=box.SIMPLE_HEAD)  # 80 columns
     table.add_column("Gb/s", justify="right")
     table.add_column("path", overflow="fold", min_width=22)
-    for heading in ("slots", "format", "latency ms", "by", "took ms"):
-        table.add_column(heading, justify="right" if heading.endswith(" ms") else "left")
+    for heading in ("slots", "format", "ms", "by", "took"):
+        table.add_column(heading, justify="right" if heading in ("ms", "took") else "left", no_wrap=True)
     for item in lightpaths:
         rate = f"{item['bit_rate_gbps']:g}"
         if "reason" in item:
