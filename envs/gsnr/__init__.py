@@ -2,6 +2,14 @@
 
 Where to go:
 
-* the closed form, with equation numbers: ``isrs_gn.py``; fibre and line: ``line.py``, ``envs/data/line.json``
+* the closed form, with equation numbers: ``isrs_gn.py``
+* fibre and line parameters (``envs/data/line.json``), results: ``line.py``
 * bands, channels, launch powers: ``bands.py``
+* modulation formats and their thresholds (``envs/data/gsnr_formats.json``): ``formats.py``
+* a network's links as tables, and what they assume about the Raman tilt: ``link_tables.py``
+* lighting a carrier and putting it out, GSNR of what is lit: ``incremental.py``, ``LitNetwork``
+* requests served band by band with GSNR in the loop: ``serve.py``
+* the same noise from scratch, for checks: ``full.py``
+
+Equations, sources and measured errors: ``docs/qot.md``.
 """

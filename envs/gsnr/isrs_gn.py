@@ -4,8 +4,8 @@
     inter-channel stimulated Raman scattering", JLT 37(9), 2019, arXiv:1808.07940.
 [2] Semrau, Killey, Bayvel, "The Gaussian noise model in the presence of inter-channel stimulated Raman
     scattering", JLT 36(14), 2018, arXiv:1801.02460.
-[3] Poggiolini et al., "A detailed analytical derivation of the GN model of non-linear interference in coherent
-    optical transmission systems", arXiv:1209.0394.
+[3] Poggiolini et al., "A detailed analytical derivation of the GN model of non-linear interference in
+    coherent optical transmission systems", arXiv:1209.0394.
 
 Three things differ from [1], towards more accuracy; ``docs/qot.md`` says what they are worth:
 
@@ -41,7 +41,7 @@ class Profiles:
     """Power of each channel along a span, relative to launch, as sums of exponentials exp(-decay z)."""
 
     decay_1_m: np.ndarray  # (num_decays,) float64
-    weight: np.ndarray  # (num_decays, num_channels) float64: w of Eq. (W), docs/qot.md
+    weight: np.ndarray  # (num_decays, num_channels) float64: w of ``fit_profiles``
     loss: np.ndarray  # (num_channels,) float64: launch power over power at the end of the span
 
 
@@ -50,7 +50,7 @@ def power_evolution(
 ) -> np.ndarray:
     """(..., num_channels, num_points) power over launch power along a span, at ``span_points(length_m)``.
 
-    Solves d ln P_i / dz = -alpha + sum_j g_ij P_j, the Raman equations of [2] with the fibre's own gain profile,
+    Solves d ln P_i / dz = -alpha + sum_j g_ij P_j, the Raman equations of [2] with the fibre's own gain,
     by fourth-order Runge-Kutta. ``launch_w`` may have leading axes, one per load.
     """
     gain = fibre.raman_gain_1_w_m(frequency_hz).T
@@ -82,10 +82,10 @@ def fit_profiles(power: np.ndarray, length_m: float, alpha_1_m: float) -> Profil
     """Exponentials for (num_channels, num_points) powers along a span.
 
     With rho(z) = sum_m c_m exp(-a_m z), |int rho exp(j phi z) dz|^2 over a long span is
-    sum_m w_m a_m / (a_m^2 + phi^2), where w_m = 2 c_m sum_n c_n / (a_m + a_n): ``weight``. For two exponentials
-    that is the bracket of [1, Eq. (10), (11)]. The coefficients are least squares in rho, which by Parseval
-    is least squares in the spectrum too. The weights are scaled to int_0^L rho^2 dz, which is exact on short
-    spans where the phase mismatch is large (nearly all of XPM).
+    sum_m w_m a_m / (a_m^2 + phi^2), where w_m = 2 c_m sum_n c_n / (a_m + a_n): ``weight``. For two
+    exponentials that is the bracket of [1, Eq. (10), (11)]. The coefficients are least squares in rho,
+    which by Parseval is least squares in the spectrum too. The weights are scaled to int_0^L rho^2 dz,
+    which is exact on short spans where the phase mismatch is large (nearly all of XPM).
     """
     points_m = span_points(length_m)
     decay_1_m = alpha_1_m * np.arange(1, NUM_DECAYS + 1)

@@ -70,7 +70,7 @@ class Fibre:
     def effective_area_m2(self, frequency_hz: np.ndarray) -> np.ndarray:
         """Mode area pi w^2 with the mode radius w = r / sqrt(ln V) of a step-index fibre.
 
-        V is proportional to frequency; the constant in V is fixed by the effective area at the reference wavelength.
+        V is proportional to frequency, its constant fixed by the effective area at the reference wavelength.
         """
         core_m2 = math.pi * (1e-6 * self.core_radius_um) ** 2
         reference_hz = LIGHT_M_S / (1e-9 * self.reference_wavelength_nm)

@@ -230,3 +230,19 @@ def settings(as_json: JsonFlag = False) -> None:
         console.print(table)
 
     emit({"settings": document}, as_json, render)
+
+
+@bench.command("qot")
+def qot(as_json: JsonFlag = False) -> None:
+    """Decisions a second with GSNR in the loop: NSFNET, bands C, L and S, one core (about half a minute)."""
+    from benchmarks.qot import figures
+
+    measured = figures(lambda text: stderr.print(text, style="dim"))
+
+    def render(console: Console) -> None:
+        table = Table("figure", "value")
+        for name, value in measured.items():
+            table.add_row(name, f"{value:,.0f}" if value >= 100 else f"{value:.4g}")
+        console.print(table)
+
+    emit({"figures": measured}, as_json, render)

@@ -53,8 +53,8 @@ def line_command(
 ) -> None:
     """GSNR, SNR of ASE and SNR of NLI of every lit channel at the end of a line.
 
-    The closed-form ISRS GN model (docs/qot.md) with the fibre, bands and noise figures of envs/data/line.json.
-    Every amplifier restores each channel's launch power. Channels that are not lit are not printed.
+    The closed-form ISRS GN model (docs/qot.md) with the fibre, bands and noise figures of
+    envs/data/line.json. Every amplifier restores each channel's launch power. Only lit channels are printed.
 
     Examples:
       lightloop gsnr line --spans 10 --span-km 80 --bands C,L

@@ -1,0 +1,152 @@
+"""Noise of a network's links as tables: what a lit channel has by itself, and what each other channel adds.
+
+The tables turn the closed form into sums, which is what makes it incremental (``incremental.py``). That needs
+the power along a span not to depend on what happens to be lit, so the tables assume a load for the Raman
+tilt:
+
+* ``any-load`` (default): for each channel the worst tilt that any set of lit channels could give it. ASE as
+  if every channel up to it were lit and none above (the most power is taken from it); the NLI it makes as
+  if every channel from it up were lit and none below (the most power is given to it). A lightpath that
+  meets its threshold under it meets it whatever is lit or put out later. Exact noise with the channels
+  really lit, by ``evaluate_line``, is never above it (by more than 0.05 dB); ``docs/qot.md`` says how far
+  below.
+* ``full-load``: every channel lit, as where unused channels are filled with noise that scatters but does not
+  count as an interferer. Optimistic for the ASE of low channels while the high ones are dark.
+
+Links are cut into equal spans, as few as there can be of at most ``span_km``. Each link ends in a ROADM.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from envs.gsnr.bands import Comb
+from envs.gsnr.errors import GsnrError
+from envs.gsnr.isrs_gn import (
+    Profiles,
+    ase_power_w,
+    fit_profiles,
+    power_evolution,
+    span_points,
+    spm_efficiency,
+    xpm_efficiency,
+)
+from envs.gsnr.line import Fibre, LineParameters
+from topologies.model import Topology
+
+Assumption = Literal["any-load", "full-load"]
+ASSUMPTIONS: tuple[Assumption, ...] = ("any-load", "full-load")
+GROUP_THZ = 0.6  # channels this close are lit together in the loads of "any-load": they scatter little
+
+
+class QotArrays(NamedTuple):
+    """The tables for compiled code. Noise is over signal power: it adds up to 1 / SNR."""
+
+    own: np.ndarray  # (num_links, num_channels) float64: ASE, ROADM and SPM of the whole link
+    cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) float32: XPM on i of lit channel k
+    kind: np.ndarray  # (num_links,) int32 row of ``cross``: links of one length share it
+    first_channel: np.ndarray  # (num_bands + 1,) int64, in the order of frequency
+
+
+@dataclass(frozen=True)
+class LinkTables:
+    """Tables of a network's directed links under a stated assumption."""
+
+    comb: Comb
+    assumption: Assumption
+    transceiver_noise: float  # 1 / SNR of the two ends together, 0 where left out
+    link_spans: np.ndarray  # (num_links,) int64
+    link_span_km: np.ndarray  # (num_links,) float64
+    arrays: QotArrays = field(repr=False)
+
+
+def spans_of(length_km: float, span_km: float) -> tuple[int, float]:
+    """How many equal spans a link has, and their length."""
+    spans = math.ceil(length_km / span_km - 1e-9)
+    return spans, length_km / spans
+
+
+def build_link_tables(
+    topology: Topology,
+    parameters: LineParameters,
+    comb: Comb,
+    assumption: Assumption = "any-load",
+    transceiver_snr_db: float | None = None,
+    roadm_loss_db: float | None = None,
+) -> LinkTables:
+    """The tables of every directed link of a topology.
+
+    Raises:
+        GsnrError: an unknown assumption.
+    """
+    lengths_km = np.repeat([fibre.length_km for fibre in topology.fibres], 2)
+    distinct_km, kind = np.unique(lengths_km, return_inverse=True)
+    cuts = [spans_of(float(length_km), parameters.span_km) for length_km in distinct_km]
+    loads = SpanLoads(parameters.fibre, comb, max(span_km for _, span_km in cuts), assumption)
+    own = np.empty((len(distinct_km), comb.num_channels))
+    cross = np.empty((len(distinct_km), comb.num_channels, comb.num_channels), np.float32)
+    for index, (spans, span_km) in enumerate(cuts):
+        own_span, cross_span = span_noise(parameters.fibre, comb, loads.profiles(span_km))
+        own[index] = spans * own_span
+        cross[index] = spans * cross_span.T
+    if roadm_loss_db is not None:
+        made_good = np.full(comb.num_channels, 10.0 ** (roadm_loss_db / 10.0))
+        own += _ase_over_signal(comb, made_good)
+    starts = [comb.channels_of(name).start for name in comb.band_names]
+    return LinkTables(
+        comb=comb,
+        assumption=assumption,
+        transceiver_noise=0.0 if transceiver_snr_db is None else 10.0 ** (-transceiver_snr_db / 10.0),
+        link_spans=np.array([cuts[k][0] for k in kind]),
+        link_span_km=np.array([cuts[k][1] for k in kind]),
+        arrays=QotArrays(own[kind], cross, kind.astype(np.int32), np.array([*starts, comb.num_channels])),
+    )
+
+
+def span_noise(fibre: Fibre, comb: Comb, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
+    """Noise over signal of one span: (n,) of a channel by itself, (n, n) on channel i by lit channel k."""
+    frequency_hz, baud_hz, launch_w = 1e12 * comb.frequency_thz, 1e9 * comb.baud_gbd, comb.launch_w
+    own = _ase_over_signal(comb, profiles.loss)
+    own = own + spm_efficiency(fibre, frequency_hz, baud_hz, profiles) * launch_w**2
+    return own, xpm_efficiency(fibre, frequency_hz, baud_hz, profiles) * launch_w**2
+
+
+def _ase_over_signal(comb: Comb, loss: np.ndarray) -> np.ndarray:
+    noise_w = ase_power_w(1e12 * comb.frequency_thz, 1e9 * comb.baud_gbd, comb.noise_figure_db, loss)
+    return noise_w / comb.launch_w
+
+
+class SpanLoads:
+    """Power along a span in the loads that an assumption names, solved once for spans up to a length."""
+
+    def __init__(self, fibre: Fibre, comb: Comb, longest_km: float, assumption: Assumption):
+        if assumption not in ASSUMPTIONS:
+            raise GsnrError(f"unknown assumption {assumption!r}; known: {', '.join(ASSUMPTIONS)}")
+        self._alpha_1_m = fibre.attenuation_1_m
+        self._points_m = span_points(1e3 * longest_km)
+        frequency_hz, launch_w, n = 1e12 * comb.frequency_thz, comb.launch_w, comb.num_channels
+        if assumption == "full-load":
+            power = power_evolution(fibre, frequency_hz, launch_w, 1e3 * longest_km)
+            self._drained, self._fed = power, power
+            return
+        cell = np.floor((comb.frequency_thz - comb.frequency_thz[0]) / GROUP_THZ + 1e-6)
+        group = np.unique(cell, return_inverse=True)[1]
+        each = np.arange(group[-1] + 1)[:, None]
+        loads = np.concatenate([group[None] <= each, group[None] >= each]) * launch_w
+        power = power_evolution(fibre, frequency_hz, loads, 1e3 * longest_km)
+        self._drained = power[group, np.arange(n)]
+        self._fed = power[len(each) + group, np.arange(n)]
+
+    def profiles(self, span_km: float) -> Profiles:
+        """What a span of at most the longest length does: the loss of one load, the NLI of the other."""
+        points_m = span_points(1e3 * span_km)
+        fed, drained = (
+            np.exp([np.interp(points_m, self._points_m, row) for row in np.log(power)])
+            for power in (self._fed, self._drained)
+        )
+        nli = fit_profiles(fed, 1e3 * span_km, self._alpha_1_m)
+        return Profiles(nli.decay_1_m, nli.weight, 1.0 / drained[:, -1])
