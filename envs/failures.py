@@ -6,11 +6,34 @@ their units. A repaired unit comes back empty. Restoring lost lightpaths is for 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from envs.compiled import kernel
+from envs.errors import PlantError
 from envs.plant import Plant
 from envs.state import NetworkStates, give
+
+
+@dataclass(frozen=True)
+class FibreCut:
+    """A fibre pair that is down from one request of a run to another, both counted from the run's start.
+
+    Raises:
+        PlantError: an interval that is empty or begins before the run.
+    """
+
+    fibre: int
+    from_request: int
+    to_request: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.from_request < self.to_request:
+            raise PlantError(
+                f"cut of fibre {self.fibre} from request {self.from_request} to {self.to_request}: "
+                "the repair must come after the cut, and both within the run"
+            )
 
 
 @kernel

@@ -17,6 +17,7 @@ from envs.candidates import new_candidates
 from envs.defragmentation import serve_defragmenting
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
+from envs.failures import FibreCut, fail_fibre, repair_fibre
 from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests
@@ -77,6 +78,7 @@ class SimulationResult:
     num_requests: int
     seconds: float  # of serving, compilation not included
     runs: tuple[TraceResult, ...]
+    lightpaths_lost: int = 0  # to cut fibres
 
 
 def simulate(
@@ -88,6 +90,7 @@ def simulate(
     num_runs: int = 10,
     warmup: int = 3000,
     processes: int = 1,
+    cuts: tuple[FibreCut, ...] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SimulationResult:
     """Figures of a policy under a traffic.
@@ -101,14 +104,17 @@ def simulate(
         num_runs: independent runs that the requests are divided among.
         warmup: requests at the start of each run that are not counted.
         processes: how many share the work.
+        cuts: fibres that fail and are repaired in every run; what crosses them is lost.
         on_progress: called with (runs done, runs in all).
 
     Raises:
-        PolicyError: an unknown policy.
+        PolicyError: an unknown policy, or fibres cut under the defragmentation bound, which knows of none.
     """
     chosen = policy_named(policy) if isinstance(policy, str) else policy
+    if cuts and chosen == KernelPolicy(DEFRAGMENTATION):
+        raise PolicyError("the defragmentation bound does not know of cut fibres; leave one of the two out")
     per_run = max(num_requests // num_runs, 1)
-    jobs = [(plant, traffic, chosen, per_run, warmup, seed, num_runs, run) for run in range(num_runs)]
+    jobs = [(plant, traffic, chosen, per_run, warmup, seed, num_runs, run, cuts) for run in range(num_runs)]
     _run(plant, traffic, chosen, 64, 0, seed, num_runs, 0)  # compiles
     started_s = time.perf_counter()
     outcomes = []
@@ -124,20 +130,21 @@ def simulate(
                 if on_progress:
                     on_progress(done, num_runs)
     seconds = time.perf_counter() - started_s
-    runs = tuple(result for result, _ in outcomes)
+    runs = tuple(result for result, _, _ in outcomes)
     return SimulationResult(
         policy=chosen.name,
         load_erlang=traffic.load_erlang,
         request_blocking=interval([run.request_blocking for run in runs]),
         bit_rate_blocking=interval([run.bit_rate_blocking for run in runs]),
         utilisation=interval([run.utilisation for run in runs]),
-        fragmentation=interval([fragmentation for _, fragmentation in outcomes]),
+        fragmentation=interval([fragmentation for _, fragmentation, _ in outcomes]),
         mean_hops=float(np.nanmean([run.mean_hops for run in runs])),
         mean_latency_ms=float(np.nanmean([run.mean_latency_ms for run in runs])),
         latency_violations=sum(run.latency_violations for run in runs),
         num_requests=sum(run.num_requests for run in runs),
         seconds=seconds,
         runs=runs,
+        lightpaths_lost=sum(lost for _, _, lost in outcomes),
     )
 
 
@@ -150,8 +157,9 @@ def _run(
     seed: int,
     num_runs: int,
     run: int,
-) -> tuple[TraceResult, float]:
-    """One independent run: its figures and its mean fragmentation."""
+    cuts: tuple[FibreCut, ...] = (),
+) -> tuple[TraceResult, float, int]:
+    """One independent run: its figures, its mean fragmentation, the lightpaths lost to cuts."""
     arrays = traffic_arrays(traffic, plant)
     stream = stream_states(seed, num_runs)[run : run + 1]
     clock_s = np.zeros(1)
@@ -160,16 +168,23 @@ def _run(
     serve = _server(plant, traffic, policy)
     requests = new_requests(1, CHUNK)
     samples = []
-    done, total = 0, num_requests + warmup
+    done, total, lost = 0, num_requests + warmup, 0
+    moments = sorted({moment for cut in cuts for moment in (cut.from_request, cut.to_request)})
     while done < total:
-        if total - done < CHUNK:
-            requests = new_requests(1, total - done)
+        for cut in cuts:
+            if cut.from_request == done:
+                lost += fail_fibre(plant, states, 0, cut.fibre)
+            if cut.to_request == done:
+                repair_fibre(plant, states, 0, cut.fibre)
+        until = min([done + CHUNK, total, *(moment for moment in moments if moment > done)])
+        if until - done != requests.arrival_s.shape[1]:
+            requests = new_requests(1, until - done)
         draw_requests(arrays, stream, clock_s, requests, 0)
         serve(states, requests, max(warmup - done, 0), tally)
         done += requests.arrival_s.shape[1]
         if done > warmup:
             samples.append(fragmentation(states.free[0], plant.spec.num_slots))
-    return results_of(tally, plant)[0], float(np.mean(samples))
+    return results_of(tally, plant)[0], float(np.mean(samples)), lost
 
 
 def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | KernelPolicy) -> Server:

@@ -15,9 +15,11 @@ from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
     from envs.cutset import CutSetBound
+    from envs.failures import FibreCut
     from envs.plant import Plant
     from envs.simulation import SimulationResult
     from envs.traffic import PoissonTraffic
+    from topologies.model import Topology
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +46,10 @@ def simulate_command(
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    cut: Annotated[
+        list[str],
+        typer.Option(help="A-B:FROM:TO: that fibre is down between two requests of every run; repeat."),
+    ] = [],  # noqa: B006
     bounds: Annotated[
         bool, typer.Option("--bounds", help="Also the defragmentation and cut-set bounds.")
     ] = False,
@@ -80,6 +86,7 @@ def simulate_command(
     )
     plant = build_plant(load_topology(topology or chosen.topology), spec)
     traffic = replace(chosen.traffic, truncate_holding=chosen.traffic.truncate_holding and not no_truncate)
+    cuts = tuple(_cut(text, plant.topology) for text in cut)
     loads = load or [traffic.load_erlang]
     results: list[SimulationResult] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -97,14 +104,15 @@ def simulate_command(
                         runs,
                         warmup,
                         processes,
+                        cuts,
                         lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
                     )
                 )
-    cuts = []
+    limits = []
     if bounds:
-        cuts = [(erlang, cut_set_bound(plant, replace(traffic, load_erlang=erlang))) for erlang in loads]
+        limits = [(erlang, cut_set_bound(plant, replace(traffic, load_erlang=erlang))) for erlang in loads]
     if picture is not None:
-        _draw(results, cuts, plant, setting, picture)
+        _draw(results, limits, plant, setting, picture)
     points = [_point(result) for result in results]
     described = {
         "setting": setting,
@@ -116,9 +124,22 @@ def simulate_command(
     if bounds:
         document["cut_set_bound"] = [
             {"load_erlang": erlang, "request_blocking": cut.request_blocking, "sites": cut.sites}
-            for erlang, cut in cuts
+            for erlang, cut in limits
         ]
     emit(document, as_json, lambda console: _print(console, document, results, picture))
+
+
+def _cut(text: str, topology: Topology) -> FibreCut:
+    """``WA-IL:20000:60000`` as a fibre that is down between two requests."""
+    from envs.failures import FibreCut
+
+    nodes, _, moments = text.partition(":")
+    node_a, _, node_b = nodes.partition("-")
+    try:
+        from_request, to_request = (int(moment) for moment in moments.split(":"))
+    except ValueError:
+        raise Refusal(f"--cut is {text!r}; write A-B:FROM:TO, e.g. WA-IL:20000:60000") from None
+    return FibreCut(topology.link_index(node_a, node_b) // 2, from_request, to_request)
 
 
 def _one_of(value: str, option: str, known: tuple[str, ...]) -> Any:
@@ -156,6 +177,7 @@ def _point(result: SimulationResult) -> dict[str, Any]:
         "fragmentation": result.fragmentation.mean,
         "mean_hops": result.mean_hops,
         "mean_latency_ms": result.mean_latency_ms,
+        "lightpaths_lost": result.lightpaths_lost,
         "requests": result.num_requests,
         "seconds": result.seconds,
     }
@@ -185,6 +207,9 @@ def _print(
             f"{result.num_requests / result.seconds / 1e6:.2f}",
         )
     console.print(table)
+    lost = sum(result.lightpaths_lost for result in results)
+    if lost:
+        console.print(f"{lost} lightpaths lost to cut fibres")
     for row in document.get("cut_set_bound", []):
         sites = ", ".join(row["sites"]) or "none found"
         percent = f"{100 * row['request_blocking']:.4f} %"

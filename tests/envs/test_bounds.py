@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from envs.cutset import cut_set_bound, kaufman_roberts
-from envs.failures import fail_fibre, repair_fibre, units_of_fibre
+from envs.errors import PlantError, PolicyError
+from envs.failures import FibreCut, fail_fibre, repair_fibre, units_of_fibre
 from envs.lockstep import lockstep_on_traffic
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.settings import benchmark_setting
@@ -130,3 +131,24 @@ def naive_lightpaths(run: object, network: int) -> list[tuple[tuple[int, ...], i
             found.append((units, int(item["first_slot"]), int(item["num_slots"])))
             entry = item["next_entry"]
     return sorted(found)
+
+
+def test_a_cut_during_a_simulation_costs_and_passes() -> None:
+    plant = plant_of(load_topology("five-node"), num_slots=32, k_paths=3)
+    traffic = PoissonTraffic(120.0)
+    whole = simulate(plant, traffic, "ksp_ff", 40_000, 1, 2, 1000)
+    cut = simulate(plant, traffic, "ksp_ff", 40_000, 1, 2, 1000, cuts=(FibreCut(0, 5000, 15_000),))
+    always = simulate(plant, traffic, "ksp_ff", 40_000, 1, 2, 1000, cuts=(FibreCut(0, 0, 10**9),))
+    assert whole.lightpaths_lost == 0 < cut.lightpaths_lost
+    assert always.lightpaths_lost == 0  # it failed before anything was lit
+    assert whole.request_blocking.mean < cut.request_blocking.mean < always.request_blocking.mean
+    again = simulate(plant, traffic, "ksp_ff", 40_000, 1, 2, 1000, 2, cuts=(FibreCut(0, 5000, 15_000),))
+    assert again.runs == cut.runs
+
+
+def test_a_senseless_cut_is_refused() -> None:
+    with pytest.raises(PlantError, match="repair must come after"):
+        FibreCut(0, 10, 10)
+    plant = plant_of(load_topology("five-node"), num_slots=32, k_paths=3)
+    with pytest.raises(PolicyError, match="cut fibres"):
+        simulate(plant, PoissonTraffic(20.0), "defragmentation", 1000, 1, 2, 0, cuts=(FibreCut(0, 1, 2),))
