@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -31,6 +31,9 @@ def simulate_command(
     setting: Annotated[
         str, typer.Option(help="A published setting; see `lightloop bench settings`.")
     ] = "deeprmsa-nsfnet",
+    scenario: Annotated[
+        str, typer.Option(help="A scenario in the setting's place, with its own network and path table.")
+    ] = "",
     policy: Annotated[list[str], typer.Option(help="A baseline; repeat for several.")] = ["ksp_ff"],  # noqa: B006
     topology: Annotated[str, typer.Option(help="Another network: a catalogue name or a file.")] = "",
     k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 5,
@@ -66,6 +69,8 @@ def simulate_command(
     Examples:
       lightloop simulate --setting deeprmsa-nsfnet --policy ksp_ff --load 250
 
+      lightloop simulate --scenario latency-rsa --policy mscl_ksp --requests 100000
+
       lightloop simulate --policy mscl_ksp --k 10 --requests 100000 --bounds
 
       lightloop simulate --policy ksp_ff --policy ff_ksp --load 190 --load 250 --picture blocking.png
@@ -75,17 +80,22 @@ def simulate_command(
     from envs.settings import benchmark_setting
     from envs.simulation import DEFRAGMENTATION, simulate
     from topologies.catalogue import load_topology
+    from topologies.paths import PathOrder, PathTies
 
-    chosen = benchmark_setting(setting)
-    spec = replace(
-        chosen.plant,
-        k_paths=k,
-        path_order=_one_of(path_order, "--path-order", ("hops_over_se", "hops", "km", "hops_se_all")),
-        path_ties=_one_of(path_ties, "--path-ties", ("hash", "km", "lexicographic", "reverse", "library")),
-        num_slots=slots or chosen.plant.num_slots,
-    )
-    plant = build_plant(load_topology(topology or chosen.topology), spec)
-    traffic = replace(chosen.traffic, truncate_holding=chosen.traffic.truncate_holding and not no_truncate)
+    if scenario:
+        plant, traffic = _scenario(scenario)
+        setting = scenario
+    else:
+        chosen = benchmark_setting(setting)
+        spec = replace(
+            chosen.plant,
+            k_paths=k,
+            path_order=_one_of(path_order, "--path-order", get_args(PathOrder)),
+            path_ties=_one_of(path_ties, "--path-ties", get_args(PathTies)),
+            num_slots=slots or chosen.plant.num_slots,
+        )
+        plant, traffic = build_plant(load_topology(topology or chosen.topology), spec), chosen.traffic
+    traffic = replace(traffic, truncate_holding=traffic.truncate_holding and not no_truncate)
     cuts = tuple(_cut(text, plant.topology) for text in cut)
     loads = load or [traffic.load_erlang]
     results: list[SimulationResult] = []
@@ -127,6 +137,15 @@ def simulate_command(
             for erlang, cut in limits
         ]
     emit(document, as_json, lambda console: _print(console, document, results, picture))
+
+
+def _scenario(name: str) -> tuple[Plant, PoissonTraffic]:
+    """Plant and traffic of a scenario."""
+    from configs.build import plant_of, traffic_of
+    from configs.load import load_config
+
+    config = load_config(name)
+    return plant_of(config), traffic_of(config)
 
 
 def _cut(text: str, topology: Topology) -> FibreCut:
