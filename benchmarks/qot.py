@@ -28,8 +28,15 @@ WARMUP = 10_000
 SNAPSHOTS = 4  # states whose noise is also computed from scratch
 
 
-def figures(say: Callable[[str], None]) -> dict[str, float]:
-    """Figures of the serving kernel; compilation is not counted.
+def figures(
+    say: Callable[[str], None],
+    channels: int = 96,
+    load_erlang: float = LOAD_ERLANG,
+    requests: int = REQUESTS,
+    warmup: int = WARMUP,
+    snapshots: int = SNAPSHOTS,
+) -> dict[str, float]:
+    """Figures of the serving kernel; compilation is not counted. The defaults are what docs/qot.md reports.
 
     ``full_recompute_per_s`` is how often a second the noise of everything lit can be computed from the
     closed form, the tilt already solved: what a decision costs at the least without tables and increments.
@@ -38,21 +45,21 @@ def figures(say: Callable[[str], None]) -> dict[str, float]:
     above the one decided with.
     """
     topology, parameters, formats = load_topology("nsfnet"), load_line_parameters(), load_formats()
-    comb, paths = make_comb(parameters.bands), build_path_table(topology)
+    comb, paths = make_comb(parameters.bands, channels), build_path_table(topology)
     say("building the tables ...")
     started_s = time.perf_counter()
     tables = build_link_tables(topology, parameters, comb)
     tables_s = time.perf_counter() - started_s
     loads = SpanLoads(parameters.fibre, comb, parameters.span_km, tables.assumption)
     service = QotService(tables, paths, formats, BIT_RATES_GBPS)
-    demands = make_demands(topology.num_nodes, len(BIT_RATES_GBPS), REQUESTS, LOAD_ERLANG, seed=1)
+    demands = make_demands(topology.num_nodes, len(BIT_RATES_GBPS), requests, load_erlang, seed=1)
     say("compiling ...")
     service.serve(demands, 0, 10)
-    service.serve(demands, 0, WARMUP)
+    service.serve(demands, 0, warmup)
     busy_s = full_s = worst_db = 0.0
     carriers = 0
     reserve_db = np.inf
-    edges = np.linspace(WARMUP, REQUESTS, SNAPSHOTS + 1).astype(int)
+    edges = np.linspace(warmup, requests, snapshots + 1).astype(int)
     for start, stop in pairwise(edges):
         say(f"requests {start} to {stop} ...")
         started_s = time.perf_counter()
@@ -68,16 +75,16 @@ def figures(say: Callable[[str], None]) -> dict[str, float]:
         exact = carrier_noise(topology, parameters, comb, paths, lit, "as-lit")
         reserve_db = min(reserve_db, float((10 * np.log10(kept / exact)).min()))
         carriers += len(lit)
-    counted = decisions.path[WARMUP:]
+    counted = decisions.path[warmup:]
     served = counted >= 0
-    share = np.bincount(comb.band[decisions.first_channel[WARMUP:][served]], minlength=3) / served.sum()
+    share = np.bincount(comb.band[decisions.first_channel[warmup:][served]], minlength=3) / served.sum()
     return {
-        "decisions_per_s": (REQUESTS - WARMUP) / busy_s,
-        "full_recompute_per_s": SNAPSHOTS / full_s,
+        "decisions_per_s": (requests - warmup) / busy_s,
+        "full_recompute_per_s": snapshots / full_s,
         "max_incremental_error_db": worst_db,
         "least_reserve_db": float(reserve_db),
         "request_blocking": 1.0 - float(served.mean()),
-        "mean_lit_carriers": carriers / SNAPSHOTS,
+        "mean_lit_carriers": carriers / snapshots,
         "table_build_s": tables_s,
         **{f"share_{name}": float(part) for name, part in zip(comb.band_names, share, strict=True)},
     }

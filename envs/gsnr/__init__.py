@@ -8,7 +8,9 @@ Where to go:
 * modulation formats and their thresholds (``envs/data/gsnr_formats.json``): ``formats.py``
 * a network's links as tables, and what they assume about the Raman tilt: ``link_tables.py``
 * lighting a carrier and putting it out, GSNR of what is lit: ``incremental.py``, ``LitNetwork``
-* requests served band by band with GSNR in the loop: ``serve.py``
+* launch powers per band that make the most of a line: ``launch.py``
+* requests served with GSNR in the loop, band by band or by margin: ``serve.py``
+* what a run of them amounts to: ``metrics.py``
 * the same noise from scratch, for checks: ``full.py``
 
 Equations, sources and measured errors: ``docs/qot.md``.

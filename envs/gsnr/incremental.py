@@ -119,17 +119,17 @@ def darken_carrier(
 
 
 @inlined
-def bears_its_noise(own, cross, kind, xpm, path_links, path, hops, first, width, most):
-    """Whether every carrier of a block would stay within ``most``, the rest of the block lit too."""
+def block_noise(own, cross, kind, xpm, path_links, path, hops, first, width):
+    """The largest 1 / GSNR that a carrier of a block would have, the rest of the block lit too."""
+    largest = 0.0
     for channel in range(first, first + width):
         noise = noise_at(own, xpm, path_links, path, hops, channel)
         for h in range(hops):
             row = kind[path_links[path, h]]
             for other in range(first, first + width):
                 noise += cross[row, other, channel]
-        if noise > most:
-            return False
-    return True
+        largest = max(largest, noise)
+    return largest
 
 
 @inlined

@@ -1,9 +1,15 @@
-"""Requests served band by band with quality of transmission in the loop, in one compiled kernel.
+"""Requests served with quality of transmission in the loop, in one compiled kernel.
 
-The rule (KSP-FF over bands): bands in the order given (C, L, S); in a band the K paths in the table's
-order; on a path the formats that carry the bit rate, fewest channels first; for each the first dark block
-of that width, at most ``max_starts`` of them. The first block is taken whose carriers meet their format's
-threshold with margin, and which leaves every lit carrier on its links above its own.
+Both rules look at the same candidates: bands in the order given (C, L, S); in a band the K paths in the
+table's order; on a path the formats that carry the bit rate, fewest channels first; for each the first dark
+blocks of that width, at most ``max_starts`` of them. A candidate is feasible if its carriers meet their
+format's threshold with margin, and it leaves every lit carrier on its links above its own.
+
+* ``band_by_band`` (KSP-FF over bands): the first feasible candidate.
+* ``max_margin``: each path in each band offers its first feasible candidate, so its most efficient format
+  that works; of these, the one whose worst carrier is furthest above its threshold, the first of equals.
+
+What a run amounts to: ``metrics.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from envs.compiled import kernel
 from envs.gsnr.errors import GsnrError
 from envs.gsnr.formats import GsnrFormat, carrying_options
 from envs.gsnr.incremental import (
-    bears_its_noise,
+    block_noise,
     dark_network,
     darken_carrier,
     disturbs_none,
@@ -27,6 +33,7 @@ from envs.gsnr.link_tables import LinkTables
 from topologies.paths import PathTable
 
 BAND_ORDER = ("C", "L", "S")
+QOT_POLICIES = ("band_by_band", "max_margin")
 
 
 class Demands(NamedTuple):
@@ -46,10 +53,11 @@ class Decisions(NamedTuple):
     first_channel: np.ndarray  # (T,) int32
     width: np.ndarray  # (T,) int32 channels
     format: np.ndarray  # (T,) int32
+    noise: np.ndarray  # (T,) float64 largest 1 / GSNR of its carriers at set-up, transceivers left out
 
 
 class QotService:
-    """A network that serves requests by the rule, one after another.
+    """A network that serves requests by a rule, one after another.
 
     Args:
         tables: noise of its links.
@@ -59,9 +67,10 @@ class QotService:
         margin_db: GSNR above the threshold that a lightpath keeps.
         max_starts: dark blocks tried per band, path and width; 1 is first fit.
         band_order: in which the bands fill up; bands that are not in the tables are skipped.
+        policy: one of ``QOT_POLICIES``.
 
     Raises:
-        GsnrError: a number out of range, or no band.
+        GsnrError: a number out of range, an unknown policy, or no band.
     """
 
     def __init__(
@@ -73,7 +82,10 @@ class QotService:
         margin_db: float = 1.0,
         max_starts: int = 1,
         band_order: Sequence[str] = BAND_ORDER,
+        policy: str = "band_by_band",
     ):
+        if policy not in QOT_POLICIES:
+            raise GsnrError(f"unknown policy {policy!r}; known: {', '.join(QOT_POLICIES)}")
         if max_starts < 1:
             raise GsnrError(f"max_starts is {max_starts}; at least 1 is needed")
         comb = tables.comb
@@ -82,7 +94,11 @@ class QotService:
             raise GsnrError(f"none of {', '.join(band_order)} is a band here: {', '.join(comb.band_names)}")
         self.tables = tables
         self.paths = paths
+        self.formats = tuple(formats)
+        self.bit_rates_gbps = np.asarray(bit_rates_gbps, np.float64)
+        self.margin_db = margin_db
         self.max_starts = max_starts
+        self.policy = policy
         self.options = carrying_options(
             bit_rates_gbps, formats, comb.baud_gbd, margin_db, tables.transceiver_noise
         )
@@ -122,6 +138,8 @@ class QotService:
             self.options,
             self.band_ranges(),
             self.max_starts,
+            self.policy == "max_margin",
+            self.tables.transceiver_noise,
             start,
             self._served,
             self._left,
@@ -131,7 +149,8 @@ class QotService:
 
 
 def _undecided(count: int) -> Decisions:
-    return Decisions(np.full(count, -1, np.int32), *(np.zeros(count, np.int32) for _ in range(3)))
+    first, width, chosen = (np.zeros(count, np.int32) for _ in range(3))
+    return Decisions(np.full(count, -1, np.int32), first, width, chosen, np.zeros(count))
 
 
 def make_demands(
@@ -142,7 +161,7 @@ def make_demands(
     Raises:
         GsnrError: a count or a load that is not above 0.
     """
-    if count < 1 or not load_erlang > 0:
+    if count < 1 or not 0 < load_erlang < np.inf:
         raise GsnrError(f"{count} requests at {load_erlang} Erlang; give at least one and a load above 0")
     random = np.random.default_rng(seed)
     arrival_s = np.cumsum(random.exponential(mean_holding_s / load_erlang, count))
@@ -166,12 +185,17 @@ def serve_kernel(
     options,
     bands,
     max_starts,
+    weigh_margins,
+    transceiver_noise,
     start,
     stop,
     left,
     decisions,
 ):
-    """Serve requests ``start`` to ``stop``; ``left`` (1,) counts departures looked at so far."""
+    """Serve requests ``start`` to ``stop``; ``left`` (1,) counts departures looked at so far.
+
+    ``weigh_margins`` False takes the first feasible candidate, True the one with the largest margin.
+    """
     own, cross, kind = tables.own, tables.cross, tables.kind
     owner, xpm, noise, limit = carriers.owner, carriers.xpm, carriers.noise, carriers.limit
     carrier_path, carrier_channel = carriers.path, carriers.channel
@@ -181,6 +205,7 @@ def serve_kernel(
     widths, formats, most_noise = options.width, options.format, options.most_noise
     chosen_path, chosen_first = decisions.path, decisions.first_channel
     chosen_width, chosen_format = decisions.width, decisions.format
+    chosen_noise = decisions.noise
     extra = np.zeros(len(noise))
     stamp = np.zeros(len(noise), np.int64)
     clock = np.zeros(1, np.int64)
@@ -208,7 +233,7 @@ def serve_kernel(
                         owner[link, channel],
                     )
         rate = rates[t]
-        done = False
+        best_path, best_first, best_option, best_noise, best_margin = -1, 0, 0, 0.0, 0.0
         for b in range(len(bands)):
             low, high = bands[b, 0], bands[b, 1]
             for path in range(first_path[pairs[t]], first_path[pairs[t] + 1]):
@@ -219,6 +244,7 @@ def serve_kernel(
                     for h in range(hops):
                         dark &= owner[path_links[path, h], channel] < 0
                     run[channel] = run[channel + 1] + 1 if dark else 0
+                found = False
                 for o in range(widths.shape[1]):
                     width = widths[rate, o]
                     if width < 0:
@@ -229,9 +255,8 @@ def serve_kernel(
                         if run[first] < width:
                             continue
                         tried += 1
-                        if bears_its_noise(
-                            own, cross, kind, xpm, path_links, path, hops, first, width, most
-                        ) and disturbs_none(
+                        worst = block_noise(own, cross, kind, xpm, path_links, path, hops, first, width)
+                        if worst <= most and disturbs_none(
                             cross,
                             kind,
                             owner,
@@ -246,36 +271,43 @@ def serve_kernel(
                             first,
                             width,
                         ):
-                            for channel in range(first, first + width):
-                                light_carrier(
-                                    own,
-                                    cross,
-                                    kind,
-                                    owner,
-                                    xpm,
-                                    noise,
-                                    limit,
-                                    carrier_path,
-                                    carrier_channel,
-                                    vacant,
-                                    lit,
-                                    path_links,
-                                    path,
-                                    hops,
-                                    channel,
-                                    most,
-                                )
-                            chosen_path[t] = path
-                            chosen_first[t] = first
-                            chosen_width[t] = width
-                            chosen_format[t] = formats[rate, o]
-                            done = True
+                            found = True
+                            margin = (most + transceiver_noise) / (worst + transceiver_noise)
+                            if margin > best_margin:
+                                best_path, best_first, best_option = path, first, o
+                                best_noise, best_margin = worst, margin
                             break
                         if tried >= max_starts:
                             break
-                    if done:
+                    if found:
                         break
-                if done:
+                if best_path >= 0 and not weigh_margins:
                     break
-            if done:
+            if best_path >= 0 and not weigh_margins:
                 break
+        if best_path >= 0:
+            width = widths[rate, best_option]
+            for channel in range(best_first, best_first + width):
+                light_carrier(
+                    own,
+                    cross,
+                    kind,
+                    owner,
+                    xpm,
+                    noise,
+                    limit,
+                    carrier_path,
+                    carrier_channel,
+                    vacant,
+                    lit,
+                    path_links,
+                    best_path,
+                    path_hops[best_path],
+                    channel,
+                    most_noise[rate, best_option],
+                )
+            chosen_path[t] = best_path
+            chosen_first[t] = best_first
+            chosen_width[t] = width
+            chosen_format[t] = formats[rate, best_option]
+            chosen_noise[t] = best_noise

@@ -1,53 +1,63 @@
-"""``lightloop gsnr``: signal-to-noise ratios of a line, channel by channel."""
+"""``lightloop gsnr``: signal-to-noise ratios of a line, channel by channel, and its best launch powers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit
+from lightloop.commands.gsnr_simulate import simulate_command
+from lightloop.line_options import (
+    Bands,
+    BaudGbd,
+    Channels,
+    DrawSeed,
+    Parameters,
+    Partial,
+    PowerDbm,
+    RoadmLossDb,
+    SpacingGhz,
+    SpanKm,
+    Spans,
+    TransceiverSnrDb,
+    powers,
+)
+from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
     from envs.gsnr.bands import Comb
-    from envs.gsnr.line import LineResult
+    from envs.gsnr.launch import LaunchOptimum
+    from envs.gsnr.line import Line, LineResult
 
-gsnr = typer.Typer(help="Quality of transmission: GSNR, ASE and NLI of a line.", no_args_is_help=True)
+gsnr = typer.Typer(
+    help="Quality of transmission: GSNR, ASE and NLI of a line, and a network that respects it.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    gsnr.command("simulate")(simulate_command)
     app.add_typer(gsnr, name="gsnr")
-
-
-@gsnr.callback()
-def _group() -> None:
-    """Keep ``line`` a subcommand while it is the only one."""
 
 
 @gsnr.command("line")
 def line_command(
-    spans: Annotated[int, typer.Option(help="Identical spans.")] = 10,
-    span_km: Annotated[float, typer.Option(help="Length of each; 0 takes the file's.")] = 0.0,
-    bands: Annotated[str, typer.Option(help="Bands, separated by commas.")] = "C,L",
-    power_dbm: Annotated[
-        str, typer.Option(help="Launch power per channel; one for all, or per band: C=0,L=1.")
-    ] = "0",
-    channels: Annotated[int, typer.Option(help="Channels per band.")] = 96,
-    spacing_ghz: Annotated[float, typer.Option(help="Between channels.")] = 50.0,
-    baud_gbd: Annotated[float, typer.Option(help="Symbol rate of every channel.")] = 32.0,
-    partial: Annotated[float, typer.Option(help="Share of the channels that is lit, drawn at random.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw; same seed, same channels.")] = 1,
-    transceiver_snr_db: Annotated[
-        float | None, typer.Option(help="Back-to-back SNR of both ends together; left out by default.")
-    ] = None,
-    roadm_loss_db: Annotated[
-        float | None, typer.Option(help="Loss of the ROADMs at both ends together; left out by default.")
-    ] = None,
-    parameters: Annotated[Path | None, typer.Option(help="Another file like envs/data/line.json.")] = None,
+    spans: Spans = 10,
+    span_km: SpanKm = 0.0,
+    bands: Bands = "C,L",
+    power_dbm: PowerDbm = "0",
+    channels: Channels = 96,
+    spacing_ghz: SpacingGhz = 50.0,
+    baud_gbd: BaudGbd = 32.0,
+    partial: Partial = 1.0,
+    seed: DrawSeed = 1,
+    transceiver_snr_db: TransceiverSnrDb = None,
+    roadm_loss_db: RoadmLossDb = None,
+    parameters: Parameters = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the ratios into this .png or .svg.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -69,7 +79,7 @@ def line_command(
 
     given = load_line_parameters(parameters)
     chosen = [given.band(name) for name in bands.split(",")]
-    comb = make_comb(chosen, channels, spacing_ghz, baud_gbd, _powers(power_dbm))
+    comb = make_comb(chosen, channels, spacing_ghz, baud_gbd, powers(power_dbm))
     lit = comb.only(random_part(comb.num_channels, partial, seed))
     line = Line(given.fibre, spans, span_km or given.span_km, transceiver_snr_db, roadm_loss_db)
     result = evaluate_line(line, lit)
@@ -95,14 +105,106 @@ def line_command(
     emit({"channels": rows}, as_json, render)
 
 
-def _powers(text: str) -> float | dict[str, float]:
-    try:
-        if "=" not in text:
-            return float(text)
-        pairs = (part.split("=", 1) for part in text.split(","))
-        return {name.strip().upper(): float(value) for name, value in pairs}
-    except ValueError:
-        raise Refusal(f"--power-dbm is {text!r}; give a number, or one per band as in C=0,L=1") from None
+@gsnr.command("optimise")
+def optimise_command(
+    spans: Spans = 10,
+    span_km: SpanKm = 0.0,
+    bands: Bands = "C,L",
+    power_dbm: PowerDbm = "0",
+    objective: Annotated[
+        str, typer.Option(help="capacity: the Shannon limit of all channels; worst: the least GSNR.")
+    ] = "capacity",
+    lowest_dbm: Annotated[float, typer.Option(help="No band goes below.")] = -10.0,
+    highest_dbm: Annotated[float, typer.Option(help="No band goes above.")] = 6.0,
+    channels: Channels = 96,
+    spacing_ghz: SpacingGhz = 50.0,
+    baud_gbd: BaudGbd = 32.0,
+    partial: Partial = 1.0,
+    seed: DrawSeed = 1,
+    transceiver_snr_db: TransceiverSnrDb = None,
+    roadm_loss_db: RoadmLossDb = None,
+    parameters: Parameters = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """The launch power per band that makes the most of a line; --power-dbm is where the search starts.
+
+    Every candidate is a full evaluation of the line, with the Raman transfer between the bands.
+
+    Examples:
+      lightloop gsnr optimise --spans 10 --span-km 80 --bands C,L,S
+
+      lightloop gsnr optimise --bands C,L,S --objective worst --json
+    """
+    from envs.gsnr.bands import make_comb, random_part
+    from envs.gsnr.launch import optimise_launch
+    from envs.gsnr.line import Line, load_line_parameters
+
+    given = load_line_parameters(parameters)
+    chosen = [given.band(name) for name in bands.split(",")]
+    comb = make_comb(chosen, channels, spacing_ghz, baud_gbd, powers(power_dbm))
+    lit = comb.only(random_part(comb.num_channels, partial, seed))
+    line = Line(given.fibre, spans, span_km or given.span_km, transceiver_snr_db, roadm_loss_db)
+    with stderr.status("evaluating the line ...") as status:
+        found = optimise_launch(
+            line,
+            lit,
+            objective,  # type: ignore[arg-type]  # refused there with what is known
+            lowest_dbm,
+            highest_dbm,
+            lambda count, best: status.update(f"{count} evaluations, best {best:.4g}"),
+        )
+    document = _optimum(line, found)
+    emit(document, as_json, lambda console: _print_optimum(console, line, document))
+
+
+def _optimum(line: Line, found: LaunchOptimum) -> dict[str, Any]:
+    import numpy as np
+
+    from envs.gsnr.isrs_gn import evaluate_line
+    from envs.gsnr.launch import UNITS, with_powers
+
+    before_db = 10 * np.log10(evaluate_line(line, with_powers(found.comb, found.before_dbm)).gsnr)
+    after_db = 10 * np.log10(found.result.gsnr)
+    inside = {name: found.comb.band == index for index, name in enumerate(found.comb.band_names)}
+    return {
+        "objective": found.objective,
+        "unit": UNITS[found.objective],
+        "before": found.before,
+        "after": found.after,
+        "power_dbm": found.power_dbm,
+        "evaluations": found.evaluations,
+        "bands": [
+            {
+                "band": name,
+                "power_before_dbm": found.before_dbm[name],
+                "power_dbm": found.power_dbm[name],
+                "gsnr_min_before_db": float(before_db[lit].min()),
+                "gsnr_mean_before_db": float(before_db[lit].mean()),
+                "gsnr_min_db": float(after_db[lit].min()),
+                "gsnr_mean_db": float(after_db[lit].mean()),
+            }
+            for name, lit in inside.items()
+            if lit.any()
+        ],
+    }
+
+
+def _print_optimum(console: Console, line: Line, document: dict[str, Any]) -> None:
+    title = f"{line.spans} spans of {line.span_km:g} km, by {document['objective']}"
+    table = Table("band", "dBm", "least GSNR dB", "mean GSNR dB", title=title)
+    for row in document["bands"]:
+        table.add_row(
+            row["band"],
+            f"{row['power_before_dbm']:.2f} -> {row['power_dbm']:.2f}",
+            f"{row['gsnr_min_before_db']:.2f} -> {row['gsnr_min_db']:.2f}",
+            f"{row['gsnr_mean_before_db']:.2f} -> {row['gsnr_mean_db']:.2f}",
+        )
+    console.print(table)
+    unit = document["unit"]
+    console.print(
+        f"{document['before']:.2f} -> {document['after']:.2f} {unit}, "
+        f"{document['evaluations']} evaluations of the line"
+    )
 
 
 def _rows(comb: Comb, result: LineResult) -> list[dict[str, float | str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
+import benchmarks.qot
 from envs.gsnr.errors import GsnrError
 from lightloop.main import app
 from lightloop.output import Refusal
@@ -70,3 +72,101 @@ def test_bad_values_are_refused_with_the_value(options, named):
     done = CliRunner().invoke(app, ["gsnr", "line", *options])
     assert isinstance(done.exception, GsnrError | Refusal)
     assert named in str(done.exception)
+
+
+def run(*options):
+    done = CliRunner().invoke(app, [*options, "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_optimised_powers_are_what_the_line_then_has():
+    few = ["--bands", "C,L,S", "--channels", "12", "--spacing-ghz", "400", "--span-km", "80"]
+    found = run("gsnr", "optimise", *few, "--objective", "worst")
+    assert found["unit"] == "dB"
+    assert found["after"] > found["before"]
+    powers = ",".join(f"{name}={value}" for name, value in found["power_dbm"].items())
+    for given, key in ((powers, "after"), ("0", "before")):
+        rows = channels(*few, "--power-dbm", given)
+        assert min(row["gsnr_db"] for row in rows) == pytest.approx(found[key])
+        suffix = "" if key == "after" else "_before"
+        for band in found["bands"]:
+            inside = [row["gsnr_db"] for row in rows if row["band"] == band["band"]]
+            assert min(inside) == pytest.approx(band[f"gsnr_min{suffix}_db"])
+            assert sum(inside) / 12 == pytest.approx(band[f"gsnr_mean{suffix}_db"])
+    done = CliRunner().invoke(app, ["gsnr", "optimise", "--channels", "4"])
+    assert "Tb/s" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--objective", "most"], "'most'"),
+        (["--lowest-dbm", "4", "--highest-dbm", "2"], "from 4.0 to 2.0"),
+        (["--highest-dbm", "11"], "11"),
+        (["--power-dbm", "C=0,L=9"], "band L starts at 9"),
+        (["--bands", "C,U"], "'U'"),
+    ],
+)
+def test_bad_values_of_optimise_are_refused(options, named):
+    done = CliRunner().invoke(app, ["gsnr", "optimise", *options])
+    assert isinstance(done.exception, GsnrError | Refusal)
+    assert named in str(done.exception)
+
+
+SMALL = ["--topology", "five-node", "--channels", "8", "--spacing-ghz", "600", "--power-dbm", "8"]
+SHORT = ["--load", "30", "--requests", "400", "--warmup", "100", "--runs", "3", "--k", "2"]
+
+
+def test_simulated_figures_have_intervals_and_follow_the_seed():
+    first, again, other = (run("gsnr", "simulate", *SMALL, *SHORT, "--seed", s) for s in ("1", "1", "2"))
+    assert first == again
+    assert first["policies"] != other["policies"]
+    assert [row["policy"] for row in first["policies"]] == ["band_by_band", "max_margin"]
+    assert first["bands"] == ["L", "C", "S"]
+    for row in first["policies"]:
+        for name in ("request_blocking", "bit_rate_blocking", "throughput_gbps", "mean_channels"):
+            low, high = row[f"{name}_ci95"]
+            assert low <= row[name] <= high
+        assert 0 < row["request_blocking"] < 0.5
+        assert sum(row["lightpath_share"].values()) == pytest.approx(1.0)
+        assert row["margin_db"]["0.0"] >= 1.0
+        assert set(row["spectrum_used"]) == set(row["spectrum_used_ci95"]) == {"L", "C", "S"}
+    alone = run("gsnr", "simulate", *SMALL, *SHORT, "--policy", "max_margin")
+    assert alone["policies"] == first["policies"][1:]
+    done = CliRunner().invoke(app, ["gsnr", "simulate", *SMALL, *SHORT])
+    assert "throughput" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--policy", "luck"], "'luck'"),
+        (["--load", "0"], "0.0 Erlang"),
+        (["--load", "nan"], "nan Erlang"),
+        (["--margin-db", "-1"], "-1"),
+        (["--max-starts", "0"], "max_starts"),
+        (["--bit-rates-gbps", "100,fast"], "fast"),
+        (["--bit-rates-gbps", "100,-5"], "-5"),
+        (["--bands", "C,X"], "'X'"),
+        (["--topology", "atlantis"], "atlantis"),
+        (["--power-dbm", "C=0"], "band L"),
+    ],
+)
+def test_bad_values_of_simulate_are_refused(options, named):
+    done = CliRunner().invoke(app, ["gsnr", "simulate", *SMALL, *SHORT, *options])
+    assert isinstance(done.exception, ValueError | Refusal)
+    assert named in str(done.exception)
+
+
+def test_the_benchmark_reports_its_figures(monkeypatch):
+    tiny = partial(
+        benchmarks.qot.figures, channels=10, load_erlang=60.0, requests=2500, warmup=1000, snapshots=1
+    )
+    monkeypatch.setattr(benchmarks.qot, "figures", tiny)
+    figures = run("bench", "qot")["figures"]
+    assert figures["max_incremental_error_db"] < 0.01
+    assert figures["decisions_per_s"] > 100 * figures["full_recompute_per_s"] > 0
+    assert figures["least_reserve_db"] > -0.05
+    assert 0 < figures["mean_lit_carriers"] < 10 * 3 * 44
+    assert sum(figures[f"share_{name}"] for name in "LCS") == pytest.approx(1.0)
