@@ -11,6 +11,7 @@ COMMANDS = (
     "trace",
     "simulate",
     "gsnr",
+    "energy",
     "train",
     "evaluate",
     "request",
