@@ -132,10 +132,10 @@ def test_on_a_dark_network_no_margin_is_larger_than_that_of_max_margin():
 def test_after_every_decision_every_lightpath_meets_its_threshold_in_full(policy, max_starts):
     service, demands = (
         service_of(policy, margin_db=0.5, max_starts=max_starts),
-        demands_of(250, 60.0, seed=11),
+        demands_of(140, 60.0, seed=11),
     )
     decided = service.serve(demands)
-    assert 0 < (decided.path < 0).sum() < 120
+    assert 0 < (decided.path < 0).sum() < 70
     disturbed = 0
     for t in np.flatnonzero(decided.path >= 0):
         rows = [
@@ -151,7 +151,7 @@ def test_after_every_decision_every_lightpath_meets_its_threshold_in_full(policy
         if t % 10 == 0:
             assert (gsnr_db(lit, "as-lit") >= needed_db - 0.05).all()
         disturbed += len({path for path, _ in lit}) > 1
-    assert disturbed > 50
+    assert disturbed > 40
 
 
 def test_figures_of_a_run_equal_a_walk_through_its_events():
