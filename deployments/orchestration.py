@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from configs.schema import Config
 from deployments.environment import PROJECT_ROOT, prefect_api_url
+
+BUSY_LIMIT_S = 30.0
 
 
 class OrchestrationError(ValueError):
@@ -65,7 +68,12 @@ class PrefectApi:
 
     def run_deployment(self, name: str, parameters: Mapping[str, Any]) -> str:
         """The id of a new flow run of a deployment."""
-        body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}}
+        # The key lets a call that is repeated find the run that its first attempt has made after all.
+        body = {
+            "parameters": dict(parameters),
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": str(uuid4()),
+        }
         return str(self.post(f"/deployments/{self.deployment_id(name)}/create_flow_run", body)["id"])
 
     def flow_run(self, run_id: str) -> Any:
@@ -99,8 +107,13 @@ class PrefectApi:
         )
 
     def _call(self, method: str, path: str, body: Any) -> Any:
+        """The body of the answer; a busy server (503: SQLite is locked) is asked again for a while."""
+        deadline = time.monotonic() + BUSY_LIMIT_S
         try:
             response = self._client.request(method, path, json=body)
+            while response.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+                time.sleep(0.5)
+                response = self._client.request(method, path, json=body)
             response.raise_for_status()
         except httpx.HTTPStatusError as error:
             text = error.response.text[:300]

@@ -74,8 +74,14 @@ class Page:
     def fill(self, testid: str, words: str) -> None:
         from selenium.webdriver import Keys
 
-        # clear() is undone by the page before the typing begins
-        self.one(testid).send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.BACKSPACE, words)
+        def typed() -> bool:
+            # clear() is undone by the page before the typing begins; so may be keys that come faster than
+            # a person's, by the server's echo of an earlier one
+            self.one(testid).send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.BACKSPACE, words)
+            time.sleep(0.3)
+            return bool(self.one(testid).get_attribute("value") == words)
+
+        self.until(typed)
 
     def request(self, source: str, destination: str, bit_rate_gbps: str, max_latency_ms: str) -> None:
         self.choose("source", source)
