@@ -19,7 +19,7 @@ from envs.plant import Plant
 from envs.state import admit, depart_until, new_states
 from envs.tally import Tally, count, new_tally
 from envs.trace import Trace
-from envs.traffic import PoissonTraffic, Requests, make_trace, requests_of
+from envs.traffic import Requests, requests_of
 
 
 @kernel
@@ -94,31 +94,6 @@ def replay_linear(
     for n in range(num_networks):
         serve_linear(plant.arrays, states, requests, n, n, _checked(weights), warmup, candidates, tally)
     return tally
-
-
-def linear_blocking(
-    plant: Plant,
-    traffic: PoissonTraffic,
-    weights: np.ndarray,
-    seed: int,
-    requests: int,
-    warmup: int | None = None,
-) -> np.ndarray:
-    """(P,) request blocking of P linear policies, all on the same arrivals (common random numbers).
-
-    Args:
-        plant: the network.
-        traffic: what arrives.
-        weights: (P, F) float64.
-        seed: of the traffic.
-        requests: how many arrivals.
-        warmup: arrivals not counted; a tenth by default.
-
-    Raises:
-        PolicyError: weights of the wrong shape or not finite.
-    """
-    trace = make_trace(traffic, plant, requests, seed)
-    return linear_blocking_on(plant, [trace], weights, requests // 10 if warmup is None else warmup)
 
 
 def linear_blocking_on(plant: Plant, traces: Sequence[Trace], weights: np.ndarray, warmup: int) -> np.ndarray:

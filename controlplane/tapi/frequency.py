@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from topologies.grid import C_BAND_FIRST_EDGE_MHZ, frequency_slot
+from topologies.grid import frequency_slot
 
 GRID = {"adjustment-granularity": "G_12_5GHZ", "grid-type": "FLEX"}
 WIRE_MODULATIONS = frozenset({"BPSK", "QPSK", "8QAM", "16QAM"})  # of our formats, those the enumeration has
@@ -60,8 +60,3 @@ def pool(occupied_bits: int, num_slots: int) -> dict[str, Any]:
             "occupied-spectrum": [spectrum(*run) for run in runs(occupied_bits, num_slots)],
         }
     }
-
-
-def band_edges_mhz(num_slots: int) -> tuple[int, int]:
-    """Lowest and highest frequency of a band of slots."""
-    return C_BAND_FIRST_EDGE_MHZ, C_BAND_FIRST_EDGE_MHZ + 12_500 * num_slots

@@ -16,7 +16,7 @@ from configs.home import Home
 from configs.load import CONFIG_FILE_VARIABLE, load_config
 from configs.schema import Config
 from deployments.health import ServiceStatus
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, emit, stderr
 
 COLOURS = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim", "empty": "dim"}
 ScenarioOption = Annotated[
@@ -154,18 +154,6 @@ def print_addresses(console: Console, config: Config, home: Home) -> None:
     table.add_row("Credentials", str(home.root / "secrets.env"))
     table.add_row("Logs", str(home.logs))
     console.print(table)
-
-
-def require_running(home: Home) -> None:
-    """Return when the installation is up.
-
-    Raises:
-        Refusal: it is not.
-    """
-    from tasks.processes import ProcessManager
-
-    if not ProcessManager(home.run).is_running():
-        raise Refusal(f"nothing runs in {home.root}: start it with lightloop up")
 
 
 def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
