@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from envs.reward import ONLY_BLOCKING, RewardWeights
+
 Stage = Literal["search", "ppo", "choice"]
 
 
@@ -31,6 +33,7 @@ class TrainSpec:
     Attributes:
         budget_s: wall-clock budget of the PPO stage.
         num_env_runners: processes that sample; 0 samples in the learner's process.
+        reward: weights of what PPO is rewarded for.
         warmup_requests: requests served before anything counts, in training and in validation.
         ray_address: empty: a local Ray for the time of the training; else an address to connect to.
         ray_num_cpus: of the local Ray.
@@ -52,6 +55,7 @@ class TrainSpec:
     evaluate_every_s: float = 10.0
     seed: int = 1
     search: SearchSpec = field(default_factory=SearchSpec)
+    reward: RewardWeights = ONLY_BLOCKING
     warmup_requests: int = 3000
     ray_address: str = ""
     ray_num_cpus: int = 2
@@ -82,7 +86,7 @@ class TrainSpec:
 
         Args:
             training: the section.
-            more: what stands elsewhere: ``warmup_requests``, ``ray_address``, ``ray_num_cpus``.
+            more: what stands elsewhere: ``reward``, ``warmup_requests``, ``ray_address``, ``ray_num_cpus``.
         """
         search = SearchSpec(**training["search"])
         rest = {key: value for key, value in training.items() if key != "search"}

@@ -26,9 +26,10 @@ from agents.validation import Yardstick, best_of, curve_yardstick, validation_ya
 from envs.evaluation import paired_difference
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import BASELINE_NAMES, baseline
-from envs.latency_rsa import LatencyRSAVectorEnv, observation_space
+from envs.lightpath_env import LightpathVectorEnv, observation_space
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
+from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.traffic import PoissonTraffic
 
 OnProgress = Callable[[TrainPoint], None]
@@ -47,16 +48,18 @@ class TwinEnvs:
     plant: Plant
     traffic: PoissonTraffic
     warmup_requests: int
+    reward: RewardWeights = ONLY_BLOCKING
     seed_offset: int = 0  # a training that goes on does not meet the same requests again
 
-    def __call__(self, num_envs: int, seed: int) -> LatencyRSAVectorEnv:
+    def __call__(self, num_envs: int, seed: int) -> LightpathVectorEnv:
         """N networks, warmed up at their first observation."""
-        return LatencyRSAVectorEnv(
+        return LightpathVectorEnv(
             plant=self.plant,
             traffic=self.traffic,
             num_envs=num_envs,
             seed=seed + self.seed_offset,
             warmup_requests=self.warmup_requests,
+            reward=self.reward,
         )
 
 
@@ -207,7 +210,11 @@ def _improve_by_ppo(training: _Training) -> None:
         OBSERVATION_SEED + spec.seed + 1,
     )
     envs = TwinEnvs(
-        training.plant, training.traffic, spec.warmup_requests, 1_000_000 * (folder.state.runs - 1)
+        training.plant,
+        training.traffic,
+        spec.warmup_requests,
+        spec.reward,
+        1_000_000 * (folder.state.runs - 1),
     )
     settings = PPOSettings(
         num_envs=spec.num_envs,

@@ -64,7 +64,7 @@ def _under_rllib(settings: Any, envs: Any, rollouts: int) -> float:
 
     from agents.local_ray import ray_session
     from agents.ppo import Figures, build_algorithm, figures_of
-    from envs.latency_rsa import observation_space
+    from envs.lightpath_env import observation_space
 
     with ray_session("", max(2, settings.num_env_runners + 1)):
         algorithm = build_algorithm(

@@ -23,6 +23,17 @@ class Plant(_Section):
     path_ties: Literal["km", "lexicographic", "reverse", "hash", "library"]
     max_candidates: PositiveInt = Field(description="length of the candidate list an agent chooses from")
     starts_per_path: PositiveInt = Field(description="starting positions listed per path")
+    formats_per_path: PositiveInt = Field(
+        description="formats listed per path, from the most efficient that reaches downwards"
+    )
+
+
+class Reward(_Section):
+    """What a carried request earns beside not being blocked, which costs 1; see `envs.reward`."""
+
+    slack: float = Field(ge=0, description="for latency slack, (bound - latency) / bound")
+    margin: float = Field(ge=0, description="for GSNR above threshold and margin, per 10 dB")
+    energy: float = Field(ge=0, description="against each kW that the lightpath switches on")
 
 
 class ServiceClass(_Section):
@@ -166,6 +177,7 @@ class Config(_Section):
     scenario: str
     plant: Plant
     traffic: Traffic
+    reward: Reward
     training: Training
     evaluation: Evaluation
     gate: Gate

@@ -2,12 +2,14 @@
 
 Candidates are listed path by path in the order of the path table; on each path the left edges of the free
 runs that are long enough, in ascending order, then the start in the tightest run (best fit) and the highest
-possible start (last fit) where these are not among them. So the first candidate is KSP-FF's choice.
+possible start (last fit) where these are not among them. So the first candidate is KSP-FF's choice. Where the
+plant allows more than one format per path, the less efficient ones follow on the same path.
 A path slower than the request's bound has no candidates.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,12 +35,17 @@ class CandidateArrays(NamedTuple):
     num_slots: np.ndarray  # (N, M) int32
     run_length: np.ndarray  # (N, M) int32, free slots from the start of the run on the path to its end
     run_start: np.ndarray  # (N, M) int32
+    format: np.ndarray  # (N, M) int32 row of the plant's formats
+    margin_10db: np.ndarray  # (N, M) float32 worst carrier above threshold and margin, in 10 dB; else 0
+    noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
+    marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
 
 
 def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     """Room for the candidates of N requests."""
     shape = (num_networks, plant.spec.max_candidates)
-    return CandidateArrays(np.zeros(num_networks, np.int32), *(np.zeros(shape, np.int32) for _ in range(5)))
+    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
+    return CandidateArrays(np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds))
 
 
 @inlined
@@ -185,10 +192,11 @@ def observe_request(
     """
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
     path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
-    bits_per_symbol = plant.bits_per_symbol
+    bits_per_symbol, formats_per_path = plant.bits_per_symbol, plant.formats_per_path
     num_band_slots = plant.num_slots
     paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
     starts, lengths = candidates.run_start[n], candidates.run_length[n]
+    formats = candidates.format[n]
     begin, end = plant.first_path[pair], plant.first_path[pair + 1]
     least_hops, least_spend, least_slots = 1 << 30, 1 << 30, 1 << 30
     least_ms = np.float32(np.inf)
@@ -198,13 +206,15 @@ def observe_request(
         least_spend = min(least_spend, path_hops[path] * num_slots)
         least_slots = min(least_slots, num_slots)
         least_ms = min(least_ms, path_latency_ms[path])
-    row = np.empty(NUM_FEATURES, np.float32)
+    row = np.zeros(NUM_FEATURES, np.float32)
     count = 0
-    for path in range(begin, end):
-        if path_latency_ms[path] > max_latency_ms or count == len(paths):
+    for way in range(formats_per_path * (end - begin)):
+        path = begin + way // formats_per_path
+        chosen = path_format[path] + way % formats_per_path
+        if path_latency_ms[path] > max_latency_ms or count == len(paths) or chosen >= len(slots_per_gbps):
             continue
         hops = path_hops[path]
-        num_slots = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
+        num_slots = slots_needed(slots_per_gbps[chosen], plant.guard_slots, bit_rate_gbps)
         path_words(free, path_units, path, hops, words)
         listed = count
         count = list_on_path(
@@ -223,8 +233,9 @@ def observe_request(
         row[5] = (num_slots * hops) / least_spend - 1.0
         row[6] = (num_slots * hops) / 32.0
         row[20] = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[path] / max_latency_ms
-        row[21] = bits_per_symbol[path_format[path]] / 6.0
+        row[21] = bits_per_symbol[chosen] / 6.0
         for c in range(listed, count):
+            formats[c] = chosen
             describe_edges(free, path_units, path, hops, slots[c], num_slots, num_band_slots, row)
             left = slots[c] - starts[c]
             right = lengths[c] - num_slots - left
@@ -241,16 +252,20 @@ def observe_request(
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
     candidates.listed[n] = count
-    taken = 0
+    taken, lit = 0, 0
     for unit in range(free.shape[0]):
+        free_slots = 0
         for w in range(free.shape[1]):
-            taken += population(free[unit, w])
+            free_slots += population(free[unit, w])
+        taken += free_slots
+        lit += free_slots < num_band_slots
     context[0] = bit_rate_gbps / 400.0
     context[1] = least_slots / 16.0
     context[2] = least_hops / 8.0
     context[3] = 0.0 if max_latency_ms == np.inf else 1.0
     context[4] = 1.0 - taken / (free.shape[0] * num_band_slots)
     context[5] = count / len(paths)
+    context[6] = lit / free.shape[0]
 
 
 @kernel
@@ -284,6 +299,10 @@ class Candidate:
     num_slots: int
     modulation_format: str
     latency_ms: float
+    band: str = "C"
+    gsnr_db: float = math.nan  # of the worst carrier; NaN where the plant knows no GSNR
+    margin_db: float = math.nan  # of the worst carrier above its format's threshold
+    marginal_w: float = math.nan  # power switched on, transponders included; NaN without a power model
 
 
 @dataclass(frozen=True)
@@ -319,7 +338,7 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
             nodes=plant.path_table.nodes(int(candidates.path[0, c])),
             first_slot=int(candidates.first_slot[0, c]),
             num_slots=int(candidates.num_slots[0, c]),
-            modulation_format=plant.formats[plant.arrays.path_format[candidates.path[0, c]]].name,
+            modulation_format=plant.formats[candidates.format[0, c]].name,
             latency_ms=float(plant.arrays.path_latency_ms[candidates.path[0, c]]),
         )
         for c in range(int(candidates.listed[0]))

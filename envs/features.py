@@ -1,12 +1,13 @@
 """What a policy sees: names, meaning and version of the features and of the context.
 
-All are dimensionless and none depends on the size of the network, so one policy serves any topology. The
-numbers themselves are computed in ``candidates.py``, by the same code for training and for the online side.
+All are dimensionless (powers in kW) and none depends on the size of the network, so one policy serves any
+topology and every use case: what a plant does not know of is 0. The numbers themselves are computed in
+``candidates.py``, by the same code for training and for the online side.
 """
 
 from __future__ import annotations
 
-FEATURE_SCHEMA_VERSION = 1
+FEATURE_SCHEMA_VERSION = 2
 
 FEATURE_NAMES = (
     "path_rank",  # place of the path in the path table over K
@@ -31,6 +32,15 @@ FEATURE_NAMES = (
     "max_load",  # largest share of slots taken among the path's links
     "latency_slack",  # (bound - latency) / bound; 1 without a bound
     "bits_per_symbol",  # of the format, / 6
+    # Several bands; 0 where the plant has one
+    "band_rank",  # place of the band in the order of filling over the number of bands
+    "band_load",  # mean share of the band's slots taken over the path's links
+    # Quality of transmission; 0 where the plant knows none
+    "gsnr_margin",  # dB of the block's worst carrier above its threshold and margin / 10
+    "gsnr_reserve",  # dB that the worst-off lit carrier on the path's links keeps above its own / 10
+    # Energy; 0 where the plant has no power model
+    "marginal_power",  # kW that carrying the request this way would switch on, transponders included
+    "dark_links",  # share of the path's links with nothing lit
 )
 CONTEXT_NAMES = (
     "bit_rate",  # Gb/s / 400
@@ -39,6 +49,7 @@ CONTEXT_NAMES = (
     "bounded",  # 1 where the request carries a latency bound
     "network_load",  # share of slots taken in the whole network
     "candidates",  # share of the candidate list in use
+    "lit_links",  # share of spectrum units with something lit
 )
 
 NUM_FEATURES = len(FEATURE_NAMES)

@@ -1,20 +1,15 @@
-"""Latency-aware RSA as gymnasium environments: one network, or many in lockstep.
+"""Latency-aware RSA: requests carry a bit rate and a latency bound; candidates over it do not exist.
 
-A request arrives with a bit rate and a latency bound; the agent picks one of the listed candidates.
+The environments are those of ``lightpath_env.py`` with this use case's plant, traffic and reward.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
-
-from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.lockstep import Lockstep, lockstep_on_traffic
+from envs.lightpath_env import LightpathEnv, LightpathVectorEnv
 from envs.plant import Plant, PlantSpec, build_plant
+from envs.reward import RewardWeights
 from envs.traffic import LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
 
@@ -24,192 +19,39 @@ DEFAULT_CLASSES = (
     LatencyClass("best-effort", 0.5),
 )
 DEFAULT_TRAFFIC = PoissonTraffic(classes=DEFAULT_CLASSES)
-DEFAULT_SLACK_WEIGHT = 0.01
-
-LARGEST_FEATURE = 1000.0  # dimensionless; a bound for the space, far above what any network shows
-
-Observations = dict[str, np.ndarray]
+DEFAULT_REWARD = RewardWeights(slack=0.01)  # service first, slack second
 
 
-def observation_space(plant: Plant) -> gym.spaces.Dict:
-    """``features`` (M, F), ``action_mask`` (M,), ``context`` (C,)."""
-    size = plant.spec.max_candidates
-    return gym.spaces.Dict(
-        {
-            "features": gym.spaces.Box(0.0, LARGEST_FEATURE, (size, NUM_FEATURES), np.float32),
-            "action_mask": gym.spaces.MultiBinary(size),
-            "context": gym.spaces.Box(0.0, LARGEST_FEATURE, (NUM_CONTEXT,), np.float32),
-        }
-    )
+def default_plant() -> Plant:
+    """NSFNET, 100 slots, K=5."""
+    return build_plant(load_topology("nsfnet"), PlantSpec())
 
 
-class LatencyRSAEnv(gym.Env[Observations, np.int64]):
-    """Latency-aware routing and spectrum assignment, one request a step.
+class LatencyRSAEnv(LightpathEnv):
+    """``LightpathEnv`` on NSFNET at 250 Erlang in three latency classes, unless told otherwise.
 
-    **Observation**: a dictionary. ``features`` (M, F) float32, one row per candidate, names and meaning in
-    ``envs.features``; ``action_mask`` (M,) int8, 1 = the candidate exists; ``context`` (C,) float32.
-
-    **Action**: the index of a candidate. An index that is masked, or any index when no candidate exists,
-    blocks the request. A candidate slower than the request's bound is never listed.
-
-    **Reward**: -1 for a blocked request; for a carried one ``slack_weight`` x (bound - latency) / bound, so
-    service comes first and slack second.
-
-    **Episode**: ``episode_requests`` requests after ``warmup_requests`` served by KSP-FF; ends truncated.
-
-    **info**: ``request_blocking`` so far in the episode.
-
-    Args:
-        plant: the network; by default NSFNET, 100 slots, K=5.
-        traffic: what arrives; by default 250 Erlang in three latency classes.
-        episode_requests: length of an episode.
-        warmup_requests: requests served by KSP-FF after a reset, so that an episode starts in a busy network.
-        slack_weight: see the reward.
+    Reward: -1 for a blocked request; for a carried one 0.01 x (bound - latency) / bound.
     """
-
-    metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's own convention
 
     def __init__(
         self,
         plant: Plant | None = None,
         traffic: PoissonTraffic = DEFAULT_TRAFFIC,
-        episode_requests: int = 1000,
-        warmup_requests: int = 0,
-        slack_weight: float = DEFAULT_SLACK_WEIGHT,
+        reward: RewardWeights = DEFAULT_REWARD,
+        **settings: Any,
     ) -> None:
-        self.plant = plant or build_plant(load_topology("nsfnet"), PlantSpec())
-        self.observation_space = observation_space(self.plant)
-        self.action_space = gym.spaces.Discrete(self.plant.spec.max_candidates)
-        self._episode_requests = episode_requests
-        self._warmup_requests = warmup_requests
-        self._run = lockstep_on_traffic(self.plant, traffic, 1, warmup_requests, slack_weight)
-        self._buffers = self._run.observation_buffers()
-        self._reward = np.zeros(1, np.float32)
-        self._steps = 0
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, dict[str, Any]]:
-        """An empty network, warmed up, and its first observation."""
-        super().reset(seed=seed)
-        self._run.reset(int(self.np_random.integers(2**31)))
-        self._run.observe_into(*self._buffers)
-        for _ in range(self._warmup_requests):
-            self._run.step_into(np.zeros(1, np.int64), *self._buffers, self._reward)
-        self._steps = 0
-        return self._observation(), {}
-
-    def step(self, action: np.int64) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
-        """Carry the choice out and bring the next request."""
-        self._run.step_into(np.array([action], np.int64), *self._buffers, self._reward)
-        self._steps += 1
-        info = {"request_blocking": _blocking(self._run)}
-        return self._observation(), float(self._reward[0]), False, self._steps >= self._episode_requests, info
-
-    def _observation(self) -> Observations:
-        features, mask, context = self._buffers
-        return {
-            "features": features[0].copy(),
-            "action_mask": mask[0].astype(np.int8),
-            "context": context[0].copy(),
-        }
+        super().__init__(plant or default_plant(), traffic, reward=reward, **settings)
 
 
-class LatencyRSAVectorEnv(VectorEnv):
-    """Latency-aware RSA on N networks in lockstep: see ``LatencyRSAEnv``.
-
-    The networks share a clock of steps, so all end an episode together; the step after it resets them
-    (``AutoresetMode.NEXT_STEP``). ``reset_into`` and ``step_into`` are the same world without episodes and
-    without allocations, for whoever collects rollouts in bulk.
-    """
-
-    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+class LatencyRSAVectorEnv(LightpathVectorEnv):
+    """``LatencyRSAEnv`` on N networks in lockstep."""
 
     def __init__(
         self,
         plant: Plant | None = None,
         traffic: PoissonTraffic = DEFAULT_TRAFFIC,
         num_envs: int = 64,
-        seed: int = 0,
-        episode_requests: int = 1000,
-        warmup_requests: int = 0,
-        slack_weight: float = DEFAULT_SLACK_WEIGHT,
+        reward: RewardWeights = DEFAULT_REWARD,
+        **settings: Any,
     ) -> None:
-        self.plant = plant or build_plant(load_topology("nsfnet"), PlantSpec())
-        self.num_envs = num_envs
-        self.single_observation_space = observation_space(self.plant)
-        self.single_action_space = gym.spaces.Discrete(self.plant.spec.max_candidates)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._seed = seed
-        self._episode_requests = episode_requests
-        self._warmup_requests = warmup_requests
-        self._run = lockstep_on_traffic(self.plant, traffic, num_envs, warmup_requests, slack_weight)
-        self._buffers = self._run.observation_buffers()
-        self._rewards = np.zeros(num_envs, np.float32)
-        self._steps = 0
-
-    @property
-    def request_blocking(self) -> float:
-        """Request blocking of all networks since the reset, after the warm-up."""
-        return _blocking(self._run)
-
-    def reset_into(
-        self, features: np.ndarray, mask: np.ndarray, context: np.ndarray, seed: int | None = None
-    ) -> None:
-        """Empty networks, warmed up by KSP-FF; writes (N, M, F) float32, (N, M) bool and (N, C) float32."""
-        self._run.reset(self._seed if seed is None else seed)
-        self._run.observe_into(features, mask, context)
-        first = np.zeros(self.num_envs, np.int64)
-        for _ in range(self._warmup_requests):
-            self._run.step_into(first, features, mask, context, self._rewards)
-
-    def step_into(
-        self,
-        actions: np.ndarray,
-        features: np.ndarray,
-        mask: np.ndarray,
-        context: np.ndarray,
-        rewards: np.ndarray,
-    ) -> None:
-        """Carry out actions (N,) int64; writes the next observations and the rewards (N,) float32."""
-        self._run.step_into(actions, features, mask, context, rewards)
-
-    def reset(
-        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, dict[str, Any]]:
-        """First observations of empty, warmed-up networks. A list of seeds is folded into one."""
-        super().reset(seed=seed if seed is None or isinstance(seed, int) else seed[0])
-        if isinstance(seed, list):
-            seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        self.reset_into(*self._buffers, seed=int(self.np_random.integers(2**31)) if seed is None else seed)
-        self._steps = 0
-        return self._observation(), {}
-
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """One request in every network."""
-        never = np.zeros(self.num_envs, np.bool_)
-        if self._steps >= self._episode_requests:
-            observation, info = self.reset()
-            return observation, np.zeros(self.num_envs, np.float32), never, never.copy(), info
-        self._run.step_into(np.asarray(actions, np.int64), *self._buffers, self._rewards)
-        self._steps += 1
-        ended = np.full(self.num_envs, self._steps >= self._episode_requests)
-        return (
-            self._observation(),
-            self._rewards.copy(),
-            never,
-            ended,
-            {"request_blocking": self.request_blocking},
-        )
-
-    def _observation(self) -> Observations:
-        features, mask, context = self._buffers
-        return {"features": features.copy(), "action_mask": mask.astype(np.int8), "context": context.copy()}
-
-
-def _blocking(run: Lockstep) -> float:
-    offered = int(run.tally.offered.sum())
-    return float(run.tally.blocked.sum()) / offered if offered else 0.0
+        super().__init__(plant or default_plant(), traffic, num_envs=num_envs, reward=reward, **settings)

@@ -14,6 +14,7 @@ from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined, kernel
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.plant import Plant
+from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_carried
 from envs.rng import stream_states
 from envs.state import NetworkStates, admit, clear, depart_until, new_states
 from envs.tally import Tally, count, new_tally
@@ -60,13 +61,11 @@ def observe_all(plant, states, requests, position, candidates, features, mask, c
 
 
 @kernel
-def step_all(
-    plant, states, requests, position, served, warmup, candidates, actions, slack_weight, rewards, tally
-):
+def step_all(plant, states, requests, position, served, warmup, candidates, actions, reward, rewards, tally):
     """Carry out ``actions`` on the pending requests, fill ``rewards``, move every network on by one.
 
-    An action that names no candidate blocks the request. A blocked request earns -1; a carried one earns
-    ``slack_weight`` times its latency slack. Observations are written by ``observe_all`` afterwards.
+    An action that names no candidate blocks the request. What a step earns: ``reward.py``. Observations are
+    written by ``observe_all`` afterwards.
     """
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
     for n in range(len(position)):
@@ -97,7 +96,9 @@ def step_all(
                 requests.arrival_s[n, t] + requests.holding_s[n, t],
             )
             slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
-            rewards[n] = slack_weight * slack
+            rewards[n] = reward_of_carried(
+                reward, slack, candidates.margin_10db[n, action], candidates.marginal_kw[n, action]
+            )
         if served[n] >= warmup:
             late = chosen >= 0 and path_latency_ms[chosen] > max_latency_ms
             count(
@@ -139,7 +140,7 @@ class Lockstep:
     position: np.ndarray  # (N,) int64, row of the pending request
     served: np.ndarray  # (N,) int64, requests answered since the reset
     warmup: int
-    slack_weight: float
+    reward: RewardWeights
     traffic: PoissonTraffic | None = None
     _stream: tuple[TrafficArrays, np.ndarray, np.ndarray] | None = None  # (TrafficArrays, rng states, clocks)
 
@@ -200,7 +201,7 @@ class Lockstep:
             self.warmup,
             self.candidates,
             actions,
-            self.slack_weight,
+            self.reward,
             rewards,
             self.tally,
         )
@@ -219,7 +220,11 @@ class Lockstep:
 
 
 def lockstep_on_traffic(
-    plant: Plant, traffic: PoissonTraffic, num_networks: int, warmup: int = 0, slack_weight: float = 0.0
+    plant: Plant,
+    traffic: PoissonTraffic,
+    num_networks: int,
+    warmup: int = 0,
+    reward: RewardWeights = ONLY_BLOCKING,
 ) -> Lockstep:
     """Networks fed by an endless stream; call ``reset(seed)`` before use."""
     return Lockstep(
@@ -231,7 +236,7 @@ def lockstep_on_traffic(
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,
-        slack_weight=slack_weight,
+        reward=reward,
         traffic=traffic,
     )
 
@@ -251,7 +256,7 @@ def lockstep_on_requests(
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,
-        slack_weight=0.0,
+        reward=ONLY_BLOCKING,
     )
 
 

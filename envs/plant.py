@@ -17,6 +17,7 @@ import numpy as np
 from envs.errors import PlantError
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
+from topologies.grid import SpectrumBand, c_band
 from topologies.model import Topology
 from topologies.paths import PathOrder, PathRule, PathTable, PathTies, build_path_table
 
@@ -35,6 +36,7 @@ class PlantSpec:
         max_candidates: length M of the candidate list.
         starts_per_path: starting positions listed per path.
         modulation: name of the modulation table.
+        formats_per_path: formats listed per path, from the most efficient that reaches downwards.
     """
 
     num_slots: int = 100
@@ -46,14 +48,15 @@ class PlantSpec:
     max_candidates: int = 30
     starts_per_path: int = 6
     modulation: str = "deeprmsa"
+    formats_per_path: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
             raise PlantError(f"num_slots is {self.num_slots}; between 1 and 4096 are supported")
         if self.guard_slots < 0:
             raise PlantError(f"guard_slots is {self.guard_slots}; it cannot be negative")
-        if self.max_candidates < 1 or self.starts_per_path < 1:
-            raise PlantError("max_candidates and starts_per_path must be at least 1")
+        if min(self.max_candidates, self.starts_per_path, self.formats_per_path) < 1:
+            raise PlantError("max_candidates, starts_per_path and formats_per_path must be at least 1")
 
 
 class PlantArrays(NamedTuple):
@@ -63,6 +66,7 @@ class PlantArrays(NamedTuple):
     num_words: int
     guard_slots: int
     starts_per_path: int
+    formats_per_path: int
     full: np.ndarray  # (num_words,) uint64, the bits of a unit with every slot free
     first_path: np.ndarray  # (num_nodes**2 + 1,) int32
     path_units: np.ndarray  # (num_paths, max_hops) int32 spectrum units
@@ -85,6 +89,7 @@ class Plant:
     latency_model: LatencyModel
     arrays: PlantArrays = field(repr=False)
     unit_of_link: np.ndarray = field(repr=False)  # (num_links,) int32
+    bands: tuple[SpectrumBand, ...] = ()  # in order of frequency; together they are the slots of a unit
 
     @property
     def num_units(self) -> int:
@@ -154,6 +159,7 @@ def build_plant(
         num_words=num_words,
         guard_slots=spec.guard_slots,
         starts_per_path=spec.starts_per_path,
+        formats_per_path=spec.formats_per_path,
         full=all_free_words(spec.num_slots),
         first_path=table.first_path,
         path_units=path_units,
@@ -164,7 +170,8 @@ def build_plant(
         slots_per_gbps=np.array([1.0 / item.slot_capacity_gbps for item in formats]),
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
     )
-    return Plant(topology, spec, table, formats, latency_model, arrays, unit_of_link)
+    bands = (c_band(spec.num_slots),)
+    return Plant(topology, spec, table, formats, latency_model, arrays, unit_of_link, bands)
 
 
 def all_free_words(num_slots: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 
 _ENVIRONMENTS = {
-    "lightloop/LatencyRSA-v0": ("envs.latency_rsa:LatencyRSAEnv", "envs.latency_rsa:LatencyRSAVectorEnv")
+    "lightloop/LatencyRSA-v0": ("envs.latency_rsa:LatencyRSAEnv", "envs.latency_rsa:LatencyRSAVectorEnv"),
 }
 
 

@@ -16,6 +16,7 @@ from configs.load import CONFIG_FILE_VARIABLE, dump_config, load_config
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
+from envs.reward import RewardWeights
 from envs.traffic import PoissonTraffic
 from tasks.drift import DriftLimits
 from tasks.gate import GateLimits
@@ -63,6 +64,7 @@ class Settings:
         section["seed"] += seed_offset
         return TrainSpec.of(
             section,
+            reward=RewardWeights(**self.config.reward.model_dump()),
             warmup_requests=self.config.evaluation.warmup_requests,
             ray_address=self.config.ray.address,
             ray_num_cpus=self.config.ray.num_cpus,

@@ -177,6 +177,12 @@ def features(
         "max_load": max(loads),
         "latency_slack": 1.0 if math.isinf(max_latency_ms) else 1 - latency_of[path] / max_latency_ms,
         "bits_per_symbol": bits / 6,
+        "band_rank": 0.0,
+        "band_load": 0.0,
+        "gsnr_margin": 0.0,
+        "gsnr_reserve": 0.0,
+        "marginal_power": 0.0,
+        "dark_links": 0.0,
     }
 
 

@@ -13,6 +13,33 @@ C_BAND_FIRST_EDGE_MHZ = 191_325_000  # lower edge of slot 0
 
 
 @dataclass(frozen=True)
+class SpectrumBand:
+    """An amplification band as a range of slots; several bands share one numbering, in order of frequency.
+
+    Attributes:
+        name: ``L``, ``C`` or ``S``.
+        first_slot: its lowest slot.
+        num_slots: how many; the next band begins at ``first_slot + num_slots``, at its own frequency.
+        first_edge_mhz: lower edge of its lowest slot.
+    """
+
+    name: str
+    first_slot: int
+    num_slots: int
+    first_edge_mhz: int
+
+    @property
+    def end_slot(self) -> int:
+        """The slot after its last."""
+        return self.first_slot + self.num_slots
+
+
+def c_band(num_slots: int) -> SpectrumBand:
+    """The C band alone, from slot 0."""
+    return SpectrumBand("C", 0, num_slots, C_BAND_FIRST_EDGE_MHZ)
+
+
+@dataclass(frozen=True)
 class FrequencySlot:
     """``n`` and ``m`` of G.694.1 and RFC 7698: centre 193.1 THz + n 6.25 GHz, width m 12.5 GHz."""
 

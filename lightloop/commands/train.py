@@ -64,6 +64,7 @@ def train_command(
     from configs.build import plant_of, traffic_of
     from configs.home import Home
     from configs.load import load_config
+    from envs.reward import RewardWeights
 
     config = load_config(scenario, settings or [])
     section = config.training.model_dump()
@@ -71,6 +72,7 @@ def train_command(
         section = _with_budget(section, budget_s)
     spec = TrainSpec.of(
         section,
+        reward=RewardWeights(**config.reward.model_dump()),
         warmup_requests=config.evaluation.warmup_requests,
         ray_address=config.ray.address,
         ray_num_cpus=config.ray.num_cpus,

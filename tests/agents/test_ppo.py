@@ -17,7 +17,7 @@ from agents.learner import FlatBatch, policy_loss
 from agents.network import ScoringNetwork, Teacher
 from agents.ppo import Figures, PPOSettings, build_algorithm, figures_of, policy_of
 from agents.train import TwinEnvs
-from envs.latency_rsa import observation_space
+from envs.lightpath_env import observation_space
 
 SETTINGS = PPOSettings(
     num_envs=32,

@@ -13,6 +13,7 @@ from envs.errors import PlantError, TrafficError
 from envs.latency import load_latency_model
 from envs.latency_rsa import LatencyRSAEnv, LatencyRSAVectorEnv
 from envs.plant import Plant, PlantSpec, build_plant
+from envs.reward import RewardWeights
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace, requests_of
 from topologies.catalogue import load_topology
 
@@ -74,7 +75,7 @@ def test_one_network_of_many_is_the_single_environment(plant: Plant) -> None:
 
 
 def test_reward_prefers_service_then_slack(plant: Plant) -> None:
-    env = LatencyRSAEnv(plant, TRAFFIC, episode_requests=500, slack_weight=0.01)
+    env = LatencyRSAEnv(plant, TRAFFIC, episode_requests=500, reward=RewardWeights(slack=0.01))
     observation, _ = env.reset(seed=1)
     for _ in range(300):
         action = int(np.argmax(observation["action_mask"]))

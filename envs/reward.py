@@ -1,0 +1,30 @@
+"""What a step earns: one formula for all use cases, told apart by its weights. Not here: what is counted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envs.compiled import inlined
+
+
+class RewardWeights(NamedTuple):
+    """Weights of the reward; a blocked request always costs 1.
+
+    Attributes:
+        slack: for latency slack, (bound - latency) / bound, of a carried request; 1 without a bound.
+        margin: for GSNR above threshold and margin, in units of 10 dB.
+        energy: against the power that a carried request switches on, in kW.
+    """
+
+    slack: float = 0.0
+    margin: float = 0.0
+    energy: float = 0.0
+
+
+ONLY_BLOCKING = RewardWeights()
+
+
+@inlined
+def reward_of_carried(weights, slack, margin_10db, marginal_kw):
+    """Reward of a carried request; a blocked one earns -1."""
+    return weights.slack * slack + weights.margin * margin_10db - weights.energy * marginal_kw
