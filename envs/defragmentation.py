@@ -73,7 +73,7 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    sums = tally.sums[n : n + 1]
+    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     scratch = np.empty(plant.num_words, np.uint64)
     trial = np.empty_like(free)
     most = len(lightpaths)
@@ -172,7 +172,16 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
                 free, wheel, lightpaths, book, path_units, path, path_hops[path], slot, num_slots, departure_s
             )
         if t >= warmup:
-            late = path >= 0 and path_latency_ms[path] > max_latency_ms[t]
             count(
-                offered, blocked, carried, sums, service_class[t], bit_rate_gbps[t], used_before, path, late
+                offered,
+                blocked,
+                carried,
+                bounds,
+                sums,
+                service_class[t],
+                bit_rate_gbps[t],
+                max_latency_ms[t],
+                used_before,
+                path,
+                path_latency_ms,
             )

@@ -63,7 +63,7 @@ def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    sums = tally.sums[n : n + 1]
+    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     scratch = np.empty(plant.num_words, np.uint64)
     for t in range(len(arrival_s)):
         depart_until(free, wheel, lightpaths, book, path_units, path_hops, arrival_s[t])
@@ -89,15 +89,16 @@ def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
                 free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
             )
         if t >= warmup:
-            late = best_path >= 0 and path_latency_ms[best_path] > max_latency_ms[t]
             count(
                 offered,
                 blocked,
                 carried,
+                bounds,
                 sums,
                 service_class[t],
                 bit_rate_gbps[t],
+                max_latency_ms[t],
                 used_before,
                 best_path,
-                late,
+                path_latency_ms,
             )

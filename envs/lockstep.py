@@ -100,17 +100,18 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
                 reward, slack, candidates.margin_10db[n, action], candidates.marginal_kw[n, action]
             )
         if served[n] >= warmup:
-            late = chosen >= 0 and path_latency_ms[chosen] > max_latency_ms
             count(
                 tally.offered[n],
                 tally.blocked[n],
                 tally.carried[n],
+                tally.bounds[n],
                 tally.sums[n : n + 1],
                 requests.service_class[n, t],
                 requests.bit_rate_gbps[n, t],
+                max_latency_ms,
                 used_before,
                 chosen,
-                late,
+                path_latency_ms,
             )
         served[n] += 1
         position[n] += 1

@@ -108,7 +108,7 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    sums = tally.sums[n : n + 1]
+    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     first_on_unit, path_on_unit, capacity = losses.first_on_unit, losses.path_on_unit, losses.capacity
     num_slots = plant.num_slots
     stamps = np.full(len(path_hops), -1)
@@ -179,15 +179,16 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
                 free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
             )
         if t >= warmup:
-            late = best_path >= 0 and path_latency_ms[best_path] > max_latency_ms[t]
             count(
                 offered,
                 blocked,
                 carried,
+                bounds,
                 sums,
                 service_class[t],
                 bit_rate_gbps[t],
+                max_latency_ms[t],
                 used_before,
                 best_path,
-                late,
+                path_latency_ms,
             )

@@ -33,7 +33,7 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, t
         states.book[n : n + 1],
     )
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    sums = tally.sums[n : n + 1]
+    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     words = np.empty(plant.num_words, np.uint64)
     scratch = np.empty(plant.num_words, np.uint64)
     features = np.empty((candidates.path.shape[1], NUM_FEATURES), np.float32)
@@ -78,9 +78,19 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, t
             hops = path_hops[chosen]
             admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, departure_s)
         if t >= warmup:
-            late = chosen >= 0 and path_latency_ms[chosen] > max_latency_ms
-            service_class = requests.service_class[row, t]
-            count(offered, blocked, carried, sums, service_class, bit_rate_gbps, used_before, chosen, late)
+            count(
+                offered,
+                blocked,
+                carried,
+                bounds,
+                sums,
+                requests.service_class[row, t],
+                bit_rate_gbps,
+                max_latency_ms,
+                used_before,
+                chosen,
+                path_latency_ms,
+            )
 
 
 def replay_linear(

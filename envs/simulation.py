@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.candidates import new_candidates
+from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import serve_defragmenting
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
@@ -73,8 +74,10 @@ class SimulationResult:
     utilisation: Interval
     fragmentation: Interval  # mean over units of 1 - longest free run / free slots, sampled through the run
     mean_hops: float
-    mean_latency_ms: float
+    mean_latency_ms: Interval
+    p95_latency_ms: Interval
     latency_violations: int
+    classes: tuple[ClassFigures, ...]  # service classes in the traffic's order
     num_requests: int
     seconds: float  # of serving, compilation not included
     runs: tuple[TraceResult, ...]
@@ -139,8 +142,13 @@ def simulate(
         utilisation=interval([run.utilisation for run in runs]),
         fragmentation=interval([fragmentation for _, fragmentation, _ in outcomes]),
         mean_hops=float(np.nanmean([run.mean_hops for run in runs])),
-        mean_latency_ms=float(np.nanmean([run.mean_latency_ms for run in runs])),
+        mean_latency_ms=interval([run.mean_latency_ms for run in runs]),
+        p95_latency_ms=interval([run.p95_latency_ms for run in runs]),
         latency_violations=sum(run.latency_violations for run in runs),
+        classes=tuple(
+            class_figures(item.name, [run.classes[c] for run in runs])
+            for c, item in enumerate(traffic.classes)
+        ),
         num_requests=sum(run.num_requests for run in runs),
         seconds=seconds,
         runs=runs,

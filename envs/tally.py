@@ -15,6 +15,12 @@ SUMS = np.dtype(
         ("offered_gbps", np.float64),
         ("blocked_gbps", np.float64),
         ("used_slots", np.float64),  # slots taken summed over units, as arrivals see it
+    ]
+)
+BOUNDS = np.dtype(
+    [
+        ("share", np.float64),  # latency over its bound, summed over lightpaths; 0 for one without a bound
+        ("largest_share", np.float64),  # of any of them
         ("violations", np.int64),  # lightpaths slower than their bound: must stay 0
     ]
 )
@@ -26,6 +32,7 @@ class Tally(NamedTuple):
     offered: np.ndarray  # (N, C) int64 requests per service class
     blocked: np.ndarray  # (N, C) int64
     carried: np.ndarray  # (N, C, num_paths) int64 lightpaths set up
+    bounds: np.ndarray  # (N, C) BOUNDS
     sums: np.ndarray  # (N,) SUMS
 
 
@@ -35,12 +42,25 @@ def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
         offered=np.zeros((num_networks, num_classes), np.int64),
         blocked=np.zeros((num_networks, num_classes), np.int64),
         carried=np.zeros((num_networks, num_classes, plant.path_table.num_paths), np.int64),
+        bounds=np.zeros((num_networks, num_classes), BOUNDS),
         sums=np.zeros(num_networks, SUMS),
     )
 
 
 @inlined
-def count(offered, blocked, carried, sums, service_class, bit_rate_gbps, used_slots, path, late):
+def count(
+    offered,
+    blocked,
+    carried,
+    bounds,
+    sums,
+    service_class,
+    bit_rate_gbps,
+    max_latency_ms,
+    used_slots,
+    path,
+    path_latency_ms,
+):
     """Book one request of one network: carried on ``path``, or blocked where ``path`` is negative."""
     offered[service_class] += 1
     sums[0].offered_gbps += bit_rate_gbps
@@ -50,17 +70,29 @@ def count(offered, blocked, carried, sums, service_class, bit_rate_gbps, used_sl
         sums[0].blocked_gbps += bit_rate_gbps
     else:
         carried[service_class, path] += 1
-        sums[0].violations += late
+        share = np.float64(path_latency_ms[path]) / max_latency_ms
+        bounds[service_class].share += share
+        bounds[service_class].largest_share = max(bounds[service_class].largest_share, share)
+        bounds[service_class].violations += path_latency_ms[path] > max_latency_ms
 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """Figures of one service class. Latencies are of the lightpaths set up; NaN where there is none."""
+    """Figures of one service class: what it was refused, and of what it was given how fast.
+
+    All but the first two are of the lightpaths set up, NaN where there is none. Slack is (bound - latency) /
+    bound; 1 without a bound.
+    """
 
     offered: int
     request_blocking: float
     mean_latency_ms: float
     p95_latency_ms: float
+    mean_hops: float
+    mean_detour: float  # latency over the least latency of the node pair, minus 1
+    mean_slack: float
+    least_slack: float
+    violations: int  # lightpaths over their bound: must stay 0
 
 
 @dataclass(frozen=True)
@@ -73,14 +105,14 @@ class TraceResult:
     utilisation: float  # mean share of slots taken, as arrivals see it
     mean_hops: float
     mean_latency_ms: float
+    p95_latency_ms: float
     latency_violations: int
     classes: tuple[ClassResult, ...]
 
 
 def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
     """One result per network."""
-    latency_ms = plant.arrays.path_latency_ms.astype(np.float64)
-    by_latency = np.argsort(latency_ms, kind="stable")
+    paths = _path_figures(plant)
     capacity_slots = plant.num_units * plant.spec.num_slots
     results = []
     for n in range(len(tally.offered)):
@@ -93,30 +125,56 @@ def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
                 request_blocking=_ratio(tally.blocked[n].sum(), offered),
                 bit_rate_blocking=_ratio(tally.sums["blocked_gbps"][n], tally.sums["offered_gbps"][n]),
                 utilisation=_ratio(tally.sums["used_slots"][n], offered * capacity_slots),
-                mean_hops=_ratio((carried * plant.arrays.path_hops).sum(), num_carried),
-                mean_latency_ms=_ratio((carried * latency_ms).sum(), num_carried),
-                latency_violations=int(tally.sums["violations"][n]),
-                classes=tuple(
-                    _class_result(tally, n, c, latency_ms, by_latency) for c in range(tally.offered.shape[1])
-                ),
+                mean_hops=_ratio((carried * paths.hops).sum(), num_carried),
+                mean_latency_ms=_ratio((carried * paths.latency_ms).sum(), num_carried),
+                p95_latency_ms=_p95_latency_ms(carried, paths),
+                latency_violations=int(tally.bounds["violations"][n].sum()),
+                classes=tuple(_class_result(tally, n, c, paths) for c in range(tally.offered.shape[1])),
             )
         )
     return tuple(results)
 
 
-def _class_result(
-    tally: Tally, n: int, c: int, latency_ms: np.ndarray, by_latency: np.ndarray
-) -> ClassResult:
-    carried = tally.carried[n, c]
+class _PathFigures(NamedTuple):
+    """What the figures need of every path of the table."""
+
+    hops: np.ndarray  # (num_paths,) int32
+    latency_ms: np.ndarray  # (num_paths,) float64
+    detour: np.ndarray  # (num_paths,) float64, latency over the least of the node pair, minus 1
+    by_latency: np.ndarray  # (num_paths,) int64, paths from the fastest to the slowest
+
+
+def _path_figures(plant: Plant) -> _PathFigures:
+    latency_ms = plant.arrays.path_latency_ms.astype(np.float64)
+    first = plant.arrays.first_path
+    filled = np.flatnonzero(np.diff(first))  # pairs that have paths
+    least_ms = np.repeat(np.minimum.reduceat(latency_ms, first[filled]), np.diff(first)[filled])
+    by_latency = np.argsort(latency_ms, kind="stable")
+    return _PathFigures(plant.arrays.path_hops, latency_ms, latency_ms / least_ms - 1, by_latency)
+
+
+def _class_result(tally: Tally, n: int, c: int, paths: _PathFigures) -> ClassResult:
+    carried, bounds = tally.carried[n, c], tally.bounds[n, c]
     num_carried = int(carried.sum())
-    cumulative = np.cumsum(carried[by_latency])
-    rank = int(np.searchsorted(cumulative, 0.95 * num_carried))
     return ClassResult(
         offered=int(tally.offered[n, c]),
         request_blocking=_ratio(tally.blocked[n, c], tally.offered[n, c]),
-        mean_latency_ms=_ratio((carried * latency_ms).sum(), num_carried),
-        p95_latency_ms=float(latency_ms[by_latency[rank]]) if num_carried else float("nan"),
+        mean_latency_ms=_ratio((carried * paths.latency_ms).sum(), num_carried),
+        p95_latency_ms=_p95_latency_ms(carried, paths),
+        mean_hops=_ratio((carried * paths.hops).sum(), num_carried),
+        mean_detour=_ratio((carried * paths.detour).sum(), num_carried),
+        mean_slack=1 - _ratio(bounds["share"], num_carried),
+        least_slack=1 - float(bounds["largest_share"]) if num_carried else float("nan"),
+        violations=int(bounds["violations"]),
     )
+
+
+def _p95_latency_ms(carried: np.ndarray, paths: _PathFigures) -> float:
+    """The least latency that 95 % of the lightpaths do not exceed; NaN where there is none."""
+    cumulative = np.cumsum(carried[paths.by_latency])
+    if not cumulative[-1]:
+        return float("nan")
+    return float(paths.latency_ms[paths.by_latency[np.searchsorted(cumulative, 0.95 * cumulative[-1])]])
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -80,6 +80,41 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     return table
 
 
+def class_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """Figures per service class, class by class; "late" counts bounds broken, slack is per cent of the bound.
+
+    Args:
+        rows: who was measured, and the row of one class (``ClassFigures.row``).
+    """
+    table = Table(title="by service class", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("policy", no_wrap=True)
+    for heading in ("blocked %", "late", "ms", "95 %", "slack %", "least"):
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def shown(value: float | None, scale: float = 1.0) -> str:
+        return "–" if value is None else f"{scale * value:.2f}"
+
+    for name in dict.fromkeys(found["service_class"] for _, found in rows):
+        table.add_row(Text(name, style="bold"))
+        for who, found in rows:
+            if found["service_class"] != name:
+                continue
+            low, high = found["request_blocking_ci95"]
+            half = "" if low is None or high is None else f" ± {50 * (high - low):.2f}"
+            is_bounded = found["least_slack"] is not None and found["least_slack"] < 1
+            table.add_row(
+                f"  {who}",
+                shown(found["request_blocking"], 100) + half,
+                str(found["violations"]),
+                shown(found["mean_latency_ms"]),
+                shown(found["p95_latency_ms"]),
+                shown(found["mean_slack"], 100) if is_bounded else "–",
+                shown(found["least_slack"], 100) if is_bounded else "–",
+            )
+        table.add_section()
+    return table
+
+
 def gate_table(report: Mapping[str, Any]) -> RenderableType:
     """The rules, whether each is met, and why."""
     table = Table("met", "rule", "why", title="gate", title_justify="left")

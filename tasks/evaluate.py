@@ -20,13 +20,14 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
+from envs.tally import ClassResult
 from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.results import Evaluation, PolicyResult
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,10 @@ def measure(
     if file.exists():
         stored = json.loads(file.read_text())
         sequences = {key: tuple(value) for key, value in stored.items() if isinstance(value, list)}
-        by_class = {name: tuple(values) for name, values in stored["class_blocking"].items()}
-        return PolicyResult(**(stored | sequences | {"class_blocking": by_class, "policy": contender.name}))
+        classes = {
+            name: tuple(ClassResult(**row) for row in rows) for name, rows in stored["classes"].items()
+        }
+        return PolicyResult(**(stored | sequences | {"classes": classes, "policy": contender.name}))
     results = replay(plant, traces, contender.policy, warmup_requests)
     names = traces[0].class_names
     found = PolicyResult(
@@ -139,10 +142,7 @@ def measure(
         bit_rate_blocking=tuple(item.bit_rate_blocking for item in results),
         utilisation=tuple(item.utilisation for item in results),
         mean_latency_ms=tuple(item.mean_latency_ms for item in results),
-        class_blocking={
-            name: tuple(item.classes[c].request_blocking for item in results) for c, name in enumerate(names)
-        },
-        bound_violations=sum(item.latency_violations for item in results),
+        classes={name: tuple(item.classes[c] for item in results) for c, name in enumerate(names)},
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")

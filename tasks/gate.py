@@ -90,8 +90,7 @@ def no_violation(challenger: PolicyResult) -> RuleResult:
 def no_slice_worse(challenger: PolicyResult, rival: PolicyResult, tolerance: float) -> RuleResult:
     """No service class blocks more than a rival's by more than the tolerance."""
     losses = {
-        name: float(np.nanmean(challenger.class_blocking[name]) - np.nanmean(rival.class_blocking[name]))
-        for name in rival.class_blocking
+        name: challenger.class_blocking[name] - blocking for name, blocking in rival.class_blocking.items()
     }
     worst = max(losses, key=lambda name: losses[name])
     margin = tolerance - losses[worst]
@@ -154,10 +153,25 @@ def report_html(report: GateReport) -> str:
             _percent(row["bit_rate_blocking"], row["bit_rate_blocking_ci95"]),
             f"{row['utilisation']:.1%}",
             f"{row['mean_latency_ms']:.2f}",
-            ", ".join(f"{name} {value:.2%}" for name, value in row["class_blocking"].items()),
         )
         for row in report.evaluation["policies"]
     ]
+    classes = [
+        (
+            found["service_class"],
+            row["policy"],
+            row["role"],
+            _percent(found["request_blocking"], found["request_blocking_ci95"]),
+            str(found["violations"]),
+            _number(found["mean_latency_ms"]),
+            _number(found["p95_latency_ms"]),
+            _slack(found["mean_slack"]),
+            _slack(found["least_slack"]),
+        )
+        for row in report.evaluation["policies"]
+        for found in row["classes"]
+    ]
+    classes.sort(key=lambda cells: cells[0])
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.3em .8em;text-align:left}"
     heads = [
         "policy",
@@ -166,19 +180,42 @@ def report_html(report: GateReport) -> str:
         "bit-rate blocking",
         "utilisation",
         "latency ms",
-        "by class",
+    ]
+    class_heads = [
+        "class",
+        "policy",
+        "role",
+        "request blocking",
+        "bounds broken",
+        "mean latency ms",
+        "95th percentile ms",
+        "mean slack",
+        "least slack",
     ]
     return (
         f"<!doctype html><meta charset=utf-8><title>Gate report</title><style>{style}</style>"
         f"<h1>{'Passed' if report.passed else 'Not passed'}</h1><p>{html.escape(report.verdict)}</p>"
         f"<h2>Rules</h2>{_table(['met', 'rule', 'margin', 'why'], rules)}"
         f"<h2>Evaluation</h2>{_table(heads, results)}"
+        f"<h2>Service classes</h2>{_table(class_heads, classes)}"
         f"<p>Held-out traces: {html.escape(', '.join(report.evaluation['trace_ids']))}</p>"
     )
 
 
-def _percent(mean: float, bounds: Sequence[float]) -> str:
-    return f"{mean:.3%} ({bounds[0]:.3%} .. {bounds[1]:.3%})"
+def _percent(mean: float | None, bounds: Sequence[float | None]) -> str:
+    low, high = bounds
+    if mean is None or low is None or high is None:
+        return "–" if mean is None else f"{mean:.3%}"
+    return f"{mean:.3%} ({low:.3%} .. {high:.3%})"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _slack(value: float | None) -> str:
+    """Slack 1 is that of a class without a bound."""
+    return "–" if value is None or value == 1 else f"{value:.1%}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

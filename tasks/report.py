@@ -20,6 +20,13 @@ def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, 
         for row in document["policies"]
         for name in ("request_blocking", "bit_rate_blocking", "utilisation", "mean_latency_ms")
     }
+    metrics |= {
+        f"evaluation.{row['role']}.{row['policy']}.{found['service_class']}.{name}": found[name]
+        for row in document["policies"]
+        for found in row["classes"]
+        for name in ("request_blocking", "mean_latency_ms", "p95_latency_ms", "mean_slack", "violations")
+        if found[name] is not None
+    }
     registry.log_metrics(run_id, metrics)
     registry.log_document(run_id, document, "evaluation.json")
     table = [

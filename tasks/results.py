@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from envs.class_figures import class_figures
 from envs.evaluation import interval
+from envs.tally import ClassResult
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,19 @@ class PolicyResult:
     bit_rate_blocking: tuple[float, ...]
     utilisation: tuple[float, ...]
     mean_latency_ms: tuple[float, ...]
-    class_blocking: Mapping[str, tuple[float, ...]]  # service class: request blocking per trace
-    bound_violations: int  # lightpaths set up over their latency bound
+    classes: Mapping[str, tuple[ClassResult, ...]]  # service class: its figures per trace
+
+    @property
+    def bound_violations(self) -> int:
+        """Lightpaths set up over their latency bound."""
+        return sum(found.violations for per_trace in self.classes.values() for found in per_trace)
+
+    @property
+    def class_blocking(self) -> dict[str, float]:
+        """Service class: mean request blocking over the traces that asked for it."""
+        return {
+            name: class_figures(name, found).request_blocking.mean for name, found in self.classes.items()
+        }
 
     def row(self) -> dict[str, Any]:
         """Means with 95 % intervals, for tables and JSON."""
@@ -37,7 +50,7 @@ class PolicyResult:
             "bit_rate_blocking_ci95": [bit_rate.low, bit_rate.high],
             "utilisation": float(np.mean(self.utilisation)),
             "mean_latency_ms": float(np.mean(self.mean_latency_ms)),
-            "class_blocking": {name: float(np.nanmean(v)) for name, v in self.class_blocking.items()},
+            "classes": [class_figures(name, found).row() for name, found in self.classes.items()],
             "bound_violations": self.bound_violations,
         }
 

@@ -332,15 +332,16 @@ def serve_energy(plant, power, states, meter, requests, n, policy, warmup, tally
         if t >= warmup:
             if best_path >= 0:
                 read[0].carried_gbit += bit_rate_gbps[t] * holding_s[t]
-            late = best_path >= 0 and path_latency_ms[best_path] > max_latency_ms[t]
             count(
                 offered,
                 blocked,
                 carried,
+                tally.bounds[n],
                 sums,
                 service_class[t],
                 bit_rate_gbps[t],
+                max_latency_ms[t],
                 used_before,
                 best_path,
-                late,
+                path_latency_ms,
             )

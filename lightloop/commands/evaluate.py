@@ -77,11 +77,12 @@ def evaluate(
     }
 
     def render(console: Console) -> None:
-        from lightloop.drawing import evaluation_table
+        from lightloop.drawing import class_table, evaluation_table
 
         rows = [found.row() | {"role": "asked for"}, best.row() | {"role": "best baseline"}]
         console.print(f"{document['topology']}, path table {document['path_table_hash']}", highlight=False)
         console.print(evaluation_table({"trace_ids": document["trace_ids"], "policies": rows}))
+        console.print(class_table([(row["policy"], found) for row in rows for found in row["classes"]]))
 
     emit(document, as_json, render)
 

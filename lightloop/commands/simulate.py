@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lightloop.drawing import class_table
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
@@ -195,7 +196,10 @@ def _point(result: SimulationResult) -> dict[str, Any]:
         "utilisation": result.utilisation.mean,
         "fragmentation": result.fragmentation.mean,
         "mean_hops": result.mean_hops,
-        "mean_latency_ms": result.mean_latency_ms,
+        "mean_latency_ms": result.mean_latency_ms.mean,
+        "p95_latency_ms": result.p95_latency_ms.mean,
+        "latency_violations": result.latency_violations,
+        "classes": [item.row() for item in result.classes],
         "lightpaths_lost": result.lightpaths_lost,
         "requests": result.num_requests,
         "seconds": result.seconds,
@@ -222,10 +226,19 @@ def _print(
             f"{100 * result.utilisation.mean:.1f}",
             f"{result.fragmentation.mean:.2f}",
             f"{result.mean_hops:.2f}",
-            f"{result.mean_latency_ms:.1f}",
+            f"{result.mean_latency_ms.mean:.1f}",
             f"{result.num_requests / result.seconds / 1e6:.2f}",
         )
     console.print(table)
+    if any(item.is_bounded for result in results for item in result.classes):
+        points = document.get("points", [document])
+        several = len({point["load_erlang"] for point in points}) > 1
+        rows = [
+            (point["policy"] + (f" {point['load_erlang']:g}" if several else ""), found)
+            for point in points
+            for found in point["classes"]
+        ]
+        console.print(class_table(rows))
     lost = sum(result.lightpaths_lost for result in results)
     if lost:
         console.print(f"{lost} lightpaths lost to cut fibres")

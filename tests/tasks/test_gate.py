@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from envs.tally import ClassResult
 from tasks.gate import (
     GateLimits,
     better_than,
@@ -21,6 +22,20 @@ from tasks.results import Evaluation, PolicyResult
 LIMITS = GateLimits(confidence=0.95, max_slice_regression=0.01, latency_budget_ms=50.0)
 
 
+def class_result(blocking: float, violations: int = 0) -> ClassResult:
+    return ClassResult(
+        offered=1000,
+        request_blocking=blocking,
+        mean_latency_ms=2.0,
+        p95_latency_ms=4.0,
+        mean_hops=1.5,
+        mean_detour=0.1,
+        mean_slack=0.75,
+        least_slack=0.125,
+        violations=violations,
+    )
+
+
 def result(policy: str, blocking: tuple[float, ...], violations: int = 0, **classes: float) -> PolicyResult:
     of_class = classes or {"all": sum(blocking) / len(blocking)}
     return PolicyResult(
@@ -29,8 +44,13 @@ def result(policy: str, blocking: tuple[float, ...], violations: int = 0, **clas
         bit_rate_blocking=tuple(value * 1.5 for value in blocking),
         utilisation=(0.5,) * len(blocking),
         mean_latency_ms=(2.0,) * len(blocking),
-        class_blocking={name: (value,) * len(blocking) for name, value in of_class.items()},
-        bound_violations=violations,
+        classes={
+            name: (
+                class_result(value, violations if name == next(iter(of_class)) else 0),
+                *(class_result(value) for _ in blocking[1:]),
+            )
+            for name, value in of_class.items()
+        },
     )
 
 
@@ -128,3 +148,4 @@ def test_the_page_shows_rules_and_figures_and_escapes_what_it_quotes() -> None:
     assert "&lt;agent&gt;" in page
     assert "<agent>" not in page
     assert "answers in time" in page
+    assert "<td>0</td><td>2.00</td><td>4.00</td><td>75.0%</td><td>12.5%</td>" in page
