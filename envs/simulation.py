@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +83,27 @@ class SimulationResult:
     seconds: float  # of serving, compilation not included
     runs: tuple[TraceResult, ...]
     lightpaths_lost: int = 0  # to cut fibres
+
+    def row(self) -> dict[str, Any]:
+        """The figures for JSON, one object; intervals as ``..._ci95``."""
+        return {
+            "policy": self.policy,
+            "load_erlang": self.load_erlang,
+            "request_blocking": self.request_blocking.mean,
+            "request_blocking_ci95": [self.request_blocking.low, self.request_blocking.high],
+            "bit_rate_blocking": self.bit_rate_blocking.mean,
+            "bit_rate_blocking_ci95": [self.bit_rate_blocking.low, self.bit_rate_blocking.high],
+            "utilisation": self.utilisation.mean,
+            "fragmentation": self.fragmentation.mean,
+            "mean_hops": self.mean_hops,
+            "mean_latency_ms": self.mean_latency_ms.mean,
+            "p95_latency_ms": self.p95_latency_ms.mean,
+            "latency_violations": self.latency_violations,
+            "classes": [item.row() for item in self.classes],
+            "lightpaths_lost": self.lightpaths_lost,
+            "requests": self.num_requests,
+            "seconds": self.seconds,
+        }
 
 
 def simulate(
