@@ -22,6 +22,8 @@ _SERVICE_ROW = """
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
   <q-td key="first_slot" :props="props" class="quiet">{{ props.row.slots }}</q-td>
   <q-td key="modulation" :props="props"><span class="tag">{{ props.row.modulation }}</span></q-td>
+  <q-td key="gsnr" :props="props">{{ props.row.gsnr_text }}<q-tooltip :delay="400">{{ props.row.quality
+    }}</q-tooltip></q-td>
   <q-td key="latency" :props="props">{{ props.row.latency_text }}</q-td>
   <q-td key="decided_by" :props="props" class="quiet"><span :class="['mark', props.row.decided_by]"></span>{{
     props.row.decided_by }}</q-td>
@@ -56,16 +58,17 @@ class Services:
             with box("panel-head"):
                 text("Services", "panel-title")
                 self._note = text("", "panel-note")
-            columns = [
+            self._columns = [
                 _column("pair", "From → to"),
                 _column("rate", "Gb/s", "right"),
                 _column("first_slot", "Slots"),
                 _column("modulation", "Format"),
+                _column("gsnr", "GSNR dB", "right"),
                 _column("latency", "ms", "right"),
                 _column("decided_by", "By"),
                 _column("remove", "", sortable=False),
             ]
-            self._table = ui.table(columns=columns, rows=[], row_key="uuid").classes("rows services")
+            self._table = ui.table(columns=self._columns, rows=[], row_key="uuid").classes("rows services")
             self._table.props("dense flat virtual-scroll binary-state-sort hide-bottom data-testid=services")
             self._table.add_slot("body", _SERVICE_ROW)
             self._table.on("pick", lambda event: on_pick(str(event.args)))
@@ -79,6 +82,10 @@ class Services:
         rows = viewmodel.service_rows(snapshot.network, selected)
         for row in rows:
             row["swatch"] = "var(--accent)" if row["selected"] else SERVICES[row["colour"] % len(SERVICES)]
+        quality = any(row["gsnr"] is not None for row in rows)
+        columns = [column for column in self._columns if quality or column["name"] != "gsnr"]
+        if columns != self._table.columns:
+            self._table.columns = columns
         self._table.rows = rows
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)

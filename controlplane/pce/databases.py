@@ -42,6 +42,7 @@ class Change(BaseModel):
     service_uuid: str = ""
     first_slot: int = 0
     num_slots: int = 0
+    modulation_format: str = ""  # empty in a store of a version that did not tell it
 
     @property
     def lightpath(self) -> Lightpath:

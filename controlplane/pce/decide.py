@@ -1,7 +1,8 @@
 """From candidates and scores to a checked choice, and from no candidate to the reason why. Pure functions.
 
-The check here is what lets any model be plugged in: whatever it answers, what leaves is a candidate that
-the mask allows, or a refusal. Not here: who gives the scores (``inference.py``, ``fallback.py``).
+The checks here are what lets any model be plugged in: whatever it answers, what leaves is a candidate that
+the mask allowed and that the network as it is by then still allows, or a refusal. Not here: who gives the
+scores (``inference.py``, ``fallback.py``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Literal
 
 import numpy as np
 
+from envs.candidates import Candidate, observe
+from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
 
@@ -67,6 +70,25 @@ def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
     return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
 
 
+def still_feasible(plant: Plant, network: Network, request: Request, candidate: Candidate) -> bool:
+    """Whether a candidate chosen a while ago is among those of the request on the network as it is now.
+
+    The candidates are listed anew by the twin, so every constraint of the use case is held: free spectrum,
+    the latency bound, the quality of this lightpath and of those it disturbs.
+
+    Args:
+        plant: the network's plant.
+        network: its present state.
+        request: what the candidate was chosen for.
+        candidate: as it was listed before.
+    """
+    observation, listed = observe(plant, network, request)
+    return any(
+        allowed and _same(candidate, other)
+        for other, allowed in zip(listed, observation.action_mask, strict=False)
+    )
+
+
 def why_blocked(
     plant: Plant, request: Request, failed_links: Collection[frozenset[str]], constrained: bool = False
 ) -> Blocked:
@@ -117,6 +139,15 @@ def why_blocked(
         "spectrum",
         f"no spectrum for {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: none of {len(standing)} path(s) "
         f"has a free block of {block} adjacent slots on all its links",
+    )
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return (one.path, one.first_slot, one.num_slots, one.modulation_format) == (
+        other.path,
+        other.first_slot,
+        other.num_slots,
+        other.modulation_format,
     )
 
 
