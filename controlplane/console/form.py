@@ -170,7 +170,7 @@ class RequestForm:
                     ("Slots", f"{slots}, {path.modulation_format}"),
                     ("Band", path.band),
                     ("Latency", f"{path.latency_ms:.2f} ms"),
-                    ("GSNR", viewmodel.quality_text(path)),
+                    ("Quality", viewmodel.quality_text(path)),
                     ("Power", viewmodel.power_text(path)),
                     ("Decided by", path.decided_by),
                 ):

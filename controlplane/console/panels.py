@@ -153,7 +153,7 @@ class Figures:
             self._put(self._margin, f"{now.mean_margin_db:.1f}", f"lowest {now.least_margin_db:.1f} dB")
         self._power_slot.set_visibility(now.switched_on_w is not None)
         if now.switched_on_w is not None:
-            self._put(self._power, f"{now.switched_on_w:,.0f}", "by setting these up")
+            self._put(self._power, f"{now.switched_on_w:,.0f}", "at set-up")
 
     @staticmethod
     def _put(figure: tuple[ui.label, ui.label], value: str, note: str) -> None:

@@ -174,7 +174,7 @@ def _service_tooltip(path: Lightpath, link: str) -> str:
             f"{path.bit_rate_gbps:g} Gb/s · {path.modulation_format}",
             f"slots {viewmodel.slot_text(path.first_slot, path.num_slots)}{in_band} on {link}",
             f"{path.latency_ms:.2f} ms over {', '.join(path.nodes)}",
-            *([f"GSNR {quality}"] if quality else []),
+            *([quality] if quality else []),
             *([power] if power else []),
             f"decided by {path.decided_by} · {path.service_uuid[:8]}",
         ],

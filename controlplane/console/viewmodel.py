@@ -202,19 +202,17 @@ def service_rows(state: NetworkState | None, selected: str | None) -> list[dict[
     return [
         {
             "uuid": path.service_uuid,
-            "short": path.service_uuid[:8],
             "pair": path.label,
-            "route": " · ".join(path.nodes),
+            "about": _about(path),
             "rate": path.bit_rate_gbps,
             "rate_text": f"{path.bit_rate_gbps:g}",
             "first_slot": path.first_slot,
-            "slots": slot_text(path.first_slot, path.num_slots),
-            "band": path.band or "",
+            "slots": _band_prefix(path) + slot_text(path.first_slot, path.num_slots),
             "modulation": path.modulation_format,
             "gsnr": path.gsnr_db,
             "gsnr_text": "" if path.gsnr_db is None else f"{path.gsnr_db:.1f}",
-            "quality": quality_text(path) or "",
-            "power": power_text(path) or "",
+            "power": path.marginal_w,
+            "power_text": "" if path.marginal_w is None else f"{path.marginal_w:,.0f}",
             "latency": path.latency_ms,
             "latency_text": f"{path.latency_ms:.1f}",
             "decided_by": path.decided_by,
@@ -249,11 +247,23 @@ def _decision_detail(decision: Decision) -> str:
     return f"{route} ({decision.note})" if decision.note else route
 
 
+def _about(path: Lightpath) -> str:
+    known = (quality_text(path), power_text(path))
+    return " · ".join([*path.nodes, *(each for each in known if each), path.service_uuid[:8]])
+
+
+def _band_prefix(path: Lightpath) -> str:
+    """The band where quality of transmission is told: there are several bands there."""
+    return "" if path.gsnr_db is None or path.band is None else f"{path.band} "
+
+
 def quality_text(path: Lightpath) -> str | None:
     """GSNR with the margin above the format's threshold, both at set-up; None when not known."""
     if path.gsnr_db is None:
         return None
-    return f"{path.gsnr_db:.1f} dB" + ("" if path.margin_db is None else f", margin {path.margin_db:.1f} dB")
+    return f"GSNR {path.gsnr_db:.1f} dB" + (
+        "" if path.margin_db is None else f", margin {path.margin_db:.1f} dB"
+    )
 
 
 def power_text(path: Lightpath) -> str | None:
