@@ -12,6 +12,7 @@ import numpy as np
 
 from envs.compiled import kernel
 from envs.errors import PlantError
+from envs.gsnr.carriers import follow_from_python
 from envs.plant import Plant
 from envs.state import NetworkStates, give
 
@@ -96,6 +97,8 @@ def fail_fibre(plant: Plant, states: NetworkStates, network: int, fibre: int) ->
     lost = 0
     for unit in units_of_fibre(plant, fibre):
         lost += int(_drop_lightpaths_on(plant.arrays, states, network, unit))
+        if plant.thresholds_db:
+            follow_from_python(plant.arrays.lit, states.carriers, network, states.free[network])
         states.free[network, unit] = 0
     return lost
 

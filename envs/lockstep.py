@@ -13,6 +13,7 @@ import numpy as np
 from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined, kernel
 from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.gsnr.carriers import light_block
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_carried
 from envs.rng import stream_states
@@ -36,6 +37,7 @@ def _bring_next(plant, states, requests, n, t, words, scratch, candidates, featu
     observe_request(
         plant,
         free,
+        states.carriers,
         requests.pair[n, t],
         requests.bit_rate_gbps[n, t],
         requests.max_latency_ms[n, t],
@@ -95,6 +97,18 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
                 np.int64(candidates.num_slots[n, action]),
                 requests.arrival_s[n, t] + requests.holding_s[n, t],
             )
+            if plant.lit.num_channels > 0:
+                light_block(
+                    plant.lit,
+                    states.carriers,
+                    n,
+                    path_units,
+                    chosen,
+                    path_hops[chosen],
+                    np.int64(candidates.first_slot[n, action]),
+                    np.int64(candidates.num_slots[n, action]),
+                    candidates.format[n, action],
+                )
             slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
             rewards[n] = reward_of_carried(
                 reward, slack, candidates.margin_10db[n, action], candidates.marginal_kw[n, action]

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import next_clear, next_set, run_begin, starts_inplace
-from envs.candidates import path_words
 from envs.compiled import inlined, kernel
+from envs.describe import path_words
 from envs.first_fit import slots_needed
 from envs.plant import Plant
 from envs.state import admit, depart_until

@@ -14,6 +14,7 @@ from envs.candidates import new_candidates, observe_request
 from envs.compiled import kernel
 from envs.errors import PolicyError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.gsnr.carriers import light_block
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.state import admit, depart_until, new_states
@@ -49,6 +50,7 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, t
         observe_request(
             plant,
             free,
+            states.carriers,
             pair,
             bit_rate_gbps,
             max_latency_ms,
@@ -77,6 +79,11 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, t
             departure_s = now_s + requests.holding_s[row, t]
             hops = path_hops[chosen]
             admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, departure_s)
+            if plant.lit.num_channels > 0:
+                format_row = candidates.format[n, action]
+                light_block(
+                    plant.lit, states.carriers, n, path_units, chosen, hops, first_slot, num_slots, format_row
+                )
         if t >= warmup:
             count(
                 offered,

@@ -234,7 +234,7 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
             serve_mscl(plant.arrays, states, requests, 0, order, losses, warmup, tally)
 
         return capacity_loss
-    if policy.name in FIRST_FIT and policy == baseline(policy.name):
+    if policy.name in FIRST_FIT and policy == baseline(policy.name) and not plant.thresholds_db:
         code = FIRST_FIT[policy.name]
 
         def first_fit(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:

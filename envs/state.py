@@ -16,6 +16,7 @@ import numpy as np
 
 from envs.bits import block_mask
 from envs.compiled import inlined
+from envs.gsnr.carriers import CarrierStates, clear_carriers, dark_carriers
 from envs.plant import Plant
 
 LIGHTPATH = np.dtype(
@@ -47,6 +48,7 @@ class NetworkStates(NamedTuple):
     wheel: np.ndarray  # (N, B) int32, first entry of each bucket or -1
     lightpaths: np.ndarray  # (N, A) LIGHTPATH
     book: np.ndarray  # (N,) BOOK
+    carriers: CarrierStates  # noise of what is lit, where quality of transmission decides
 
 
 def wheel_size(load_erlang: float) -> int:
@@ -69,6 +71,9 @@ def new_states(plant: Plant, num_networks: int, load_erlang: float, mean_holding
         wheel=np.empty((num_networks, wheel_size(load_erlang)), np.int32),
         lightpaths=np.zeros((num_networks, most_active), LIGHTPATH),
         book=np.zeros(num_networks, BOOK),
+        carriers=dark_carriers(
+            num_networks, plant.num_units, plant.arrays.num_words, plant.arrays.lit.num_channels
+        ),
     )
     states.book["buckets_per_s"] = load_erlang / mean_holding_s
     for network in range(num_networks):
@@ -80,6 +85,7 @@ def clear(states: NetworkStates, plant: Plant, network: int) -> None:
     """Empty one network and set its clock to zero."""
     states.free[network] = plant.arrays.full
     states.wheel[network] = -1
+    clear_carriers(states.carriers, plant.arrays.full, network)
     entries = states.lightpaths[network]
     entries["next_entry"] = np.arange(1, len(entries) + 1)
     entries["next_entry"][-1] = -1
@@ -89,7 +95,8 @@ def clear(states: NetworkStates, plant: Plant, network: int) -> None:
 
 def bytes_per_network(states: NetworkStates) -> int:
     """Memory of one network's state."""
-    return sum(array.nbytes for array in states) // len(states.free)
+    carriers = states.carriers[:5]
+    return sum(array.nbytes for array in (*states[:4], *carriers)) // len(states.free)
 
 
 @inlined
