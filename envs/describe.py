@@ -96,7 +96,7 @@ def describe_block(start, length, first_slot, num_slots, low, high, positions, s
 
 @inlined
 def describe_edges(free, path_units, path, hops, first_slot, num_slots, low, high, row):
-    """Fill the features about the block's neighbours, on every unit of the path and in its band, into ``row``."""
+    """Fill the features about the block's neighbours in its band, on every unit of the path, into ``row``."""
     low_taken = 0
     high_taken = 0
     splits = 0

@@ -70,13 +70,7 @@ def list_lit(
     Arguments as of ``envs.candidates.observe_request``; ``row`` (F,) float32 is scratch and begins at zero.
     """
     lit = plant.lit
-    own, cross, kind, step, num_channels = (
-        lit.own,
-        lit.cross,
-        lit.kind,
-        lit.slots_per_channel,
-        lit.num_channels,
-    )
+    own, cross, kind, step = lit.own, lit.cross, lit.kind, lit.slots_per_channel
     band_first, band_end, carrier_gbps, most_noise = (
         lit.band_first,
         lit.band_end,
