@@ -29,7 +29,7 @@ def latency(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Latency against blocking of an agent, the shortest path and the baselines (about two minutes)."""
+    """Latency against blocking of an agent, the shortest path and the baselines (a few minutes)."""
     from benchmarks.latency import latency_curves
     from benchmarks.latency_pictures import draw_behaviour, draw_latency_against_blocking
     from configs.build import plant_of, traffic_of
