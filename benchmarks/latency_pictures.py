@@ -47,18 +47,21 @@ def draw_latency_against_blocking(curves: Sequence[Curve], title: str, file: Pat
         axes.set(xscale="log", xlabel="request blocking", ylabel=label)
         axes.grid(alpha=0.3, which="both")
     figure.axes[0].legend(frameon=False)
-    figure.suptitle(f"{title}; numbers at the first line: Erlang")
+    figure.suptitle(f"{title}; small numbers: Erlang, at the line of {curves[0].name}")
     figure.savefig(file, dpi=130)
 
 
 def draw_behaviour(curves: Sequence[Curve], title: str, file: Path) -> None:
-    """Blocking, detour and hops of every service class against load, one line a policy."""
+    """Blocking, detour and hops of every service class against load, one line a policy.
+
+    A detour is the latency over the least of the node pair, minus 1.
+    """
     names = [item.name for item in curves[0].points[0].classes]
     figure = Figure(figsize=(3.4 * len(names), 8), layout="constrained")
     grid = figure.subplots(3, len(names), sharex=True, sharey="row", squeeze=False)
     rows: tuple[tuple[str, Callable[[ClassFigures], Interval], float], ...] = (
         ("blocked (%)", lambda item: item.request_blocking, 100),
-        ("detour: latency over the pair's least (%)", lambda item: item.mean_detour, 100),
+        ("detour (%)", lambda item: item.mean_detour, 100),
         ("hops", lambda item: item.mean_hops, 1),
     )
     for (label, figure_of, scale), panels in zip(rows, grid, strict=True):
@@ -70,6 +73,7 @@ def draw_behaviour(curves: Sequence[Curve], title: str, file: Path) -> None:
     for axes, name in zip(grid[0], names, strict=True):
         axes.set_title(name)
         axes.set_yscale("log")
+        axes.set_ylim(bottom=0.01)
     for axes in grid[-1]:
         axes.set_xlabel("offered load (Erlang)")
     grid[0][0].legend(frameon=False, fontsize=8)
