@@ -21,7 +21,7 @@ _SERVICE_ROW = """
     props.row.about }}</q-tooltip></q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
   <q-td key="first_slot" :props="props" class="quiet">{{ props.row.slots }}</q-td>
-  <q-td key="modulation" :props="props"><span class="tag">{{ props.row.modulation }}</span></q-td>
+  <q-td key="modulation" :props="props"><span class="tag">{{ props.row.short_modulation }}</span></q-td>
   <q-td key="gsnr" :props="props">{{ props.row.gsnr_text }}</q-td>
   <q-td key="power" :props="props">{{ props.row.power_text }}</q-td>
   <q-td key="latency" :props="props">{{ props.row.latency_text }}</q-td>
@@ -48,7 +48,7 @@ _DECISION_ROW = """
 """
 
 
-_QUANTITIES = ("gsnr", "power")  # columns that are there when a service tells the quantity
+_QUANTITIES = ("gsnr", "power")  # columns of which the first that a service tells is there: room is for one
 
 
 def _column(name: str, label: str, align: str = "left", sortable: bool = True) -> dict[str, object]:
@@ -88,7 +88,7 @@ class Services:
         rows = viewmodel.service_rows(snapshot.network, selected)
         for row in rows:
             row["swatch"] = "var(--accent)" if row["selected"] else SERVICES[row["colour"] % len(SERVICES)]
-        known = {name for name in _QUANTITIES if any(row[name] is not None for row in rows)}
+        known = [name for name in _QUANTITIES if any(row[name] is not None for row in rows)][:1]
         columns = [each for each in self._columns if each["name"] in known or each["name"] not in _QUANTITIES]
         if columns != self._table.columns:
             self._table.columns = columns

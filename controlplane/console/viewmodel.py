@@ -209,6 +209,7 @@ def service_rows(state: NetworkState | None, selected: str | None) -> list[dict[
             "first_slot": path.first_slot,
             "slots": _band_prefix(path) + slot_text(path.first_slot, path.num_slots),
             "modulation": path.modulation_format,
+            "short_modulation": path.modulation_format.removeprefix("PM-"),
             "gsnr": path.gsnr_db,
             "gsnr_text": "" if path.gsnr_db is None else f"{path.gsnr_db:.1f}",
             "power": path.marginal_w,
@@ -249,7 +250,8 @@ def _decision_detail(decision: Decision) -> str:
 
 def _about(path: Lightpath) -> str:
     known = (quality_text(path), power_text(path))
-    return " · ".join([*path.nodes, *(each for each in known if each), path.service_uuid[:8]])
+    told = [each for each in known if each]
+    return " · ".join([*path.nodes, path.modulation_format, *told, path.service_uuid[:8]])
 
 
 def _band_prefix(path: Lightpath) -> str:

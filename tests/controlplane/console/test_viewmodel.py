@@ -113,9 +113,9 @@ def test_quantities_are_summed_over_the_services_that_tell_them() -> None:
     assert (figures.mean_margin_db, figures.least_margin_db, figures.switched_on_w) == (3.5, 2.0, 300.0)
     third, second, first = viewmodel.service_rows(network, None)
     assert (first["slots"], first["gsnr_text"], first["power_text"]) == ("L 0–3", "18.3", "300")
-    assert first["about"] == "A · B · C · GSNR 18.3 dB, margin 2.0 dB · 300 W switched on · 00000001"
+    assert first["about"] == "A · B · C · QPSK · GSNR 18.3 dB, margin 2.0 dB · 300 W switched on · 00000001"
     assert (second["gsnr"], second["power"], second["power_text"]) == (17.0, None, "")
-    assert (third["slots"], third["gsnr"], third["about"]) == ("6–8", None, "C · B · 00000003")
+    assert (third["slots"], third["gsnr"], third["about"]) == ("6–8", None, "C · B · QPSK · 00000003")
     bare = viewmodel.counts(Snapshot(network=state()))
     assert (bare.mean_margin_db, bare.least_margin_db, bare.switched_on_w) == (None, None, None)
 
