@@ -64,9 +64,9 @@ class Network:
         units = self._units(nodes, first_slot, num_slots)
         if not self._all(units, first_slot, num_slots, free=False):
             raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not all taken")
-        standing = [unit for unit in units if unit not in self._failed]
-        self._mark(standing, first_slot, num_slots, free=True)
-        self._follow()
+        self._mark(units, first_slot, num_slots, free=True)
+        self._follow()  # also on units of a failed link, where the lightpath was lit until now
+        self._mark([unit for unit in units if unit in self._failed], first_slot, num_slots, free=False)
 
     def is_free(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> bool:
         """True where the block is free on every link of the route and no link has failed."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 SLOT_WIDTH_GHZ = 12.5
+CHANNEL_SLOTS = 4  # of a 50 GHz channel, which takes one carrier where quality of transmission decides
 ANCHOR_THZ = 193.1  # G.694.1 (02/2012) 7: central frequencies are 193.1 THz + n x 6.25 GHz
 C_BAND_FIRST_EDGE_MHZ = 191_325_000  # lower edge of slot 0
 # Lower edge of each band's lowest slot; between them lie guard bands, where nothing is lit.

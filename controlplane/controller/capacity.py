@@ -13,6 +13,7 @@ from controlplane.tapi.path_body import ComputedPath
 from envs.gsnr.formats import GsnrFormat
 from envs.modulation import ModulationFormat
 
+BAUD_GBD = 32.0  # symbol rate of a carrier in a 50 GHz channel
 TOLERANCE_DB = 0.01  # by which two computations of one GSNR may differ
 
 

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 from configs.bands import bands_of
 from configs.schema import Config
-from controlplane.controller.capacity import CapacityRule, SlotsByReach
+from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, SlotsByReach
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
+from envs.gsnr.formats import load_formats
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import modulation_table
-from envs.plant import PlantSpec
 from topologies.catalogue import load_topology
-from topologies.grid import SpectrumBand
+from topologies.grid import CHANNEL_SLOTS, SpectrumBand
 from topologies.model import Topology
 
 Unit = tuple[str, str]
+REACH_TABLE = "deeprmsa"  # the modulation table of the twin's `PlantSpec`, which would load compiled code
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,17 @@ def plant_view(config: Config) -> PlantView:
     Raises:
         TopologyError: an unknown topology, or a file that cannot be read.
     """
+    plant = config.plant
+    capacity: CapacityRule = (
+        ChannelsByQuality(load_formats(), CHANNEL_SLOTS, BAUD_GBD, plant.margin_db)
+        if plant.bands
+        else SlotsByReach(modulation_table(REACH_TABLE), plant.guard_slots)
+    )
     return PlantView(
-        topology=load_topology(config.plant.topology),
+        topology=load_topology(plant.topology),
         bands=bands_of(config),
-        shared_spectrum=config.plant.shared_spectrum,
-        capacity=SlotsByReach(modulation_table(PlantSpec().modulation), config.plant.guard_slots),
+        shared_spectrum=plant.shared_spectrum,
+        capacity=capacity,
         latency_model=load_latency_model(),
     )
 

@@ -231,8 +231,7 @@ def warm_up(plant: Plant, fallback: ScoringPolicy) -> None:
     network = Network(plant)
     observation, candidates = observe(plant, network, Request(0, 1, 1.0))
     first = candidates[choose(observation.action_mask, policy_scores(fallback, observation)).index]
-    network.provision(first.nodes, first.first_slot, first.num_slots)
-    network.is_free(first.nodes, first.first_slot, first.num_slots)
+    network.provision(first.nodes, first.first_slot, first.num_slots, first.modulation_format)
     network.release(first.nodes, first.first_slot, first.num_slots)
 
 

@@ -191,7 +191,9 @@ class Databases:
             case "lightpath-added":
                 if change.lightpath in self.lightpaths:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
-                self.network.provision(nodes, change.first_slot, change.num_slots)
+                self.network.provision(
+                    nodes, change.first_slot, change.num_slots, modulation_format=change.modulation_format
+                )
                 self.lightpaths[change.lightpath] = change
             case "lightpath-removed":
                 if self.lightpaths.pop(change.lightpath, None) is None:

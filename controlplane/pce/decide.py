@@ -20,7 +20,7 @@ from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
 
-BlockedBy = Literal["latency", "reach", "failure", "constraint", "spectrum"]
+BlockedBy = Literal["latency", "reach", "failure", "constraint", "quality", "spectrum"]
 
 
 class WrongScoresError(ValueError):
@@ -118,13 +118,15 @@ def why_blocked(
             "constraint", f"every candidate from {pair} is excluded by the constraints of the request"
         )
     num_slots = {path: plant.num_slots_for(request.bit_rate_gbps, path) for path in within}
-    fitting = [path for path in within if num_slots[path] <= plant.spec.num_slots]
+    widest = max(band.num_slots for band in plant.bands)
+    fitting = [path for path in within if num_slots[path] <= widest]
     bound = "" if math.isinf(request.max_latency_ms) else f" within {request.max_latency_ms:g} ms"
     if not fitting:
         return Blocked(
             "reach",
             f"nothing carries {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: with the formats that reach "
-            f"so far it takes {min(num_slots.values())} slots or more, and a link has {plant.spec.num_slots}",
+            f"so far it takes {min(num_slots.values())} slots or more, and "
+            f"a {'link' if len(plant.bands) == 1 else 'band'} has {widest}",
         )
     standing = [path for path in fitting if not _fails(plant, path, failed_links)]
     if not standing:
@@ -133,12 +135,30 @@ def why_blocked(
             "failure",
             f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}",
         )
+    if plant.thresholds_db:
+        return _blocked_by_quality(plant, request, standing, f"{pair}{bound}")
     least, most = min(num_slots[path] for path in standing), max(num_slots[path] for path in standing)
     block = f"{least}" if least == most else f"{least} to {most}"
     return Blocked(
         "spectrum",
         f"no spectrum for {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: none of {len(standing)} path(s) "
         f"has a free block of {block} adjacent slots on all its links",
+    )
+
+
+def _blocked_by_quality(plant: Plant, request: Request, standing: Collection[int], where: str) -> Blocked:
+    _, alone = observe(plant, Network(plant), request)
+    asked = f"{request.bit_rate_gbps:g} Gb/s from {where}"
+    if not any(candidate.path in standing for candidate in alone):
+        return Blocked(
+            "quality",
+            f"no format carries {asked} with the GSNR that it needs and a margin of "
+            f"{plant.spec.margin_db:g} dB, even with nothing else lit",
+        )
+    return Blocked(
+        "spectrum",
+        f"no spectrum for {asked}: on none of {len(standing)} path(s) are channels free side by side in "
+        "which it, and every lightpath that it disturbs, has the GSNR that is needed",
     )
 
 
