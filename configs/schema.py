@@ -34,6 +34,9 @@ class Plant(_Section):
     margin_db: float = Field(ge=0, description="GSNR that a lightpath keeps above its format's threshold")
     transceiver_snr_db: PositiveFloat | None = Field(description="of the two ends together; null: left out")
     roadm_loss_db: PositiveFloat | None = Field(description="made good at each link's end; null: left out")
+    power_model: str = Field(
+        description="what the network is charged for: empty: nothing; default, subcarriers, or a file"
+    )
 
 
 class Reward(_Section):

@@ -25,6 +25,7 @@ from envs.describe import (
     describe_size,
     path_words,
 )
+from envs.energy.meter import describe_power, is_metered
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
 from envs.gsnr.carriers import follow
@@ -256,6 +257,8 @@ def observe_request(
             features,
             mask,
         )
+    if is_metered(plant.power):
+        describe_power(plant, free, bit_rate_gbps, candidates, n, count, features)
     for c in range(count, len(mask)):
         mask[c] = False
         for f in range(NUM_FEATURES):
@@ -367,4 +370,5 @@ def _candidate(plant: Plant, candidates: CandidateArrays, c: int) -> Candidate:
         band=band.name,
         gsnr_db=gsnr_db,
         margin_db=margin_db,
+        marginal_w=1000.0 * float(candidates.marginal_kw[0, c]) if plant.power else math.nan,
     )

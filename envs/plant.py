@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.energy.arrays import PowerArrays, no_power, power_arrays
+from envs.energy.model import PowerModel, power_model_named
 from envs.errors import PlantError
 from envs.gsnr.carriers import LitArrays, no_lit_arrays
 from envs.gsnr.lit_plant import build_lit_plant
@@ -43,6 +45,7 @@ class PlantSpec:
             many slots as the bands have channels of four; empty: the C band, by reach.
         channels_per_band, launch_dbm, margin_db, transceiver_snr_db, roadm_loss_db: of those bands; see
             ``envs.gsnr.lit_plant.build_lit_plant``.
+        power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
     """
 
     num_slots: int = 100
@@ -61,6 +64,7 @@ class PlantSpec:
     margin_db: float = 1.0
     transceiver_snr_db: float | None = None
     roadm_loss_db: float | None = None
+    power_model: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
@@ -89,6 +93,7 @@ class PlantArrays(NamedTuple):
     slots_per_gbps: np.ndarray  # (num_formats,) float64
     bits_per_symbol: np.ndarray  # (num_formats,) int32
     lit: LitArrays  # noise, where quality of transmission decides
+    power: PowerArrays
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ class Plant:
     unit_of_link: np.ndarray = field(repr=False)  # (num_links,) int32
     bands: tuple[SpectrumBand, ...] = ()  # in order of frequency; together they are the slots of a unit
     thresholds_db: tuple[float, ...] = ()  # GSNR that each format needs; empty where reach decides
+    power: PowerModel | None = None
 
     @property
     def num_units(self) -> int:
@@ -157,6 +163,7 @@ def build_plant(
     Raises:
         PlantError: an unknown modulation table or a spec out of range.
         GsnrError: see ``build_lit_plant``.
+        PowerModelError: a power model that cannot be read.
         TopologyError: ``k_paths`` below 1.
     """
     spec = spec or PlantSpec()
@@ -184,6 +191,9 @@ def build_plant(
     path_format = np.array(
         [next(i for i, item in enumerate(formats) if km <= item.reach_km) for km in length_km], np.int32
     )
+    slots_per_gbps = np.array([1.0 / item.slot_capacity_gbps for item in formats])
+    bands = qot.bands if qot else (c_band(spec.num_slots),)
+    power = power_model_named(spec.power_model)
     arrays = PlantArrays(
         num_slots=spec.num_slots,
         num_words=-(-spec.num_slots // WORD_BITS),
@@ -197,9 +207,12 @@ def build_plant(
         path_latency_ms=latency_model.path_latency_ms(length_km, table.path_hops).astype(np.float32),
         path_length_km=length_km,
         path_format=path_format,
-        slots_per_gbps=np.array([1.0 / item.slot_capacity_gbps for item in formats]),
+        slots_per_gbps=slots_per_gbps,
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
         lit=qot.arrays if qot else no_lit_arrays(),
+        power=no_power()
+        if power is None
+        else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),
     )
     return Plant(
         topology=topology,
@@ -209,8 +222,9 @@ def build_plant(
         latency_model=latency_model,
         arrays=arrays,
         unit_of_link=unit_of_link,
-        bands=qot.bands if qot else (c_band(spec.num_slots),),
+        bands=bands,
         thresholds_db=qot.thresholds_db if qot else (),
+        power=power,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from envs.candidates import new_candidates
 from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import serve_defragmenting
+from envs.energy.summary import PowerSummary, power_summary
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.failures import FibreCut, fail_fibre, repair_fibre
@@ -26,6 +27,7 @@ from envs.lockstep import lockstep_on_requests
 from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.reward import ONLY_BLOCKING
 from envs.rng import stream_states
 from envs.search import serve_linear
 from envs.state import NetworkStates, new_states
@@ -83,6 +85,7 @@ class SimulationResult:
     seconds: float  # of serving, compilation not included
     runs: tuple[TraceResult, ...]
     lightpaths_lost: int = 0  # to cut fibres
+    power: PowerSummary | None = None  # None without a power model
 
     def row(self) -> dict[str, Any]:
         """The figures for JSON, one object; intervals as ``..._ci95``."""
@@ -175,6 +178,7 @@ def simulate(
         seconds=seconds,
         runs=runs,
         lightpaths_lost=sum(lost for _, _, lost in outcomes),
+        power=power_summary([run.power for run in runs]),
     )
 
 
@@ -246,7 +250,9 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
         candidates = new_candidates(plant, 1)
 
         def linear(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_linear(plant.arrays, states, requests, 0, 0, weights, warmup, candidates, tally)
+            serve_linear(
+                plant.arrays, states, requests, 0, 0, weights, warmup, candidates, ONLY_BLOCKING, tally
+            )
 
         return linear
 
