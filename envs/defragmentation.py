@@ -77,7 +77,7 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
     bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     scratch = np.empty(plant.num_words, np.uint64)
     trial = np.empty_like(free)
-    most = len(lightpaths)
+    most = len(lightpaths) + 1  # with the newcomer
     entries = np.empty(most, np.int64)
     sizes = np.empty(most, np.float64)
     new_path = np.empty(most, np.int64)

@@ -53,7 +53,7 @@ def transponders_w(power, format_row, bit_rate_gbps):
 def packed_load(format_row, bit_rate_gbps):
     """Format and bit rate of a lightpath in one number: the row above 24 bits of Mb/s."""
     mbps = np.int64(np.rint(1000.0 * np.float64(bit_rate_gbps)))
-    return (np.int64(format_row) << 24) | min(mbps, (1 << 24) - 1)
+    return np.int64(format_row) * (1 << 24) + mbps
 
 
 @inlined

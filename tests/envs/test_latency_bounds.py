@@ -25,6 +25,7 @@ from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.request import Request
+from envs.reward import ONLY_BLOCKING
 from envs.search import serve_linear
 from envs.state import NetworkStates, new_states
 from envs.tally import Tally, new_tally
@@ -175,7 +176,7 @@ Serve = Callable[[Plant, NetworkStates, Requests, Tally], None]
 
 def _linear(plant: Plant, states: NetworkStates, one: Requests, tally: Tally) -> None:
     weights = np.random.default_rng(5).normal(size=NUM_FEATURES)
-    serve_linear(plant.arrays, states, one, 0, 0, weights, 0, new_candidates(plant, 1), tally)
+    serve_linear(plant.arrays, states, one, 0, 0, weights, 0, new_candidates(plant, 1), ONLY_BLOCKING, tally)
 
 
 def _capacity_loss(order: int) -> Serve:
