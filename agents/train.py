@@ -124,6 +124,8 @@ def train(
         on_progress,
         curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward),
     )
+    if folder.state.stage == "done":
+        return _result(training, resumed)
     scores = {name: training.curve.score(baseline(name)) for name in LINEAR_BASELINES}
     training.baselines = {name: float(score.blocking.mean()) for name, score in scores.items()}
     training.baseline_costs = {name: float(score.cost.mean()) for name, score in scores.items()}
