@@ -1,100 +1,139 @@
 """Decisions a second with quality of transmission in the loop, beside the same noise from scratch.
 
-NSFNET, bands C, L, S with 96 channels of 50 GHz at 32 GBd each, K = 5 paths, bit rates 100 to 400 Gb/s, a
-margin of 1 dB, a load that blocks about 1 % of the requests. One core.
+NSFNET, bands C, L, S with 96 channels of 50 GHz at 32 GBd each, K = 3 paths, two formats a path, bit rates
+100 to 400 Gb/s, a margin of 1 dB: the plant of ``envs.qot_rmbsa``. One core.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
+from envs.candidates import new_candidates
 from envs.gsnr.bands import make_comb
-from envs.gsnr.formats import load_formats
-from envs.gsnr.full import carrier_noise
+from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
-from envs.gsnr.link_tables import SpanLoads, build_link_tables
-from envs.gsnr.serve import Decisions, Demands, QotService, make_demands
+from envs.gsnr.link_tables import SpanLoads
+from envs.gsnr.lit_plant import BAUD_GBD, CHANNEL_GHZ
+from envs.heuristics import baseline
+from envs.plant import Plant, build_plant
+from envs.policy import LinearPolicy
+from envs.qot_rmbsa import DEFAULT_SPEC, DEFAULT_TRAFFIC
+from envs.rng import stream_states
+from envs.search import serve_linear
+from envs.state import NetworkStates, new_states
+from envs.tally import Tally, new_tally, results_of
+from envs.traffic import draw_requests, new_requests, traffic_arrays
 from topologies.catalogue import load_topology
-from topologies.paths import build_path_table
 
-BIT_RATES_GBPS = (100.0, 200.0, 300.0, 400.0)
-LOAD_ERLANG = 1150.0
-REQUESTS = 100_000
+REQUESTS = 40_000
 WARMUP = 10_000
 SNAPSHOTS = 4  # states whose noise is also computed from scratch
+POLICY = "max_margin"
 
 
 def figures(
     say: Callable[[str], None],
     channels: int = 96,
-    load_erlang: float = LOAD_ERLANG,
+    load_erlang: float = DEFAULT_TRAFFIC.load_erlang,
     requests: int = REQUESTS,
     warmup: int = WARMUP,
     snapshots: int = SNAPSHOTS,
 ) -> dict[str, float]:
     """Figures of the serving kernel; compilation is not counted. The defaults are what docs/qot.md reports.
 
-    ``full_recompute_per_s`` is how often a second the noise of everything lit can be computed from the
-    closed form, the tilt already solved: what a decision costs at the least without tables and increments.
-    ``max_incremental_error_db`` is the largest difference of the two over every lit carrier.
+    ``decisions_per_s`` lists, describes and scores all candidates; ``first_feasible_per_s`` stops at the
+    first. ``full_recompute_per_s`` is how often a second the noise of everything lit can be computed from
+    the closed form, the tilt already solved: what a decision costs at the least without tables and
+    increments. ``max_incremental_error_db`` is the largest difference of the two over every lit carrier.
     ``least_reserve_db`` is how far, at the least, the exact GSNR with the tilt of what is really lit lies
     above the one decided with.
     """
-    topology, parameters, formats = load_topology("nsfnet"), load_line_parameters(), load_formats()
-    comb, paths = make_comb(parameters.bands, channels), build_path_table(topology)
+    topology, parameters = load_topology("nsfnet"), load_line_parameters()
     say("building the tables ...")
     started_s = time.perf_counter()
-    tables = build_link_tables(topology, parameters, comb)
-    tables_s = time.perf_counter() - started_s
-    loads = SpanLoads(parameters.fibre, comb, parameters.span_km, tables.assumption)
-    service = QotService(tables, paths, formats, BIT_RATES_GBPS)
-    demands = make_demands(topology.num_nodes, len(BIT_RATES_GBPS), requests, load_erlang, seed=1)
+    plant = build_plant(topology, replace(DEFAULT_SPEC, channels_per_band=channels))
+    build_s = time.perf_counter() - started_s
+    power_dbm = dict(zip(plant.spec.bands, plant.spec.launch_dbm, strict=True))
+    bands = [parameters.band(name) for name in plant.spec.bands]
+    comb = make_comb(bands, channels, CHANNEL_GHZ, BAUD_GBD, power_dbm)
+    loads = SpanLoads(parameters.fibre, comb, parameters.span_km, "any-load")
     say("compiling ...")
-    service.serve(demands, 0, 10)
-    service.serve(demands, 0, warmup)
-    busy_s = full_s = worst_db = 0.0
+    run = _Run(plant, load_erlang)
+    run.serve(warmup, warmup)
+    first = _Run(build_plant(topology, replace(plant.spec, max_candidates=1)), load_erlang)
+    first.serve(warmup, warmup)
+    full_s = worst_db = 0.0
     carriers = 0
     reserve_db = np.inf
     edges = np.linspace(warmup, requests, snapshots + 1).astype(int)
     for start, stop in pairwise(edges):
         say(f"requests {start} to {stop} ...")
+        run.serve(int(stop - start))
+        first.serve(int(stop - start))
+        lit = lit_carriers(plant, run.states, 0)
         started_s = time.perf_counter()
-        decisions = service.serve(demands, int(start), int(stop))
-        busy_s += time.perf_counter() - started_s
-        lit = _lit(decisions, demands, int(stop))
-        started_s = time.perf_counter()
-        full = carrier_noise(topology, parameters, comb, paths, lit, tables.assumption, loads)
+        full = carrier_noise(topology, parameters, comb, plant.path_table, lit, "any-load", loads)
         full_s += time.perf_counter() - started_s
-        first_links = paths.path_links[[path for path, _ in lit], 0]
-        kept = service.carriers.noise[service.carriers.owner[first_links, [channel for _, channel in lit]]]
+        kept = kept_noise(plant, run.states, 0, lit)
         worst_db = max(worst_db, float(np.abs(10 * np.log10(kept / full)).max()))
-        exact = carrier_noise(topology, parameters, comb, paths, lit, "as-lit")
+        exact = carrier_noise(topology, parameters, comb, plant.path_table, lit, "as-lit")
         reserve_db = min(reserve_db, float((10 * np.log10(kept / exact)).min()))
         carriers += len(lit)
-    counted = decisions.path[warmup:]
-    served = counted >= 0
-    share = np.bincount(comb.band[decisions.first_channel[warmup:][served]], minlength=3) / served.sum()
+    result = results_of(run.tally, plant)[0]
+    assert result.qot is not None
     return {
-        "decisions_per_s": (requests - warmup) / busy_s,
+        "decisions_per_s": run.decisions_per_s,
+        "first_feasible_per_s": first.decisions_per_s,
         "full_recompute_per_s": snapshots / full_s,
         "max_incremental_error_db": worst_db,
         "least_reserve_db": float(reserve_db),
-        "request_blocking": 1.0 - float(served.mean()),
+        "request_blocking": result.request_blocking,
         "mean_lit_carriers": carriers / snapshots,
-        "table_build_s": tables_s,
-        **{f"share_{name}": float(part) for name, part in zip(comb.band_names, share, strict=True)},
+        "plant_build_s": build_s,
+        **{f"share_{name}": share for name, share in result.qot.lightpath_share.items()},
     }
 
 
-def _lit(decisions: Decisions, demands: Demands, stop: int) -> list[tuple[int, int]]:
-    """(path, channel) of every carrier that is lit when request ``stop - 1`` has been decided."""
-    here = (decisions.path[:stop] >= 0) & (demands.departure_s[:stop] > demands.arrival_s[stop - 1])
-    return [
-        (int(decisions.path[t]), int(decisions.first_channel[t]) + offset)
-        for t in np.flatnonzero(here)
-        for offset in range(decisions.width[t])
-    ]
+class _Run:
+    """One network served by a linear score, chunk after chunk; counts the time of what is counted."""
+
+    def __init__(self, plant: Plant, load_erlang: float) -> None:
+        traffic = replace(DEFAULT_TRAFFIC, load_erlang=load_erlang)
+        policy = baseline(POLICY)
+        assert isinstance(policy, LinearPolicy)
+        self.plant = plant
+        self.states: NetworkStates = new_states(plant, 1, load_erlang, traffic.mean_holding_s)
+        self.tally: Tally = new_tally(plant, 1, 1)
+        self._weights = np.array(policy.weights, np.float64)
+        self._candidates = new_candidates(plant, 1)
+        self._traffic = traffic_arrays(traffic, plant)
+        self._stream, self._clock_s = stream_states(1, 1), np.zeros(1)
+        self._busy_s, self._counted = 0.0, 0
+
+    def serve(self, count: int, warmup: int = 0) -> None:
+        requests = new_requests(1, count)
+        draw_requests(self._traffic, self._stream, self._clock_s, requests, 0)
+        started_s = time.perf_counter()
+        serve_linear(
+            self.plant.arrays,
+            self.states,
+            requests,
+            0,
+            0,
+            self._weights,
+            warmup,
+            self._candidates,
+            self.tally,
+        )
+        if not warmup:
+            self._busy_s += time.perf_counter() - started_s
+            self._counted += count
+
+    @property
+    def decisions_per_s(self) -> float:
+        return self._counted / self._busy_s

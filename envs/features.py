@@ -7,7 +7,7 @@ topology and every use case: what a plant does not know of is 0. The numbers the
 
 from __future__ import annotations
 
-FEATURE_SCHEMA_VERSION = 2
+FEATURE_SCHEMA_VERSION = 3
 
 FEATURE_NAMES = (
     "path_rank",  # place of the path in the path table over K
@@ -41,6 +41,8 @@ FEATURE_NAMES = (
     # Energy; 0 where the plant has no power model
     "marginal_power",  # kW that carrying the request this way would switch on, transponders included
     "dark_links",  # share of the path's links with nothing lit
+    # Quality of transmission again
+    "carrier_loss",  # bit rate that paths sharing a link lose with the block's channels, see gsnr/sharing.py
 )
 CONTEXT_NAMES = (
     "bit_rate",  # Gb/s / 400
@@ -53,4 +55,5 @@ CONTEXT_NAMES = (
 )
 
 NUM_FEATURES = len(FEATURE_NAMES)
+CARRIER_LOSS = FEATURE_NAMES.index("carrier_loss")
 NUM_CONTEXT = len(CONTEXT_NAMES)

@@ -55,6 +55,14 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     ),
     # the path with the highest mean share of slots taken on its links; then the better path, its lowest slot
     "most_used": lambda: linear_policy("most_used", mean_load=10_000.0, path_rank=-1.0),
+    # several bands: the band that fills first, its best path, the fewest channels, the lowest of them
+    "band_by_band": lambda: linear_policy(
+        "band_by_band", band_rank=-1e4, path_rank=-1000.0, slots=-10.0, first_slot=-1.0
+    ),
+    # quality of transmission: the block whose worst carrier is furthest above its threshold
+    "max_margin": lambda: linear_policy("max_margin", gsnr_margin=1000.0),
+    # quality of transmission: the least capacity lost by the paths that share a link
+    "qot_mscl": lambda: linear_policy("qot_mscl", carrier_loss=-1000.0),
     "random": RandomPolicy,
 }
 BASELINE_NAMES = tuple(_BASELINES)

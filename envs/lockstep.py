@@ -15,6 +15,7 @@ from envs.compiled import inlined, kernel
 from envs.energy.meter import charge, is_metered, read_power
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.gsnr.carriers import light_block
+from envs.gsnr.counting import count_lit
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_blocked, reward_of_carried
 from envs.rng import stream_states
@@ -90,6 +91,20 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
             counted = served[n] >= warmup
             power_kw = read_power(power, free, book, counted, tally.power[n : n + 1]) / 1000.0
         rewards[n] = reward_of_blocked(reward, power_kw)
+        if plant.lit.num_channels > 0 and served[n] >= warmup:
+            count_lit(
+                plant.lit,
+                free,
+                tally.margins[n],
+                tally.by_band[n],
+                tally.flow[n : n + 1],
+                candidates,
+                n,
+                action if action < candidates.listed[n] else -1,
+                requests.bit_rate_gbps[n, t],
+                requests.arrival_s[n, t],
+                requests.holding_s[n, t],
+            )
         if 0 <= action < candidates.listed[n]:
             chosen = candidates.path[n, action]
             if metered:

@@ -21,8 +21,7 @@ class Network:
         self.free = np.tile(
             plant.arrays.full, (plant.num_units, 1)
         )  # (num_units, num_words) uint64, 1 = free
-        num_words, num_channels = plant.arrays.num_words, plant.arrays.lit.num_channels
-        self.carriers = dark_carriers(1, plant.num_units, num_words, num_channels)
+        self.carriers = dark_carriers(plant.arrays.lit, 1, plant.num_units, plant.arrays.num_words)
         clear_carriers(self.carriers, plant.arrays.full, 0)
         self._failed: set[int] = set()
 

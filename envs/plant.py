@@ -19,6 +19,7 @@ from envs.energy.model import PowerModel, power_model_named
 from envs.errors import PlantError
 from envs.gsnr.carriers import LitArrays, no_lit_arrays
 from envs.gsnr.lit_plant import build_lit_plant
+from envs.gsnr.sharing import with_sharing
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
 from topologies.grid import SpectrumBand, c_band
@@ -209,10 +210,14 @@ def build_plant(
         path_format=path_format,
         slots_per_gbps=slots_per_gbps,
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
-        lit=qot.arrays if qot else no_lit_arrays(),
         power=no_power()
         if power is None
         else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),
+        lit=(
+            with_sharing(qot.arrays, path_units, table.path_hops, int(unit_of_link.max()) + 1)
+            if qot
+            else no_lit_arrays()
+        ),
     )
     return Plant(
         topology=topology,

@@ -16,6 +16,7 @@ from envs.energy.meter import charge, is_metered, read_power
 from envs.errors import PolicyError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.gsnr.carriers import light_block
+from envs.gsnr.counting import count_lit
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_blocked, reward_of_carried
@@ -84,6 +85,20 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, r
                 action = c
                 chosen = candidates.path[n, c]
         earned = reward_of_blocked(reward, power_kw)
+        if plant.lit.num_channels > 0 and t >= warmup:
+            count_lit(
+                plant.lit,
+                free,
+                tally.margins[n],
+                tally.by_band[n],
+                tally.flow[n : n + 1],
+                candidates,
+                n,
+                action if chosen >= 0 else -1,
+                bit_rate_gbps,
+                now_s,
+                requests.holding_s[row, t],
+            )
         if chosen >= 0:
             slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
             earned = reward_of_carried(

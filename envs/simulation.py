@@ -22,6 +22,7 @@ from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.failures import FibreCut, fail_fibre, repair_fibre
 from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
+from envs.gsnr.summary import QotSummary, qot_summary
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests
 from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
@@ -86,6 +87,7 @@ class SimulationResult:
     runs: tuple[TraceResult, ...]
     lightpaths_lost: int = 0  # to cut fibres
     power: PowerSummary | None = None  # None without a power model
+    qot: QotSummary | None = None  # where quality of transmission decides
 
     def row(self) -> dict[str, Any]:
         """The figures for JSON, one object; intervals as ``..._ci95``."""
@@ -106,6 +108,7 @@ class SimulationResult:
             "lightpaths_lost": self.lightpaths_lost,
             "requests": self.num_requests,
             "seconds": self.seconds,
+            **(self.qot.row() if self.qot else {}),
         }
 
 
@@ -136,9 +139,15 @@ def simulate(
         on_progress: called with (runs done, runs in all).
 
     Raises:
-        PolicyError: an unknown policy, or fibres cut under the defragmentation bound, which knows of none.
+        PolicyError: an unknown policy, fibres cut under the defragmentation bound, which knows of none, or a
+            policy with a kernel of its own where quality of transmission decides.
     """
     chosen = policy_named(policy) if isinstance(policy, str) else policy
+    if plant.thresholds_db and isinstance(chosen, KernelPolicy):
+        raise PolicyError(
+            f"{chosen.name} looks at slots alone; where quality of transmission decides use one of "
+            f"{', '.join(BASELINE_NAMES)}"
+        )
     if cuts and chosen == KernelPolicy(DEFRAGMENTATION):
         raise PolicyError("the defragmentation bound does not know of cut fibres; leave one of the two out")
     per_run = max(num_requests // num_runs, 1)
@@ -179,6 +188,7 @@ def simulate(
         runs=runs,
         lightpaths_lost=sum(lost for _, _, lost in outcomes),
         power=power_summary([run.power for run in runs]),
+        qot=qot_summary([run.qot for run in runs]),
     )
 
 

@@ -75,9 +75,7 @@ def new_states(plant: Plant, num_networks: int, load_erlang: float, mean_holding
         wheel=np.empty((num_networks, wheel_size(load_erlang)), np.int32),
         lightpaths=np.zeros((num_networks, most_active), LIGHTPATH),
         book=np.zeros(num_networks, BOOK),
-        carriers=dark_carriers(
-            num_networks, plant.num_units, plant.arrays.num_words, plant.arrays.lit.num_channels
-        ),
+        carriers=dark_carriers(plant.arrays.lit, num_networks, plant.num_units, plant.arrays.num_words),
     )
     states.book["buckets_per_s"] = load_erlang / mean_holding_s
     for network in range(num_networks):
@@ -101,6 +99,16 @@ def bytes_per_network(states: NetworkStates) -> int:
     """Memory of one network's state."""
     carriers = states.carriers[:5]
     return sum(array.nbytes for array in (*states[:4], *carriers)) // len(states.free)
+
+
+def active_lightpaths(states: NetworkStates, network: int) -> np.ndarray:
+    """(num_active,) LIGHTPATH of what stands in one network, in no order."""
+    entries, found = states.lightpaths[network], []
+    for entry in states.wheel[network]:
+        while entry >= 0:
+            found.append(entry)
+            entry = entries["next_entry"][entry]
+    return entries[np.array(found, np.int64)]
 
 
 @inlined

@@ -9,6 +9,8 @@ import numpy as np
 
 from envs.compiled import inlined
 from envs.energy.meter import READINGS
+from envs.gsnr.counting import new_counts
+from envs.gsnr.figures import QotResult, qot_result
 from envs.plant import Plant
 
 SUMS = np.dtype(
@@ -37,10 +39,14 @@ class Tally(NamedTuple):
     sums: np.ndarray  # (N,) SUMS
     power: np.ndarray  # (N,) READINGS, zeros without a power model
     reward: np.ndarray  # (N,) float64, earned; only by what is told the weights (lockstep, linear scores)
+    margins: np.ndarray  # (N, MARGIN_STEPS), (N, num_bands) BY_BAND and (N,) FLOW: see ``gsnr/counting.py``
+    by_band: np.ndarray
+    flow: np.ndarray
 
 
 def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
     """All zeros."""
+    margins, by_band, flow = new_counts(plant.arrays.lit, num_networks)
     return Tally(
         offered=np.zeros((num_networks, num_classes), np.int64),
         blocked=np.zeros((num_networks, num_classes), np.int64),
@@ -49,6 +55,9 @@ def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
         sums=np.zeros(num_networks, SUMS),
         power=np.zeros(num_networks, READINGS),
         reward=np.zeros(num_networks),
+        margins=margins,
+        by_band=by_band,
+        flow=flow,
     )
 
 
@@ -135,6 +144,7 @@ class TraceResult:
     latency_violations: int
     classes: tuple[ClassResult, ...]
     power: PowerResult | None  # None without a power model
+    qot: QotResult | None = None  # where quality of transmission decides
 
 
 def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
@@ -158,6 +168,7 @@ def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
                 latency_violations=int(tally.bounds["violations"][n].sum()),
                 classes=tuple(_class_result(tally, n, c, paths) for c in range(tally.offered.shape[1])),
                 power=_power_result(tally, n, plant),
+                qot=qot_result(tally.margins[n], tally.by_band[n], tally.flow[n], plant),
             )
         )
     return tuple(results)

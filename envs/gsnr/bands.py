@@ -1,7 +1,7 @@
 """Bands and the channels of a line: names, frequencies, noise figures, launch powers.
 
 A channel is one carrier on a regular grid: channel i of a band stands ``i`` spacings above the band's first.
-Not here: the fibre (``line.py``), what is lit in a network (``incremental.py``).
+Not here: the fibre (``line.py``), what is lit in a network (``carriers.py``).
 """
 
 from __future__ import annotations

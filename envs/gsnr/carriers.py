@@ -35,10 +35,13 @@ class LitArrays(NamedTuple):
         np.ndarray
     )  # (num_formats,) int64 noise that a carrier bears, margin and transceivers taken off
     transceiver_noise: float  # 1 / SNR of the two ends together
+    first_on_unit: np.ndarray  # (num_units + 1,) int32 into ``path_on_unit``, see ``sharing.py``
+    path_on_unit: np.ndarray  # int32, paths that cross each unit; of those over the same units the first
+    value: np.ndarray  # (num_paths, num_formats) float64 what a carrier on all paths over its units is worth
 
 
 class CarrierStates(NamedTuple):
-    """What is lit in N networks; the last four are scratch that all share."""
+    """What is lit in N networks; from ``share`` on it is scratch that all share."""
 
     owner: np.ndarray  # (N, num_units, num_channels) int32 carrier; the last of all where dark
     xpm: np.ndarray  # (N, num_units, num_channels) int32 XPM that a channel has or would have
@@ -49,17 +52,22 @@ class CarrierStates(NamedTuple):
     one_over_limit_of: np.ndarray  # (num_units, num_channels) float32, 0 where dark
     fresh: np.ndarray  # (num_units + 1,) int64: the request each row of the two is of; last: the request now
     added: np.ndarray  # (num_units + 1, num_channels) float32
+    stamps: np.ndarray  # (num_paths + 1,) int64
+    near: np.ndarray  # (num_paths,) int32
 
 
 def no_lit_arrays() -> LitArrays:
     """Of a plant without quality of transmission."""
     none, table = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
     cross, kind = np.zeros((0, 0, 0), np.int32), np.zeros(0, np.int32)
-    return LitArrays(0, 1, 1.0, table, cross, kind, none, none, np.zeros(0), none, 0.0)
+    return LitArrays(
+        0, 1, 1.0, table, cross, kind, none, none, np.zeros(0), none, 0.0, kind, kind, np.zeros((0, 0))
+    )
 
 
-def dark_carriers(num_networks: int, num_units: int, num_words: int, num_channels: int) -> CarrierStates:
+def dark_carriers(lit: LitArrays, num_networks: int, num_units: int, num_words: int) -> CarrierStates:
     """N networks with nothing lit; ``clear_carriers`` each before use. Without channels, nearly no memory."""
+    num_channels, num_paths = lit.num_channels, len(lit.value)
     units = num_units if num_channels else 0
     shape = (num_networks, units, num_channels)
     flat = (num_networks, units * num_channels + 1)
@@ -73,6 +81,8 @@ def dark_carriers(num_networks: int, num_units: int, num_words: int, num_channel
         one_over_limit_of=np.zeros(shape[1:], np.float32),
         fresh=np.zeros(num_units + 1, np.int64),
         added=np.zeros((units + 1, num_channels), np.float32),
+        stamps=np.zeros(num_paths + 1, np.int64),
+        near=np.zeros(num_paths, np.int32),
     )
 
 

@@ -15,6 +15,8 @@ from envs.gsnr.bands import Comb
 from envs.gsnr.isrs_gn import Profiles, evaluate_line
 from envs.gsnr.line import Line, LineParameters
 from envs.gsnr.link_tables import Assumption, SpanLoads, span_noise, spans_of
+from envs.plant import Plant
+from envs.state import NetworkStates, active_lightpaths
 from topologies.model import Topology
 from topologies.paths import PathTable
 
@@ -58,3 +60,20 @@ def carrier_noise(
             own, cross = span_noise(parameters.fibre, comb.only(here), seen)
             noise[link, here] = spans * (own + cross.sum(axis=1))
     return np.array([noise[list(paths.links(path)), channel].sum() for path, channel in lit])
+
+
+def lit_carriers(plant: Plant, states: NetworkStates, network: int) -> list[tuple[int, int]]:
+    """(path, channel) of every carrier that is lit."""
+    step = plant.arrays.lit.slots_per_channel
+    return [
+        (int(row["path"]), channel)
+        for row in active_lightpaths(states, network)
+        for channel in range(row["first_slot"] // step, (row["first_slot"] + row["num_slots"]) // step)
+    ]
+
+
+def kept_noise(plant: Plant, states: NetworkStates, network: int, lit: list[tuple[int, int]]) -> np.ndarray:
+    """(len(lit),) 1 / GSNR as the network keeps it, transceivers left out."""
+    paths, channels = np.array(lit, np.int64).reshape(-1, 2).T
+    carrier = plant.arrays.path_units[paths, 0].astype(np.int64) * plant.arrays.lit.num_channels + channels
+    return states.carriers.noise[network, carrier] / plant.arrays.lit.scale

@@ -1,6 +1,6 @@
 """Noise of a network's links as tables: what a lit channel has by itself, and what each other channel adds.
 
-The tables turn the closed form into sums, which is what makes it incremental (``incremental.py``). That needs
+The tables turn the closed form into sums, which is what makes it incremental (``carriers.py``). That needs
 the power along a span not to depend on what happens to be lit, so the tables assume a load for the Raman
 tilt:
 
@@ -49,7 +49,6 @@ class QotArrays(NamedTuple):
     own: np.ndarray  # (num_links, num_channels) float64: ASE, ROADM and SPM of the whole link
     cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) float32: XPM on i of lit channel k
     kind: np.ndarray  # (num_links,) int32 row of ``cross``: links of one length share it
-    first_channel: np.ndarray  # (num_bands + 1,) int64, in the order of frequency
 
 
 @dataclass(frozen=True)
@@ -96,14 +95,13 @@ def build_link_tables(
     if roadm_loss_db is not None:
         made_good = np.full(comb.num_channels, 10.0 ** (roadm_loss_db / 10.0))
         own += _ase_over_signal(comb, made_good)
-    starts = [comb.channels_of(name).start for name in comb.band_names]
     return LinkTables(
         comb=comb,
         assumption=assumption,
         transceiver_noise=0.0 if transceiver_snr_db is None else 10.0 ** (-transceiver_snr_db / 10.0),
         link_spans=np.array([cuts[k][0] for k in kind]),
         link_span_km=np.array([cuts[k][1] for k in kind]),
-        arrays=QotArrays(own[kind], cross, kind.astype(np.int32), np.array([*starts, comb.num_channels])),
+        arrays=QotArrays(own[kind], cross, kind.astype(np.int32)),
     )
 
 

@@ -23,7 +23,9 @@ from envs.describe import (
     describe_size,
     path_words,
 )
+from envs.features import CARRIER_LOSS
 from envs.gsnr.carriers import block_noise, fullest_share, refresh_shares
+from envs.gsnr.sharing import carrier_loss, gather_sharing
 
 LARGEST_DB = 20.0  # of the features margin and reserve
 TRIES_PER_FORMAT = 3  # blocks of one format on one path that may fail before the next format is looked at
@@ -77,6 +79,8 @@ def list_lit(
         lit.carrier_gbps,
         lit.most_noise,
     )
+    first_on_unit, path_on_unit, value = lit.first_on_unit, lit.path_on_unit, lit.value
+    stamps, near = carriers.stamps, carriers.near
     unavoidable = lit.transceiver_noise * lit.scale
     owner, xpm = carriers.owner[n], carriers.xpm[n]
     share, one_over_limit_of, added = carriers.share, carriers.one_over_limit_of, carriers.added
@@ -94,6 +98,7 @@ def list_lit(
             hops = path_hops[path]
             path_words(free, path_units, path, hops, words)
             described = False
+            sharing = 0
             working = 0
             for f in range(len(carrier_gbps)):
                 width = width_of(carrier_gbps[f], bit_rate_gbps)
@@ -176,6 +181,9 @@ def list_lit(
                             of_band = block_mask(low, high - low, word)
                             for h in range(hops):
                                 dark += population(free[path_units[path, h], word] & of_band)
+                        sharing = gather_sharing(
+                            first_on_unit, path_on_unit, path_units, path, hops, stamps, near
+                        )
                         row[22] = b / len(band_first)
                         row[23] = 1.0 - dark / (hops * (high - low))
                     if found == 0:
@@ -192,6 +200,9 @@ def list_lit(
                         reserve_db = min(-10.0 * np.log10(fullest), LARGEST_DB)
                     row[24] = min(margin_db, LARGEST_DB) / 10.0
                     row[25] = reserve_db / 10.0
+                    row[CARRIER_LOSS] = carrier_loss(
+                        own, owner, xpm, most_noise, value, path_units, path_hops, near, sharing, first, width
+                    )
                     candidates.path[n, count] = path
                     candidates.first_slot[n, count] = at
                     candidates.num_slots[n, count] = num_slots

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.gsnr.bands import make_comb
-from envs.gsnr.carriers import LitArrays
+from envs.gsnr.carriers import LitArrays, no_lit_arrays
 from envs.gsnr.errors import GsnrError
 from envs.gsnr.formats import load_formats
 from envs.gsnr.line import load_line_parameters
@@ -36,7 +36,7 @@ class LitPlant:
     formats: tuple[ModulationFormat, ...]  # from the most to the least efficient
     thresholds_db: tuple[float, ...]  # of the formats
     tables: LinkTables
-    arrays: LitArrays
+    arrays: LitArrays  # without the paths that share units: ``sharing.py``
 
 
 def bands_of(names: Sequence[str], channels: int) -> tuple[SpectrumBand, ...]:
@@ -104,7 +104,7 @@ def build_lit_plant(
     needed_db = np.array([item.threshold_db for item in formats]) + margin_db
     order = [name for name in BAND_ORDER if name in comb.band_names]
     ranges = [comb.channels_of(name) for name in order]
-    arrays = LitArrays(
+    arrays = no_lit_arrays()._replace(
         num_channels=comb.num_channels,
         slots_per_channel=SLOTS_PER_CHANNEL,
         scale=scale,

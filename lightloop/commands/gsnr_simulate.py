@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,139 +10,160 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lightloop.line_options import (
-    Bands,
-    BaudGbd,
-    Channels,
-    Parameters,
-    PowerDbm,
-    RoadmLossDb,
-    SpacingGhz,
-    TransceiverSnrDb,
-    powers,
-)
+from lightloop.line_options import Bands, Channels, PowerDbm, RoadmLossDb, TransceiverSnrDb, powers
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
-    from envs.gsnr.metrics import QotMetrics
+    from envs.plant import Plant
+    from envs.policy import ScoringPolicy
+    from envs.traffic import PoissonTraffic
 
-BOTH = ["band_by_band", "max_margin"]
+DEFAULT_POLICIES = ["band_by_band", "max_margin", "qot_mscl"]
 
 
 def simulate_command(
+    scenario: Annotated[
+        str, typer.Option(help="Plant and traffic of a scenario, in place of the options about them.")
+    ] = "",
     topology: Annotated[str, typer.Option(help="A catalogue name or a file.")] = "nsfnet",
     bands: Bands = "C,L,S",
-    load: Annotated[float, typer.Option(help="Offered load in Erlang.")] = 600.0,
-    policy: Annotated[list[str], typer.Option(help="band_by_band or max_margin; repeat for several.")] = BOTH,
+    load: Annotated[float, typer.Option(help="Offered load in Erlang; 0: 1150, or the scenario's.")] = 0.0,
+    policy: Annotated[
+        list[str], typer.Option(help="A baseline of `lightloop simulate`; repeat for several.")
+    ] = DEFAULT_POLICIES,
+    agent: Annotated[list[Path], typer.Option(help="Folder of a trained policy; repeat for several.")] = [],  # noqa: B006
     requests: Annotated[int, typer.Option(min=100, help="Counted requests of each run.")] = 20_000,
-    warmup: Annotated[int, typer.Option(min=0, help="Requests not counted at the start of each run.")] = 5000,
+    warmup: Annotated[int, typer.Option(min=0, help="Not counted at the start of each run.")] = 10_000,
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
-    k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 5,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
+    k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 3,
+    formats: Annotated[int, typer.Option(min=1, help="Formats listed per path and band.")] = 2,
+    starts: Annotated[int, typer.Option(min=1, help="Blocks listed per path, band and format.")] = 1,
+    shared_spectrum: Annotated[
+        bool, typer.Option("--shared-spectrum", help="Both directions of a fibre pair share one spectrum.")
+    ] = False,
     bit_rates_gbps: Annotated[str, typer.Option(help="Equally likely, by commas.")] = "100,200,300,400",
     margin_db: Annotated[float, typer.Option(help="GSNR above the threshold that is kept.")] = 1.0,
-    max_starts: Annotated[int, typer.Option(help="Dark blocks tried per band, path and width.")] = 1,
-    power_dbm: PowerDbm = "0",
+    power_dbm: PowerDbm = "L=-3.8,C=-2.5,S=-0.4",
     channels: Channels = 96,
-    spacing_ghz: SpacingGhz = 50.0,
-    baud_gbd: BaudGbd = 32.0,
     transceiver_snr_db: TransceiverSnrDb = None,
     roadm_loss_db: RoadmLossDb = None,
-    parameters: Parameters = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve requests on a network with GSNR in the loop; figures with 95 % intervals.
 
     Every policy meets the same requests. A lightpath is set up only if its carriers meet their format's
-    threshold with margin and no lit carrier falls below its own.
+    threshold with margin and no lit carrier falls below its own. Channels are 50 GHz at 32 GBd.
 
     Examples:
       lightloop gsnr simulate --topology nsfnet --bands C,L,S --load 1150
 
       lightloop gsnr simulate --load 900 --policy max_margin --power-dbm L=-3.8,C=-2.5,S=-0.4 --json
+
+      lightloop gsnr simulate --scenario qot-rmbsa --agent results/qot/policy
     """
-    from dataclasses import asdict
+    from dataclasses import replace
 
-    import numpy as np
-
-    from envs.gsnr.bands import make_comb
-    from envs.gsnr.formats import load_formats
-    from envs.gsnr.line import load_line_parameters
-    from envs.gsnr.link_tables import build_link_tables
-    from envs.gsnr.metrics import measure
-    from envs.gsnr.serve import QotService, make_demands
+    from envs.plant import PlantSpec, build_plant
+    from envs.qot_rmbsa import DEFAULT_TRAFFIC
+    from envs.simulation import simulate
     from topologies.catalogue import load_topology
-    from topologies.paths import PathRule, build_path_table
 
-    given = load_line_parameters(parameters)
-    chosen = [given.band(name) for name in bands.split(",")]
-    comb = make_comb(chosen, channels, spacing_ghz, baud_gbd, powers(power_dbm))
-    rates = _rates(bit_rates_gbps)
-    network = load_topology(topology)
-    paths = build_path_table(network, PathRule(k=k))
-    tables = build_link_tables(
-        network, given, comb, transceiver_snr_db=transceiver_snr_db, roadm_loss_db=roadm_loss_db
-    )
-    services = [
-        QotService(tables, paths, load_formats(), rates, margin_db, max_starts, policy=name)
-        for name in policy
-    ]
-    seeds = np.random.SeedSequence(seed).generate_state(runs)
-    total = warmup + requests
-    traffic = [make_demands(network.num_nodes, len(rates), total, load, int(one)) for one in seeds]
-    measured: list[list[QotMetrics]] = []
+    if scenario:
+        plant, traffic = _scenario(scenario)
+    else:
+        names = tuple(bands.split(","))
+        spec = PlantSpec(
+            bands=names,
+            channels_per_band=channels,
+            launch_dbm=_launch_dbm(names, power_dbm),
+            margin_db=margin_db,
+            transceiver_snr_db=transceiver_snr_db,
+            roadm_loss_db=roadm_loss_db,
+            k_paths=k,
+            formats_per_path=formats,
+            starts_per_path=starts,
+            max_candidates=len(names) * k * formats * starts,
+            shared_spectrum=shared_spectrum,
+        )
+        plant = build_plant(load_topology(topology), spec)
+        traffic = replace(DEFAULT_TRAFFIC, bit_rates_gbps=_rates(bit_rates_gbps))
+    if load != 0:
+        traffic = replace(traffic, load_erlang=load)
+    results = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        for service in services:
-            task = progress.add_task(service.policy, total=runs * total)
-            measured.append([])
-            for demands in traffic:
-                for start in range(0, total, 1000):
-                    decisions = service.serve(demands, start, min(start + 1000, total))
-                    progress.update(task, advance=min(1000, total - start))
-                measured[-1].append(measure(service, demands, decisions, warmup))
+        for chosen in _policies(policy, agent):
+            task = progress.add_task(chosen.name, total=runs)
+            results.append(
+                simulate(
+                    plant,
+                    traffic,
+                    chosen,
+                    requests * runs,
+                    seed,
+                    runs,
+                    warmup,
+                    processes,
+                    on_progress=lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
+                )
+            )
     document = {
-        "topology": network.name,
-        "path_table_hash": paths.content_hash,
-        "bands": list(comb.band_names),
-        "channels_per_band": channels,
-        "load_erlang": load,
+        "topology": plant.topology.name,
+        "path_table_hash": plant.path_table.content_hash,
+        "bands": [band.name for band in plant.bands],
+        "channels_per_band": plant.spec.channels_per_band,
+        "launch_dbm": list(plant.spec.launch_dbm),
+        "load_erlang": traffic.load_erlang,
         "runs": runs,
         "requests_per_run": requests,
-        "margin_db": margin_db,
+        "warmup_requests": warmup,
+        "margin_db": plant.spec.margin_db,
         "policies": [
-            {"policy": name} | _with_intervals([asdict(run) for run in rows])
-            for name, rows in zip(policy, measured, strict=True)
+            {key: value for key, value in result.row().items() if key not in ("seconds", "load_erlang")}
+            for result in results
         ],
     }
     emit(document, as_json, lambda console: _print_simulation(console, document))
 
 
-def _rates(text: str) -> list[float]:
+def _scenario(name: str) -> tuple[Plant, PoissonTraffic]:
+    from configs.build import plant_of, traffic_of
+    from configs.load import load_config
+
+    config = load_config(name)
+    if not config.plant.bands:
+        raise Refusal(f"scenario {name!r} names no bands; use lightloop simulate --scenario {name}")
+    return plant_of(config), traffic_of(config)
+
+
+def _policies(names: list[str], folders: list[Path]) -> list[ScoringPolicy]:
+    from envs.heuristics import baseline
+
+    found = [baseline(name) for name in names]
+    if folders:
+        from agents.artefact import load_policy
+
+        found += [load_policy(folder) for folder in folders]
+    return found
+
+
+def _launch_dbm(names: tuple[str, ...], text: str) -> tuple[float, ...]:
+    given = powers(text)
+    if isinstance(given, float):
+        return (given,) * len(names)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise Refusal(f"--power-dbm is {text!r}: no launch power for band {', '.join(missing)}")
+    return tuple(given[name] for name in names)
+
+
+def _rates(text: str) -> tuple[float, ...]:
     try:
-        return [float(part) for part in text.split(",")]
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise Refusal(f"--bit-rates-gbps is {text!r}; give numbers separated by commas") from None
-
-
-def _with_intervals(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means by name, and beside each its 95 % interval; figures by band or quantile stay grouped."""
-    from envs.evaluation import interval
-
-    figures: dict[str, Any] = {}
-    for name, first in runs[0].items():
-        grouped = (
-            {str(key): [run[name][key] for run in runs] for key in first} if isinstance(first, dict) else {}
-        )
-        if grouped:
-            found = {key: interval(values) for key, values in grouped.items()}
-            figures[name] = {key: one.mean for key, one in found.items()}
-            figures[f"{name}_ci95"] = {key: [one.low, one.high] for key, one in found.items()}
-        elif name != "requests":
-            one = interval([run[name] for run in runs])
-            figures[name] = one.mean
-            figures[f"{name}_ci95"] = [one.low, one.high]
-    return figures
 
 
 def _print_simulation(console: Console, document: dict[str, Any]) -> None:

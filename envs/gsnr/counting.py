@@ -1,0 +1,82 @@
+"""What is counted where quality of transmission decides: margins, bands, throughput. Figures: ``figures.py``.
+
+Compiled; the arrays belong to ``envs.tally.Tally`` and are empty for a plant without bands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.bits import block_mask, population
+from envs.compiled import inlined
+from envs.gsnr.carriers import LitArrays
+
+MARGIN_STEP_DB = 0.002
+MARGIN_STEPS = 20_000  # so up to 40 dB
+BY_BAND = np.dtype(
+    [
+        ("lightpaths", np.int64),  # set up
+        ("channels", np.int64),  # of those
+        ("used_slots", np.float64),  # slots taken summed over units, as arrivals see it
+    ]
+)
+FLOW = np.dtype(
+    [
+        ("arrivals", np.int64),
+        ("first_s", np.float64),  # arrival of the first counted request
+        ("last_s", np.float64),
+        ("carried_gbit", np.float64),  # bit rate times holding time of the lightpaths set up
+    ]
+)
+
+
+def new_counts(lit: LitArrays, num_networks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(margins, by_band, flow)`` of N networks, all zeros; bands in the order of filling."""
+    steps = MARGIN_STEPS if lit.num_channels else 0
+    return (
+        np.zeros((num_networks, steps), np.int32),
+        np.zeros((num_networks, len(lit.band_first)), BY_BAND),
+        np.zeros(num_networks, FLOW),
+    )
+
+
+@inlined
+def count_lit(lit, free, margins, by_band, flow, candidates, n, action, bit_rate_gbps, arrival_s, holding_s):
+    """Book one request of network ``n`` before it is carried as candidate ``action``; -1: blocked.
+
+    Args:
+        lit: LitArrays.
+        free: (num_units, num_words) uint64 of the network, as the request finds it.
+        margins: (MARGIN_STEPS,) int32 lightpaths by margin when set up, beyond what the plant asks for.
+        by_band: (num_bands,) BY_BAND.
+        flow: (1,) FLOW.
+        candidates: CandidateArrays.
+        n: row of ``candidates``.
+        action: see above.
+        bit_rate_gbps: of the request.
+        arrival_s: of the request.
+        holding_s: of the request.
+    """
+    step = lit.slots_per_channel
+    if flow[0].arrivals == 0:
+        flow[0].first_s = arrival_s
+    flow[0].arrivals += 1
+    flow[0].last_s = arrival_s
+    for b in range(len(by_band)):
+        low, size = lit.band_first[b] * step, (lit.band_end[b] - lit.band_first[b]) * step
+        free_slots = 0
+        for word in range(low >> 6, ((low + size - 1) >> 6) + 1):
+            inside = block_mask(low, size, word)
+            for unit in range(free.shape[0]):
+                free_slots += population(free[unit, word] & inside)
+        by_band[b].used_slots += free.shape[0] * size - free_slots
+        if action >= 0:
+            first_slot = candidates.first_slot[n, action]
+            if low <= first_slot < low + size:
+                by_band[b].lightpaths += 1
+                by_band[b].channels += candidates.num_slots[n, action] // step
+    if action >= 0:
+        flow[0].carried_gbit += bit_rate_gbps * holding_s
+        most = lit.most_noise[candidates.format[n, action]] / lit.scale + lit.transceiver_noise
+        margin_db = 10.0 * np.log10(most / candidates.noise[n, action])
+        margins[min(max(np.int64(margin_db / MARGIN_STEP_DB), 0), len(margins) - 1)] += 1
