@@ -27,6 +27,16 @@ class SearchSpec:
 
 
 @dataclass(frozen=True)
+class YardstickSpec:
+    """Fixed traffic on which policies are compared while a training runs; warm-up requests come on top."""
+
+    curve_traces: int = 12  # of the live curve: a point should cost about a second
+    curve_requests: int = 4000  # counted, of each
+    validation_traces: int = 20  # on which the policy is chosen
+    validation_requests: int = 10_000
+
+
+@dataclass(frozen=True)
 class TrainSpec:
     """How a challenger is made; field by field the ``training`` section of the configuration, and Ray's.
 
@@ -34,6 +44,8 @@ class TrainSpec:
         budget_s: wall-clock budget of the PPO stage.
         num_env_runners: processes that sample; 0 samples in the learner's process.
         reward: weights of what PPO is rewarded for.
+        baselines: what the policy is compared with, and the search may start from; those that are linear
+            scores count. Empty: all there are.
         warmup_requests: requests served before anything counts, in training and in validation.
         ray_address: empty: a local Ray for the time of the training; else an address to connect to.
         ray_num_cpus: of the local Ray.
@@ -55,6 +67,8 @@ class TrainSpec:
     evaluate_every_s: float = 10.0
     seed: int = 1
     search: SearchSpec = field(default_factory=SearchSpec)
+    yardstick: YardstickSpec = field(default_factory=YardstickSpec)
+    baselines: tuple[str, ...] = ()
     reward: RewardWeights = ONLY_BLOCKING
     warmup_requests: int = 3000
     ray_address: str = ""
@@ -75,6 +89,8 @@ class TrainSpec:
                 raise TrainingError(f"training.{name} is {getattr(self, name)}; it must be positive")
         if not self.hidden_sizes:
             raise TrainingError("training.hidden_sizes is empty; at least one hidden layer is needed")
+        if min(self.yardstick.curve_traces, self.yardstick.validation_traces) < 2:
+            raise TrainingError("training.yardstick: at least two traces of each kind are needed")
         if self.search.enabled and self.search.population < 4:
             raise TrainingError(
                 f"training.search.population is {self.search.population}; at least 4 are needed"
@@ -86,16 +102,17 @@ class TrainSpec:
 
         Args:
             training: the section.
-            more: what stands elsewhere: ``reward``, ``warmup_requests``, ``ray_address``, ``ray_num_cpus``.
+            more: what stands elsewhere: ``reward``, ``baselines``, ``warmup_requests``, ``ray_address``,
+                ``ray_num_cpus``.
         """
-        search = SearchSpec(**training["search"])
-        rest = {key: value for key, value in training.items() if key != "search"}
+        search, yardstick = SearchSpec(**training["search"]), YardstickSpec(**training["yardstick"])
+        rest = {key: value for key, value in training.items() if key not in ("search", "yardstick")}
         rest["hidden_sizes"] = tuple(rest["hidden_sizes"])
-        return cls(**rest, search=search, **more)
+        return cls(**rest, search=search, yardstick=yardstick, **more)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self) | {"hidden_sizes": list(self.hidden_sizes)}
+        return asdict(self) | {"hidden_sizes": list(self.hidden_sizes), "baselines": list(self.baselines)}
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ CRITIC_WARMUP_UPDATES = 10
 TEACHER_CONFIDENCE = 0.8  # how often the teacher's own choice is drawn when PPO begins
 OBSERVATION_SEED = 800_000_000
 STORE_SEARCH_EVERY_S = 5.0
-LINEAR_BASELINES = tuple(name for name in BASELINE_NAMES if isinstance(baseline(name), LinearPolicy))
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,11 @@ def train(
         traffic,
         folder,
         on_progress,
-        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward),
+        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick),
     )
     if folder.state.stage == "done":
         return _result(training, resumed)
-    scores = {name: training.curve.score(baseline(name)) for name in LINEAR_BASELINES}
+    scores = {name: training.curve.score(baseline(name)) for name in linear_baselines(spec)}
     training.baselines = {name: float(score.blocking.mean()) for name, score in scores.items()}
     training.baseline_costs = {name: float(score.cost.mean()) for name, score in scores.items()}
     if folder.state.stage == "search":
@@ -140,6 +139,20 @@ def train(
         _improve_by_ppo(training)
         _choose(training)
     return _result(training, resumed)
+
+
+def linear_baselines(spec: TrainSpec) -> tuple[str, ...]:
+    """Names of the baselines that a training is compared with and may start from.
+
+    Raises:
+        PolicyError: a baseline that does not exist.
+        TrainingError: none of them is a linear score.
+    """
+    named = spec.baselines or BASELINE_NAMES
+    found = tuple(name for name in named if isinstance(baseline(name), LinearPolicy))
+    if not found:
+        raise TrainingError(f"no linear score among the baselines {', '.join(named)}; name one, e.g. ksp_ff")
+    return found
 
 
 def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
@@ -165,7 +178,9 @@ def _find_teacher(training: _Training) -> None:
     candidates: list[ScoringPolicy] = [start]
     if spec.search.enabled:
         candidates.append(_search(training, start))
-    yardstick = validation_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward)
+    yardstick = validation_yardstick(
+        plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick
+    )
     teacher, costs = best_of(candidates, yardstick)
     save_policy(teacher, folder.root / "teacher", {"validation_cost": costs})
 
@@ -322,14 +337,16 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 def _choose(training: _Training) -> None:
     """Stores the better of teacher and PPO by what they earn on the validation traces, and the gain."""
     spec, folder, plant = training.spec, training.folder, training.plant
-    yardstick = validation_yardstick(plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward)
+    yardstick = validation_yardstick(
+        plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick
+    )
     scores = {"teacher": yardstick.score(load_policy(folder.root / "teacher"))}
     for name in ("ppo-best", "ppo-last"):
         if (folder.root / name).exists():
             scores[name] = yardstick.score(load_policy(folder.root / name))
     chosen = min(scores, key=lambda name: float(scores[name].cost.mean()))
-    scores |= {name: yardstick.score(baseline(name)) for name in LINEAR_BASELINES}
-    best_baseline = min(LINEAR_BASELINES, key=lambda name: float(scores[name].cost.mean()))
+    scores |= {name: yardstick.score(baseline(name)) for name in training.baselines}
+    best_baseline = min(training.baselines, key=lambda name: float(scores[name].cost.mean()))
     gain = paired_difference(scores[best_baseline].blocking, scores[chosen].blocking)
     cost_gain = paired_difference(scores[best_baseline].cost, scores[chosen].cost)
     result = {

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.spec import YardstickSpec
 from envs.evaluation import replay_tally
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
@@ -19,6 +20,7 @@ from envs.traffic import PoissonTraffic, make_trace, requests_of
 # Streams that no other part of a training draws from; the gate's held-out traces have seeds of their own.
 CURVE_SEED = 500_000_000
 VALIDATION_SEED = 600_000_000
+DEFAULT_SIZES = YardstickSpec()
 
 
 class Score(NamedTuple):
@@ -66,9 +68,12 @@ def curve_yardstick(
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
+    sizes: YardstickSpec = DEFAULT_SIZES,
 ) -> Yardstick:
-    """The traces of the live curve: small, so that a point costs well under a second."""
-    traces = _traces(plant, traffic, warmup_requests + 4000, CURVE_SEED + 1000 * seed, 12)
+    """The traces of the live curve: small, so that a point costs about a second."""
+    traces = _traces(
+        plant, traffic, warmup_requests + sizes.curve_requests, CURVE_SEED + 1000 * seed, sizes.curve_traces
+    )
     return Yardstick(plant, traces, warmup_requests, reward)
 
 
@@ -78,9 +83,16 @@ def validation_yardstick(
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
+    sizes: YardstickSpec = DEFAULT_SIZES,
 ) -> Yardstick:
     """The traces on which the best policy of a training is chosen."""
-    traces = _traces(plant, traffic, warmup_requests + 10_000, VALIDATION_SEED + 1000 * seed, 20)
+    traces = _traces(
+        plant,
+        traffic,
+        warmup_requests + sizes.validation_requests,
+        VALIDATION_SEED + 1000 * seed,
+        sizes.validation_traces,
+    )
     return Yardstick(plant, traces, warmup_requests, reward)
 
 

@@ -81,6 +81,15 @@ class Search(_Section):
     requests_per_candidate: PositiveInt
 
 
+class Yardstick(_Section):
+    """Fixed traffic on which policies are compared while a training runs; warm-up requests come on top."""
+
+    curve_traces: PositiveInt = Field(ge=2, description="of the live curve")
+    curve_requests: PositiveInt = Field(description="counted, of each")
+    validation_traces: PositiveInt = Field(ge=2, description="on which the policy is chosen")
+    validation_requests: PositiveInt
+
+
 class Training(_Section):
     """How a challenger is made."""
 
@@ -100,6 +109,7 @@ class Training(_Section):
     evaluate_every_s: PositiveFloat = Field(description="how often the live curve gets a point")
     seed: NonNegativeInt
     search: Search
+    yardstick: Yardstick
 
 
 class Evaluation(_Section):

@@ -42,7 +42,7 @@ FEATURE_NAMES = (
     "marginal_power",  # kW that carrying the request this way would switch on, transponders included
     "dark_links",  # share of the path's links with nothing lit
     # Quality of transmission again
-    "carrier_loss",  # bit rate that paths sharing a link lose with the block's channels, see gsnr/sharing.py
+    "carrier_loss",  # bit rate that paths sharing a link lose with the block's channels: gsnr/sharing.py
 )
 CONTEXT_NAMES = (
     "bit_rate",  # Gb/s / 400

@@ -214,7 +214,9 @@ def build_plant(
         if power is None
         else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),
         lit=(
-            with_sharing(qot.arrays, path_units, table.path_hops, int(unit_of_link.max()) + 1)
+            with_sharing(
+                qot.arrays, table.first_path, path_units, table.path_hops, int(unit_of_link.max()) + 1
+            )
             if qot
             else no_lit_arrays()
         ),

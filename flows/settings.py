@@ -65,6 +65,7 @@ class Settings:
         return TrainSpec.of(
             section,
             reward=RewardWeights(**self.config.reward.model_dump()),
+            baselines=self.config.evaluation.baselines,
             warmup_requests=self.config.evaluation.warmup_requests,
             ray_address=self.config.ray.address,
             ray_num_cpus=self.config.ray.num_cpus,

@@ -256,8 +256,9 @@ class NaiveLitNetwork:
         """Bit rate that single carriers on paths sharing a unit could have had on the block's channels."""
         units, taken = set(self.units(block.path)), set(self.taken())
         lost_gbps = 0.0
-        num_paths = self.plant.path_table.num_paths
-        for path in range(num_paths):
+        table = self.plant.path_table
+        best = [int(table.first_path[p]) for p in np.flatnonzero(np.diff(table.first_path))]
+        for path in best:
             if not units & set(self.units(path)):
                 continue
             for channel in block.channels:
@@ -271,4 +272,4 @@ class NaiveLitNetwork:
                     if noise <= 10 ** (-(item.threshold_db + self.plant.spec.margin_db) / 10)
                 ]
                 lost_gbps += max(worth, default=0.0)
-        return lost_gbps / (num_paths * 100.0)
+        return lost_gbps / (len(best) * 100.0)

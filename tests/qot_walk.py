@@ -24,14 +24,13 @@ TRAFFIC = PoissonTraffic(
 
 
 @cache
-def plant_of(shared: bool = False, starts: int = 1, **more: float | int) -> Plant:
-    settings = {"k_paths": 2, "formats_per_path": 2, "margin_db": 0.5} | more
+def plant_of(shared: bool = False, starts: int = 1, **more: object) -> Plant:
+    settings = {"k_paths": 2, "formats_per_path": 2, "margin_db": 0.5, "launch_dbm": (8.0, 8.0, 8.0)} | more
+    settings.setdefault("max_candidates", 3 * 2 * 2 * starts)
     spec = PlantSpec(
         bands=BANDS,
         channels_per_band=CHANNELS,
-        launch_dbm=(8.0, 8.0, 8.0),
         starts_per_path=starts,
-        max_candidates=3 * 2 * 2 * starts,
         shared_spectrum=shared,
         **settings,  # type: ignore[arg-type]
     )

@@ -36,8 +36,19 @@ class LitArrays(NamedTuple):
     )  # (num_formats,) int64 noise that a carrier bears, margin and transceivers taken off
     transceiver_noise: float  # 1 / SNR of the two ends together
     first_on_unit: np.ndarray  # (num_units + 1,) int32 into ``path_on_unit``, see ``sharing.py``
-    path_on_unit: np.ndarray  # int32, paths that cross each unit; of those over the same units the first
+    path_on_unit: np.ndarray  # int32, paths that cross each unit; of the best of each node pair
     value: np.ndarray  # (num_paths, num_formats) float64 what a carrier on all paths over its units is worth
+
+
+class SharingScratch(NamedTuple):
+    """Of ``sharing.py``."""
+
+    gathered: np.ndarray  # (num_paths + 1,) int64: when a path was last gathered; last: now
+    near: np.ndarray  # (num_paths,) int32 paths gathered
+    amid: np.ndarray  # (num_channels, num_units) int64 noise that the channel would have on a unit
+    amid_of: np.ndarray  # (num_channels,) int64 the request that its row of ``amid`` is of
+    loss: np.ndarray  # (num_channels,) float64
+    loss_of: np.ndarray  # (num_channels,) int64 the gathering that ``loss`` is of
 
 
 class CarrierStates(NamedTuple):
@@ -52,8 +63,7 @@ class CarrierStates(NamedTuple):
     one_over_limit_of: np.ndarray  # (num_units, num_channels) float32, 0 where dark
     fresh: np.ndarray  # (num_units + 1,) int64: the request each row of the two is of; last: the request now
     added: np.ndarray  # (num_units + 1, num_channels) float32
-    stamps: np.ndarray  # (num_paths + 1,) int64
-    near: np.ndarray  # (num_paths,) int32
+    sharing: SharingScratch
 
 
 def no_lit_arrays() -> LitArrays:
@@ -81,8 +91,14 @@ def dark_carriers(lit: LitArrays, num_networks: int, num_units: int, num_words: 
         one_over_limit_of=np.zeros(shape[1:], np.float32),
         fresh=np.zeros(num_units + 1, np.int64),
         added=np.zeros((units + 1, num_channels), np.float32),
-        stamps=np.zeros(num_paths + 1, np.int64),
-        near=np.zeros(num_paths, np.int32),
+        sharing=SharingScratch(
+            gathered=np.zeros(num_paths + 1, np.int64),
+            near=np.zeros(num_paths, np.int32),
+            amid=np.zeros((num_channels, units), np.int64),
+            amid_of=np.zeros(num_channels, np.int64),
+            loss=np.zeros(num_channels),
+            loss_of=np.zeros(num_channels, np.int64),
+        ),
     )
 
 

@@ -12,17 +12,19 @@ from envs.compiled import inlined
 from envs.gsnr.carriers import LitArrays
 
 MARGIN_STEP_DB = 0.002
+SAMPLED = 8
 MARGIN_STEPS = 20_000  # so up to 40 dB
 BY_BAND = np.dtype(
     [
         ("lightpaths", np.int64),  # set up
         ("channels", np.int64),  # of those
-        ("used_slots", np.float64),  # slots taken summed over units, as arrivals see it
+        ("used_slots", np.float64),  # slots taken summed over units, as every ``SAMPLED``th arrival sees it
     ]
 )
 FLOW = np.dtype(
     [
         ("arrivals", np.int64),
+        ("samples", np.int64),  # of the bands' slots
         ("first_s", np.float64),  # arrival of the first counted request
         ("last_s", np.float64),
         ("carried_gbit", np.float64),  # bit rate times holding time of the lightpaths set up
@@ -60,16 +62,19 @@ def count_lit(lit, free, margins, by_band, flow, candidates, n, action, bit_rate
     step = lit.slots_per_channel
     if flow[0].arrivals == 0:
         flow[0].first_s = arrival_s
+    sampled = flow[0].arrivals % SAMPLED == 0
+    flow[0].samples += sampled
     flow[0].arrivals += 1
     flow[0].last_s = arrival_s
     for b in range(len(by_band)):
         low, size = lit.band_first[b] * step, (lit.band_end[b] - lit.band_first[b]) * step
-        free_slots = 0
-        for word in range(low >> 6, ((low + size - 1) >> 6) + 1):
-            inside = block_mask(low, size, word)
-            for unit in range(free.shape[0]):
-                free_slots += population(free[unit, word] & inside)
-        by_band[b].used_slots += free.shape[0] * size - free_slots
+        if sampled:
+            free_slots = 0
+            for word in range(low >> 6, ((low + size - 1) >> 6) + 1):
+                inside = block_mask(low, size, word)
+                for unit in range(free.shape[0]):
+                    free_slots += population(free[unit, word] & inside)
+            by_band[b].used_slots += free.shape[0] * size - free_slots
         if action >= 0:
             first_slot = candidates.first_slot[n, action]
             if low <= first_slot < low + size:

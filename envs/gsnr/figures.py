@@ -27,7 +27,7 @@ class QotResult:
     mean_channels: float  # per lightpath set up; NaN if none
     margin_db: dict[float, float]  # quantile: worst carrier over its threshold at set-up; NaN if none
     lightpath_share: dict[str, float]  # per band, of the lightpaths set up; 0 everywhere if none
-    spectrum_used: dict[str, float]  # per band, of its slots on all units, as arrivals see it
+    spectrum_used: dict[str, float]  # per band, of its slots on all units, as some arrivals see it
 
 
 def qot_result(margins: np.ndarray, by_band: np.ndarray, flow: np.ndarray, plant: Plant) -> QotResult | None:
@@ -39,7 +39,7 @@ def qot_result(margins: np.ndarray, by_band: np.ndarray, flow: np.ndarray, plant
     lightpaths = int(by_band["lightpaths"].sum())
     span_s = float(flow["last_s"] - flow["first_s"])
     order = {name: row for row, name in enumerate(names)}
-    used = by_band["used_slots"] / int(flow["arrivals"])
+    used = by_band["used_slots"] / int(flow["samples"])
     return QotResult(
         throughput_gbps=float(flow["carried_gbit"]) / span_s if span_s > 0 else float("nan"),
         mean_channels=float(by_band["channels"].sum()) / lightpaths if lightpaths else float("nan"),

@@ -79,12 +79,12 @@ def list_lit(
         lit.carrier_gbps,
         lit.most_noise,
     )
-    first_on_unit, path_on_unit, value = lit.first_on_unit, lit.path_on_unit, lit.value
-    stamps, near = carriers.stamps, carriers.near
     unavoidable = lit.transceiver_noise * lit.scale
     owner, xpm = carriers.owner[n], carriers.xpm[n]
     share, one_over_limit_of, added = carriers.share, carriers.one_over_limit_of, carriers.added
     carriers.fresh[len(carriers.fresh) - 1] += 1
+    request = carriers.fresh[len(carriers.fresh) - 1]
+    scratch = carriers.sharing
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
     bits_per_symbol, num_slots_all = plant.bits_per_symbol, plant.num_slots
     begin, end = plant.first_path[pair], plant.first_path[pair + 1]
@@ -181,9 +181,7 @@ def list_lit(
                             of_band = block_mask(low, high - low, word)
                             for h in range(hops):
                                 dark += population(free[path_units[path, h], word] & of_band)
-                        sharing = gather_sharing(
-                            first_on_unit, path_on_unit, path_units, path, hops, stamps, near
-                        )
+                        sharing = gather_sharing(lit, scratch, path_units, path, hops)
                         row[22] = b / len(band_first)
                         row[23] = 1.0 - dark / (hops * (high - low))
                     if found == 0:
@@ -201,7 +199,7 @@ def list_lit(
                     row[24] = min(margin_db, LARGEST_DB) / 10.0
                     row[25] = reserve_db / 10.0
                     row[CARRIER_LOSS] = carrier_loss(
-                        own, owner, xpm, most_noise, value, path_units, path_hops, near, sharing, first, width
+                        lit, scratch, owner, xpm, request, path_units, path_hops, sharing, first, width
                     )
                     candidates.path[n, count] = path
                     candidates.first_slot[n, count] = at

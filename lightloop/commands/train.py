@@ -73,6 +73,7 @@ def train_command(
     spec = TrainSpec.of(
         section,
         reward=RewardWeights(**config.reward.model_dump()),
+        baselines=config.evaluation.baselines,
         warmup_requests=config.evaluation.warmup_requests,
         ray_address=config.ray.address,
         ray_num_cpus=config.ray.num_cpus,
