@@ -23,6 +23,7 @@ from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
 from envs.qot_rmbsa import DEFAULT_SPEC, DEFAULT_TRAFFIC
+from envs.reward import ONLY_BLOCKING
 from envs.rng import stream_states
 from envs.search import serve_linear
 from envs.state import NetworkStates, new_states
@@ -128,6 +129,7 @@ class _Run:
             self._weights,
             warmup,
             self._candidates,
+            ONLY_BLOCKING,
             self.tally,
         )
         if not warmup:

@@ -15,8 +15,9 @@ import numpy as np
 from envs.gsnr.bands import Comb, make_comb
 from envs.gsnr.formats import load_formats
 from envs.gsnr.full import carrier_noise
+from envs.gsnr.isrs_gn import Profiles
 from envs.gsnr.line import load_line_parameters
-from envs.gsnr.link_tables import SpanLoads
+from envs.gsnr.link_tables import SpanLoads, span_noise, spans_of
 from envs.plant import Plant
 from tests import naive
 
@@ -48,6 +49,8 @@ class NaiveLitNetwork:
 
     plant: Plant
     standing: list[NaiveLightpath] = field(default_factory=list)
+    known: dict[tuple[float, tuple[int, ...]], dict[int, float]] = field(default_factory=dict)
+    assumed: dict[float, Profiles] = field(default_factory=dict)
 
     @cached_property
     def comb(self) -> Comb:
@@ -93,14 +96,47 @@ class NaiveLitNetwork:
         ends = 0.0
         if self.plant.spec.transceiver_snr_db is not None:
             ends = 10 ** (-self.plant.spec.transceiver_snr_db / 10)
-        topology, parameters, table = self.plant.topology, load_line_parameters(), self.plant.path_table
-        loads = self.loads if tilt == "any-load" else None
         lit = carriers
         if self.plant.spec.shared_spectrum:
             lit = carriers + [(self.back(path), channel) for path, channel in carriers]
-        found = carrier_noise(topology, parameters, self.comb, table, lit, tilt, loads)  # type: ignore[arg-type]
+        topology, table = self.plant.topology, self.plant.path_table
+        if tilt == "any-load":
+            found = self.assumed_noise(carriers, lit)
+        else:
+            every = carrier_noise(topology, load_line_parameters(), self.comb, table, lit, "as-lit")
+            found = every[: len(carriers)]
         edges = np.cumsum([len(item.channels) for item in lightpaths])[:-1]
-        return np.split(found[: len(carriers)] + ends, edges)
+        return np.split(found + ends, edges)
+
+    def assumed_noise(self, carriers: list[tuple[int, int]], lit: list[tuple[int, int]]) -> np.ndarray:
+        """(len(carriers),) 1 / GSNR under the tables' assumption, link by link from the closed form."""
+        table = self.plant.path_table
+        on_link: dict[int, set[int]] = {}
+        for path, channel in lit:
+            for link in table.links(path):
+                on_link.setdefault(link, set()).add(channel)
+        noise = {link: self.link_noise(link, tuple(sorted(here))) for link, here in on_link.items()}
+        return np.array(
+            [sum(noise[link][channel] for link in table.links(path)) for path, channel in carriers]
+        )
+
+    def link_noise(self, link: int, lit: tuple[int, ...]) -> dict[int, float]:
+        """By channel, 1 / GSNR of one link with these channels lit; what was asked before is remembered."""
+        length_km = self.plant.topology.fibres[link // 2].length_km
+        key = length_km, lit
+        if key not in self.known:
+            fibre, span_km = load_line_parameters().fibre, load_line_parameters().span_km
+            spans, cut_km = spans_of(length_km, span_km)
+            if cut_km not in self.assumed:
+                self.assumed[cut_km] = self.loads.profiles(cut_km)
+            here, whole = np.isin(np.arange(self.comb.num_channels), lit), self.assumed[cut_km]
+            own, cross = span_noise(
+                fibre,
+                self.comb.only(here),
+                Profiles(whole.decay_1_m, whole.weight[:, here], whole.loss[here]),
+            )
+            self.known[key] = dict(zip(lit, spans * (own + cross.sum(axis=1)), strict=True))
+        return self.known[key]
 
     def back(self, path: int) -> int:
         """The path over the same units from the other end."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envs.policy import ScoringPolicy
     from envs.traffic import PoissonTraffic
 
+APART = ("seconds", "load_erlang")  # of a row: not a figure of the policy, or told once for all
 DEFAULT_POLICIES = ["band_by_band", "max_margin", "qot_mscl"]
 
 
@@ -27,7 +28,10 @@ def simulate_command(
     ] = "",
     topology: Annotated[str, typer.Option(help="A catalogue name or a file.")] = "nsfnet",
     bands: Bands = "C,L,S",
-    load: Annotated[float, typer.Option(help="Offered load in Erlang; 0: 1150, or the scenario's.")] = 0.0,
+    load: Annotated[
+        list[float],
+        typer.Option(help="Offered load in Erlang; repeat for a curve. Default: 1150, or the scenario's."),
+    ] = [],  # noqa: B006
     policy: Annotated[
         list[str], typer.Option(help="A baseline of `lightloop simulate`; repeat for several.")
     ] = DEFAULT_POLICIES,
@@ -49,6 +53,10 @@ def simulate_command(
     channels: Channels = 96,
     transceiver_snr_db: TransceiverSnrDb = None,
     roadm_loss_db: RoadmLossDb = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Draw blocking, margins and bands over the loads into this .png or .svg."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Serve requests on a network with GSNR in the loop; figures with 95 % intervals.
@@ -61,7 +69,8 @@ def simulate_command(
 
       lightloop gsnr simulate --load 900 --policy max_margin --power-dbm L=-3.8,C=-2.5,S=-0.4 --json
 
-      lightloop gsnr simulate --scenario qot-rmbsa --agent results/qot/policy
+      lightloop gsnr simulate --scenario qot-rmbsa --agent results/qot/policy --load 500 --load 600 \
+        --picture qot.png
     """
     from dataclasses import replace
 
@@ -89,17 +98,17 @@ def simulate_command(
         )
         plant = build_plant(load_topology(topology), spec)
         traffic = replace(DEFAULT_TRAFFIC, bit_rates_gbps=_rates(bit_rates_gbps))
-    if load != 0:
-        traffic = replace(traffic, load_erlang=load)
-    results = []
+    loads = load or [traffic.load_erlang]
+    points: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        for chosen in _policies(policy, agent):
-            task = progress.add_task(chosen.name, total=runs)
-            results.append(
-                simulate(
+        for load_erlang in loads:
+            rows = []
+            for chosen in _policies(policy, agent):
+                task = progress.add_task(f"{chosen.name} at {load_erlang:g} Erlang", total=runs)
+                result = simulate(
                     plant,
-                    traffic,
+                    replace(traffic, load_erlang=load_erlang),
                     chosen,
                     requests * runs,
                     seed,
@@ -108,24 +117,31 @@ def simulate_command(
                     processes,
                     on_progress=lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
                 )
-            )
+                rows.append({key: value for key, value in result.row().items() if key not in APART})
+            points.append({"load_erlang": load_erlang, "policies": rows})
     document = {
         "topology": plant.topology.name,
         "path_table_hash": plant.path_table.content_hash,
         "bands": [band.name for band in plant.bands],
         "channels_per_band": plant.spec.channels_per_band,
         "launch_dbm": list(plant.spec.launch_dbm),
-        "load_erlang": traffic.load_erlang,
         "runs": runs,
         "requests_per_run": requests,
         "warmup_requests": warmup,
         "margin_db": plant.spec.margin_db,
-        "policies": [
-            {key: value for key, value in result.row().items() if key not in ("seconds", "load_erlang")}
-            for result in results
-        ],
+        **points[0],
+        **({"points": points} if len(points) > 1 else {}),
     }
-    emit(document, as_json, lambda console: _print_simulation(console, document))
+    if picture is not None:
+        from lightloop.qot_drawing import draw_simulation
+
+        draw_simulation(points, document["bands"], picture)
+
+    def render(console: Console) -> None:
+        for point in points:
+            _print_simulation(console, document | point)
+
+    emit(document, as_json, render)
 
 
 def _scenario(name: str) -> tuple[Plant, PoissonTraffic]:

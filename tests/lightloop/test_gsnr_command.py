@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
 import benchmarks.qot
+from agents.artefact import save_policy
 from envs.gsnr.errors import GsnrError
+from envs.heuristics import baseline
 from lightloop.main import app
 from lightloop.output import Refusal
 
@@ -114,15 +117,15 @@ def test_bad_values_of_optimise_are_refused(options, named):
     assert named in str(done.exception)
 
 
-SMALL = ["--topology", "five-node", "--channels", "8", "--spacing-ghz", "600", "--power-dbm", "8"]
+SMALL = ["--topology", "five-node", "--channels", "8", "--power-dbm", "8"]
 SHORT = ["--load", "30", "--requests", "400", "--warmup", "100", "--runs", "3", "--k", "2"]
 
 
-def test_simulated_figures_have_intervals_and_follow_the_seed():
+def test_simulated_figures_have_intervals_and_follow_the_seed(tmp_path):
     first, again, other = (run("gsnr", "simulate", *SMALL, *SHORT, "--seed", s) for s in ("1", "1", "2"))
     assert first == again
     assert first["policies"] != other["policies"]
-    assert [row["policy"] for row in first["policies"]] == ["band_by_band", "max_margin"]
+    assert [row["policy"] for row in first["policies"]] == ["band_by_band", "max_margin", "qot_mscl"]
     assert first["bands"] == ["L", "C", "S"]
     for row in first["policies"]:
         for name in ("request_blocking", "bit_rate_blocking", "throughput_gbps", "mean_channels"):
@@ -133,30 +136,45 @@ def test_simulated_figures_have_intervals_and_follow_the_seed():
         assert row["margin_db"]["0.0"] >= 1.0
         assert set(row["spectrum_used"]) == set(row["spectrum_used_ci95"]) == {"L", "C", "S"}
     alone = run("gsnr", "simulate", *SMALL, *SHORT, "--policy", "max_margin")
-    assert alone["policies"] == first["policies"][1:]
-    done = CliRunner().invoke(app, ["gsnr", "simulate", *SMALL, *SHORT])
+    assert alone["policies"] == first["policies"][1:2]
+    picture = tmp_path / "qot.png"
+    curve = [*SMALL, *SHORT, "--load", "40", "--picture", str(picture)]
+    done = CliRunner().invoke(app, ["gsnr", "simulate", *curve])
     assert "throughput" in done.output
+    assert "40 Erlang" in done.output
+    assert picture.stat().st_size > 5000
+    # A trained policy is met on the same requests: stored, a baseline decides as it does by name.
+    folder = save_policy(replace(baseline("max_margin"), name="stored"), tmp_path / "policy")
+    both = run("gsnr", "simulate", *SMALL, *SHORT, "--policy", "max_margin", "--agent", str(folder))
+    by_name, stored = both["policies"]
+    assert stored == by_name | {"policy": "stored"}
 
 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         (["--policy", "luck"], "'luck'"),
-        (["--load", "0"], "0.0 Erlang"),
-        (["--load", "nan"], "nan Erlang"),
+        (["--load", "-1"], "-1.0"),
+        (["--load", "nan"], "nan"),
         (["--margin-db", "-1"], "-1"),
-        (["--max-starts", "0"], "max_starts"),
+        (["--starts", "0"], "starts"),
         (["--bit-rates-gbps", "100,fast"], "fast"),
         (["--bit-rates-gbps", "100,-5"], "-5"),
         (["--bands", "C,X"], "'X'"),
         (["--topology", "atlantis"], "atlantis"),
         (["--power-dbm", "C=0"], "band L"),
+        (["--agent", "/nowhere/policy"], "/nowhere/policy"),
+        (["--scenario", "latency-rsa"], "latency-rsa"),
     ],
 )
 def test_bad_values_of_simulate_are_refused(options, named):
     done = CliRunner().invoke(app, ["gsnr", "simulate", *SMALL, *SHORT, *options])
-    assert isinstance(done.exception, ValueError | Refusal)
-    assert named in str(done.exception)
+    if isinstance(done.exception, SystemExit):  # refused by the parser of the options
+        assert done.exit_code == 2
+        assert named in done.output
+    else:
+        assert isinstance(done.exception, ValueError | Refusal)
+        assert named in str(done.exception)
 
 
 def test_the_benchmark_reports_its_figures(monkeypatch):
@@ -166,6 +184,7 @@ def test_the_benchmark_reports_its_figures(monkeypatch):
     monkeypatch.setattr(benchmarks.qot, "figures", tiny)
     figures = run("bench", "qot")["figures"]
     assert figures["max_incremental_error_db"] < 0.01
+    assert figures["first_feasible_per_s"] > figures["decisions_per_s"]
     assert figures["decisions_per_s"] > 100 * figures["full_recompute_per_s"] > 0
     assert figures["least_reserve_db"] > -0.05
     assert 0 < figures["mean_lit_carriers"] < 10 * 3 * 44
