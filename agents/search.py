@@ -15,6 +15,7 @@ from typing import Any
 import cma
 import numpy as np
 
+from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy
@@ -105,21 +106,27 @@ def run_search(
         plant: the network.
         traffic: what arrives.
         spec: sizes and budget.
-        warmup_requests: requests of each trace that are not counted; at most half of them.
+        warmup_requests: requests of each trace that are not counted; at most half of them. With
+            ``spec.settle_requests`` the search's mean serves that many before candidates part ways.
         seed: of the requests.
         on_generation: called after every generation.
         reward: what is earned; with ``ONLY_BLOCKING`` the least request blocking is searched for.
     """
-    length = spec.requests_per_candidate
+    length, settle = spec.requests_per_candidate, spec.settle_requests
     warmup = min(warmup_requests, length // 2)
     before_s, began = state.elapsed_s, time.monotonic()
     while state.elapsed_s < spec.budget_s:
         points = np.array(state.strategy.ask())
-        trace = make_trace(traffic, plant, length, GENERATION_SEED + 1_000_003 * seed + state.generation)
-        costs = linear_costs_on(plant, [trace], points / state.scale, warmup, reward)
+        first = GENERATION_SEED + 1_000_003 * seed
+        trace = make_trace(traffic, plant, settle + length, first + state.generation)
+        if settle:
+            mean = state.strategy.mean / state.scale
+            costs = costs_from_settled(plant, trace, points / state.scale, mean, settle, reward)
+        else:
+            costs = linear_costs_on(plant, [trace], points / state.scale, warmup, reward)
         state.strategy.tell(list(points), list(costs))
         state.generation += 1
-        state.requests += len(points) * length
+        state.requests += len(points) * length + settle
         state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
         state.elapsed_s = before_s + time.monotonic() - began
         on_generation(state)

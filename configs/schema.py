@@ -79,6 +79,10 @@ class Search(_Section):
     budget_s: PositiveFloat
     population: PositiveInt
     requests_per_candidate: PositiveInt
+    settle_requests: NonNegativeInt = Field(
+        default=0,
+        description="served before, once for a generation; 0: each candidate warms up",
+    )
 
 
 class Yardstick(_Section):

@@ -9,13 +9,16 @@ import pytest
 
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search
+from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
 from envs.features import FEATURE_NAMES
 from envs.heuristics import baseline
 from envs.plant import build_plant
-from envs.reward import RewardWeights
+from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.search import linear_costs_on
+from envs.traffic import make_trace
 
 SPEC = SearchSpec(enabled=True, budget_s=1e9, population=8, requests_per_candidate=4000)
 
@@ -140,3 +143,13 @@ def test_a_yardstick_without_energy_costs_what_is_blocked(five_node):
     plant, traffic = five_node
     score = curve_yardstick(plant, traffic, 300, seed=1).score(baseline("ksp_ff"))
     assert score.cost == pytest.approx(score.blocking, abs=1e-12)
+
+
+def test_policies_that_go_on_from_a_settled_network_are_compared_on_the_same_one(five_node):
+    plant, traffic = five_node
+    trace = make_trace(traffic, plant, 5000, seed=3)
+    rows = np.array([baseline(name).weights for name in ("ksp_ff", "load_aware", "ksp_ff")])
+    costs = costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
+    assert costs[0] == costs[2] != costs[1]
+    # One that settles and then goes on is one that serves it all: 600 more requests are not counted.
+    assert costs[0] == linear_costs_on(plant, [trace], rows[:1], 2600)[0]

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,11 +19,31 @@ from envs.request import Request
 from envs.traffic import PoissonTraffic, make_trace
 from topologies.catalogue import load_topology
 
+NARROW = PlantSpec(num_slots=80)
+LOUD = PlantSpec(
+    bands=("L", "C", "S"),
+    channels_per_band=8,
+    launch_dbm=(6.0, 6.0, 6.0),
+    k_paths=3,
+    max_candidates=36,
+    starts_per_path=2,
+    formats_per_path=2,
+)
 
-@pytest.mark.parametrize("shared_spectrum", [False, True])
-def test_the_databases_show_a_model_the_bits_that_training_showed_it(shared_spectrum):
-    plant = build_plant(load_topology("nsfnet"), PlantSpec(num_slots=80, shared_spectrum=shared_spectrum))
-    traffic = PoissonTraffic(load_erlang=320.0, classes=DEFAULT_CLASSES)
+
+@pytest.mark.parametrize(
+    ("spec", "load_erlang", "rates_gbps"),
+    [
+        (NARROW, 320.0, tuple(map(float, range(25, 101)))),
+        (replace(NARROW, shared_spectrum=True), 320.0, tuple(map(float, range(25, 101)))),
+        (LOUD, 100.0, (100.0, 200.0, 300.0, 400.0)),
+        (replace(LOUD, shared_spectrum=True), 60.0, (100.0, 200.0, 300.0, 400.0)),
+    ],
+    ids=["C band", "C band, shared", "three bands", "three bands, shared"],
+)
+def test_the_databases_show_a_model_the_bits_that_training_showed_it(spec, load_erlang, rates_gbps):
+    plant = build_plant(load_topology("nsfnet"), spec)
+    traffic = PoissonTraffic(load_erlang=load_erlang, bit_rates_gbps=rates_gbps, classes=DEFAULT_CLASSES)
     steps, seed = 1500, 11
     trace = make_trace(traffic, plant, steps, seed)
     env = LatencyRSAVectorEnv(plant, traffic, num_envs=1, seed=seed)
@@ -71,6 +92,7 @@ def test_the_databases_show_a_model_the_bits_that_training_showed_it(shared_spec
                     "nodes": [plant.topology.node_names[node] for node in chosen.nodes],
                     "first_slot": chosen.first_slot,
                     "num_slots": chosen.num_slots,
+                    "modulation_format": chosen.modulation_format,
                 }
                 changes.append(added)
                 heapq.heappush(active, (now_s + float(trace.holding_s[step]), step, added))
