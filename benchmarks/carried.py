@@ -20,6 +20,7 @@ class LoadCurve:
         traffic: what arrives; its load is set anew for every point.
         policy: what ``simulate`` takes.
         num_requests: counted requests per load.
+        processes: that share the runs of a load.
         points: simulated so far, by load in Erlang.
     """
 
@@ -27,13 +28,16 @@ class LoadCurve:
     traffic: PoissonTraffic
     policy: str | ScoringPolicy
     num_requests: int
+    processes: int = 1
     points: dict[float, SimulationResult] = field(default_factory=dict)
 
     def _log_blocking(self, load_erlang: float) -> float:
         load_erlang = round(load_erlang, 2)
         if load_erlang not in self.points:
             traffic = replace(self.traffic, load_erlang=load_erlang)
-            self.points[load_erlang] = simulate(self.plant, traffic, self.policy, self.num_requests, seed=1)
+            self.points[load_erlang] = simulate(
+                self.plant, traffic, self.policy, self.num_requests, seed=1, processes=self.processes
+            )
         mean = self.points[load_erlang].request_blocking.mean
         return math.log(max(mean, 0.1 / self.num_requests))
 

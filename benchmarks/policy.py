@@ -1,4 +1,4 @@
-"""An agent against the strongest heuristics and the bound on a published setting, with intervals.
+"""An agent and its teacher against the strongest heuristics and the bound on a published setting.
 
 Per policy: blocking against load, and the load carried at 0.1 % and at 1 % request blocking. The gap closed
 is the agent's share of the way from the best first fit to the defragmentation bound, at 0.1 %.
@@ -6,7 +6,7 @@ is the agent's share of the way from the best first fit to the defragmentation b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from topologies.catalogue import load_topology
 from topologies.paths import PathOrder
 
 ORDERS: tuple[PathOrder, ...] = ("hops_over_se", "hops", "km")
-AGENT = "agent"
+AGENT, TEACHER = "agent", "teacher"
 
 Row = dict[str, object]
 
@@ -29,34 +29,37 @@ def figures(
     agent_folder: Path | None,
     quick: bool,
     on_progress: Callable[[str], None],
+    processes: int = 1,
 ) -> dict[str, object]:
     """All policies on a setting.
 
     Args:
         setting: a published setting.
-        agent_folder: a policy artefact, e.g. from ``lightloop train --setting``; None leaves the agent out.
+        agent_folder: a policy artefact, e.g. from ``lightloop train --setting``, or the folder of such a
+            training, whose teacher takes part too; None leaves both out.
         quick: a tenth of the requests, and MSCL with K = 5 and 10 only.
         on_progress: called with what is measured next.
+        processes: that share the work.
 
     Raises:
         PlantError: no such setting.
         ArtefactError: see ``load_policy``.
     """
     chosen = benchmark_setting(setting)
-    agent = _agent(agent_folder)
+    agents = _agents(agent_folder)
     policies: dict[str, Row] = {}
     table_hash = ""
-    for name, policy, plant, num_requests in _contestants(chosen, agent, quick):
+    for name, policy, plant, num_requests in _contestants(chosen, agents, quick):
         on_progress(name)
         if name == AGENT or not table_hash:
             table_hash = plant.path_table.content_hash
-        policies[name] = _row(plant, chosen, policy, num_requests)
+        policies[name] = _row(plant, chosen, policy, num_requests, processes)
     bound = policies.pop(DEFRAGMENTATION)
     first_fit = max(
         _carried(row) for name, row in policies.items() if "_ff_" in name or name.startswith("ff_")
     )
     gap_closed = None
-    if agent is not None:
+    if AGENT in policies:
         gap_closed = (_carried(policies[AGENT]) - first_fit) / (_carried(bound) - first_fit)
     return {
         "setting": setting,
@@ -67,22 +70,25 @@ def figures(
     }
 
 
-def _agent(folder: Path | None) -> ScoringPolicy | None:
+def _agents(folder: Path | None) -> dict[str, ScoringPolicy]:
+    """The agent in a policy folder, or agent and teacher in the folder of a training."""
     if folder is None:
-        return None
-    from agents.artefact import load_policy
+        return {}
+    from agents.artefact import MANIFEST_FILE, load_policy
 
-    return load_policy(folder)
+    if (folder / MANIFEST_FILE).exists():
+        return {AGENT: load_policy(folder)}
+    return {AGENT: load_policy(folder / "policy"), TEACHER: load_policy(folder / "teacher")}
 
 
 def _contestants(
-    chosen: Setting, agent: ScoringPolicy | None, quick: bool
+    chosen: Setting, agents: Mapping[str, ScoringPolicy], quick: bool
 ) -> Iterator[tuple[str, str | ScoringPolicy, Plant, int]]:
     """(name, policy, plant, requests per load) of everyone who takes part."""
     cheap, dear = (100_000, 20_000) if quick else (1_000_000, 100_000)
     topology = load_topology(chosen.topology)
-    if agent is not None:
-        yield AGENT, agent, build_plant(topology, chosen.plant), cheap
+    for name, agent in agents.items():
+        yield name, agent, build_plant(topology, chosen.plant), cheap
     for k in (5, 50):
         for order in ORDERS:
             plant = build_plant(topology, replace(chosen.plant, k_paths=k, path_order=order))
@@ -96,8 +102,10 @@ def _contestants(
             yield f"{policy}_k{k}", policy, plant, dear
 
 
-def _row(plant: Plant, chosen: Setting, policy: str | ScoringPolicy, num_requests: int) -> Row:
-    curve = LoadCurve(plant, chosen.traffic, policy, num_requests)
+def _row(
+    plant: Plant, chosen: Setting, policy: str | ScoringPolicy, num_requests: int, processes: int
+) -> Row:
+    curve = LoadCurve(plant, chosen.traffic, policy, num_requests, processes)
     refinements = 2 if num_requests < 1_000_000 else 3
     at_permille = curve.carried_erlang(1e-3, 0.8 * chosen.traffic.load_erlang, refinements)
     at_percent = curve.carried_erlang(1e-2, 1.15 * at_permille, refinements)

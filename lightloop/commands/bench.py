@@ -62,8 +62,12 @@ def training(as_json: JsonFlag = False) -> None:
 def policy(
     setting: Annotated[str, typer.Option(help="A published setting.")] = "deeprmsa-nsfnet",
     agent: Annotated[
-        Path | None, typer.Option(help="Policy folder; see `lightloop train --setting`.")
+        Path | None, typer.Option(help="Folder of a policy, or of a training: then its teacher takes part.")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the requests; MSCL up to K=10.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -73,7 +77,11 @@ def policy(
     def say(text: str) -> None:
         stderr.print(f"{text} ...", style="dim", highlight=False)
 
-    measured: Any = figures(setting, agent, quick, say)
+    measured: Any = figures(setting, agent, quick, say, processes)
+    if picture is not None:
+        from benchmarks.policy_picture import draw
+
+        draw(measured, picture)
     rows = {**measured["policies"], "defragmentation (bound)": measured["bound"]}
 
     def render(console: Console) -> None:
