@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +69,10 @@ def policy(
         Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
+    known: Annotated[
+        Path | None,
+        typer.Option(help="JSON of an earlier run on this setting: its heuristics are not measured again."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the requests; MSCL up to K=10.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -77,7 +82,8 @@ def policy(
     def say(text: str) -> None:
         stderr.print(f"{text} ...", style="dim", highlight=False)
 
-    measured: Any = figures(setting, agent, quick, say, processes)
+    earlier = None if known is None else json.loads(known.read_text())
+    measured: Any = figures(setting, agent, quick, say, processes, earlier)
     if picture is not None:
         from benchmarks.policy_picture import draw
 
