@@ -97,7 +97,7 @@ def _contestants(
     chosen: Setting, agents: Mapping[str, ScoringPolicy], quick: bool
 ) -> Iterator[tuple[str, str | ScoringPolicy, Plant, int]]:
     """(name, policy, plant, requests per load) of everyone who takes part."""
-    cheap, dear = (100_000, 20_000) if quick else (1_000_000, 100_000)
+    cheap, dear = (100_000, 20_000) if quick else (1_000_000, 30_000)
     topology = load_topology(chosen.topology)
     for name, agent in agents.items():
         yield name, agent, build_plant(topology, chosen.plant), cheap
