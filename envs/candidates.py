@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from envs.after_state import AfterStates, look_ahead, new_after_states
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined, kernel
-from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.features import AFTER_STATE, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
 from envs.plant import Plant
 from envs.request import Request
@@ -39,13 +40,19 @@ class CandidateArrays(NamedTuple):
     margin_10db: np.ndarray  # (N, M) float32 worst carrier above threshold and margin, in 10 dB; else 0
     noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
     marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
+    rank: np.ndarray  # (N, M) float64, the higher the earlier an after-state is looked at
+    after: AfterStates
 
 
 def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     """Room for the candidates of N requests."""
     shape = (num_networks, plant.spec.max_candidates)
-    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
-    return CandidateArrays(np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds))
+    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32, np.float64)
+    return CandidateArrays(
+        np.zeros(num_networks, np.int32),
+        *(np.zeros(shape, kind) for kind in kinds),
+        after=new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words),
+    )
 
 
 @inlined
@@ -161,6 +168,12 @@ def describe_edges(free, path_units, path, hops, first_slot, num_slots, num_band
 
 
 @inlined
+def worth_a_look(row):
+    """Rank of a candidate by what is cheap to know of it: the after-state of the highest is looked at."""
+    return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
+
+
+@inlined
 def path_words(free, path_units, path, hops, words):
     """AND of the free slots over the units of a path, into ``words``."""
     for w in range(len(words)):
@@ -196,7 +209,7 @@ def observe_request(
     num_band_slots = plant.num_slots
     paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
     starts, lengths = candidates.run_start[n], candidates.run_length[n]
-    formats = candidates.format[n]
+    formats, rank = candidates.format[n], candidates.rank[n]
     begin, end = plant.first_path[pair], plant.first_path[pair + 1]
     least_hops, least_spend, least_slots = 1 << 30, 1 << 30, 1 << 30
     least_ms = np.float32(np.inf)
@@ -234,6 +247,7 @@ def observe_request(
         row[6] = (num_slots * hops) / 32.0
         row[20] = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[path] / max_latency_ms
         row[21] = bits_per_symbol[chosen] / 6.0
+        row[28] = num_slots * hops * (row[18] + 0.5 * num_slots / num_band_slots) / 32.0
         for c in range(listed, count):
             formats[c] = chosen
             describe_edges(free, path_units, path, hops, slots[c], num_slots, num_band_slots, row)
@@ -247,11 +261,14 @@ def observe_request(
             for f in range(NUM_FEATURES):
                 features[c, f] = row[f]
             mask[c] = True
+            rank[c] = worth_a_look(row)
     for c in range(count, len(paths)):
         mask[c] = False
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
     candidates.listed[n] = count
+    if plant.after.shortlist > 0:
+        look_ahead(plant, free, n, count, candidates, AFTER_STATE, features)
     taken, lit = 0, 0
     for unit in range(free.shape[0]):
         free_slots = 0

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.after_state import RATES, AfterArrays, after_arrays
 from envs.errors import PlantError
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
@@ -37,6 +38,10 @@ class PlantSpec:
         starts_per_path: starting positions listed per path.
         modulation: name of the modulation table.
         formats_per_path: formats listed per path, from the most efficient that reaches downwards.
+        shortlist: candidates per request whose after-state is looked at; 0: none, its columns stay 0.
+        shortlist_paths: best paths of every node pair that an after-state is judged by.
+        future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
+        future_shares: how often each.
     """
 
     num_slots: int = 100
@@ -49,6 +54,10 @@ class PlantSpec:
     starts_per_path: int = 6
     modulation: str = "deeprmsa"
     formats_per_path: int = 1
+    shortlist: int = 0
+    shortlist_paths: int = 2
+    future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
+    future_shares: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
@@ -57,6 +66,14 @@ class PlantSpec:
             raise PlantError(f"guard_slots is {self.guard_slots}; it cannot be negative")
         if min(self.max_candidates, self.starts_per_path, self.formats_per_path) < 1:
             raise PlantError("max_candidates, starts_per_path and formats_per_path must be at least 1")
+        if self.shortlist < 0 or self.shortlist_paths < 1:
+            raise PlantError("shortlist cannot be negative, shortlist_paths must be at least 1")
+        if not 1 <= len(self.future_rates_gbps) <= RATES or min(self.future_rates_gbps) <= 0:
+            raise PlantError(
+                f"future_rates_gbps is {self.future_rates_gbps}; one to {RATES} positive rates are needed"
+            )
+        if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
+            raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
 
 
 class PlantArrays(NamedTuple):
@@ -76,6 +93,7 @@ class PlantArrays(NamedTuple):
     path_format: np.ndarray  # (num_paths,) int32 index into the modulation table
     slots_per_gbps: np.ndarray  # (num_formats,) float64
     bits_per_symbol: np.ndarray  # (num_formats,) int32
+    after: AfterArrays
 
 
 @dataclass(frozen=True)
@@ -154,6 +172,23 @@ def build_plant(
         [next(i for i, item in enumerate(formats) if km <= item.reach_km) for km in length_km], np.int32
     )
     num_words = -(-spec.num_slots // WORD_BITS)
+    slots_per_gbps = np.array([1.0 / item.slot_capacity_gbps for item in formats])
+    after = after_arrays(
+        shortlist=spec.shortlist,
+        paths_per_pair=spec.shortlist_paths,
+        rates_gbps=spec.future_rates_gbps,
+        rate_shares=spec.future_shares,
+        first_path=table.first_path,
+        path_units=path_units,
+        path_hops=table.path_hops,
+        path_format=path_format,
+        slots_per_gbps=slots_per_gbps,
+        guard_slots=spec.guard_slots,
+        num_slots=spec.num_slots,
+        num_units=int(unit_of_link.max()) + 1,
+        num_nodes=topology.num_nodes,
+        shared_spectrum=spec.shared_spectrum,
+    )
     arrays = PlantArrays(
         num_slots=spec.num_slots,
         num_words=num_words,
@@ -167,8 +202,9 @@ def build_plant(
         path_latency_ms=latency_model.path_latency_ms(length_km, table.path_hops).astype(np.float32),
         path_length_km=length_km,
         path_format=path_format,
-        slots_per_gbps=np.array([1.0 / item.slot_capacity_gbps for item in formats]),
+        slots_per_gbps=slots_per_gbps,
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
+        after=after,
     )
     bands = (c_band(spec.num_slots),)
     return Plant(topology, spec, table, formats, latency_model, arrays, unit_of_link, bands)
