@@ -18,7 +18,7 @@ import numpy as np
 from agents.spec import SearchSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy
-from envs.search import linear_blocking_on
+from envs.search import linear_costs_on
 from envs.traffic import PoissonTraffic, make_trace
 
 GENERATION_SEED = 700_000_000
@@ -111,7 +111,7 @@ def run_search(
     while state.elapsed_s < spec.budget_s:
         points = np.array(state.strategy.ask())
         trace = make_trace(traffic, plant, length, GENERATION_SEED + 1_000_003 * seed + state.generation)
-        blocking = linear_blocking_on(plant, [trace], points / state.scale, warmup)
+        blocking = linear_costs_on(plant, [trace], points / state.scale, warmup)
         state.strategy.tell(list(points), list(blocking))
         state.generation += 1
         state.requests += len(points) * length

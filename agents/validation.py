@@ -10,7 +10,7 @@ import numpy as np
 from envs.evaluation import replay
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
-from envs.search import linear_blocking_on
+from envs.search import linear_costs_on
 from envs.trace import Trace
 from envs.traffic import PoissonTraffic, make_trace
 
@@ -32,7 +32,7 @@ class Yardstick:
         if isinstance(policy, LinearPolicy):
             weights = np.array([policy.weights], np.float64)
             return np.array(
-                [linear_blocking_on(self.plant, [t], weights, self.warmup_requests)[0] for t in self.traces]
+                [linear_costs_on(self.plant, [t], weights, self.warmup_requests)[0] for t in self.traces]
             )
         results = replay(self.plant, self.traces, policy, self.warmup_requests)
         return np.array([result.request_blocking for result in results])

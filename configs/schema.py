@@ -24,7 +24,18 @@ class Plant(_Section):
     max_candidates: PositiveInt = Field(description="length of the candidate list an agent chooses from")
     starts_per_path: PositiveInt = Field(description="starting positions listed per path")
     formats_per_path: PositiveInt = Field(
-        description="formats listed per path, from the most efficient that reaches downwards"
+        description="formats listed per path, from the most efficient that works downwards"
+    )
+    bands: tuple[Literal["L", "C", "S"], ...] = Field(
+        description="bands in which quality of transmission decides; empty: the C band, where reach decides"
+    )
+    channels_per_band: PositiveInt = Field(description="50 GHz channels; with bands, they make the slots")
+    launch_dbm: tuple[float, ...] = Field(description="per channel, one for each band; empty: 0 dBm")
+    margin_db: float = Field(ge=0, description="GSNR that a lightpath keeps above its format's threshold")
+    transceiver_snr_db: PositiveFloat | None = Field(description="of the two ends together; null: left out")
+    roadm_loss_db: PositiveFloat | None = Field(description="made good at each link's end; null: left out")
+    power_model: str = Field(
+        description="what the network is charged for: empty: nothing; default, subcarriers, or a file"
     )
 
 

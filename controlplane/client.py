@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
@@ -40,7 +40,8 @@ class Lightpath:
     """A service that is set up.
 
     ``path`` are node names, ``links`` the links along it as ``A-B``; ``total_ms`` is the time from asking to
-    having it, as the client saw it (``place_service``) or as the controller did (``services``).
+    having it, as the client saw it (``place_service``) or as the controller did (``services``). None is what
+    the plant does not know.
     """
 
     uuid: str
@@ -53,6 +54,15 @@ class Lightpath:
     decided_by: str
     policy: str
     total_ms: float
+    band: str | None = None
+    gsnr_db: float | None = None
+    margin_db: float | None = None
+    marginal_w: float | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The fields as JSON has them; what is not known is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class ControllerClient:
@@ -141,7 +151,7 @@ class ControllerClient:
             raise ServiceRefused(
                 f"service {uuid} was accepted but has no lightpath: a link on its path was cut"
             )
-        return Lightpath(**{**vars(lightpath), "total_ms": total_ms})
+        return replace(lightpath, total_ms=total_ms)
 
     def service(self, uuid: str) -> Lightpath | None:
         """The lightpath of a service; None while a cut leaves it without.
@@ -231,4 +241,8 @@ def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> Lightpath:
         decided_by=path.decided_by,
         policy=path.policy,
         total_ms=float(names.as_dict(connection["name"]).get(names.SETUP_MS, "nan")),
+        band=path.band or None,
+        gsnr_db=path.gsnr_db,
+        margin_db=path.margin_db,
+        marginal_w=path.marginal_w,
     )

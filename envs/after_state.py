@@ -1,8 +1,8 @@
 """What a candidate leaves behind: starting positions that every node pair keeps for its next requests.
 
 For each node pair and up to four bit rates, n counts the starting slots that are free over the pair's best
-paths, and m the free runs that hold them. A block takes some of them away, from every pair whose paths share a
-spectrum unit with it. The columns that come out of that: the starts lost themselves (minimum slot-capacity
+paths, and m the free runs that hold them. A block takes some of them away, from every pair whose paths share
+a spectrum unit with it. The columns that come out of that: the starts lost themselves (minimum slot-capacity
 loss, see ``mscl.py``), and the rise of exp(-n / scale) and of exp(-m / scale), summed over pairs and averaged
 over bit rates: a pair with little left weighs far more than one with much. Small scales see only pairs about
 to be blocked, large ones see all. The runs matter beside the starts because one block can end all the starts
@@ -293,6 +293,12 @@ def sum_losses(
 
 
 @inlined
+def worth_a_look(row):
+    """Rank of a candidate by what is cheap to know of it: the after-state of the highest is looked at."""
+    return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
+
+
+@inlined
 def look_ahead(plant, free, n, num_listed, candidates, column, features):
     """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
 
@@ -301,7 +307,7 @@ def look_ahead(plant, free, n, num_listed, candidates, column, features):
         free: (num_units, num_words) uint64 of network ``n``.
         n: row of ``candidates``.
         num_listed: candidates in use.
-        candidates: CandidateArrays; ranks and the cache of row ``n`` are changed.
+        candidates: CandidateArrays; the cache of row ``n`` is brought up to date.
         column: where the columns begin in ``features``.
         features: (M, F) float32.
     """
@@ -311,7 +317,7 @@ def look_ahead(plant, free, n, num_listed, candidates, column, features):
     path_pair, path_format = after.path_pair, after.path_format
     unit_paths, unit_pairs = after.unit_paths, after.unit_pairs
     starts, num_starts, num_runs = states.starts[n], states.num_starts[n], states.num_runs[n]
-    level, rank = states.level[n], candidates.rank[n]
+    level = states.level[n]
     paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
     path_units, path_hops = plant.path_units, plant.path_hops
     num_words = free.shape[1]
@@ -322,6 +328,9 @@ def look_ahead(plant, free, n, num_listed, candidates, column, features):
     starts_lost = np.zeros((num_starts.shape[0], RATES), np.int32)
     runs_lost = np.zeros((num_starts.shape[0], RATES), np.int32)
     row = np.empty(1 + SCALES)
+    rank = np.empty(num_listed)
+    for c in range(num_listed):
+        rank[c] = worth_a_look(features[c])
     refresh_paths(
         free, states.seen[n], states.path_free[n], starts, num_starts, num_runs, after.path_units,
         after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, stale_pairs, scratch,

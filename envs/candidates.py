@@ -18,8 +18,19 @@ import numpy as np
 from envs.after_state import AfterStates, look_ahead, new_after_states
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined, kernel
+from envs.describe import (
+    describe_block,
+    describe_edges,
+    describe_path,
+    describe_route,
+    describe_size,
+    path_words,
+)
+from envs.energy.meter import describe_power, is_metered
 from envs.features import AFTER_STATE, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
+from envs.gsnr.carriers import follow
+from envs.gsnr.listing import list_lit
 from envs.plant import Plant
 from envs.request import Request
 
@@ -40,14 +51,13 @@ class CandidateArrays(NamedTuple):
     margin_10db: np.ndarray  # (N, M) float32 worst carrier above threshold and margin, in 10 dB; else 0
     noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
     marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
-    rank: np.ndarray  # (N, M) float64, the higher the earlier an after-state is looked at
-    after: AfterStates
+    after: AfterStates  # cache of the look ahead
 
 
 def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     """Room for the candidates of N requests."""
     shape = (num_networks, plant.spec.max_candidates)
-    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32, np.float64)
+    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
     return CandidateArrays(
         np.zeros(num_networks, np.int32),
         *(np.zeros(shape, kind) for kind in kinds),
@@ -110,116 +120,32 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
 
 
 @inlined
-def describe_path(free, path_units, path, hops, words, num_slots, num_band_slots, scratch, row):
-    """Fill the features that all candidates of a path share into ``row``; returns its starting positions."""
-    free_on_path = count_set(words)
-    longest = 0
-    runs = 0
-    start = next_set(words, 0)
-    while start >= 0:
-        end = next_clear(words, start)
-        longest = max(longest, end - start)
-        runs += 1
-        start = next_set(words, end)
-    load_sum = 0.0
-    load_max = 0.0
-    for h in range(hops):
-        unit = path_units[path, h]
-        free_slots = 0
-        for w in range(len(words)):
-            free_slots += population(free[unit, w])
-        load = 1.0 - free_slots / num_band_slots
-        load_sum += load
-        load_max = max(load_max, load)
-    for w in range(len(words)):
-        scratch[w] = words[w]
-    starts_inplace(scratch, num_slots)
-    row[14] = free_on_path / num_band_slots
-    row[15] = longest / num_band_slots
-    row[16] = runs / 8.0
-    row[18] = load_sum / hops
-    row[19] = load_max
-    return count_set(scratch)
-
-
-@inlined
-def describe_edges(free, path_units, path, hops, first_slot, num_slots, num_band_slots, row):
-    """Fill the features about the block's neighbours on every unit of the path into ``row``."""
-    low_taken = 0
-    high_taken = 0
-    splits = 0
-    fills = 0
-    after = first_slot + num_slots
-    for h in range(hops):
-        unit = path_units[path, h]
-        low_free = (
-            first_slot > 0
-            and ((free[unit, (first_slot - 1) >> 6] >> np.uint64((first_slot - 1) & 63)) & 1) == 1
-        )
-        high_free = after < num_band_slots and ((free[unit, after >> 6] >> np.uint64(after & 63)) & 1) == 1
-        low_taken += not low_free
-        high_taken += not high_free
-        splits += low_free and high_free
-        fills += not low_free and not high_free
-    row[10] = low_taken / hops
-    row[11] = high_taken / hops
-    row[12] = splits / hops
-    row[13] = fills / hops
-
-
-@inlined
-def worth_a_look(row):
-    """Rank of a candidate by what is cheap to know of it: the after-state of the highest is looked at."""
-    return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
-
-
-@inlined
-def path_words(free, path_units, path, hops, words):
-    """AND of the free slots over the units of a path, into ``words``."""
-    for w in range(len(words)):
-        word = free[path_units[path, 0], w]
-        for h in range(1, hops):
-            word &= free[path_units[path, h], w]
-        words[w] = word
-
-
-@inlined
-def observe_request(
-    plant, free, pair, bit_rate_gbps, max_latency_ms, words, scratch, candidates, n, features, mask, context
+def list_by_reach(
+    plant,
+    free,
+    pair,
+    bit_rate_gbps,
+    max_latency_ms,
+    least_hops,
+    least_spend,
+    least_ms,
+    words,
+    scratch,
+    candidates,
+    n,
+    row,
+    features,
+    mask,
 ):
-    """List the candidates of one request and fill its observation.
-
-    Args:
-        plant: PlantArrays.
-        free: (num_units, num_words) uint64 of one network.
-        pair: row of the ordered node pair.
-        bit_rate_gbps: of the request.
-        max_latency_ms: of the request; infinite without a bound.
-        words: (num_words,) uint64, scratch.
-        scratch: (num_words,) uint64, scratch.
-        candidates: CandidateArrays; row ``n`` is written.
-        n: row.
-        features: (M, F) float32, overwritten.
-        mask: (M,) bool, overwritten.
-        context: (C,) float32, overwritten.
-    """
+    """List the candidates of one request where the length of a path decides; returns how many."""
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
     path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
     bits_per_symbol, formats_per_path = plant.bits_per_symbol, plant.formats_per_path
     num_band_slots = plant.num_slots
     paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
     starts, lengths = candidates.run_start[n], candidates.run_length[n]
-    formats, rank = candidates.format[n], candidates.rank[n]
+    formats = candidates.format[n]
     begin, end = plant.first_path[pair], plant.first_path[pair + 1]
-    least_hops, least_spend, least_slots = 1 << 30, 1 << 30, 1 << 30
-    least_ms = np.float32(np.inf)
-    for path in range(begin, end):
-        num_slots = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
-        least_hops = min(least_hops, path_hops[path])
-        least_spend = min(least_spend, path_hops[path] * num_slots)
-        least_slots = min(least_slots, num_slots)
-        least_ms = min(least_ms, path_latency_ms[path])
-    row = np.zeros(NUM_FEATURES, np.float32)
     count = 0
     for way in range(formats_per_path * (end - begin)):
         path = begin + way // formats_per_path
@@ -235,64 +161,147 @@ def observe_request(
         )
         if count == listed:
             continue
-        positions = describe_path(
-            free, path_units, path, hops, words, num_slots, num_band_slots, scratch, row
+        describe_route(
+            path, begin, end, hops, least_hops, path_latency_ms[path], least_ms, max_latency_ms, row
         )
-        row[0] = (path - begin) / (end - begin)
-        row[1] = hops / 8.0
-        row[2] = (hops - least_hops) / 4.0
-        row[3] = path_latency_ms[path] / least_ms - 1.0
-        row[4] = num_slots / 16.0
-        row[5] = (num_slots * hops) / least_spend - 1.0
-        row[6] = (num_slots * hops) / 32.0
-        row[20] = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[path] / max_latency_ms
-        row[21] = bits_per_symbol[chosen] / 6.0
-        row[28] = num_slots * hops * (row[18] + 0.5 * num_slots / num_band_slots) / 32.0
+        describe_path(free, path_units, path, hops, words, num_band_slots, row)
+        describe_size(hops, num_slots, least_spend, bits_per_symbol[chosen], row)
+        for w in range(len(words)):
+            scratch[w] = words[w]
+        starts_inplace(scratch, num_slots)
+        positions = count_set(scratch)
         for c in range(listed, count):
             formats[c] = chosen
-            describe_edges(free, path_units, path, hops, slots[c], num_slots, num_band_slots, row)
-            left = slots[c] - starts[c]
-            right = lengths[c] - num_slots - left
-            row[7] = slots[c] / num_band_slots
-            row[8] = min(lengths[c] - num_slots, 32) / 16.0
-            row[9] = 1.0 if lengths[c] == num_slots else 0.0
-            kept = max(left - num_slots + 1, 0) + max(right - num_slots + 1, 0)
-            row[17] = (lengths[c] - num_slots + 1 - kept) / positions
+            describe_block(starts[c], lengths[c], slots[c], num_slots, 0, num_band_slots, positions, 1, row)
+            describe_edges(free, path_units, path, hops, slots[c], num_slots, 0, num_band_slots, row)
             for f in range(NUM_FEATURES):
                 features[c, f] = row[f]
             mask[c] = True
-            rank[c] = worth_a_look(row)
-    for c in range(count, len(paths)):
+    return count
+
+
+@inlined
+def observe_request(
+    plant,
+    free,
+    carriers,
+    pair,
+    bit_rate_gbps,
+    max_latency_ms,
+    words,
+    scratch,
+    candidates,
+    n,
+    features,
+    mask,
+    context,
+):
+    """List the candidates of one request and fill its observation.
+
+    Args:
+        plant: PlantArrays.
+        free: (num_units, num_words) uint64 of one network.
+        carriers: CarrierStates of all networks; row ``n`` is brought in step with ``free`` first.
+        pair: row of the ordered node pair.
+        bit_rate_gbps: of the request.
+        max_latency_ms: of the request; infinite without a bound.
+        words: (num_words,) uint64, scratch.
+        scratch: (num_words,) uint64, scratch.
+        candidates: CandidateArrays; row ``n`` is written.
+        n: row.
+        features: (M, F) float32, overwritten.
+        mask: (M,) bool, overwritten.
+        context: (C,) float32, overwritten.
+    """
+    path_hops, path_latency_ms = plant.path_hops, plant.path_latency_ms
+    path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
+    num_band_slots, step = plant.num_slots, plant.lit.slots_per_channel
+    least_hops, least_spend, least_slots = 1 << 30, 1 << 30, 1 << 30
+    least_ms = np.float32(np.inf)
+    for path in range(plant.first_path[pair], plant.first_path[pair + 1]):
+        num_slots = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
+        num_slots = -(-num_slots // step) * step
+        least_hops = min(least_hops, path_hops[path])
+        least_spend = min(least_spend, path_hops[path] * num_slots)
+        least_slots = min(least_slots, num_slots)
+        least_ms = min(least_ms, path_latency_ms[path])
+    row = np.zeros(NUM_FEATURES, np.float32)
+    if plant.lit.num_channels > 0:
+        follow(plant.lit, carriers, n, free)
+        count = list_lit(
+            plant,
+            free,
+            carriers,
+            n,
+            pair,
+            bit_rate_gbps,
+            max_latency_ms,
+            least_hops,
+            least_spend,
+            least_ms,
+            words,
+            candidates,
+            row,
+            features,
+            mask,
+        )
+    else:
+        count = list_by_reach(
+            plant,
+            free,
+            pair,
+            bit_rate_gbps,
+            max_latency_ms,
+            least_hops,
+            least_spend,
+            least_ms,
+            words,
+            scratch,
+            candidates,
+            n,
+            row,
+            features,
+            mask,
+        )
+    if is_metered(plant.power):
+        describe_power(plant, free, bit_rate_gbps, candidates, n, count, features)
+    for c in range(count, len(mask)):
         mask[c] = False
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
     candidates.listed[n] = count
+    for c in range(count):  # load in the middle of the allocation
+        load = features[c, 18] + 8.0 * features[c, 4] / num_band_slots
+        features[c, AFTER_STATE - 1] = features[c, 6] * load
     if plant.after.shortlist > 0:
         look_ahead(plant, free, n, count, candidates, AFTER_STATE, features)
-    taken, lit = 0, 0
+    taken, lit_units = 0, 0
     for unit in range(free.shape[0]):
         free_slots = 0
         for w in range(free.shape[1]):
             free_slots += population(free[unit, w])
         taken += free_slots
-        lit += free_slots < num_band_slots
+        lit_units += free_slots < num_band_slots
     context[0] = bit_rate_gbps / 400.0
     context[1] = least_slots / 16.0
     context[2] = least_hops / 8.0
     context[3] = 0.0 if max_latency_ms == np.inf else 1.0
     context[4] = 1.0 - taken / (free.shape[0] * num_band_slots)
-    context[5] = count / len(paths)
-    context[6] = lit / free.shape[0]
+    context[5] = count / len(mask)
+    context[6] = lit_units / free.shape[0]
 
 
 @kernel
-def observe_one(plant, free, pair, bit_rate_gbps, max_latency_ms, candidates, features, mask, context):
+def observe_one(
+    plant, free, carriers, pair, bit_rate_gbps, max_latency_ms, candidates, features, mask, context
+):
     """``observe_request`` for a single network, callable from Python."""
     words = np.empty(plant.num_words, np.uint64)
     scratch = np.empty(plant.num_words, np.uint64)
     observe_request(
         plant,
         free,
+        carriers,
         pair,
         bit_rate_gbps,
         max_latency_ms,
@@ -341,6 +350,7 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
     observe_one(
         plant.arrays,
         network.free,
+        network.carriers,
         plant.pair(request.source, request.destination),
         np.float32(request.bit_rate_gbps),
         np.float32(request.max_latency_ms),
@@ -349,15 +359,27 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
         mask,
         context,
     )
-    listed = tuple(
-        Candidate(
-            path=int(candidates.path[0, c]),
-            nodes=plant.path_table.nodes(int(candidates.path[0, c])),
-            first_slot=int(candidates.first_slot[0, c]),
-            num_slots=int(candidates.num_slots[0, c]),
-            modulation_format=plant.formats[candidates.format[0, c]].name,
-            latency_ms=float(plant.arrays.path_latency_ms[candidates.path[0, c]]),
-        )
-        for c in range(int(candidates.listed[0]))
-    )
+    listed = tuple(_candidate(plant, candidates, c) for c in range(int(candidates.listed[0])))
     return Observation(features, mask, context), listed
+
+
+def _candidate(plant: Plant, candidates: CandidateArrays, c: int) -> Candidate:
+    path, first_slot = int(candidates.path[0, c]), int(candidates.first_slot[0, c])
+    band = next(band for band in plant.bands if band.first_slot <= first_slot < band.end_slot)
+    format_row = int(candidates.format[0, c])
+    gsnr_db = margin_db = math.nan
+    if plant.thresholds_db:
+        gsnr_db = -10.0 * math.log10(candidates.noise[0, c])
+        margin_db = gsnr_db - plant.thresholds_db[format_row]
+    return Candidate(
+        path=path,
+        nodes=plant.path_table.nodes(path),
+        first_slot=first_slot,
+        num_slots=int(candidates.num_slots[0, c]),
+        modulation_format=plant.formats[format_row].name,
+        latency_ms=float(plant.arrays.path_latency_ms[path]),
+        band=band.name,
+        gsnr_db=gsnr_db,
+        margin_db=margin_db,
+        marginal_w=1000.0 * float(candidates.marginal_kw[0, c]) if plant.power else math.nan,
+    )

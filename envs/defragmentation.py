@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.compiled import inlined, kernel
+from envs.energy.meter import charge, discharge, is_metered, read_power
 from envs.first_fit import first_fit_on_path, slots_needed
 from envs.state import admit, depart_until, take
 from envs.tally import count
@@ -76,14 +77,18 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
     bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
     scratch = np.empty(plant.num_words, np.uint64)
     trial = np.empty_like(free)
-    most = len(lightpaths)
+    most = len(lightpaths) + 1  # with the newcomer
     entries = np.empty(most, np.int64)
     sizes = np.empty(most, np.float64)
     new_path = np.empty(most, np.int64)
     new_slot = np.empty(most, np.int64)
     new_num = np.empty(most, np.int64)
+    power, metered = plant.power, is_metered(plant.power)
+    readings = tally.power[n : n + 1]
     for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, arrival_s[t])
+        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
+        if metered and t >= warmup:
+            read_power(power, free, book, True, readings)
         used_before = book[0].used_slots
         path, slot, num_slots = place(
             free,
@@ -150,6 +155,10 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
                 for index in range(active):
                     entry = entries[index]
                     lightpaths[entry].path = new_path[index]
+                    if metered:
+                        discharge(power, book, lightpaths[entry].load)
+                        new_format = path_format[new_path[index]]
+                        charge(power, lightpaths, book, entry, new_format, request_of[entry, 1])
                     lightpaths[entry].first_slot = new_slot[index]
                     lightpaths[entry].num_slots = new_num[index]
                     take(
@@ -168,6 +177,8 @@ def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
             request_of[book[0].vacant, 1] = bit_rate_gbps[t]
             request_of[book[0].vacant, 2] = max_latency_ms[t]
             departure_s = arrival_s[t] + holding_s[t]
+            if metered:
+                charge(power, lightpaths, book, book[0].vacant, path_format[path], bit_rate_gbps[t])
             admit(
                 free, wheel, lightpaths, book, path_units, path, path_hops[path], slot, num_slots, departure_s
             )

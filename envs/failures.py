@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.compiled import kernel
+from envs.energy.meter import discharge, is_metered
 from envs.errors import PlantError
+from envs.gsnr.carriers import follow_from_python
 from envs.plant import Plant
 from envs.state import NetworkStates, give
 
@@ -61,6 +63,8 @@ def _drop_lightpaths_on(plant, states, n, unit):
                 num_slots = np.int64(lightpaths[entry].num_slots)
                 give(free, path_units, path, hops, np.int64(lightpaths[entry].first_slot), num_slots)
                 book[0].used_slots -= hops * num_slots
+                if is_metered(plant.power):
+                    discharge(plant.power, book, lightpaths[entry].load)
                 book[0].num_active -= 1
                 if previous < 0:
                     wheel[bucket] = following
@@ -96,6 +100,8 @@ def fail_fibre(plant: Plant, states: NetworkStates, network: int, fibre: int) ->
     lost = 0
     for unit in units_of_fibre(plant, fibre):
         lost += int(_drop_lightpaths_on(plant.arrays, states, network, unit))
+        if plant.thresholds_db:
+            follow_from_python(plant.arrays.lit, states.carriers, network, states.free[network])
         states.free[network, unit] = 0
     return lost
 

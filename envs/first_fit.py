@@ -10,6 +10,7 @@ import numpy as np
 
 from envs.bits import first_run_128, first_set, starts_inplace
 from envs.compiled import inlined, kernel
+from envs.energy.meter import charge, is_metered, read_power
 from envs.state import admit, depart_until
 from envs.tally import count
 
@@ -64,9 +65,13 @@ def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
     service_class = requests.service_class[n]
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
     bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
+    power, metered = plant.power, is_metered(plant.power)
+    readings = tally.power[n : n + 1]
     scratch = np.empty(plant.num_words, np.uint64)
     for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, arrival_s[t])
+        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
+        if metered and t >= warmup:
+            read_power(power, free, book, True, readings)
         used_before = book[0].used_slots
         best_path = -1
         best_slot = 1 << 30
@@ -85,6 +90,8 @@ def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
         if best_path >= 0:
             departure_s = arrival_s[t] + holding_s[t]
             hops = path_hops[best_path]
+            if metered:
+                charge(power, lightpaths, book, book[0].vacant, path_format[best_path], bit_rate_gbps[t])
             admit(
                 free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
             )

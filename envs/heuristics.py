@@ -49,6 +49,12 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     ),
     # congestion-aware KSP: the least loaded path (by its worst link), its lowest slot
     "load_aware": lambda: linear_policy("load_aware", max_load=-1000.0, path_rank=-1.0, first_slot=-0.1),
+    # switches the fewest watts on, transponders included; then the better path, its lowest slot
+    "least_marginal_power": lambda: linear_policy(
+        "least_marginal_power", marginal_power=-1000.0, path_rank=-1.0
+    ),
+    # the path with the highest mean share of slots taken on its links; then the better path, its lowest slot
+    "most_used": lambda: linear_policy("most_used", mean_load=10_000.0, path_rank=-1.0),
     "random": RandomPolicy,
 }
 BASELINE_NAMES = tuple(_BASELINES)

@@ -12,9 +12,11 @@ import numpy as np
 
 from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined, kernel
+from envs.energy.meter import charge, is_metered, read_power
 from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.gsnr.carriers import light_block
 from envs.plant import Plant
-from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_carried
+from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_blocked, reward_of_carried
 from envs.rng import stream_states
 from envs.state import NetworkStates, admit, clear, depart_until, new_states
 from envs.tally import Tally, count, new_tally
@@ -32,10 +34,12 @@ def _bring_next(plant, states, requests, n, t, words, scratch, candidates, featu
         states.lightpaths[n],
         states.book[n : n + 1],
     )
-    depart_until(free, wheel, lightpaths, book, plant.path_units, plant.path_hops, requests.arrival_s[n, t])
+    now_s = requests.arrival_s[n, t]
+    depart_until(free, wheel, lightpaths, book, plant.path_units, plant.path_hops, plant.power, now_s)
     observe_request(
         plant,
         free,
+        states.carriers,
         requests.pair[n, t],
         requests.bit_rate_gbps[n, t],
         requests.max_latency_ms[n, t],
@@ -68,6 +72,7 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
     written by ``observe_all`` afterwards.
     """
     path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
+    power, metered = plant.power, is_metered(plant.power)
     for n in range(len(position)):
         t = position[n]
         free, wheel, lightpaths, book = (
@@ -80,9 +85,16 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
         action = actions[n]
         chosen = -1
         max_latency_ms = requests.max_latency_ms[n, t]
-        rewards[n] = -1.0
+        power_kw = 0.0
+        if metered:
+            counted = served[n] >= warmup
+            power_kw = read_power(power, free, book, counted, tally.power[n : n + 1]) / 1000.0
+        rewards[n] = reward_of_blocked(reward, power_kw)
         if 0 <= action < candidates.listed[n]:
             chosen = candidates.path[n, action]
+            if metered:
+                rate_gbps = requests.bit_rate_gbps[n, t]
+                charge(power, lightpaths, book, book[0].vacant, candidates.format[n, action], rate_gbps)
             admit(
                 free,
                 wheel,
@@ -95,11 +107,27 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
                 np.int64(candidates.num_slots[n, action]),
                 requests.arrival_s[n, t] + requests.holding_s[n, t],
             )
+            if plant.lit.num_channels > 0:
+                light_block(
+                    plant.lit,
+                    states.carriers,
+                    n,
+                    path_units,
+                    chosen,
+                    path_hops[chosen],
+                    np.int64(candidates.first_slot[n, action]),
+                    np.int64(candidates.num_slots[n, action]),
+                    candidates.format[n, action],
+                )
             slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
             rewards[n] = reward_of_carried(
-                reward, slack, candidates.margin_10db[n, action], candidates.marginal_kw[n, action]
+                reward,
+                slack,
+                candidates.margin_10db[n, action],
+                power_kw + candidates.marginal_kw[n, action],
             )
         if served[n] >= warmup:
+            tally.reward[n] += rewards[n]
             count(
                 tally.offered[n],
                 tally.blocked[n],
@@ -243,7 +271,11 @@ def lockstep_on_traffic(
 
 
 def lockstep_on_requests(
-    plant: Plant, requests: Requests, warmup: int = 0, num_classes: int | None = None
+    plant: Plant,
+    requests: Requests,
+    warmup: int = 0,
+    num_classes: int | None = None,
+    reward: RewardWeights = ONLY_BLOCKING,
 ) -> Lockstep:
     """Networks fed by given requests, one row each; call ``reset()`` before use."""
     num_networks = len(requests.arrival_s)
@@ -257,7 +289,7 @@ def lockstep_on_requests(
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,
-        reward=ONLY_BLOCKING,
+        reward=reward,
     )
 
 

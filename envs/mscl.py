@@ -20,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import next_clear, next_set, run_begin, starts_inplace
-from envs.candidates import path_words
 from envs.compiled import inlined, kernel
+from envs.describe import path_words
+from envs.energy.meter import charge, is_metered, read_power
 from envs.first_fit import slots_needed
 from envs.plant import Plant
 from envs.state import admit, depart_until
@@ -120,8 +121,12 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
     run_begins = np.empty(num_slots, np.int64)
     run_ends = np.empty(num_slots, np.int64)
     loss = np.empty(num_slots, np.float32)
+    power, metered = plant.power, is_metered(plant.power)
+    readings = tally.power[n : n + 1]
     for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, arrival_s[t])
+        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
+        if metered and t >= warmup:
+            read_power(power, free, book, True, readings)
         used_before = book[0].used_slots
         best_path = -1
         best_slot = -1
@@ -175,6 +180,8 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
         if best_path >= 0:
             departure_s = arrival_s[t] + holding_s[t]
             hops = path_hops[best_path]
+            if metered:
+                charge(power, lightpaths, book, book[0].vacant, path_format[best_path], bit_rate_gbps[t])
             admit(
                 free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from envs.bits import block_mask
 from envs.errors import SpectrumError
+from envs.gsnr.carriers import clear_carriers, dark_carriers, follow_from_python, light_from_python
 from envs.plant import Plant
 
 
@@ -19,13 +21,25 @@ class Network:
         self.free = np.tile(
             plant.arrays.full, (plant.num_units, 1)
         )  # (num_units, num_words) uint64, 1 = free
+        num_words, num_channels = plant.arrays.num_words, plant.arrays.lit.num_channels
+        self.carriers = dark_carriers(1, plant.num_units, num_words, num_channels)
+        clear_carriers(self.carriers, plant.arrays.full, 0)
         self._failed: set[int] = set()
 
-    def provision(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
+    def provision(
+        self, nodes: Sequence[int], first_slot: int, num_slots: int, modulation_format: str = ""
+    ) -> None:
         """Take a block of slots along a route.
 
+        Args:
+            nodes: the route.
+            first_slot: of the block.
+            num_slots: of the block.
+            modulation_format: by name; needed where quality of transmission decides, ignored elsewhere.
+
         Raises:
-            SpectrumError: slots outside the band, already taken, or on a failed link.
+            SpectrumError: slots outside the band, already taken, or on a failed link; or, where quality of
+                transmission decides, an unknown format or slots that are no whole channels of one band.
             TopologyError: two consecutive nodes are not neighbours.
         """
         units = self._units(nodes, first_slot, num_slots)
@@ -36,6 +50,8 @@ class Network:
             raise SpectrumError(
                 f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not free on every link"
             )
+        if self.plant.thresholds_db:
+            self._light(units, first_slot, num_slots, modulation_format)
         self._mark(units, first_slot, num_slots, free=False)
 
     def release(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
@@ -48,11 +64,24 @@ class Network:
         units = self._units(nodes, first_slot, num_slots)
         if not self._all(units, first_slot, num_slots, free=False):
             raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not all taken")
-        self._mark([unit for unit in units if unit not in self._failed], first_slot, num_slots, free=True)
+        self._mark(units, first_slot, num_slots, free=True)
+        self._follow()  # also on units of a failed link, where the lightpath was lit until now
+        self._mark([unit for unit in units if unit in self._failed], first_slot, num_slots, free=False)
 
     def is_free(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> bool:
         """True where the block is free on every link of the route and no link has failed."""
         return self._all(self._units(nodes, first_slot, num_slots), first_slot, num_slots, free=True)
+
+    def gsnr_db(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> float:
+        """GSNR of the worst carrier of a lightpath that stands; NaN where the plant knows none."""
+        lit = self.plant.arrays.lit
+        if not lit.num_channels:
+            return math.nan
+        first_unit = self._units(nodes, first_slot, num_slots)[0]
+        step = lit.slots_per_channel
+        channels = np.arange(first_slot // step, (first_slot + num_slots) // step)
+        noise = self.carriers.noise[0, first_unit * lit.num_channels + channels].max()
+        return float(-10.0 * np.log10(noise / lit.scale + lit.transceiver_noise))
 
     def fail_link(self, node_a: int, node_b: int) -> None:
         """Make both directions of a fibre pair unusable; lightpaths over it are for the caller to release."""
@@ -97,6 +126,28 @@ class Network:
                 self.free[unit, word] = (
                     self.free[unit, word] | mask if free else self.free[unit, word] & ~mask
                 )
+
+    def _light(self, units: Sequence[int], first_slot: int, num_slots: int, modulation_format: str) -> None:
+        names = [item.name for item in self.plant.formats]
+        if modulation_format not in names:
+            raise SpectrumError(f"unknown modulation format {modulation_format!r}; known: {', '.join(names)}")
+        lit = self.plant.arrays.lit
+        inside = any(
+            band.first_slot <= first_slot and first_slot + num_slots <= band.end_slot
+            for band in self.plant.bands
+        )
+        if first_slot % lit.slots_per_channel or num_slots % lit.slots_per_channel or not inside:
+            raise SpectrumError(
+                f"slots {first_slot}+{num_slots} are not whole channels of {lit.slots_per_channel} slots "
+                "in one band"
+            )
+        route = np.array([units], np.int32)
+        row = names.index(modulation_format)
+        light_from_python(lit, self.carriers, 0, route, 0, len(units), first_slot, num_slots, row)
+
+    def _follow(self) -> None:
+        if self.plant.thresholds_db:
+            follow_from_python(self.plant.arrays.lit, self.carriers, 0, self.free)
 
     def _where(self, nodes: Sequence[int]) -> str:
         return "-".join(self.plant.topology.node_names[node] for node in nodes)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from envs.after_state import RATES, AfterArrays, after_arrays
+from envs.energy.arrays import PowerArrays, no_power, power_arrays
+from envs.energy.model import PowerModel, power_model_named
 from envs.errors import PlantError
+from envs.gsnr.carriers import LitArrays, no_lit_arrays
+from envs.gsnr.lit_plant import build_lit_plant
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
 from topologies.grid import SpectrumBand, c_band
@@ -38,6 +42,11 @@ class PlantSpec:
         starts_per_path: starting positions listed per path.
         modulation: name of the modulation table.
         formats_per_path: formats listed per path, from the most efficient that reaches downwards.
+        bands: such as ``("L", "C", "S")``: quality of transmission decides instead of reach, and there are as
+            many slots as the bands have channels of four; empty: the C band, by reach.
+        channels_per_band, launch_dbm, margin_db, transceiver_snr_db, roadm_loss_db: of those bands; see
+            ``envs.gsnr.lit_plant.build_lit_plant``.
+        power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
         shortlist: candidates per request whose after-state is looked at; 0: none, its columns stay 0.
         shortlist_paths: best paths of every node pair that an after-state is judged by.
         future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
@@ -54,10 +63,17 @@ class PlantSpec:
     starts_per_path: int = 6
     modulation: str = "deeprmsa"
     formats_per_path: int = 1
+    bands: tuple[str, ...] = ()
+    channels_per_band: int = 96
+    launch_dbm: tuple[float, ...] = ()
+    margin_db: float = 1.0
+    transceiver_snr_db: float | None = None
+    roadm_loss_db: float | None = None
+    power_model: str = ""
     shortlist: int = 0
     shortlist_paths: int = 2
     future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
-    future_shares: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
@@ -93,6 +109,8 @@ class PlantArrays(NamedTuple):
     path_format: np.ndarray  # (num_paths,) int32 index into the modulation table
     slots_per_gbps: np.ndarray  # (num_formats,) float64
     bits_per_symbol: np.ndarray  # (num_formats,) int32
+    lit: LitArrays  # noise, where quality of transmission decides
+    power: PowerArrays
     after: AfterArrays
 
 
@@ -108,6 +126,8 @@ class Plant:
     arrays: PlantArrays = field(repr=False)
     unit_of_link: np.ndarray = field(repr=False)  # (num_links,) int32
     bands: tuple[SpectrumBand, ...] = ()  # in order of frequency; together they are the slots of a unit
+    thresholds_db: tuple[float, ...] = ()  # GSNR that each format needs; empty where reach decides
+    power: PowerModel | None = None
 
     @property
     def num_units(self) -> int:
@@ -136,7 +156,9 @@ class Plant:
     def num_slots_for(self, bit_rate_gbps: float, path: int) -> int:
         """Slots, guard included, that a bit rate takes on a path with its most efficient format."""
         per_gbps = float(self.arrays.slots_per_gbps[self.arrays.path_format[path]])
-        return math.ceil(bit_rate_gbps * per_gbps - 1e-9) + self.spec.guard_slots
+        step = self.arrays.lit.slots_per_channel
+        num_slots = math.ceil(bit_rate_gbps * per_gbps - 1e-9) + self.spec.guard_slots
+        return -(-num_slots // step) * step
 
     def least_latency_ms(self, source: int, destination: int) -> float:
         """Latency of the fastest path in the table."""
@@ -145,7 +167,7 @@ class Plant:
 
     def least_slots(self) -> int:
         """Smallest block that any request of positive rate can take."""
-        return 1 + self.spec.guard_slots
+        return max(1 + self.spec.guard_slots, self.arrays.lit.slots_per_channel)
 
 
 def build_plant(
@@ -153,26 +175,43 @@ def build_plant(
 ) -> Plant:
     """A plant from a topology.
 
-    Each path uses the most efficient format that reaches its length (the RSA rule of the DeepRMSA family).
+    Without bands each path uses the most efficient format that reaches its length (the RSA rule of the
+    DeepRMSA family); with bands the format is part of the choice.
 
     Raises:
         PlantError: an unknown modulation table or a spec out of range.
+        GsnrError: see ``build_lit_plant``.
+        PowerModelError: a power model that cannot be read.
         TopologyError: ``k_paths`` below 1.
     """
     spec = spec or PlantSpec()
     latency_model = latency_model or load_latency_model()
-    formats = modulation_table(spec.modulation)
-    reach = tuple((item.reach_km, item.bits_per_symbol) for item in formats)
-    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
     links = np.arange(topology.num_links, dtype=np.int32)
     unit_of_link = links // 2 if spec.shared_spectrum else links
+    qot = None
+    if spec.bands:
+        qot = build_lit_plant(
+            topology,
+            unit_of_link,
+            spec.bands,
+            spec.channels_per_band,
+            spec.launch_dbm,
+            spec.margin_db,
+            spec.transceiver_snr_db,
+            spec.roadm_loss_db,
+        )
+        spec = replace(spec, num_slots=qot.bands[-1].end_slot, guard_slots=0)
+    formats = qot.formats if qot else modulation_table(spec.modulation)
+    reach = tuple((item.reach_km, item.bits_per_symbol) for item in formats)
+    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
     path_units = np.where(table.path_links >= 0, unit_of_link[table.path_links], -1).astype(np.int32)
     length_km = table.path_length_km
     path_format = np.array(
         [next(i for i, item in enumerate(formats) if km <= item.reach_km) for km in length_km], np.int32
     )
-    num_words = -(-spec.num_slots // WORD_BITS)
     slots_per_gbps = np.array([1.0 / item.slot_capacity_gbps for item in formats])
+    bands = qot.bands if qot else (c_band(spec.num_slots),)
+    power = power_model_named(spec.power_model)
     after = after_arrays(
         shortlist=spec.shortlist,
         paths_per_pair=spec.shortlist_paths,
@@ -191,7 +230,7 @@ def build_plant(
     )
     arrays = PlantArrays(
         num_slots=spec.num_slots,
-        num_words=num_words,
+        num_words=-(-spec.num_slots // WORD_BITS),
         guard_slots=spec.guard_slots,
         starts_per_path=spec.starts_per_path,
         formats_per_path=spec.formats_per_path,
@@ -204,10 +243,24 @@ def build_plant(
         path_format=path_format,
         slots_per_gbps=slots_per_gbps,
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
+        lit=qot.arrays if qot else no_lit_arrays(),
+        power=no_power()
+        if power is None
+        else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),
         after=after,
     )
-    bands = (c_band(spec.num_slots),)
-    return Plant(topology, spec, table, formats, latency_model, arrays, unit_of_link, bands)
+    return Plant(
+        topology=topology,
+        spec=spec,
+        path_table=table,
+        formats=formats,
+        latency_model=latency_model,
+        arrays=arrays,
+        unit_of_link=unit_of_link,
+        bands=bands,
+        thresholds_db=qot.thresholds_db if qot else (),
+        power=power,
+    )
 
 
 def all_free_words(num_slots: int) -> np.ndarray:

@@ -6,6 +6,8 @@ import gymnasium as gym
 
 _ENVIRONMENTS = {
     "lightloop/LatencyRSA-v0": ("envs.latency_rsa:LatencyRSAEnv", "envs.latency_rsa:LatencyRSAVectorEnv"),
+    "lightloop/QotRMBSA-v0": ("envs.qot_rmbsa:QotRMBSAEnv", "envs.qot_rmbsa:QotRMBSAVectorEnv"),
+    "lightloop/EnergyRMSA-v0": ("envs.energy_rmsa:EnergyRMSAEnv", "envs.energy_rmsa:EnergyRMSAVectorEnv"),
 }
 
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from envs.candidates import new_candidates
 from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import serve_defragmenting
+from envs.energy.summary import PowerSummary, power_summary
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.failures import FibreCut, fail_fibre, repair_fibre
@@ -25,6 +27,7 @@ from envs.lockstep import lockstep_on_requests
 from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.reward import ONLY_BLOCKING
 from envs.rng import stream_states
 from envs.search import serve_linear
 from envs.state import NetworkStates, new_states
@@ -82,6 +85,28 @@ class SimulationResult:
     seconds: float  # of serving, compilation not included
     runs: tuple[TraceResult, ...]
     lightpaths_lost: int = 0  # to cut fibres
+    power: PowerSummary | None = None  # None without a power model
+
+    def row(self) -> dict[str, Any]:
+        """The figures for JSON, one object; intervals as ``..._ci95``."""
+        return {
+            "policy": self.policy,
+            "load_erlang": self.load_erlang,
+            "request_blocking": self.request_blocking.mean,
+            "request_blocking_ci95": [self.request_blocking.low, self.request_blocking.high],
+            "bit_rate_blocking": self.bit_rate_blocking.mean,
+            "bit_rate_blocking_ci95": [self.bit_rate_blocking.low, self.bit_rate_blocking.high],
+            "utilisation": self.utilisation.mean,
+            "fragmentation": self.fragmentation.mean,
+            "mean_hops": self.mean_hops,
+            "mean_latency_ms": self.mean_latency_ms.mean,
+            "p95_latency_ms": self.p95_latency_ms.mean,
+            "latency_violations": self.latency_violations,
+            "classes": [item.row() for item in self.classes],
+            "lightpaths_lost": self.lightpaths_lost,
+            "requests": self.num_requests,
+            "seconds": self.seconds,
+        }
 
 
 def simulate(
@@ -153,6 +178,7 @@ def simulate(
         seconds=seconds,
         runs=runs,
         lightpaths_lost=sum(lost for _, _, lost in outcomes),
+        power=power_summary([run.power for run in runs]),
     )
 
 
@@ -212,7 +238,7 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
             serve_mscl(plant.arrays, states, requests, 0, order, losses, warmup, tally)
 
         return capacity_loss
-    if policy.name in FIRST_FIT and policy == baseline(policy.name):
+    if policy.name in FIRST_FIT and policy == baseline(policy.name) and not plant.thresholds_db:
         code = FIRST_FIT[policy.name]
 
         def first_fit(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
@@ -224,7 +250,9 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
         candidates = new_candidates(plant, 1)
 
         def linear(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_linear(plant.arrays, states, requests, 0, 0, weights, warmup, candidates, tally)
+            serve_linear(
+                plant.arrays, states, requests, 0, 0, weights, warmup, candidates, ONLY_BLOCKING, tally
+            )
 
         return linear
 

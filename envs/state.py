@@ -16,6 +16,8 @@ import numpy as np
 
 from envs.bits import block_mask
 from envs.compiled import inlined
+from envs.energy.meter import discharge, is_metered
+from envs.gsnr.carriers import CarrierStates, clear_carriers, dark_carriers
 from envs.plant import Plant
 
 LIGHTPATH = np.dtype(
@@ -25,6 +27,7 @@ LIGHTPATH = np.dtype(
         ("next_entry", np.int32),  # in its bucket, or among the unused; -1 ends the list
         ("first_slot", np.int16),
         ("num_slots", np.int16),
+        ("load", np.int32),  # format and Mb/s as ``energy.meter`` packs them; of no use without a power model
     ],
     align=True,
 )
@@ -33,6 +36,8 @@ BOOK = np.dtype(
         ("used_slots", np.int64),  # slots taken, summed over units
         ("cursor", np.int64),  # absolute index of the bucket reached
         ("buckets_per_s", np.float64),
+        ("lit_mw", np.int64),  # transponders of all active lightpaths, and their bit rate
+        ("lit_mbps", np.int64),
         ("num_active", np.int32),
         ("vacant", np.int32),  # first unused entry of ``lightpaths``
     ],
@@ -47,6 +52,7 @@ class NetworkStates(NamedTuple):
     wheel: np.ndarray  # (N, B) int32, first entry of each bucket or -1
     lightpaths: np.ndarray  # (N, A) LIGHTPATH
     book: np.ndarray  # (N,) BOOK
+    carriers: CarrierStates  # noise of what is lit, where quality of transmission decides
 
 
 def wheel_size(load_erlang: float) -> int:
@@ -69,6 +75,9 @@ def new_states(plant: Plant, num_networks: int, load_erlang: float, mean_holding
         wheel=np.empty((num_networks, wheel_size(load_erlang)), np.int32),
         lightpaths=np.zeros((num_networks, most_active), LIGHTPATH),
         book=np.zeros(num_networks, BOOK),
+        carriers=dark_carriers(
+            num_networks, plant.num_units, plant.arrays.num_words, plant.arrays.lit.num_channels
+        ),
     )
     states.book["buckets_per_s"] = load_erlang / mean_holding_s
     for network in range(num_networks):
@@ -80,16 +89,18 @@ def clear(states: NetworkStates, plant: Plant, network: int) -> None:
     """Empty one network and set its clock to zero."""
     states.free[network] = plant.arrays.full
     states.wheel[network] = -1
+    clear_carriers(states.carriers, plant.arrays.full, network)
     entries = states.lightpaths[network]
     entries["next_entry"] = np.arange(1, len(entries) + 1)
     entries["next_entry"][-1] = -1
-    for name in ("used_slots", "cursor", "num_active", "vacant"):
+    for name in ("used_slots", "cursor", "num_active", "vacant", "lit_mw", "lit_mbps"):
         states.book[name][network] = 0
 
 
 def bytes_per_network(states: NetworkStates) -> int:
     """Memory of one network's state."""
-    return sum(array.nbytes for array in states) // len(states.free)
+    carriers = states.carriers[:5]
+    return sum(array.nbytes for array in (*states[:4], *carriers)) // len(states.free)
 
 
 @inlined
@@ -128,8 +139,8 @@ def admit(free, wheel, lightpaths, book, path_units, path, hops, first_slot, num
 
 
 @inlined
-def depart_until(free, wheel, lightpaths, book, path_units, path_hops, now_s):
-    """Release every lightpath that departs at or before ``now_s``."""
+def depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, now_s):
+    """Release every lightpath that departs at or before ``now_s``; ``power``: PowerArrays of the plant."""
     last = len(wheel) - 1
     target = np.int64(now_s * book[0].buckets_per_s)
     for index in range(max(book[0].cursor, target - last), target + 1):
@@ -144,6 +155,8 @@ def depart_until(free, wheel, lightpaths, book, path_units, path_hops, now_s):
                 num_slots = np.int64(lightpaths[entry].num_slots)
                 give(free, path_units, path, hops, first_slot, num_slots)
                 book[0].used_slots -= hops * num_slots
+                if is_metered(power):
+                    discharge(power, book, lightpaths[entry].load)
                 book[0].num_active -= 1
                 if previous < 0:
                     wheel[index & last] = following

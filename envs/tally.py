@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.compiled import inlined
+from envs.energy.meter import READINGS
 from envs.plant import Plant
 
 SUMS = np.dtype(
@@ -34,6 +35,8 @@ class Tally(NamedTuple):
     carried: np.ndarray  # (N, C, num_paths) int64 lightpaths set up
     bounds: np.ndarray  # (N, C) BOUNDS
     sums: np.ndarray  # (N,) SUMS
+    power: np.ndarray  # (N,) READINGS, zeros without a power model
+    reward: np.ndarray  # (N,) float64, earned; only by what is told the weights (lockstep, linear scores)
 
 
 def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
@@ -44,6 +47,8 @@ def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
         carried=np.zeros((num_networks, num_classes, plant.path_table.num_paths), np.int64),
         bounds=np.zeros((num_networks, num_classes), BOUNDS),
         sums=np.zeros(num_networks, SUMS),
+        power=np.zeros(num_networks, READINGS),
+        reward=np.zeros(num_networks),
     )
 
 
@@ -96,6 +101,27 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
+class PowerResult:
+    """What a network draws, mean as arrivals see it."""
+
+    transponders_w: float
+    amplifiers_w: float
+    nodes_w: float
+    lit_gbps: float  # bit rate carried
+    sleeping_share: float  # of fibre pairs, dark in both directions
+
+    @property
+    def mean_power_w(self) -> float:
+        """Of all parts together."""
+        return self.transponders_w + self.amplifiers_w + self.nodes_w
+
+    @property
+    def energy_per_bit_pj(self) -> float:
+        """Power over the bit rate carried, pJ/bit; not a number where nothing was carried."""
+        return 1000.0 * self.mean_power_w / self.lit_gbps if self.lit_gbps > 0 else float("nan")
+
+
+@dataclass(frozen=True)
 class TraceResult:
     """Figures of one network over one trace, after the warm-up."""
 
@@ -108,6 +134,7 @@ class TraceResult:
     p95_latency_ms: float
     latency_violations: int
     classes: tuple[ClassResult, ...]
+    power: PowerResult | None  # None without a power model
 
 
 def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
@@ -130,9 +157,24 @@ def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
                 p95_latency_ms=_p95_latency_ms(carried, paths),
                 latency_violations=int(tally.bounds["violations"][n].sum()),
                 classes=tuple(_class_result(tally, n, c, paths) for c in range(tally.offered.shape[1])),
+                power=_power_result(tally, n, plant),
             )
         )
     return tuple(results)
+
+
+def _power_result(tally: Tally, n: int, plant: Plant) -> PowerResult | None:
+    read = tally.power[n]
+    samples = int(read["samples"])
+    if plant.power is None or not samples:
+        return None
+    return PowerResult(
+        transponders_w=float(read["transponders_w"]) / samples,
+        amplifiers_w=float(read["amplifiers_w"]) / samples,
+        nodes_w=float(read["nodes_w"]) / samples,
+        lit_gbps=float(read["lit_gbps"]) / samples,
+        sleeping_share=float(read["sleeping_fibres"]) / samples / len(plant.topology.fibres),
+    )
 
 
 class _PathFigures(NamedTuple):

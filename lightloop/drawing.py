@@ -132,14 +132,21 @@ def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
     title = f"{len(lightpaths)} services placed over TAPI (ms: latency of the path; took: ms to set up)"
     table = Table(title=title, title_justify="left", padding=(0, 1), box=box.SIMPLE_HEAD)  # 80 columns
     table.add_column("Gb/s", justify="right")
-    table.add_column("path", overflow="fold", min_width=22)
-    for heading in ("slots", "format", "ms", "by", "took"):
-        table.add_column(heading, justify="right" if heading in ("ms", "took") else "left", no_wrap=True)
+    shown = {
+        "dB": ("gsnr_db", 1),
+        "W": ("marginal_w", 0),
+    }  # GSNR, power switched on: where a service tells it
+    known = {heading: told for heading, told in shown.items() if any(told[0] in item for item in lightpaths)}
+    table.add_column("path", overflow="fold", min_width=22 - 7 * len(known))
+    for heading in ("slots", "format", "ms", *known, "by", "took"):
+        table.add_column(
+            heading, justify="left" if heading in ("slots", "format", "by") else "right", no_wrap=True
+        )
     for item in lightpaths:
         rate = f"{item['bit_rate_gbps']:g}"
         if "reason" in item:
             words = f"{item['source']} to {item['destination']} refused: {item['reason']}"
-            table.add_row(rate, Text(words, style="yellow"), "", "", "", "", "")
+            table.add_row(rate, Text(words, style="yellow"))
             continue
         first, num_slots = item["first_slot"], item["num_slots"]
         table.add_row(
@@ -148,6 +155,7 @@ def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
             f"{first}-{first + num_slots - 1}",
             item["modulation_format"],
             f"{item['latency_ms']:.2f}",
+            *(f"{item[name]:.{places}f}" if name in item else "" for name, places in known.values()),
             item["decided_by"],
             f"{item['total_ms']:.1f}",
         )

@@ -1,6 +1,6 @@
-"""The map, the spectrum grid and the decision times as ECharts options. Pure. Not here: what they show.
+"""The map and the decision times as ECharts options. Pure. Not here: what they show, the spectrum grid.
 
-Both keep the same series in the same order whatever they show, because ECharts merges new options into old.
+Each keeps the same series in the same order whatever it shows, because ECharts merges new options into old.
 """
 
 from __future__ import annotations
@@ -14,27 +14,11 @@ from typing import Any
 
 from controlplane.console import viewmodel
 from controlplane.console.network import Lightpath, NetworkState
-from controlplane.console.palette import FONT, SERVICES, Palette
+from controlplane.console.palette import FONT, Palette
 from controlplane.console.viewmodel import Decision
-from topologies.grid import frequency_slot
 from topologies.model import Topology
 
 MAP_ASPECT = 1.93  # width over height that the map is drawn for
-_NAMED_ROWS = 24  # more rows than this: names of some only
-
-# One rectangle per lightpath and link, from (first slot, row, number of slots); ECharts has no such series.
-_DRAW_BLOCK = """(params, api) => {
-  const corner = api.coord([api.value(0), api.value(1)]);
-  const size = api.size([api.value(2), 1]);
-  const height = Math.max(size[1] * 0.74, 2);
-  return {
-    type: 'rect',
-    shape: {x: corner[0] + 0.75, y: corner[1] - height / 2, width: Math.max(size[0] - 1.5, 1), height, r: 2},
-    style: {fill: api.visual('color'), opacity: api.value(3)},
-    emphasis: {style: {opacity: 1}},
-    transition: [],
-  };
-}"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +61,7 @@ def network_map(state: NetworkState, selected: str | None, palette: Palette, win
         "animationDuration": 200,
         "animationDurationUpdate": 200,
         "textStyle": {"fontFamily": FONT},
-        "tooltip": _tooltip(palette),
+        "tooltip": tooltip(palette),
         "grid": {"left": 0, "right": 0, "top": 0, "bottom": 0},
         "xAxis": _graticule(palette, window.left, window.right),
         "yAxis": _graticule(palette, window.bottom, window.top),
@@ -129,79 +113,6 @@ def network_map(state: NetworkState, selected: str | None, palette: Palette, win
     }
 
 
-def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -> dict[str, Any]:
-    """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
-    chosen = state.lightpaths.get(selected or "")
-    names = [state.unit_name(unit) for unit in range(state.num_units)]
-    lower_thz = frequency_slot(0, 1).lower_mhz / 1e6
-    upper_thz = frequency_slot(state.num_slots - 1, 1).upper_mhz / 1e6
-    axis: dict[str, Any] = {"axisLine": {"show": False}, "axisTick": {"show": False}}
-    text: dict[str, Any] = {"color": palette.faint, "fontSize": 10, "fontFamily": FONT}
-    return {
-        "animation": False,
-        "textStyle": {"fontFamily": FONT},
-        "tooltip": _tooltip(palette),
-        "grid": {"left": 66, "right": 14, "top": 20, "bottom": 22},
-        "xAxis": [
-            {
-                **axis,
-                "type": "value",
-                "min": 0,
-                "max": state.num_slots,
-                "interval": _round_step(state.num_slots / 10),
-                "axisLabel": text,
-                "splitLine": {"lineStyle": {"color": palette.line}},
-            },
-            {
-                **axis,
-                "type": "value",
-                "position": "top",
-                "min": lower_thz,
-                "max": upper_thz,
-                "interval": (upper_thz - lower_thz) / 4,
-                "axisLabel": {**text, ":formatter": "value => value.toFixed(3) + ' THz'", "margin": 6},
-                "splitLine": {"show": False},
-            },
-        ],
-        "yAxis": {
-            **axis,
-            "type": "category",
-            "inverse": True,
-            "data": names,
-            "axisLabel": {**text, "interval": -(-len(names) // _NAMED_ROWS) - 1, "margin": 10},
-            "splitLine": {"show": False},
-            "splitArea": {"show": True, "areaStyle": {"color": [palette.raised, "transparent"]}},
-        },
-        "dataZoom": [
-            {"type": "inside", "xAxisIndex": [0, 1], "filterMode": "weakFilter", "zoomOnMouseWheel": "ctrl"},
-            {"type": "inside", "yAxisIndex": 0, "filterMode": "weakFilter", "zoomOnMouseWheel": "shift"},
-        ],
-        "series": [
-            {
-                "id": "blocks",
-                "type": "custom",
-                ":renderItem": _DRAW_BLOCK,
-                "clip": True,
-                "encode": {"x": 0, "y": 1},
-                "data": [
-                    {
-                        "name": block.lightpath.service_uuid,
-                        "value": [
-                            block.lightpath.first_slot,
-                            block.unit,
-                            block.lightpath.num_slots,
-                            0.28 if chosen and block.lightpath is not chosen else 1.0,
-                        ],
-                        "itemStyle": {"color": _service_colour(block.lightpath, chosen, palette)},
-                        "tooltip": {"formatter": _service_tooltip(block.lightpath, names[block.unit])},
-                    }
-                    for block in viewmodel.blocks(state)
-                ],
-            },
-        ],
-    }
-
-
 def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str, Any]:
     """One bar per decision, the oldest first: its height is the time it took, its colour who decided."""
     colours = {"model": palette.accent, "fallback": palette.warn}
@@ -211,7 +122,7 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
     hidden: dict[str, Any] = {"show": False}
     return {
         "animation": False,
-        "tooltip": _tooltip(palette),
+        "tooltip": tooltip(palette),
         "grid": {"left": 14, "right": 14, "top": 2, "bottom": 12},
         "xAxis": {"type": "category", **hidden},
         "yAxis": {"type": "value", "min": 0, "max": highest_ms or 1.0, **hidden},
@@ -231,7 +142,7 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
                             "opacity": 0.72,
                         },
                         "tooltip": {
-                            "formatter": _card(
+                            "formatter": card(
                                 f"{decision.total_ms:.1f} ms",
                                 [f"{decision.source} → {decision.destination}", f"by {decision.decided_by}"],
                             )
@@ -242,6 +153,31 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
             }
         ],
     }
+
+
+def card(title: str, lines: list[str]) -> str:
+    """The HTML of a tooltip: a title and lines below it."""
+    body = "".join(f"<div style='opacity:.78'>{escape(line)}</div>" for line in lines)
+    return f"<div style='font-weight:600;margin-bottom:2px'>{escape(title)}</div>{body}"
+
+
+def tooltip(palette: Palette) -> dict[str, Any]:
+    """How tooltips look."""
+    return {
+        "trigger": "item",
+        "confine": True,
+        "backgroundColor": palette.surface,
+        "borderColor": palette.line,
+        "padding": [8, 11],
+        "textStyle": {"color": palette.ink, "fontSize": 12, "fontFamily": FONT},
+        "extraCssText": "box-shadow:0 6px 24px rgba(2,8,23,.16);border-radius:8px;",
+    }
+
+
+def round_step(step: float) -> float:
+    """1, 2 or 5 times a power of ten, not below ``step``."""
+    power = 10.0 ** math.floor(math.log10(max(step, 1e-6)))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step * (1 - 1e-9))
 
 
 def _label_sides(topology: Topology, places: Mapping[str, tuple[float, float]]) -> dict[str, str]:
@@ -282,7 +218,7 @@ def _fibre_lines(state: NetworkState, palette: Palette, window: Frame) -> list[d
                     "width": 2.5,
                     "opacity": 1,
                 },
-                "tooltip": {"formatter": _card(label, [said, f"{fibre.length_km:,.0f} km"])},
+                "tooltip": {"formatter": card(label, [said, f"{fibre.length_km:,.0f} km"])},
             }
         )
     return lines
@@ -323,46 +259,10 @@ def _node_points(
                     "textBorderColor": palette.surface,
                     "textBorderWidth": 3,
                 },
-                "tooltip": {
-                    "formatter": _card(name, [f"{starting.get(name, 0)} services begin or end here"])
-                },
+                "tooltip": {"formatter": card(name, [f"{starting.get(name, 0)} services begin or end here"])},
             }
         )
     return points
-
-
-def _service_colour(path: Lightpath, chosen: Lightpath | None, palette: Palette) -> str:
-    return palette.accent if path is chosen else SERVICES[path.colour % len(SERVICES)]
-
-
-def _service_tooltip(path: Lightpath, link: str) -> str:
-    slots = viewmodel.slot_text(path.first_slot, path.num_slots)
-    return _card(
-        path.label,
-        [
-            f"{path.bit_rate_gbps:g} Gb/s · {path.modulation_format}",
-            f"slots {slots} on {link}",
-            f"{path.latency_ms:.2f} ms over {', '.join(path.nodes)}",
-            f"decided by {path.decided_by} · {path.service_uuid[:8]}",
-        ],
-    )
-
-
-def _card(title: str, lines: list[str]) -> str:
-    body = "".join(f"<div style='opacity:.78'>{escape(line)}</div>" for line in lines)
-    return f"<div style='font-weight:600;margin-bottom:2px'>{escape(title)}</div>{body}"
-
-
-def _tooltip(palette: Palette) -> dict[str, Any]:
-    return {
-        "trigger": "item",
-        "confine": True,
-        "backgroundColor": palette.surface,
-        "borderColor": palette.line,
-        "padding": [8, 11],
-        "textStyle": {"color": palette.ink, "fontSize": 12, "fontFamily": FONT},
-        "extraCssText": "box-shadow:0 6px 24px rgba(2,8,23,.16);border-radius:8px;",
-    }
 
 
 def _graticule(palette: Palette, low: float, high: float) -> dict[str, Any]:
@@ -370,15 +270,9 @@ def _graticule(palette: Palette, low: float, high: float) -> dict[str, Any]:
         "type": "value",
         "min": low,
         "max": high,
-        "interval": _round_step((high - low) / 12),
+        "interval": round_step((high - low) / 12),
         "axisLine": {"show": False},
         "axisTick": {"show": False},
         "axisLabel": {"show": False},
         "splitLine": {"show": True, "lineStyle": {"color": palette.graticule, "width": 1}},
     }
-
-
-def _round_step(step: float) -> float:
-    """1, 2 or 5 times a power of ten, not below ``step``."""
-    power = 10.0 ** math.floor(math.log10(max(step, 1e-6)))
-    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= step * (1 - 1e-9))

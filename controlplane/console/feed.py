@@ -13,6 +13,7 @@ import httpx
 from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError
 from controlplane.console.network import ChangeError, NetworkState, topology_from_context
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
+from topologies.grid import SpectrumBand
 from topologies.model import Topology
 
 logger = logging.getLogger(__name__)
@@ -39,13 +40,13 @@ class Feed:
         controller: ControllerDoor,
         pce: PceDoor,
         topology: Topology,
-        num_slots: int,
+        bands: tuple[SpectrumBand, ...],
         shared_spectrum: bool,
     ) -> None:
         self.controller = controller
         self._pce = pce
         self._known = topology
-        self._empty = (num_slots, shared_spectrum)
+        self._empty = (bands, shared_spectrum)
         self.snapshot = Snapshot()
         self._listeners: set[Listener] = set()
         self._network_asked = asyncio.Lock()

@@ -168,9 +168,14 @@ class RequestForm:
                 for name, value in (
                     ("Route", " · ".join(path.nodes)),
                     ("Slots", f"{slots}, {path.modulation_format}"),
+                    ("Band", path.band),
                     ("Latency", f"{path.latency_ms:.2f} ms"),
+                    ("Quality", viewmodel.quality_text(path)),
+                    ("Power", viewmodel.power_text(path)),
                     ("Decided by", path.decided_by),
                 ):
+                    if value is None:
+                        continue
                     text(name, "fact-name")
                     text(value, "fact-value", f"result-{name.lower().replace(' ', '-')}")
 

@@ -13,6 +13,7 @@ from nicegui import ui
 from starlette.applications import Starlette
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from configs.bands import bands_of
 from configs.home import Credentials, Home
 from configs.load import load_config
 from configs.schema import Config
@@ -34,7 +35,7 @@ def make_feed(config: Config, credentials: Credentials) -> Feed:
         ControllerDoor(config.services.url("controller"), credentials),
         PceDoor(config.services.url("pce"), credentials),
         load_topology(config.plant.topology),
-        config.plant.num_slots,
+        bands_of(config),
         config.plant.shared_spectrum,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from controlplane.tapi.names import LOCAL_NAME, as_dict
 from topologies.errors import TopologyError
+from topologies.grid import SpectrumBand
 from topologies.model import Fibre, Node, Topology
 
 NUM_COLOURS = 10  # service colours in the palette
@@ -31,6 +32,10 @@ class Lightpath:
     bit_rate_gbps: float
     latency_ms: float
     decided_by: str
+    band: str | None  # None, here and below: not known
+    gsnr_db: float | None  # of the worst carrier when it was set up
+    margin_db: float | None  # of the worst carrier above its format's threshold
+    marginal_w: float | None  # power that its set-up switched on
     version: int  # of the change that set it up; the most recent has the highest
     colour: int  # index of a palette colour
 
@@ -45,11 +50,16 @@ class NetworkState:
     """Everything the controller has said up to ``version``."""
 
     topology: Topology
-    num_slots: int
+    bands: tuple[SpectrumBand, ...]  # of each row of the grid, in order of frequency
     shared_spectrum: bool  # True: both directions of a fibre pair share one spectrum
     version: int = 0
     lightpaths: Mapping[str, Lightpath] = field(default_factory=dict)  # by service, in order of set-up
     failed: frozenset[frozenset[str]] = frozenset()  # fibre pairs that are cut, by their two ends
+
+    @property
+    def num_slots(self) -> int:
+        """Columns of the spectrum grid."""
+        return self.bands[-1].end_slot
 
     @property
     def num_units(self) -> int:
@@ -130,9 +140,18 @@ class NetworkState:
             bit_rate_gbps=float(change["bit_rate_gbps"]),
             latency_ms=float(change["latency_ms"]),
             decided_by=str(change["decided_by"]),
+            band=str(change["band"]) if change.get("band") else None,
+            gsnr_db=_known(change, "gsnr_db"),
+            margin_db=_known(change, "margin_db"),
+            marginal_w=_known(change, "marginal_w"),
             version=int(change["version"]),
             colour=colour,
         )
+
+
+def _known(change: Mapping[str, Any], name: str) -> float | None:
+    value = change.get(name)
+    return None if value is None else float(value)
 
 
 def topology_from_context(context: Mapping[str, Any], known: Topology) -> Topology:

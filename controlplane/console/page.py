@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from nicegui import Client, ui
 
-from controlplane.console import charts, viewmodel
+from controlplane.console import charts, spectrum, viewmodel
 from controlplane.console.doors import RefusedError
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
@@ -126,18 +126,24 @@ class ConsolePage:
         if self._window is None or self._window[0] != state.topology.content_hash:
             self._window = (state.topology.content_hash, charts.frame(state.topology))
         replace_options(self._map, charts.network_map(state, self._selected, self._palette, self._window[1]))
-        replace_options(self._grid, charts.spectrum_grid(state, self._selected, self._palette))
+        replace_options(self._grid, spectrum.spectrum_grid(state, self._selected, self._palette))
         path = viewmodel.focus(state, self._selected)
         self._clear.set_visibility(self._selected is not None)
         self._focus_mark.set_visibility(path is not None)
         if path:
             kind = "selected" if self._selected else "latest"
             slots = viewmodel.slot_text(path.first_slot, path.num_slots)
-            self._focus.set_text(f"{kind}: {path.label} · {path.bit_rate_gbps:g} Gb/s · slots {slots}")
+            said = [f"{kind}: {path.label}", f"{path.bit_rate_gbps:g} Gb/s", f"slots {slots}"]
+            if len(state.bands) > 1 and path.band:
+                said[-1] += f" in {path.band}"
+            if path.gsnr_db is not None:
+                said.append(f"GSNR {path.gsnr_db:.1f} dB")
+            self._focus.set_text(" · ".join(said))
         else:
             self._focus.set_text("")
         links = "fibre pairs" if state.shared_spectrum else "directed links"
-        self._grid_note.set_text(f"{state.num_units} {links} × {state.num_slots} slots of 12.5 GHz")
+        bands = "" if len(state.bands) == 1 else f", bands {', '.join(band.name for band in state.bands)}"
+        self._grid_note.set_text(f"{state.num_units} {links} × {state.num_slots} slots of 12.5 GHz{bands}")
 
     def _select(self, service_uuid: str | None) -> None:
         self._selected = service_uuid

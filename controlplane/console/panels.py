@@ -114,6 +114,10 @@ class Figures:
             self._latency = self._figure("Mean latency", "latency", "ms")
             self._use = self._figure("Spectrum in use", "utilisation", "%")
             self._blocked = self._figure("Requests refused", "blocked")
+            with ui.element("div").classes("figure-slot") as self._margin_slot:
+                self._margin = self._figure("GSNR margin, mean at set-up", "margin", "dB")
+            with ui.element("div").classes("figure-slot") as self._power_slot:
+                self._power = self._figure("Power switched on", "power", "W")
 
     @staticmethod
     def _figure(name: str, testid: str, unit: str = "") -> tuple[ui.label, ui.label]:
@@ -144,6 +148,12 @@ class Figures:
         fullest = f"fullest {now.fullest[0]} {100 * now.fullest[1]:.0f} %" if now.fullest else ""
         self._put(self._use, f"{100 * now.utilisation:.1f}", fullest)
         self._put(self._blocked, str(now.blocked), f"of the last {now.decided}" if now.decided else "")
+        self._margin_slot.set_visibility(now.mean_margin_db is not None)
+        if now.mean_margin_db is not None:
+            self._put(self._margin, f"{now.mean_margin_db:.1f}", f"lowest {now.least_margin_db:.1f} dB")
+        self._power_slot.set_visibility(now.switched_on_w is not None)
+        if now.switched_on_w is not None:
+            self._put(self._power, f"{now.switched_on_w:,.0f}", "at set-up")
 
     @staticmethod
     def _put(figure: tuple[ui.label, ui.label], value: str, note: str) -> None:

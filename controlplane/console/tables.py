@@ -18,13 +18,17 @@ _SERVICE_ROW = """
   <q-td key="pair" :props="props" class="rest"><span class="swatch"
     :style="{background: props.row.swatch}"></span><span class="name">{{ props.row.pair }}</span>
     <q-tooltip anchor="top start" self="bottom start" :delay="400">{{
-    props.row.route }} · {{ props.row.short }}</q-tooltip></q-td>
+    props.row.about }}</q-tooltip></q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
   <q-td key="first_slot" :props="props" class="quiet">{{ props.row.slots }}</q-td>
-  <q-td key="modulation" :props="props"><span class="tag">{{ props.row.modulation }}</span></q-td>
+  <q-td key="modulation" :props="props"><span class="tag">{{ props.row.short_modulation }}</span></q-td>
+  <q-td key="gsnr" :props="props">{{ props.row.gsnr_text }}</q-td>
+  <q-td key="power" :props="props">{{ props.row.power_text }}</q-td>
   <q-td key="latency" :props="props">{{ props.row.latency_text }}</q-td>
-  <q-td key="decided_by" :props="props" class="quiet"><span :class="['mark', props.row.decided_by]"></span>{{
-    props.row.decided_by }}</q-td>
+  <q-td key="decided_by" :props="props" class="quiet"><span
+    :class="['mark', props.row.decided_by]"></span><span
+    v-if="props.row.gsnr === null && props.row.power === null">{{ props.row.decided_by }}</span><q-tooltip
+    :delay="400">{{ props.row.decided_by }}</q-tooltip></q-td>
   <q-td key="remove" auto-width><q-btn flat dense round size="sm" icon="close" class="remove"
     data-testid="delete" :aria-label="'Delete ' + props.row.pair"
     @click.stop="$parent.$parent.$emit('remove', props.row.uuid)"></q-btn></q-td>
@@ -44,6 +48,9 @@ _DECISION_ROW = """
 """
 
 
+_QUANTITIES = ("gsnr", "power")  # columns of which the first that a service tells is there: room is for one
+
+
 def _column(name: str, label: str, align: str = "left", sortable: bool = True) -> dict[str, object]:
     return {"name": name, "label": label, "field": name, "align": align, "sortable": sortable}
 
@@ -56,16 +63,18 @@ class Services:
             with box("panel-head"):
                 text("Services", "panel-title")
                 self._note = text("", "panel-note")
-            columns = [
+            self._columns = [
                 _column("pair", "From → to"),
                 _column("rate", "Gb/s", "right"),
                 _column("first_slot", "Slots"),
                 _column("modulation", "Format"),
+                _column("gsnr", "GSNR dB", "right"),
+                _column("power", "W", "right"),
                 _column("latency", "ms", "right"),
                 _column("decided_by", "By"),
                 _column("remove", "", sortable=False),
             ]
-            self._table = ui.table(columns=columns, rows=[], row_key="uuid").classes("rows services")
+            self._table = ui.table(columns=self._columns, rows=[], row_key="uuid").classes("rows services")
             self._table.props("dense flat virtual-scroll binary-state-sort hide-bottom data-testid=services")
             self._table.add_slot("body", _SERVICE_ROW)
             self._table.on("pick", lambda event: on_pick(str(event.args)))
@@ -79,6 +88,10 @@ class Services:
         rows = viewmodel.service_rows(snapshot.network, selected)
         for row in rows:
             row["swatch"] = "var(--accent)" if row["selected"] else SERVICES[row["colour"] % len(SERVICES)]
+        known = [name for name in _QUANTITIES if any(row[name] is not None for row in rows)][:1]
+        columns = [each for each in self._columns if each["name"] in known or each["name"] not in _QUANTITIES]
+        if columns != self._table.columns:
+            self._table.columns = columns
         self._table.rows = rows
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)

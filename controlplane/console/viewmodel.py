@@ -102,6 +102,9 @@ class Counts:
     decided: int  # decisions listed
     by_model: int  # of the decisions listed
     by_fallback: int
+    mean_margin_db: float | None  # of the services that tell one, when they were set up
+    least_margin_db: float | None
+    switched_on_w: float | None  # by the set-ups of the services that are up and tell it, together
     median_ms: float | None  # of the time to decide, over the decisions listed
 
 
@@ -144,6 +147,8 @@ def counts(snapshot: Snapshot) -> Counts:
     paths = list(state.lightpaths.values()) if state else []
     use = unit_use(state) if state else np.zeros(0)
     fullest = int(use.argmax()) if paths else None
+    margins_db = [path.margin_db for path in paths if path.margin_db is not None]
+    powers_w = [path.marginal_w for path in paths if path.marginal_w is not None]
     return Counts(
         services=len(paths),
         capacity_gbps=sum(path.bit_rate_gbps for path in paths),
@@ -154,6 +159,9 @@ def counts(snapshot: Snapshot) -> Counts:
         decided=len(decisions),
         by_model=sum(decision.decided_by == "model" for decision in decisions),
         by_fallback=sum(decision.decided_by == "fallback" for decision in decisions),
+        mean_margin_db=sum(margins_db) / len(margins_db) if margins_db else None,
+        least_margin_db=min(margins_db, default=None),
+        switched_on_w=sum(powers_w) if powers_w else None,
         median_ms=median(decision.total_ms for decision in decisions) if decisions else None,
     )
 
@@ -194,14 +202,18 @@ def service_rows(state: NetworkState | None, selected: str | None) -> list[dict[
     return [
         {
             "uuid": path.service_uuid,
-            "short": path.service_uuid[:8],
             "pair": path.label,
-            "route": " · ".join(path.nodes),
+            "about": _about(path),
             "rate": path.bit_rate_gbps,
             "rate_text": f"{path.bit_rate_gbps:g}",
             "first_slot": path.first_slot,
-            "slots": slot_text(path.first_slot, path.num_slots),
+            "slots": _band_prefix(path) + slot_text(path.first_slot, path.num_slots),
             "modulation": path.modulation_format,
+            "short_modulation": path.modulation_format.removeprefix("PM-"),
+            "gsnr": path.gsnr_db,
+            "gsnr_text": "" if path.gsnr_db is None else f"{path.gsnr_db:.1f}",
+            "power": path.marginal_w,
+            "power_text": "" if path.marginal_w is None else f"{path.marginal_w:,.0f}",
             "latency": path.latency_ms,
             "latency_text": f"{path.latency_ms:.1f}",
             "decided_by": path.decided_by,
@@ -234,6 +246,31 @@ def _decision_detail(decision: Decision) -> str:
         return decision.note or "refused"
     route = " · ".join(decision.nodes)
     return f"{route} ({decision.note})" if decision.note else route
+
+
+def _about(path: Lightpath) -> str:
+    known = (quality_text(path), power_text(path))
+    told = [each for each in known if each]
+    return " · ".join([*path.nodes, path.modulation_format, *told, path.service_uuid[:8]])
+
+
+def _band_prefix(path: Lightpath) -> str:
+    """The band where quality of transmission is told: there are several bands there."""
+    return "" if path.gsnr_db is None or path.band is None else f"{path.band} "
+
+
+def quality_text(path: Lightpath) -> str | None:
+    """GSNR with the margin above the format's threshold, both at set-up; None when not known."""
+    if path.gsnr_db is None:
+        return None
+    return f"GSNR {path.gsnr_db:.1f} dB" + (
+        "" if path.margin_db is None else f", margin {path.margin_db:.1f} dB"
+    )
+
+
+def power_text(path: Lightpath) -> str | None:
+    """What the set-up switched on; None when not known."""
+    return None if path.marginal_w is None else f"{path.marginal_w:,.0f} W switched on"
 
 
 def slot_text(first_slot: int, num_slots: int) -> str:

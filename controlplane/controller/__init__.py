@@ -1,6 +1,7 @@
 """The SDN controller: TAPI northbound, the network's state, two-phase configuration of elements, restoration.
 
   network.py      the plant as the controller needs it; what is lit, as bits
+  capacity.py     what a block of slots carries, by the rule of the use case
   verify.py       a computed path checked against the plant and the state, independently of who computed it
   tables.py       the SQL tables
   store.py        services, changes and failed links in SQL: what is acknowledged is stored

@@ -31,7 +31,7 @@ def main() -> None:
     config = load_config()
     home = Home.from_environment().create()
     credentials = home.credentials()
-    plant = plant_view(config.plant)
+    plant = plant_view(config)
     try:
         store = Store(
             config.online.database_url or sqlite_url(str(home.state / "controller.db")), plant.identity

@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from configs.schema import Plant as PlantConfig
+from configs.bands import bands_of
+from configs.schema import Config
+from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, SlotsByReach
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
+from envs.gsnr.formats import load_formats
 from envs.latency import LatencyModel, load_latency_model
-from envs.modulation import ModulationFormat, modulation_table
-from envs.plant import PlantSpec
+from envs.modulation import modulation_table
 from topologies.catalogue import load_topology
+from topologies.grid import CHANNEL_SLOTS, SpectrumBand
 from topologies.model import Topology
 
 Unit = tuple[str, str]
+REACH_TABLE = "deeprmsa"  # the modulation table of the twin's `PlantSpec`, which would load compiled code
 
 
 @dataclass(frozen=True)
 class PlantView:
-    """Topology, grid, formats and latencies."""
+    """Topology, spectrum, what a block carries, and latencies."""
 
     topology: Topology
-    num_slots: int
-    guard_slots: int
+    bands: tuple[SpectrumBand, ...]  # in order of frequency
     shared_spectrum: bool
-    formats: tuple[ModulationFormat, ...]
+    capacity: CapacityRule
     latency_model: LatencyModel
+
+    @property
+    def num_slots(self) -> int:
+        """Slots of a spectrum unit, all bands together."""
+        return self.bands[-1].end_slot
 
     @property
     def naming(self) -> Naming:
@@ -38,9 +46,11 @@ class PlantView:
 
     @property
     def identity(self) -> str:
-        """What a stored state belongs to: topology, grid and sharing."""
+        """What a stored state belongs to: topology, grid, bands (where not just C) and sharing."""
         shared = "shared" if self.shared_spectrum else "directed"
-        return f"{self.topology.name}/{self.topology.content_hash}/{self.num_slots}/{shared}"
+        names = "".join(band.name for band in self.bands)
+        grid = f"{self.num_slots}" if names == "C" else f"{names}{self.num_slots}"
+        return f"{self.topology.name}/{self.topology.content_hash}/{grid}/{shared}"
 
     def unit(self, here: str, there: str) -> Unit:
         """The row of slots from one node to its neighbour: the fibre pair where both directions share."""
@@ -66,18 +76,23 @@ class PlantView:
         return (fibre_us + model.node_us * len(nodes) + 2 * model.transponder_us) / 1000.0
 
 
-def plant_view(config: PlantConfig) -> PlantView:
+def plant_view(config: Config) -> PlantView:
     """The plant of a configuration.
 
     Raises:
         TopologyError: an unknown topology, or a file that cannot be read.
     """
+    plant = config.plant
+    capacity: CapacityRule = (
+        ChannelsByQuality(load_formats(), CHANNEL_SLOTS, BAUD_GBD, plant.margin_db)
+        if plant.bands
+        else SlotsByReach(modulation_table(REACH_TABLE), plant.guard_slots)
+    )
     return PlantView(
-        topology=load_topology(config.topology),
-        num_slots=config.num_slots,
-        guard_slots=config.guard_slots,
-        shared_spectrum=config.shared_spectrum,
-        formats=modulation_table(PlantSpec().modulation),
+        topology=load_topology(plant.topology),
+        bands=bands_of(config),
+        shared_spectrum=plant.shared_spectrum,
+        capacity=capacity,
         latency_model=load_latency_model(),
     )
 

@@ -286,4 +286,5 @@ def _change(kind: str, service: Service) -> dict[str, Any]:
         "bit_rate_gbps": service.request.bit_rate_gbps,
         "latency_ms": path.latency_ms,
         "decided_by": path.decided_by,
+        **path.quantities,
     }

@@ -80,8 +80,8 @@ class NetworkState:
             return NetworkView(
                 naming=self.naming,
                 latency_model=self.plant.latency_model,
-                formats=tuple(item.name for item in self.plant.formats),
-                num_slots=self.plant.num_slots,
+                formats=self.plant.capacity.format_names,
+                bands=self.plant.bands,
                 occupied=self.lit.by_port(),
                 failed_links=self._failed_links,
                 services=tuple(self._services.values()),

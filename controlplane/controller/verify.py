@@ -6,13 +6,13 @@ the state it will commit to.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from controlplane.controller.network import PlantView, SpectrumMap
 from controlplane.tapi.path_body import ComputedPath, hops_of
 from controlplane.tapi.service_body import ServiceRequest
 from topologies.errors import TopologyError
+from topologies.grid import band_of
 
 TOLERANCE_MS = 0.001  # the wire's resolution of a latency bound
 
@@ -39,7 +39,7 @@ def verify_path(
 
     Raises:
         PathRejected: other ends, a loop, no such link, a cut or excluded link or node, too many hops, over
-            the latency bound, slots outside the grid, too few or lit, an unknown format or one out of reach.
+            the latency bound, slots outside the grid, across bands or lit, or what the capacity rule refuses.
     """
     nodes = path.nodes
     if len(nodes) < 2 or (nodes[0], nodes[-1]) != (request.source, request.destination):
@@ -74,23 +74,14 @@ def verify_path(
 def _verify_spectrum(
     path: ComputedPath, request: ServiceRequest, plant: PlantView, lit: SpectrumMap, length_km: float
 ) -> None:
-    end = path.first_slot + path.num_slots
-    if path.first_slot < 0 or path.num_slots < 1 or end > plant.num_slots:
-        raise PathRejected(f"slots {path.first_slot}..{end - 1} lie outside 0..{plant.num_slots - 1}")
-    found = [item for item in plant.formats if item.name == path.modulation_format]
-    if not found:
-        known = ", ".join(item.name for item in plant.formats)
-        raise PathRejected(f"modulation format {path.modulation_format!r} is unknown; known: {known}")
-    if length_km > found[0].reach_km:
-        raise PathRejected(
-            f"{found[0].name} reaches {found[0].reach_km:g} km; the path is {length_km:g} km long"
-        )
-    needed = math.ceil(request.bit_rate_gbps / found[0].slot_capacity_gbps - 1e-9) + plant.guard_slots
-    if path.num_slots < needed:
-        raise PathRejected(
-            f"{path.num_slots} slots of {found[0].name} are too few for {request.bit_rate_gbps:g} Gb/s; "
-            f"{needed} are needed"
-        )
+    try:
+        band_of(plant.bands, path.first_slot, path.num_slots)
+    except ValueError as error:
+        raise PathRejected(str(error)) from None
+    fault = plant.capacity.fault(path, request.bit_rate_gbps, length_km)
+    if fault is not None:
+        raise PathRejected(fault)
     clash = lit.clash(path.nodes, path.first_slot, path.num_slots)
     if clash is not None:
-        raise PathRejected(f"slots {path.first_slot}..{end - 1} are not all free on {'-'.join(clash)}")
+        end = path.first_slot + path.num_slots - 1
+        raise PathRejected(f"slots {path.first_slot}..{end} are not all free on {'-'.join(clash)}")

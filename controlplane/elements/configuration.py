@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from controlplane.elements.interface import ADD_DROP, CrossConnect, Edit, ElementError
+from topologies.grid import SpectrumBand, band_of
 from topologies.model import Topology
 
 
@@ -17,24 +18,26 @@ class ElementSpec:
         node: its name.
         line_ports: one per neighbour, named after it. Add and drop are contentionless: any number of
             lightpaths may use the same slots at ``ADD_DROP``.
-        num_slots: grid of a line port.
+        bands: spectrum of a line port, in order of frequency.
         shared_spectrum: whether both directions of a line port share one spectrum.
     """
 
     node: str
     line_ports: frozenset[str]
-    num_slots: int
+    bands: tuple[SpectrumBand, ...]
     shared_spectrum: bool
 
 
-def element_specs(topology: Topology, num_slots: int, shared_spectrum: bool) -> dict[str, ElementSpec]:
+def element_specs(
+    topology: Topology, bands: Sequence[SpectrumBand], shared_spectrum: bool
+) -> dict[str, ElementSpec]:
     """The elements of a network, by node name."""
     ports: dict[str, set[str]] = {name: set() for name in topology.node_names}
     for fibre in topology.fibres:
         ports[fibre.node_a].add(fibre.node_b)
         ports[fibre.node_b].add(fibre.node_a)
     return {
-        name: ElementSpec(name, frozenset(neighbours), num_slots, shared_spectrum)
+        name: ElementSpec(name, frozenset(neighbours), tuple(bands), shared_spectrum)
         for name, neighbours in ports.items()
     }
 
@@ -62,11 +65,10 @@ def _check(spec: ElementSpec, item: CrossConnect) -> None:
             raise refuse(f"no port {port!r}; there are {', '.join(sorted(spec.line_ports))} and {ADD_DROP}")
     if item.in_port == item.out_port:
         raise refuse(f"in and out port are both {item.in_port!r}")
-    if not (
-        item.first_slot >= 0 and item.num_slots >= 1 and item.first_slot + item.num_slots <= spec.num_slots
-    ):
-        last = item.first_slot + item.num_slots - 1
-        raise refuse(f"slots {item.first_slot}..{last} lie outside 0..{spec.num_slots - 1}")
+    try:
+        band_of(spec.bands, item.first_slot, item.num_slots)
+    except ValueError as error:
+        raise refuse(str(error)) from None
     if bool(item.modulation_format) != (ADD_DROP in (item.in_port, item.out_port)):
         raise refuse("a modulation format is given exactly where the lightpath begins or ends")
 

@@ -72,7 +72,8 @@ class Southbound(Protocol):
 
         Raises:
             ElementError: ``in-use``, a commit waits to be confirmed; ``invalid-value``, unknown port, slots
-                outside the grid or overlapping on a port, a modulation format where none belongs.
+                outside the bands, across two, or overlapping on a port, a modulation format where none
+                belongs.
         """
 
     def discard(self, node: str) -> None:

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from configs.bands import bands_of
 from configs.home import Home
 from configs.load import load_config
 from controlplane.elements.app import build_app
@@ -26,7 +27,7 @@ def main() -> None:
     config = load_config()
     home = Home.from_environment().create()
     specs = element_specs(
-        load_topology(config.plant.topology), config.plant.num_slots, config.plant.shared_spectrum
+        load_topology(config.plant.topology), bands_of(config), config.plant.shared_spectrum
     )
     host = ElementHost(specs, ElementStore(home.state / "elements.db"))
     try:

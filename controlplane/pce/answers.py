@@ -7,6 +7,7 @@ id decides once. Not here: the documents themselves (``controlplane.tapi.path_bo
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class PathAnswers:
             raise unknown(
                 f"no computed path {uuid!r}; the last {self._keep} of this process are kept"
             ) from None
-        return build_path(path, self._naming, direction)
+        return build_path(path, self._naming, self._plant.bands, direction)
 
     def _query(self, decision_id: str, request: ComputeRequest, state_version: int | None) -> Query:
         index = self._plant.topology.node_index
@@ -147,7 +148,15 @@ def _computed_path(decision: Decision) -> ComputedPath:
         model_version=record.model_version or "",
         decision_id=record.decision_id,
         decision_ms=record.total_ms,
+        band=candidate.band,
+        gsnr_db=_known(candidate.gsnr_db),
+        margin_db=_known(candidate.margin_db),
+        marginal_w=_known(candidate.marginal_w),
     )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _remember(store: OrderedDict[str, Any], key: str, value: Any, keep: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from controlplane.pce.databases import Databases
-from controlplane.pce.decide import Blocked, Choice, choose, why_blocked
+from controlplane.pce.decide import Blocked, Choice, choose, still_feasible, why_blocked
 from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import DecidedBy, DecisionRecord, FallbackReason
 from controlplane.pce.endpoint import EndpointInUse
@@ -105,7 +105,8 @@ class PathComputation:
         chosen: _Chosen | None = None
         if blocked is None:
             chosen = await self._choose(observation)
-            if not self._is_free(candidates[chosen.choice.index]):
+            plant, network = self.databases.plant, self.databases.network
+            if not still_feasible(plant, network, query.request, candidates[chosen.choice.index]):
                 # The network changed while the model was asked. Decide again on what is now, at once.
                 observation, candidates, blocked = self._observe(query)
                 state_version = self.databases.version
@@ -167,9 +168,6 @@ class PathComputation:
             choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms
         )
 
-    def _is_free(self, candidate: Candidate) -> bool:
-        return self.databases.network.is_free(candidate.nodes, candidate.first_slot, candidate.num_slots)
-
     def _record(
         self,
         query: Query,
@@ -211,6 +209,10 @@ class PathComputation:
             num_slots=candidate.num_slots,
             modulation_format=candidate.modulation_format,
             latency_ms=candidate.latency_ms,
+            band=candidate.band,
+            gsnr_db=candidate.gsnr_db,
+            margin_db=candidate.margin_db,
+            marginal_w=candidate.marginal_w,
             decided_by=chosen.decided_by,
             fallback_reason=chosen.fallback_reason,
             policy=chosen.policy,
@@ -229,8 +231,7 @@ def warm_up(plant: Plant, fallback: ScoringPolicy) -> None:
     network = Network(plant)
     observation, candidates = observe(plant, network, Request(0, 1, 1.0))
     first = candidates[choose(observation.action_mask, policy_scores(fallback, observation)).index]
-    network.provision(first.nodes, first.first_slot, first.num_slots)
-    network.is_free(first.nodes, first.first_slot, first.num_slots)
+    network.provision(first.nodes, first.first_slot, first.num_slots, first.modulation_format)
     network.release(first.nodes, first.first_slot, first.num_slots)
 
 

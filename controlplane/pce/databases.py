@@ -42,6 +42,7 @@ class Change(BaseModel):
     service_uuid: str = ""
     first_slot: int = 0
     num_slots: int = 0
+    modulation_format: str = ""  # empty in a store of a version that did not tell it
 
     @property
     def lightpath(self) -> Lightpath:
@@ -190,7 +191,9 @@ class Databases:
             case "lightpath-added":
                 if change.lightpath in self.lightpaths:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
-                self.network.provision(nodes, change.first_slot, change.num_slots)
+                self.network.provision(
+                    nodes, change.first_slot, change.num_slots, modulation_format=change.modulation_format
+                )
                 self.lightpaths[change.lightpath] = change
             case "lightpath-removed":
                 if self.lightpaths.pop(change.lightpath, None) is None:

@@ -1,7 +1,8 @@
 """From candidates and scores to a checked choice, and from no candidate to the reason why. Pure functions.
 
-The check here is what lets any model be plugged in: whatever it answers, what leaves is a candidate that
-the mask allows, or a refusal. Not here: who gives the scores (``inference.py``, ``fallback.py``).
+The checks here are what lets any model be plugged in: whatever it answers, what leaves is a candidate that
+the mask allowed and that the network as it is by then still allows, or a refusal. Not here: who gives the
+scores (``inference.py``, ``fallback.py``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Literal
 
 import numpy as np
 
+from envs.candidates import Candidate, observe
+from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
 
-BlockedBy = Literal["latency", "reach", "failure", "constraint", "spectrum"]
+BlockedBy = Literal["latency", "reach", "failure", "constraint", "quality", "spectrum"]
 
 
 class WrongScoresError(ValueError):
@@ -67,6 +70,25 @@ def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
     return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
 
 
+def still_feasible(plant: Plant, network: Network, request: Request, candidate: Candidate) -> bool:
+    """Whether a candidate chosen a while ago is among those of the request on the network as it is now.
+
+    The candidates are listed anew by the twin, so every constraint of the use case is held: free spectrum,
+    the latency bound, the quality of this lightpath and of those it disturbs.
+
+    Args:
+        plant: the network's plant.
+        network: its present state.
+        request: what the candidate was chosen for.
+        candidate: as it was listed before.
+    """
+    observation, listed = observe(plant, network, request)
+    return any(
+        allowed and _same(candidate, other)
+        for other, allowed in zip(listed, observation.action_mask, strict=False)
+    )
+
+
 def why_blocked(
     plant: Plant, request: Request, failed_links: Collection[frozenset[str]], constrained: bool = False
 ) -> Blocked:
@@ -96,13 +118,15 @@ def why_blocked(
             "constraint", f"every candidate from {pair} is excluded by the constraints of the request"
         )
     num_slots = {path: plant.num_slots_for(request.bit_rate_gbps, path) for path in within}
-    fitting = [path for path in within if num_slots[path] <= plant.spec.num_slots]
+    widest = max(band.num_slots for band in plant.bands)
+    fitting = [path for path in within if num_slots[path] <= widest]
     bound = "" if math.isinf(request.max_latency_ms) else f" within {request.max_latency_ms:g} ms"
     if not fitting:
         return Blocked(
             "reach",
             f"nothing carries {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: with the formats that reach "
-            f"so far it takes {min(num_slots.values())} slots or more, and a link has {plant.spec.num_slots}",
+            f"so far it takes {min(num_slots.values())} slots or more, and "
+            f"a {'link' if len(plant.bands) == 1 else 'band'} has {widest}",
         )
     standing = [path for path in fitting if not _fails(plant, path, failed_links)]
     if not standing:
@@ -111,12 +135,39 @@ def why_blocked(
             "failure",
             f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}",
         )
+    if plant.thresholds_db:
+        return _blocked_by_quality(plant, request, standing, f"{pair}{bound}")
     least, most = min(num_slots[path] for path in standing), max(num_slots[path] for path in standing)
     block = f"{least}" if least == most else f"{least} to {most}"
     return Blocked(
         "spectrum",
         f"no spectrum for {request.bit_rate_gbps:g} Gb/s from {pair}{bound}: none of {len(standing)} path(s) "
         f"has a free block of {block} adjacent slots on all its links",
+    )
+
+
+def _blocked_by_quality(plant: Plant, request: Request, standing: Collection[int], where: str) -> Blocked:
+    _, alone = observe(plant, Network(plant), request)
+    asked = f"{request.bit_rate_gbps:g} Gb/s from {where}"
+    if not any(candidate.path in standing for candidate in alone):
+        return Blocked(
+            "quality",
+            f"no format carries {asked} with the GSNR that it needs and a margin of "
+            f"{plant.spec.margin_db:g} dB, even with nothing else lit",
+        )
+    return Blocked(
+        "spectrum",
+        f"no spectrum for {asked}: on none of {len(standing)} path(s) are channels free side by side in "
+        "which it, and every lightpath that it disturbs, has the GSNR that is needed",
+    )
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return (one.path, one.first_slot, one.num_slots, one.modulation_format) == (
+        other.path,
+        other.first_slot,
+        other.num_slots,
+        other.modulation_format,
     )
 
 

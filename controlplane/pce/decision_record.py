@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from controlplane.tapi.names import join_list
 
-DECISION_SCHEMA_VERSION = 1
+DECISION_SCHEMA_VERSION = 2
 
 DecidedBy = Literal["model", "fallback", "none"]
 FallbackReason = Literal["late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed"]
@@ -38,6 +38,10 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "num_slots": pa.int64(),
     "modulation_format": pa.string(),
     "latency_ms": pa.float64(),  # of the path
+    "band": pa.string(),
+    "gsnr_db": pa.float64(),  # of the worst carrier; null, here and below, where the plant knows none
+    "margin_db": pa.float64(),  # of the worst carrier above its format's threshold
+    "marginal_w": pa.float64(),  # power switched on, transponders included
     "decided_by": pa.string(),  # model, fallback, none
     "fallback_reason": pa.string(),  # null unless the fallback decided
     "policy": pa.string(),  # that decided
@@ -77,6 +81,10 @@ class DecisionRecord:
     num_slots: int | None = None
     modulation_format: str | None = None
     latency_ms: float | None = None
+    band: str | None = None
+    gsnr_db: float | None = None
+    margin_db: float | None = None
+    marginal_w: float | None = None
     fallback_reason: FallbackReason | None = None
     policy: str | None = None
     model_version: str | None = None

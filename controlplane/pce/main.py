@@ -9,24 +9,13 @@ from types import FrameType
 
 import uvicorn
 
+from configs.build import plant_of
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
 from controlplane.pce.app import PceSettings, build_app
-from envs.plant import Plant, PlantSpec, build_plant
-from topologies.catalogue import load_topology
 
 _DRAIN_S = 5
-
-
-def plant_of(config: Config) -> Plant:
-    """The plant that a configuration describes.
-
-    Raises:
-        TopologyError, PlantError: a topology or a plant that cannot be built.
-    """
-    fields = config.plant.model_dump(exclude={"topology"})
-    return build_plant(load_topology(config.plant.topology), PlantSpec(**fields))
 
 
 def settings_of(config: Config, home: Home) -> PceSettings:

@@ -5,7 +5,7 @@
   names.py            ``name`` pairs to a dict and back
   naming.py           UUIDs of one topology back to its names
   fields.py           liberal reading: prefixes, uint64 as number or string, an object or a one-element list
-  frequency.py        slots to spectrum in MHz and back
+  frequency.py        slots to spectrum in MHz, formats to the names that TAPI has
   service_schema.py   what a client may configure of a connectivity service
   service_body.py     a connectivity-service body to a ``ServiceRequest``
   path_body.py        path computation: input, output and path documents

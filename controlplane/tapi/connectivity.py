@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.tapi import ids, names
-from controlplane.tapi.frequency import WIRE_MODULATIONS, central_frequency, spectrum
+from controlplane.tapi.frequency import Bands, central_frequency, spectrum, wire_modulation
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import ComputedPath, hops_of
 from controlplane.tapi.service_body import ServiceRequest
@@ -85,11 +85,13 @@ def ports_of(path: ComputedPath) -> list[tuple[str, str]]:
     return [*ports, (path.nodes[-1], ADD_DROP)]
 
 
-def connection_end_point(service: Service, node: str, port: str, naming: Naming) -> dict[str, Any]:
+def connection_end_point(
+    service: Service, node: str, port: str, naming: Naming, bands: Bands
+) -> dict[str, Any]:
     """The end point of a service's connection at a port, with its spectrum; at add-drop also the signal's.
 
     Raises:
-        ValueError: the service has no lightpath.
+        ValueError: the service has no lightpath, or one outside the bands.
     """
     if service.path is None:
         raise ValueError(f"service {service.uuid} has no lightpath")
@@ -106,16 +108,17 @@ def connection_end_point(service: Service, node: str, port: str, naming: Naming)
             "node-edge-point-uuid": ids.node_edge_point_uuid(naming.topology.name, node, port),
         },
         "tapi-photonic-media:media-channel-connection-end-point-spec": {
-            "media-channel": {"occupied-spectrum": spectrum(*slots)}
+            "media-channel": {"occupied-spectrum": spectrum(bands, *slots)}
         },
     }
     if port == ADD_DROP:
         termination: dict[str, Any] = {
-            "selected-central-frequency": central_frequency(*slots),
-            "selected-spectrum": spectrum(*slots),
+            "selected-central-frequency": central_frequency(bands, *slots),
+            "selected-spectrum": spectrum(bands, *slots),
         }
-        if service.path.modulation_format in WIRE_MODULATIONS:
-            termination["selected-modulation"] = service.path.modulation_format
+        modulation = wire_modulation(service.path.modulation_format)
+        if modulation is not None:
+            termination["selected-modulation"] = modulation
         end_point["tapi-photonic-media:otsi-connection-end-point-spec"] = {"otsi-termination": termination}
     return end_point
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from controlplane.tapi import connectivity, ids, names
 from controlplane.tapi.connectivity import ADD_DROP, NMC, OTSI, Service
-from controlplane.tapi.frequency import WIRE_MODULATIONS, pool
+from controlplane.tapi.frequency import pool, wire_modulation
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import path_entry
 from envs.latency import LatencyModel
+from topologies.grid import SpectrumBand
 
 CONTEXT = "tapi-common:context"
 SIP = "tapi-common:service-interface-point"
@@ -35,7 +36,7 @@ class NetworkView:
         naming: the topology and its UUIDs.
         latency_model: where the latencies of links and nodes come from.
         formats: names of the modulation formats of the plant.
-        num_slots: of a spectrum unit.
+        bands: of a spectrum unit, in order of frequency.
         occupied: slots taken towards a neighbour, by ``(node, neighbour)``, bit i = slot i; both directions
             of a fibre pair together.
         failed_links: ends of the links that are cut, in the topology's order.
@@ -45,7 +46,7 @@ class NetworkView:
     naming: Naming
     latency_model: LatencyModel
     formats: tuple[str, ...]
-    num_slots: int
+    bands: tuple[SpectrumBand, ...]
     occupied: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failed_links: frozenset[tuple[str, str]] = frozenset()
     services: Sequence[Service] = ()
@@ -69,7 +70,8 @@ def service_interface_points(view: NetworkView) -> list[dict[str, Any]]:
     Add and drop are colourless and contentionless, so a slot is available here while one of the node's links
     has it free.
     """
-    modulations = [name for name in view.formats if name in WIRE_MODULATIONS]
+    told = (wire_modulation(name) for name in view.formats)
+    modulations = list(dict.fromkeys(name for name in told if name is not None))
     return [
         {
             "uuid": view.naming.sip_uuid(node),
@@ -79,7 +81,7 @@ def service_interface_points(view: NetworkView) -> list[dict[str, Any]]:
             "supported-layer-protocol-qualifier": [OTSI, NMC],
             **_IN_SERVICE,
             "tapi-photonic-media:media-channel-service-interface-point-spec": pool(
-                _taken_everywhere(view, node), view.num_slots
+                view.bands, _taken_everywhere(view, node)
             ),
             "tapi-photonic-media:otsi-service-interface-point-spec": {
                 "otsi-capability": {"supportable-modulation": modulations}
@@ -133,7 +135,7 @@ def path_computation_context(view: NetworkView) -> dict[str, Any]:
     return {
         "path-comp-service": [],
         "path": [
-            path_entry(service.path, view.naming, service.request.direction)
+            path_entry(service.path, view.naming, view.bands, service.request.direction)
             for service in view.services
             if service.path
         ],
@@ -180,10 +182,11 @@ def _node_edge_point(view: NetworkView, node: str, port: str, services: Sequence
         "link-port-direction": "BIDIRECTIONAL",
         **_IN_SERVICE,
         "supported-cep-layer-protocol-qualifier": [NMC, OTSI],
-        "tapi-photonic-media:media-channel-node-edge-point-spec": pool(taken, view.num_slots),
+        "tapi-photonic-media:media-channel-node-edge-point-spec": pool(view.bands, taken),
         "tapi-connectivity:cep-list": {
             "connection-end-point": [
-                connectivity.connection_end_point(service, node, port, view.naming) for service in services
+                connectivity.connection_end_point(service, node, port, view.naming, view.bands)
+                for service in services
             ]
         },
     }
@@ -225,7 +228,7 @@ def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict
 
 
 def _taken_everywhere(view: NetworkView, node: str) -> int:
-    taken = (1 << view.num_slots) - 1
+    taken = (1 << view.bands[-1].end_slot) - 1
     for neighbour in neighbours(view, node):
         taken &= view.occupied.get((node, neighbour), 0)
     return taken

@@ -15,7 +15,7 @@ from typing import Any
 from controlplane.tapi import names
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
-from controlplane.tapi.frequency import spectrum
+from controlplane.tapi.frequency import Bands, spectrum
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL
 
@@ -55,6 +55,10 @@ class ComputedPath:
         model_version: of the registry; empty when no model decided.
         decision_id: key of the decision log.
         decision_ms: how long the decision took.
+        band: that the block lies in; empty when not told.
+        gsnr_db: of the worst carrier; None, here and below, where the plant knows no such thing.
+        margin_db: of the worst carrier above its format's threshold.
+        marginal_w: power switched on for it, transponders included.
     """
 
     uuid: str
@@ -68,6 +72,21 @@ class ComputedPath:
     model_version: str = ""
     decision_id: str = ""
     decision_ms: float = 0.0
+    band: str = ""
+    gsnr_db: float | None = None
+    margin_db: float | None = None
+    marginal_w: float | None = None
+
+    @property
+    def quantities(self) -> dict[str, str | float]:
+        """Band, GSNR, margin and marginal power by their fields' names; what is not known is left out."""
+        values = {
+            "band": self.band or None,
+            "gsnr_db": self.gsnr_db,
+            "margin_db": self.margin_db,
+            "marginal_w": self.marginal_w,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
     def name_pairs(self) -> dict[str, object]:
         """The values that travel as ``name`` pairs, on the path and on the connection made of it."""
@@ -82,6 +101,7 @@ class ComputedPath:
             names.MODEL_VERSION: self.model_version,
             names.DECISION_ID: self.decision_id,
             names.DECISION_MS: float(self.decision_ms),
+            **{name.replace("_", "-"): value for name, value in self.quantities.items()},
         }
 
 
@@ -105,6 +125,10 @@ def path_from_names(uuid: str, name_list: Any) -> ComputedPath:
             model_version=values.get(names.MODEL_VERSION, ""),
             decision_id=values.get(names.DECISION_ID, ""),
             decision_ms=float(values.get(names.DECISION_MS, "0")),
+            band=values.get(names.BAND, ""),
+            gsnr_db=_finite(values, names.GSNR_DB),
+            margin_db=_finite(values, names.MARGIN_DB),
+            marginal_w=_finite(values, names.MARGINAL_W),
         )
     except KeyError as error:
         raise TapiError(
@@ -225,16 +249,20 @@ def parse_compute_output(document: Any) -> str:
         ) from None
 
 
-def path_entry(path: ComputedPath, naming: Naming, direction: str) -> dict[str, Any]:
-    """One entry of ``path-computation-context/path``."""
-    band = spectrum(path.first_slot, path.num_slots)
+def path_entry(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
+    """One entry of ``path-computation-context/path``.
+
+    Raises:
+        ValueError: the path's slots lie outside the bands or across two.
+    """
+    block = spectrum(bands, path.first_slot, path.num_slots)
     topology = naming.topology
     length_km = sum(float(topology.link_length_km[topology.link_index(a, b)]) for a, b in hops_of(path.nodes))
     return {
         "uuid": path.uuid,
         "name": names.pairs(
             path.name_pairs()
-            | {"lower-frequency": band["lower-frequency"], "upper-frequency": band["upper-frequency"]}
+            | {"lower-frequency": block["lower-frequency"], "upper-frequency": block["upper-frequency"]}
         ),
         "link": [
             {"topology-uuid": naming.topology_uuid, "link-uuid": naming.link_uuid(a, b)}
@@ -254,9 +282,9 @@ def path_entry(path: ComputedPath, naming: Naming, direction: str) -> dict[str, 
     }
 
 
-def build_path(path: ComputedPath, naming: Naming, direction: str) -> dict[str, Any]:
+def build_path(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
     """The body of ``GET .../path={uuid}``."""
-    return {PATH: [path_entry(path, naming, direction)]}
+    return {PATH: [path_entry(path, naming, bands, direction)]}
 
 
 def parse_path(document: Any) -> ComputedPath:
@@ -279,6 +307,15 @@ def hops_of(nodes: Sequence[str]) -> list[tuple[str, str]]:
     [('A', 'B'), ('B', 'C')]
     """
     return list(pairwise(nodes))
+
+
+def _finite(values: Mapping[str, str], name: str) -> float | None:
+    if name not in values:
+        return None
+    value = float(values[name])
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {value}; a finite number is needed, or none")
+    return value
 
 
 def _end_points(request: ComputeRequest, naming: Naming) -> list[dict[str, Any]]:

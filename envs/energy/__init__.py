@@ -1,10 +1,12 @@
-"""Energy: what a network draws, and first-fit policies that differ in what they switch on.
+"""Energy: what a network draws, part by part.
 
 Where to go:
 
-* the power model and its file (``envs/data/power.json``): ``model.py``
-* the model on a plant as arrays, the meter, the compiled kernel: ``serve.py``
-* independent runs, energy per bit with intervals: ``simulation.py``
+* the power model and its files (``envs/data/power*.json``): ``model.py``
+* its watts on a plant, as arrays: ``arrays.py``
+* compiled helpers that read what is lit and charge lightpaths: ``meter.py``
+* power over independent runs, with intervals: ``summary.py``
 
-Equations, sources, what can be saved and what cannot: ``docs/energy.md``.
+Policies, kernels and counts are those of every use case. Equations, sources, what can be saved and what
+cannot: ``docs/energy.md``.
 """

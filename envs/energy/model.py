@@ -1,6 +1,6 @@
 """The power model: watts of transponders, amplifiers and nodes, from a file that names its sources.
 
-Not here: which of them are on (``serve.py``).
+Not here: its watts on a plant (``arrays.py``), which of them are on (``meter.py``).
 """
 
 from __future__ import annotations
@@ -8,15 +8,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from envs.modulation import ModulationFormat
+
 FIBRE_PAIR = "fibre_pair"
 DIRECTION = "direction"
-DEFAULT_FILE = Path(__file__).parent.parent / "data" / "power.json"
+LIGHTPATH = "lightpath"
+SUBCARRIER = "subcarrier"
+DATA_DIR = Path(__file__).parent.parent / "data"
+DEFAULT_FILE = DATA_DIR / "power.json"
+SHIPPED_FILES = {"default": DEFAULT_FILE, "subcarriers": DATA_DIR / "power_subcarriers.json"}
+_CHOICES = {"switched_by": (FIBRE_PAIR, DIRECTION), "per": (LIGHTPATH, SUBCARRIER)}
 
 
 class PowerModelError(ValueError):
@@ -25,15 +32,31 @@ class PowerModelError(ValueError):
 
 @dataclass(frozen=True)
 class TransponderPower:
-    """A transponder draws ``fixed_w + per_gbps_w x bit rate``; ``ends`` of them make a lightpath."""
+    """A transponder draws ``fixed_w + per_gbps_w x rate``; ``ends`` of them make a lightpath.
+
+    ``per`` says whose rate it is: a ``lightpath``'s bit rate, or what one ``subcarrier`` of 12.5 GHz carries
+    with its format, and then as many transponders are charged as the bit rate takes slots. ``formats`` holds
+    other ``(fixed_w, per_gbps_w)`` for formats that differ.
+    """
 
     fixed_w: float
     per_gbps_w: float
     ends: int
+    per: str = LIGHTPATH
+    formats: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def lightpath_w(self, bit_rate_gbps: float) -> float:
+    def line(self, format_name: str) -> tuple[float, float]:
+        """``(fixed_w, per_gbps_w)`` of one transponder with a format."""
+        return self.formats.get(format_name, (self.fixed_w, self.per_gbps_w))
+
+    def lightpath_w(self, bit_rate_gbps: float, modulation_format: ModulationFormat) -> float:
         """Watts of the transponders of one lightpath."""
-        return self.ends * (self.fixed_w + self.per_gbps_w * bit_rate_gbps)
+        fixed_w, per_gbps_w = self.line(modulation_format.name)
+        if self.per == SUBCARRIER:
+            subcarrier_gbps = modulation_format.slot_capacity_gbps
+            subcarriers = math.ceil(bit_rate_gbps / subcarrier_gbps - 1e-9)
+            return self.ends * subcarriers * (fixed_w + per_gbps_w * subcarrier_gbps)
+        return self.ends * (fixed_w + per_gbps_w * bit_rate_gbps)
 
 
 @dataclass(frozen=True)
@@ -84,13 +107,21 @@ class PowerModel:
     node: NodePower
 
 
-def load_power_model(file: Path | None = None) -> PowerModel:
+def power_model_named(name: str) -> PowerModel | None:
+    """The power model that a plant's ``power_model`` means: a name of ``SHIPPED_FILES``, or a file; "" none.
+
+    Raises:
+        PowerModelError: see ``load_power_model``.
+    """
+    return load_power_model(SHIPPED_FILES.get(name, Path(name))) if name else None
+
+
+def load_power_model(file: Path = DEFAULT_FILE) -> PowerModel:
     """The power model in a file; the one that ships by default.
 
     Raises:
         PowerModelError: no such file, no JSON, a key missing or unknown, or a value out of range.
     """
-    file = file or DEFAULT_FILE
     try:
         document = json.loads(file.read_text())
     except OSError as error:
@@ -117,16 +148,36 @@ def _section(file: Path, document: Mapping[str, Any], name: str, form: Any) -> d
     _refuse_unknown(file, f"{name}.", section, {*wanted, "source"})
     values: dict[str, Any] = {}
     for key, kind in wanted.items():
-        if key not in section:
-            raise PowerModelError(f"{file}: {name}.{key} is missing")
-        values[key] = _checked(f"{file}: {name}.{key}", key, kind, section[key])
+        where = f"{file}: {name}.{key}"
+        if key == "formats":
+            values[key] = _formats(where, section.get(key, {}))
+        elif key in section:
+            values[key] = _checked(where, key, kind, section[key])
+        elif key != "per":
+            raise PowerModelError(f"{where} is missing")
     return values
+
+
+def _formats(where: str, section: Any) -> dict[str, tuple[float, float]]:
+    """Watts of formats that differ, by name."""
+    if not isinstance(section, dict):
+        raise PowerModelError(f"{where} is {section!r}; an object is needed")
+    found = {}
+    for name, line in section.items():
+        if not isinstance(line, dict) or set(line) != {"fixed_w", "per_gbps_w"}:
+            raise PowerModelError(f"{where}.{name} is {line!r}; fixed_w and per_gbps_w are needed")
+        fixed_w, per_gbps_w = (
+            _checked(f"{where}.{name}.{key}", key, "float", line[key]) for key in ("fixed_w", "per_gbps_w")
+        )
+        found[name] = (fixed_w, per_gbps_w)
+    return found
 
 
 def _checked(where: str, key: str, kind: str, value: Any) -> Any:
     if kind == "str":
-        if value not in (FIBRE_PAIR, DIRECTION):
-            raise PowerModelError(f"{where} is {value!r}; write {FIBRE_PAIR!r} or {DIRECTION!r}")
+        one, other = _CHOICES[key]
+        if value not in (one, other):
+            raise PowerModelError(f"{where} is {value!r}; write {one!r} or {other!r}")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise PowerModelError(f"{where} is {value!r}; a finite number is needed")

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lightloop.commands.bench_latency import latency
 from lightloop.output import JsonFlag, emit, stderr
 
 bench = typer.Typer(
@@ -18,6 +19,7 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    bench.command("latency")(latency)
     app.add_typer(bench, name="bench")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -165,7 +164,7 @@ def place_services(config: Config, home: Home, num_requests: int) -> list[dict[s
                 "max_latency_ms": float(trace.max_latency_ms[row]),
             }
             try:
-                placed.append(asked | asdict(client.place_service(**asked)))
+                placed.append(asked | client.place_service(**asked).document)
             except ServiceRefused as refusal:
                 placed.append(asked | {"reason": refusal.reason})
     return placed

@@ -14,8 +14,10 @@ from rich.table import Table
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
-    from envs.energy.simulation import EnergyResult
     from envs.plant import Plant
+    from envs.policy import ScoringPolicy
+    from envs.simulation import KernelPolicy, SimulationResult
+    from envs.traffic import PoissonTraffic
 
 PICTURES = (".png", ".svg")
 energy = typer.Typer(help="Energy: watts by part, energy per bit, sleeping links.", no_args_is_help=True)
@@ -36,7 +38,12 @@ def simulate_command(
     setting: Annotated[
         str, typer.Option(help="A published setting; see `lightloop bench settings`.")
     ] = "deeprmsa-nsfnet",
-    policy: Annotated[list[str], typer.Option(help="A policy of the list below; repeat.")] = ["ksp_ff"],  # noqa: B006
+    scenario: Annotated[
+        str, typer.Option(help="A scenario in the setting's place, with its own network and path table.")
+    ] = "",
+    policy: Annotated[
+        list[str], typer.Option(help="A policy's name, or the folder of a trained one; repeat.")
+    ] = ["ksp_ff"],  # noqa: B006
     load: Annotated[list[float], typer.Option(help="Offered load in Erlang; repeat for a curve.")] = [],  # noqa: B006
     topology: Annotated[str, typer.Option(help="Another network: a catalogue name or a file.")] = "",
     k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 5,
@@ -44,7 +51,9 @@ def simulate_command(
     warmup: Annotated[int, typer.Option(min=0, help="Requests not counted at the start of each run.")] = 3000,
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
-    power: Annotated[Path | None, typer.Option(help="Another file like envs/data/power.json.")] = None,
+    power: Annotated[
+        str, typer.Option(help="default, subcarriers, or a file like envs/data/power.json.")
+    ] = "",
     picture: Annotated[
         Path | None, typer.Option(help="Draw energy per bit against load into this .png or .svg.")
     ] = None,
@@ -52,10 +61,9 @@ def simulate_command(
 ) -> None:
     """Simulate policies and print the power they draw, energy per bit and blocking with 95 % intervals.
 
-    Policies: ksp_ff takes the first path that fits; least_marginal_power the path that switches the fewest
-    watts on; most_used the path whose links are fullest. Each takes the lowest free block. Every policy meets
-    the same requests; "vs first" is the energy per bit against the first policy's, run by run. The model and
-    what it leaves out: docs/energy.md.
+    Policies: all of `lightloop simulate`; least_marginal_power takes the path that switches the fewest watts
+    on, most_used the path whose links are fullest. Every policy meets the same requests; "vs first" is the
+    energy per bit against the first policy's, run by run. The model and what it leaves out: docs/energy.md.
 
     Examples:
       lightloop energy simulate --policy ksp_ff --policy least_marginal_power --load 60 --load 120
@@ -64,49 +72,35 @@ def simulate_command(
 
       lightloop energy simulate --policy ksp_ff --policy most_used --load 20 --load 250 --picture energy.png
     """
-    from envs.energy.model import load_power_model
-    from envs.energy.serve import ENERGY_POLICIES
-    from envs.energy.simulation import simulate_energy
-    from envs.plant import build_plant
-    from envs.settings import benchmark_setting
-    from topologies.catalogue import load_topology
+    from envs.simulation import simulate
 
-    if picture is not None and picture.suffix.lower() not in PICTURES:
-        raise Refusal(f"--picture is {str(picture)!r}; end it in {' or '.join(PICTURES)}")
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise Refusal(f"--picture is {str(picture)!r}; there is no folder {picture.parent}")
-    for name in policy:
-        if name not in ENERGY_POLICIES:
-            raise Refusal(f"--policy is {name!r}; known: {', '.join(ENERGY_POLICIES)}")
-    chosen = benchmark_setting(setting)
-    plant = build_plant(load_topology(topology or chosen.topology), replace(chosen.plant, k_paths=k))
-    model = load_power_model(power)
-    results: list[EnergyResult] = []
+    check_picture(picture)
+    chosen = [policy_given(text) for text in policy]
+    plant, traffic = _situation(setting, scenario, topology, k, power)
+    results: list[SimulationResult] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        for load_erlang in load or [chosen.traffic.load_erlang]:
-            traffic = replace(chosen.traffic, load_erlang=load_erlang)
-            for name in policy:
-                task = progress.add_task(f"{name} at {load_erlang:g} Erlang", total=runs)
+        for load_erlang in load or [traffic.load_erlang]:
+            for item in chosen:
+                task = progress.add_task(f"{item.name} at {load_erlang:g} Erlang", total=runs)
                 results.append(
-                    simulate_energy(
+                    simulate(
                         plant,
-                        traffic,
-                        model,
-                        name,
+                        replace(traffic, load_erlang=load_erlang),
+                        item,
                         requests,
                         seed,
                         runs,
                         warmup,
-                        lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
+                        on_progress=lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
                     )
                 )
     if picture is not None:
-        _draw(results, plant, setting, picture)
-    points = [_point(result, results, policy[0]) for result in results]
+        _draw(results, plant, scenario or setting, picture)
+    points = [_point(result, results, chosen[0].name) for result in results]
     document = (
         {
-            "setting": setting,
+            "setting": scenario or setting,
             "topology": plant.topology.name,
             "path_table_hash": plant.path_table.content_hash,
             "k_paths": plant.spec.k_paths,
@@ -115,12 +109,12 @@ def simulate_command(
             "num_slots": plant.spec.num_slots,
             "guard_slots": plant.spec.guard_slots,
             "spectrum": "shared by both directions" if plant.spec.shared_spectrum else "directed",
-            "truncated_holding": chosen.traffic.truncate_holding,
-            "bit_rates_gbps": [min(chosen.traffic.bit_rates_gbps), max(chosen.traffic.bit_rates_gbps)],
+            "truncated_holding": traffic.truncate_holding,
+            "bit_rates_gbps": [min(traffic.bit_rates_gbps), max(traffic.bit_rates_gbps)],
             "warmup_requests": warmup,
             "seed": seed,
             "num_fibre_pairs": len(plant.topology.fibres),
-            "power_model": asdict(model),
+            "power_model": asdict(plant.power) if plant.power else None,
         }
         | points[0]
         | {"points": points}
@@ -128,13 +122,73 @@ def simulate_command(
     emit(document, as_json, lambda console: _print(console, document, points, picture))
 
 
-def _point(result: EnergyResult, results: list[EnergyResult], first_policy: str) -> dict[str, Any]:
+def check_picture(picture: Path | None) -> None:
+    """Refuses a picture that could not be written, before the work.
+
+    Raises:
+        Refusal: neither .png nor .svg, or no such folder.
+    """
+    if picture is not None and picture.suffix.lower() not in PICTURES:
+        raise Refusal(f"--picture is {str(picture)!r}; end it in {' or '.join(PICTURES)}")
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise Refusal(f"--picture is {str(picture)!r}; there is no folder {picture.parent}")
+
+
+def policy_given(text: str) -> ScoringPolicy | KernelPolicy:
+    """The policy that a word means: a name, or the folder of a trained one.
+
+    Raises:
+        Refusal: neither.
+        ArtefactError: a folder that holds no policy.
+    """
+    from envs.simulation import POLICY_NAMES, policy_named
+
+    if Path(text).is_dir():
+        from agents.artefact import load_policy
+
+        return load_policy(Path(text))
+    if text not in POLICY_NAMES:
+        raise Refusal(f"--policy is {text!r}; known: {', '.join(POLICY_NAMES)}, or the folder of a policy")
+    return policy_named(text)
+
+
+def _situation(
+    setting: str, scenario: str, topology: str, k_paths: int, power: str
+) -> tuple[Plant, PoissonTraffic]:
+    """Plant, charged for what is lit, and traffic.
+
+    Raises:
+        TrafficError: a rate that varies over the day: arrivals would not see time averages.
+    """
+    from envs.errors import TrafficError
+    from envs.plant import build_plant
+    from envs.settings import benchmark_setting
+    from topologies.catalogue import load_topology
+
+    if scenario:
+        from configs.build import plant_of, traffic_of
+        from configs.load import load_config
+
+        config = load_config(scenario)
+        plant, traffic = plant_of(config), traffic_of(config)
+        spec, network = plant.spec, plant.topology
+    else:
+        chosen = benchmark_setting(setting)
+        spec, traffic = replace(chosen.plant, k_paths=k_paths), chosen.traffic
+        network = load_topology(topology or chosen.topology)
+    if traffic.daily_swing:
+        raise TrafficError("power is read at arrivals, which see time averages only at a constant rate")
+    model = power or spec.power_model or "default"
+    return build_plant(network, replace(spec, power_model=model)), traffic
+
+
+def _point(result: SimulationResult, results: list[SimulationResult], first_policy: str) -> dict[str, Any]:
     from envs.evaluation import paired_difference
 
     first = next(r for r in results if r.policy == first_policy and r.load_erlang == result.load_erlang)
-    difference = paired_difference(
-        [run.energy_per_bit_pj for run in result.runs], [run.energy_per_bit_pj for run in first.runs]
-    )
+    difference = paired_difference(_energies_pj(result), _energies_pj(first))
+    power = result.power
+    assert power is not None  # the plant has a power model
     return {
         "policy": result.policy,
         "load_erlang": result.load_erlang,
@@ -142,22 +196,27 @@ def _point(result: EnergyResult, results: list[EnergyResult], first_policy: str)
         "request_blocking_ci95": [result.request_blocking.low, result.request_blocking.high],
         "bit_rate_blocking": result.bit_rate_blocking.mean,
         "bit_rate_blocking_ci95": [result.bit_rate_blocking.low, result.bit_rate_blocking.high],
-        "mean_power_w": result.mean_power_w.mean,
-        "mean_power_w_ci95": [result.mean_power_w.low, result.mean_power_w.high],
+        "mean_power_w": power.mean_power_w.mean,
+        "mean_power_w_ci95": [power.mean_power_w.low, power.mean_power_w.high],
         "mean_power_by_part_w": {
-            "transponders": result.transponders_w,
-            "amplifiers": result.amplifiers_w,
-            "nodes": result.nodes_w,
+            "transponders": power.transponders_w,
+            "amplifiers": power.amplifiers_w,
+            "nodes": power.nodes_w,
         },
-        "energy_per_bit_pj": result.energy_per_bit_pj.mean,
-        "energy_per_bit_pj_ci95": [result.energy_per_bit_pj.low, result.energy_per_bit_pj.high],
+        "energy_per_bit_pj": power.energy_per_bit_pj.mean,
+        "energy_per_bit_pj_ci95": [power.energy_per_bit_pj.low, power.energy_per_bit_pj.high],
         "energy_per_bit_vs_first_pj": difference.mean,
         "energy_per_bit_vs_first_pj_ci95": [difference.low, difference.high],
-        "sleeping_links": result.sleeping_links.mean,
-        "sleeping_links_ci95": [result.sleeping_links.low, result.sleeping_links.high],
-        "carried_gbps": result.carried_gbps,
+        "sleeping_share": power.sleeping_share.mean,
+        "sleeping_share_ci95": [power.sleeping_share.low, power.sleeping_share.high],
+        "carried_gbps": power.lit_gbps,
         "requests": result.num_requests,
     }
+
+
+def _energies_pj(result: SimulationResult) -> list[float]:
+    """Energy per bit of each run."""
+    return [run.power.energy_per_bit_pj for run in result.runs if run.power is not None]
 
 
 def _print(
@@ -170,7 +229,7 @@ def _print(
         f"power model {document['power_model']['name']!r}"
     )
     bits = Table("policy", "Erlang", "blocked %", "pJ/bit", "vs first")
-    watts = Table("policy", "Erlang", "kW", "transp.", "ampl.", "nodes", "asleep")
+    watts = Table("policy", "Erlang", "kW", "transp.", "ampl.", "nodes", "asleep %")
     for point in points:
         parts = point["mean_power_by_part_w"]
         blocked_ci = [100 * end for end in point["request_blocking_ci95"]]
@@ -187,7 +246,7 @@ def _print(
             f"{point['load_erlang']:g}",
             f"{point['mean_power_w'] / 1000:.2f}",
             *(f"{parts[part] / 1000:.2f}" for part in ("transponders", "amplifiers", "nodes")),
-            f"{point['sleeping_links']:.2f}",
+            f"{100 * point['sleeping_share']:.1f}",
         )
     console.print(bits)
     console.print(watts)
@@ -199,7 +258,7 @@ def _with_width(mean: float, ends: list[float], digits: int) -> str:
     return f"{mean:.{digits}f} ± {(ends[1] - ends[0]) / 2:.{digits}f}"
 
 
-def _draw(results: list[EnergyResult], plant: Plant, setting: str, picture: Path) -> None:
+def _draw(results: list[SimulationResult], plant: Plant, setting: str, picture: Path) -> None:
     """Energy per bit against load, one line a policy, with its interval."""
     from matplotlib.figure import Figure
 
@@ -208,7 +267,7 @@ def _draw(results: list[EnergyResult], plant: Plant, setting: str, picture: Path
     for name in dict.fromkeys(result.policy for result in results):
         points = sorted((r for r in results if r.policy == name), key=lambda r: r.load_erlang)
         loads = [r.load_erlang for r in points]
-        bits = [r.energy_per_bit_pj for r in points]
+        bits = [r.power.energy_per_bit_pj for r in points if r.power is not None]
         (line,) = axes.plot(loads, [bit.mean for bit in bits], marker="o", ms=3, label=name)
         axes.fill_between(
             loads, [b.low for b in bits], [b.high for b in bits], color=line.get_color(), alpha=0.2

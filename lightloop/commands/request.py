@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -87,7 +86,7 @@ def _place_many(
 
 
 def _document(lightpath: Lightpath) -> dict[str, Any]:
-    return asdict(lightpath) | {"total_ms": round(lightpath.total_ms, 3)}
+    return lightpath.document | {"total_ms": round(lightpath.total_ms, 3)}
 
 
 def _render_one(out: Console, lightpath: Lightpath) -> None:
@@ -97,30 +96,59 @@ def _render_one(out: Console, lightpath: Lightpath) -> None:
         ("service", lightpath.uuid),
         ("path", " - ".join(lightpath.path)),
         ("slots", f"{lightpath.first_slot} to {last_slot}, {lightpath.modulation_format}"),
+        ("band", lightpath.band),
         ("latency", f"{lightpath.latency_ms:.3f} ms"),
+        ("gsnr", _gsnr(lightpath)),
+        ("power", None if lightpath.marginal_w is None else f"{lightpath.marginal_w:.1f} W switched on"),
         ("decided by", who),
         ("took", f"{lightpath.total_ms:.0f} ms"),
     ):
-        out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
+        if value is not None:
+            out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _gsnr(lightpath: Lightpath) -> str | None:
+    if lightpath.gsnr_db is None:
+        return None
+    margin_db = lightpath.margin_db
+    above = (
+        "" if margin_db is None else f", {margin_db:.2f} dB above what {lightpath.modulation_format} needs"
+    )
+    return f"{lightpath.gsnr_db:.2f} dB{above}"
 
 
 def _render(out: Console, lightpaths: Sequence[Lightpath], refusals: Sequence[dict[str, Any]]) -> None:
     if lightpaths:
-        table = Table("service", "path", "slots", "format", "latency ms", "decided by", "total ms", box=None)
-        table.columns[1].no_wrap = True
+        table = Table(box=None)
+        table.add_column("service")
+        table.add_column("path", no_wrap=True)
+        columns = [column for column in _COLUMNS if any(column[1](item) is not None for item in lightpaths)]
+        for heading, _ in columns:
+            table.add_column(heading, overflow="fold")
         for item in lightpaths:
-            table.add_row(
-                item.uuid[:8],
-                "-".join(item.path),
-                f"{item.first_slot}-{item.first_slot + item.num_slots - 1}",
-                item.modulation_format,
-                f"{item.latency_ms:.2f}",
-                f"{item.decided_by} ({item.policy})" if item.policy else item.decided_by,
-                f"{item.total_ms:.0f}",
-            )
+            cells = (cell(item) for _, cell in columns)
+            table.add_row(item.uuid[:8], "-".join(item.path), *(cell or "" for cell in cells))
         out.print(table)
     for refusal in refusals:
         out.print(
             f"refused: {refusal['from']} to {refusal['to']}, {refusal['gbps']:g} Gb/s: {refusal['reason']}",
             markup=False,
         )
+
+
+def _number(value: float | None, places: int) -> str | None:
+    return None if value is None else f"{value:.{places}f}"
+
+
+# Heading and cell of a lightpath's table; a column in which nothing is known is left out.
+_COLUMNS: tuple[tuple[str, Callable[[Lightpath], str | None]], ...] = (
+    ("slots", lambda item: f"{item.first_slot}-{item.first_slot + item.num_slots - 1}"),
+    ("band", lambda item: None if item.gsnr_db is None else item.band),  # one band alone needs no name
+    ("format", lambda item: item.modulation_format),
+    ("latency ms", lambda item: _number(item.latency_ms, 2)),
+    ("GSNR dB", lambda item: _number(item.gsnr_db, 2)),
+    ("margin dB", lambda item: _number(item.margin_db, 2)),
+    ("W", lambda item: _number(item.marginal_w, 1)),
+    ("decided by", lambda item: f"{item.decided_by} ({item.policy})" if item.policy else item.decided_by),
+    ("total ms", lambda item: _number(item.total_ms, 0)),
+)

@@ -124,7 +124,7 @@ def simulate_command(
         limits = [(erlang, cut_set_bound(plant, replace(traffic, load_erlang=erlang))) for erlang in loads]
     if picture is not None:
         _draw(results, limits, plant, setting, picture)
-    points = [_point(result) for result in results]
+    points = [result.row() for result in results]
     described = {
         "setting": setting,
         "topology": plant.topology.name,
@@ -182,27 +182,6 @@ def _definition(plant: Plant, traffic: PoissonTraffic, warmup: int) -> dict[str,
         "truncated_holding": traffic.truncate_holding,
         "bit_rates_gbps": [min(traffic.bit_rates_gbps), max(traffic.bit_rates_gbps)],
         "warmup_requests": warmup,
-    }
-
-
-def _point(result: SimulationResult) -> dict[str, Any]:
-    return {
-        "policy": result.policy,
-        "load_erlang": result.load_erlang,
-        "request_blocking": result.request_blocking.mean,
-        "request_blocking_ci95": [result.request_blocking.low, result.request_blocking.high],
-        "bit_rate_blocking": result.bit_rate_blocking.mean,
-        "bit_rate_blocking_ci95": [result.bit_rate_blocking.low, result.bit_rate_blocking.high],
-        "utilisation": result.utilisation.mean,
-        "fragmentation": result.fragmentation.mean,
-        "mean_hops": result.mean_hops,
-        "mean_latency_ms": result.mean_latency_ms.mean,
-        "p95_latency_ms": result.p95_latency_ms.mean,
-        "latency_violations": result.latency_violations,
-        "classes": [item.row() for item in result.classes],
-        "lightpaths_lost": result.lightpaths_lost,
-        "requests": result.num_requests,
-        "seconds": result.seconds,
     }
 
 

@@ -17,6 +17,7 @@ from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import linear_policy
 from envs.simulation import simulate
+from envs.state import new_states
 from envs.traffic import PoissonTraffic, Requests
 from tests import naive
 from tests.envs.test_kernels import settings_of_twin
@@ -37,7 +38,7 @@ def plants_that_look_ahead(draw: st.DrawFn) -> tuple[Plant, Requests]:
     return build_plant(plant.topology, spec), requests
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(plants_that_look_ahead(), st.integers(0, 100))
 def test_after_state_columns_equal_their_definitions_after_any_history(
     setting: tuple[Plant, Requests], seed: int
@@ -78,6 +79,7 @@ def observed_afresh(plant: Plant, free: np.ndarray, requests: Requests, t: int) 
     observe_one(
         plant.arrays,
         free,
+        new_states(plant, 1, 1.0, 1.0).carriers,
         requests.pair[0, t],
         requests.bit_rate_gbps[0, t],
         requests.max_latency_ms[0, t],
@@ -103,7 +105,8 @@ def test_the_after_state_saves_a_third_of_what_its_absence_blocks() -> None:
     blocking = []
     for shortlist in (0, 8):
         plant = build_plant(topology, PlantSpec(k_paths=10, max_candidates=40, shortlist=shortlist))
-        policy = linear_policy("by-hand", **weights, shortlisted=100.0, runs_loss_1=-3.0, routability_loss_5=-3.0)
+        ahead = {"shortlisted": 100.0, "runs_loss_1": -3.0, "routability_loss_5": -3.0}
+        policy = linear_policy("by-hand", **weights, **ahead)
         result = simulate(plant, PoissonTraffic(250.0), policy, 40_000, seed=7, num_runs=4)
         blocking.append(result.request_blocking.mean)
     assert blocking[1] < 0.75 * blocking[0]
@@ -120,5 +123,5 @@ def test_the_after_state_saves_a_third_of_what_its_absence_blocks() -> None:
     ],
 )
 def test_a_wrong_look_ahead_is_refused(wrong: dict) -> None:
-    with pytest.raises(PlantError, match="shortlist|future"):
+    with pytest.raises(PlantError, match=r"shortlist|future"):
         PlantSpec(**wrong)

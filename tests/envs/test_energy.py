@@ -1,44 +1,59 @@
-"""The energy kernel equals a slow twin request by request, and closed forms where they exist."""
+"""Watts and decisions equal a slow twin request by request, and closed forms where they exist."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.candidates import observe
+from envs.energy.arrays import power_arrays
 from envs.energy.model import (
-    DEFAULT_FILE,
     DIRECTION,
     FIBRE_PAIR,
+    LIGHTPATH,
+    SUBCARRIER,
     PowerModel,
-    PowerModelError,
     load_power_model,
 )
-from envs.energy.serve import ENERGY_POLICIES, ENERGY_SUMS, new_meter, power_arrays, serve_energy
-from envs.energy.simulation import EnergyResult, simulate_energy
-from envs.errors import PolicyError, TrafficError
-from envs.evaluation import interval
-from envs.lockstep import offered_load
+from envs.evaluation import interval, replay
+from envs.features import FEATURE_NAMES
+from envs.first_fit import KSP_FF, serve_first_fit
+from envs.heuristics import BASELINE_NAMES, baseline
+from envs.lockstep import lockstep_on_requests, offered_load
+from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
-from envs.simulation import simulate
+from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.request import Request
+from envs.reward import RewardWeights
+from envs.search import replay_linear
+from envs.simulation import SimulationResult, _server, policy_named, simulate
 from envs.state import new_states
-from envs.tally import new_tally
-from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
-from tests import naive
+from envs.tally import PowerResult, new_tally, results_of
+from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
+from tests import naive, naive_power
+from tests.naive_power import Lit
 from topologies.catalogue import load_topology
+from topologies.grid import SpectrumBand
 from topologies.model import Fibre, Node, Topology
 
 MODEL = load_power_model()
+REWARD = RewardWeights(slack=0.01, energy=0.002)
+MARGINAL_POWER, DARK_LINKS = FEATURE_NAMES.index("marginal_power"), FEATURE_NAMES.index("dark_links")
 
 
-def model_with(**amplifier: object) -> PowerModel:
-    return replace(MODEL, amplifier=replace(MODEL.amplifier, **amplifier))  # type: ignore[arg-type]
+def charged(plant: Plant, model: PowerModel, bands: tuple[SpectrumBand, ...] = ()) -> Plant:
+    """The plant under another power model, its spectrum cut into bands."""
+    bands = bands or plant.bands
+    arrays, table = plant.arrays, plant.path_table
+    power = power_arrays(
+        model, plant.topology, plant.unit_of_link, table, plant.formats, arrays.slots_per_gbps, bands
+    )
+    return replace(plant, power=model, bands=bands, arrays=arrays._replace(power=power))
 
 
 def chain(*lengths_km: float) -> Topology:
@@ -47,68 +62,8 @@ def chain(*lengths_km: float) -> Topology:
     return Topology("chain", "test", tuple(Node(name, 0.0, 0.0) for name in names), fibres)
 
 
-# --- the slow twin: watts from the list of active lightpaths, nothing remembered ---
-
-
-def fibre_pair_w(plant: Plant, model: PowerModel, fibre: int) -> float:
-    spans = math.ceil(plant.topology.fibres[fibre].length_km / model.amplifier.span_km)
-    return (spans - 1 + model.amplifier.end_sites) * model.amplifier.site_w
-
-
-def watts_of(plant: Plant, model: PowerModel, active: list[tuple[int, float]]) -> tuple[float, float, float]:
-    """Transponders, amplifiers, nodes of lightpaths given as (path, Gb/s)."""
-    table, amplifier, node = plant.path_table, model.amplifier, model.node
-    lit_links = {link for path, _ in active for link in table.links(path)}
-    busy = {item for path, _ in active for item in table.nodes(path)}
-    transponders_w = sum(2 * (91.333 + 1.683 * rate_gbps) for _, rate_gbps in active)
-    amplifiers_w = 0.0
-    for fibre in range(len(plant.topology.fibres)):
-        ways = [2 * fibre in lit_links, 2 * fibre + 1 in lit_links]
-        if amplifier.switched_by == FIBRE_PAIR:
-            ways = [any(ways)] * 2
-        for on in ways:
-            amplifiers_w += fibre_pair_w(plant, model, fibre) / 2 * (1.0 if on else amplifier.sleep_share)
-    nodes_w = 0.0
-    for index, name in enumerate(plant.topology.node_names):
-        degree = sum(name in (fibre.node_a, fibre.node_b) for fibre in plant.topology.fibres)
-        full_w = 85 * degree + 100 * node.add_drop_degree + 150
-        nodes_w += full_w * (1.0 if index in busy else node.idle_share)
-    return transponders_w, amplifiers_w, nodes_w
-
-
-def choose(
-    network: naive.NaiveNetwork,
-    model: PowerModel,
-    active: list[tuple[int, float]],
-    policy: str,
-    pair: int,
-    rate_gbps: float,
-    bound_ms: float,
-) -> tuple[int, int, int] | None:
-    plant = network.plant
-    before_w = sum(watts_of(plant, model, active)[1:])
-    best, best_key = None, 0.0
-    for path in plant.path_table.paths_of(*divmod(pair, plant.num_nodes)):
-        if plant.arrays.path_latency_ms[path] > np.float32(bound_ms):
-            continue
-        num_slots = naive.slots_needed(plant, path, rate_gbps)
-        slot = naive.first_fit(network.on_path(path), num_slots)
-        if slot is None:
-            continue
-        if policy == "least_marginal_power":
-            key = round(sum(watts_of(plant, model, [*active, (path, rate_gbps)])[1:]) - before_w, 5)
-        elif policy == "most_used":
-            rows = [network.free[unit] for unit in network.units(path)]
-            key = -round(sum(not free for row in rows for free in row) / len(rows), 9)
-        else:
-            key = 0.0
-        if best is None or key < best_key:
-            best, best_key = (path, slot, num_slots), key
-    return best
-
-
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[Plant, Requests, PowerModel]:
+def situations(draw: st.DrawFn) -> tuple[Plant, Requests]:
     if draw(st.booleans()):
         topology = load_topology("five-node")
     else:
@@ -125,6 +80,7 @@ def situations(draw: st.DrawFn) -> tuple[Plant, Requests, PowerModel]:
         guard_slots=draw(st.integers(0, 1)),
         shared_spectrum=draw(st.booleans()),
         k_paths=draw(st.integers(1, 4)),
+        formats_per_path=draw(st.integers(1, 2)),
     )
     plant = build_plant(topology, spec)
     traffic = PoissonTraffic(
@@ -132,69 +88,226 @@ def situations(draw: st.DrawFn) -> tuple[Plant, Requests, PowerModel]:
         bit_rates_gbps=draw(st.sampled_from([(25.0,), (12.5, 100.0), (33.3, 66.6)])),
         classes=(LatencyClass("bounded", 1.0, 3.0, 1.3), LatencyClass("free", 1.0)),
     )
-    model = model_with(
-        switched_by=draw(st.sampled_from([FIBRE_PAIR, DIRECTION])),
+    amplifier = replace(
+        MODEL.amplifier,
+        switched_by=FIBRE_PAIR if spec.shared_spectrum else draw(st.sampled_from([FIBRE_PAIR, DIRECTION])),
         sleep_share=draw(st.sampled_from([0.0, 0.1, 1.0])),
     )
+    transponder = replace(
+        MODEL.transponder,
+        per=draw(st.sampled_from([LIGHTPATH, SUBCARRIER])),
+        formats=draw(st.sampled_from([{}, {"16QAM": (200.0, 1.0), "QPSK": (40.0, 2.0)}])),
+    )
     trace = make_trace(traffic, plant, 120, draw(st.integers(0, 1000)))
-    return plant, requests_of([trace], plant), model
+    model = replace(MODEL, amplifier=amplifier, transponder=transponder)
+    return charged(plant, model), requests_of([trace], plant)
+
+
+def check_choices(
+    plant: Plant, candidates: list[Lit], lit: list[Lit], features: np.ndarray, marginal_kw: np.ndarray
+) -> None:
+    """Each candidate's features of energy are what the naive twin's watts say."""
+    before_w = sum(naive_power.watts_of(plant, lit))
+    for row, candidate in enumerate(candidates):
+        more_w = sum(naive_power.watts_of(plant, [*lit, candidate])) - before_w
+        assert 1000 * marginal_kw[row] == pytest.approx(more_w, rel=1e-5)
+        assert features[row, MARGINAL_POWER] == marginal_kw[row]
+        dark = naive_power.dark_share(plant, lit, candidate.path)
+        assert features[row, DARK_LINKS] == pytest.approx(dark, abs=1e-6)
+
+
+def check_constraints(plant: Plant, candidate: Lit, num_slots: int, bound_ms: float) -> None:
+    """Format within reach, block large enough for the rate, latency within the bound."""
+    item = plant.formats[candidate.format_row]
+    assert float(plant.path_table.path_length_km[candidate.path]) <= item.reach_km
+    needed = math.ceil(round(candidate.rate_gbps / item.slot_capacity_gbps, 9)) + plant.spec.guard_slots
+    assert num_slots == needed
+    assert candidate.first_slot + num_slots <= plant.spec.num_slots
+    assert plant.arrays.path_latency_ms[candidate.path] <= np.float32(bound_ms)
 
 
 @settings(max_examples=40, deadline=None)
-@given(situations(), st.sampled_from(sorted(ENERGY_POLICIES)))
-def test_decisions_and_watts_equal_the_naive_twin(
-    situation: tuple[Plant, Requests, PowerModel], policy: str
+@given(situations(), st.sampled_from([*BASELINE_NAMES, "any action"]), st.randoms(use_true_random=False))
+def test_no_decision_breaks_a_constraint_and_watts_equal_the_naive_sum(
+    situation: tuple[Plant, Requests], name: str, random: object
 ) -> None:
-    plant, requests, model = situation
-    states = new_states(plant, 1, *offered_load(requests))
-    power = power_arrays(plant, model)
-    meter, tally = new_meter(power, states), new_tally(plant, 1, 2)
-    network = naive.NaiveNetwork(plant)
-    active: list[tuple[float, int, float]] = []  # departure_s, path, Gb/s
+    plant, requests = situation
+    policy: ScoringPolicy | None = baseline(name) if name in BASELINE_NAMES else None
+    run = lockstep_on_requests(plant, requests, 0, 2, REWARD)
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards, network = np.zeros(1, np.float32), naive.NaiveNetwork(plant)
+    run.observe_into(features, mask, context)
+    active: list[tuple[float, Lit]] = []  # departure_s, lightpath
+    earned = 0.0
     for t in range(requests.arrival_s.shape[1]):
-        one = Requests(*(array[:, t : t + 1] for array in requests))
-        carried_before = tally.carried.sum(axis=(0, 1))
-        read = np.zeros(1, ENERGY_SUMS)
-        serve_energy(plant.arrays, power, states, meter, one, 0, ENERGY_POLICIES[policy], 0, tally, read)
         now_s, rate_gbps = float(requests.arrival_s[0, t]), float(requests.bit_rate_gbps[0, t])
         network.depart(now_s)
         active = [item for item in active if item[0] > now_s]
-        lit = [(path, rate) for _, path, rate in active]
-        got_w = [float(read[0][part]) for part in ("transponders_w", "amplifiers_w", "nodes_w")]
-        assert got_w == pytest.approx(watts_of(plant, model, lit), abs=1e-6)
-        assert min(got_w) >= 0
-        used = {link // 2 for path, _ in lit for link in plant.path_table.links(path)}
-        assert int(read[0]["sleeping_fibres"]) == len(plant.topology.fibres) - len(used)
-        assert float(read[0]["lit_gbps"]) == pytest.approx(sum(rate for _, rate in lit), abs=1e-9)
-        bound_ms = float(requests.max_latency_ms[0, t])
-        choice = choose(network, model, lit, policy, int(requests.pair[0, t]), rate_gbps, bound_ms)
-        chosen = np.flatnonzero(tally.carried.sum(axis=(0, 1)) - carried_before).tolist()
-        assert chosen == ([] if choice is None else [choice[0]])
-        if choice is not None:
+        lit = [lightpath for _, lightpath in active]
+        table = run.candidates
+        candidates = [
+            Lit(int(table.path[0, c]), rate_gbps, int(table.format[0, c]), int(table.first_slot[0, c]))
+            for c in range(int(table.listed[0]))
+        ]
+        check_choices(plant, candidates, lit, features[0], table.marginal_kw[0])
+        if policy is None:
+            action = random.randrange(plant.spec.max_candidates)  # type: ignore[attr-defined]
+        else:
+            action = int(choose(policy.scores(features, mask, context))[0])
+        chosen = candidates[action] if action < len(candidates) else None
+        num_slots = int(table.num_slots[0, action])
+        read_before = run.tally.power[0].copy()
+        more = t + 1 < requests.arrival_s.shape[1]
+        run.step_into(np.array([action]), features, mask, context, rewards, more)
+        read = {part: run.tally.power[0][part] - read_before[part] for part in read_before.dtype.names}
+        got_w = [float(read[part]) for part in ("transponders_w", "amplifiers_w", "nodes_w")]
+        assert got_w == pytest.approx(naive_power.watts_of(plant, lit), abs=0.001 * len(lit) + 1e-6)
+        assert read["sleeping_fibres"] == naive_power.sleeping_fibres(plant, lit)
+        assert read["lit_gbps"] == pytest.approx(sum(item.rate_gbps for item in lit), abs=0.001)
+        if chosen is not None:
+            bound_ms = float(requests.max_latency_ms[0, t])
+            check_constraints(plant, chosen, num_slots, bound_ms)
             departure_s = now_s + float(requests.holding_s[0, t])
-            network.admit(*choice, departure_s)
-            active.append((departure_s, choice[0], rate_gbps))
-            assert float(read[0]["carried_gbit"]) == pytest.approx(rate_gbps * (departure_s - now_s))
-    packed = np.unpackbits(states.free[0].view(np.uint8), axis=1, bitorder="little")
-    assert packed[:, : plant.spec.num_slots].astype(bool).tolist() == network.free
+            network.admit(chosen.path, chosen.first_slot, num_slots, departure_s)
+            active.append((departure_s, chosen))
+        after_w = sum(naive_power.watts_of(plant, [lightpath for _, lightpath in active]))
+        slack = 0.0
+        if chosen is not None:
+            latency_ms = float(plant.arrays.path_latency_ms[chosen.path])
+            slack = 1.0 if math.isinf(bound_ms) else 1 - latency_ms / bound_ms
+        expected = -(chosen is None) + 0.01 * slack - 0.002 * after_w / 1000
+        assert rewards[0] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+        earned += float(rewards[0])
+    assert run.tally.reward[0] == pytest.approx(earned, rel=1e-6)
 
 
-@pytest.mark.parametrize("policy", sorted(ENERGY_POLICIES))
-def test_all_is_dark_once_the_last_lightpath_has_gone(policy: str) -> None:
-    plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=64, k_paths=3))
-    traffic = PoissonTraffic(load_erlang=30.0, bit_rates_gbps=(33.3, 66.6, 99.9))
-    requests = requests_of([make_trace(traffic, plant, 3000, 5)], plant)
+@settings(max_examples=15, deadline=None)
+@given(situations(), st.sampled_from(["least_marginal_power", "most_used", "ksp_ff"]))
+def test_every_kernel_reads_the_same_watts_and_books_the_same_reward(
+    situation: tuple[Plant, Requests], name: str
+) -> None:
+    plant, requests = situation
+    policy = baseline(name)
+    assert isinstance(policy, LinearPolicy)
+    run = lockstep_on_requests(plant, requests, 20, 2, REWARD)
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards = np.zeros(1, np.float32)
+    run.observe_into(features, mask, context)
+    length = requests.arrival_s.shape[1]
+    for t in range(length):
+        actions = choose(policy.scores(features, mask, context))
+        run.step_into(actions, features, mask, context, rewards, t + 1 < length)
+    fused = replay_linear(plant, requests, np.array(policy.weights), 20, 2, REWARD)
+    assert fused.power.tolist() == run.tally.power.tolist()
+    assert fused.reward[0] == pytest.approx(run.tally.reward[0], rel=1e-5)
+    if name == "ksp_ff":
+        tally = new_tally(plant, 1, 2)
+        serve_first_fit(
+            plant.arrays, new_states(plant, 1, *offered_load(requests)), requests, 0, KSP_FF, 20, tally
+        )
+        assert tally.power.tolist() == fused.power.tolist()
+
+
+def test_the_baselines_take_what_their_names_say() -> None:
+    plant = build_plant(load_topology("nsfnet"), PlantSpec(power_model="default"))
+    requests = requests_of([make_trace(PoissonTraffic(60.0), plant, 400, 3)], plant)
+    run = lockstep_on_requests(plant, requests)
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards, differing = np.zeros(1, np.float32), 0
+    run.observe_into(features, mask, context)
+    load = FEATURE_NAMES.index("mean_load")
+    for _ in range(399):
+        listed = int(run.candidates.listed[0])
+        ranks = features[0, :listed, 0]
+        watts = np.round(features[0, :listed, MARGINAL_POWER].astype(float), 4)
+        loads = np.round(features[0, :listed, load].astype(float), 5)
+        orders = {"least_marginal_power": watts, "most_used": -loads, "ksp_ff": np.zeros(listed)}
+        for name, key in orders.items():
+            action = int(choose(baseline(name).scores(features, mask, context))[0])
+            assert action == min(range(listed), key=lambda c: (key[c], ranks[c], c))
+            differing += name == "least_marginal_power" and action > 0
+            follow = action
+        run.step_into(np.array([follow]), features, mask, context, rewards)
+    assert differing > 20
+
+
+def test_the_online_network_knows_the_same_watts() -> None:
+    plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3, power_model="default"))
+    network = Network(plant)
+    request = Request(source=0, destination=2, bit_rate_gbps=100.0)
+    _, dark = observe(plant, network, request)
+    lit = [Lit(dark[0].path, 100.0, 0, 0)]
+    expected_w = sum(naive_power.watts_of(plant, lit)) - sum(naive_power.watts_of(plant, []))
+    assert dark[0].marginal_w == pytest.approx(expected_w, rel=1e-6)
+    network.provision(dark[0].nodes, dark[0].first_slot, dark[0].num_slots)
+    _, again = observe(plant, network, request)
+    assert again[0].path == dark[0].path
+    assert again[0].marginal_w == pytest.approx(2 * (91.333 + 168.3), rel=1e-6)
+    network.release(dark[0].nodes, dark[0].first_slot, dark[0].num_slots)
+    assert observe(plant, network, request)[1][0].marginal_w == dark[0].marginal_w
+    plain = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3))
+    assert math.isnan(observe(plain, Network(plain), request)[1][0].marginal_w)
+
+
+def test_amplifiers_of_a_band_sleep_while_nothing_is_lit_there() -> None:
+    plant = build_plant(chain(400.0, 900.0), PlantSpec(num_slots=96, guard_slots=0, k_paths=1))
+    bands = (SpectrumBand("L", 0, 40, 0), SpectrumBand("C", 40, 56, 0))
+    plant = charged(plant, MODEL, bands)
+    run = lockstep_on_requests(
+        plant, requests_of([make_trace(PoissonTraffic(4.0, bit_rates_gbps=(50.0,)), plant, 300, 1)], plant)
+    )
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards, active = np.zeros(1, np.float32), []
+    run.observe_into(features, mask, context)
+    straddled = 0
+    for t in range(299):
+        now_s = float(run.requests.arrival_s[0, t])
+        active = [item for item in active if item[0] > now_s]
+        lit = [lightpath for _, lightpath in active]
+        read = run.tally.power[0].copy()
+        table, action = run.candidates, t % 2
+        slot, size = int(table.first_slot[0, action]), int(table.num_slots[0, action])
+        if slot < 40 < slot + size:  # a block across two bands lights both; plants of bands never list one
+            straddled += 1
+            action = int(table.listed[0])
+        departure_s = now_s + float(run.requests.holding_s[0, t])
+        lightpath = Lit(int(table.path[0, action]), 50.0, int(table.format[0, action]), slot)
+        carried = action < int(table.listed[0])
+        run.step_into(np.array([action]), features, mask, context, rewards)
+        amplifiers_w = run.tally.power[0]["amplifiers_w"] - read["amplifiers_w"]
+        assert amplifiers_w == pytest.approx(naive_power.watts_of(plant, lit)[1], abs=1e-6)
+        if carried:
+            active.append((departure_s, lightpath))
+    full_w = 2 * sum(naive_power.fibre_pair_w(plant, MODEL, fibre) for fibre in range(2))
+    mean_w = run.tally.power[0]["amplifiers_w"] / 299
+    assert 0.3 * full_w < mean_w < 0.98 * full_w
+    assert straddled < 60
+
+
+@pytest.mark.parametrize("name", ["ksp_ff", "mscl_ksp", "most_used", "defragmentation"])
+def test_all_is_dark_once_the_last_lightpath_has_gone(name: str) -> None:
+    """Whatever a kernel charges, moves and releases adds up to nothing in the end."""
+    spec = PlantSpec(num_slots=32, k_paths=3, power_model="subcarriers")
+    plant = build_plant(load_topology("five-node"), spec)
+    traffic = PoissonTraffic(load_erlang=200.0, bit_rates_gbps=(33.3, 66.6, 99.9))
+    requests = requests_of([make_trace(traffic, plant, 2000, 5)], plant)
     requests.arrival_s[0, -1] = requests.arrival_s[0, -2] + 1e4
-    states = new_states(plant, 1, *offered_load(requests))
-    power = power_arrays(plant, MODEL)
-    meter, tally, read = new_meter(power, states), new_tally(plant, 1, 1), np.zeros(1, ENERGY_SUMS)
-    code, last = ENERGY_POLICIES[policy], requests.arrival_s.shape[1] - 1
-    serve_energy(plant.arrays, power, states, meter, requests, 0, code, last, tally, read)
-    assert read[0]["samples"] == 1
-    assert read[0]["transponders_w"] == 0.0
-    assert read[0]["amplifiers_w"] == 0.0
-    assert read[0]["nodes_w"] == pytest.approx(watts_of(plant, MODEL, [])[2])
-    assert read[0]["sleeping_fibres"] == len(plant.topology.fibres)
+    states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 1)
+    _server(plant, traffic, policy_named(name))(states, requests, 1999, tally)
+    read = tally.power[0]
+    assert read["samples"] == 1
+    assert read["transponders_w"] == read["amplifiers_w"] == read["lit_gbps"] == 0.0
+    assert read["nodes_w"] == pytest.approx(naive_power.watts_of(plant, [])[2])
+    assert read["sleeping_fibres"] == len(plant.topology.fibres)
+
+
+def power_of(result: SimulationResult) -> list[PowerResult]:
+    assert all(run.power is not None for run in result.runs)
+    return [run.power for run in result.runs if run.power is not None]
 
 
 def contains(values: list[float], truth: float) -> bool:
@@ -202,133 +315,71 @@ def contains(values: list[float], truth: float) -> bool:
     return found.low <= truth <= found.high and found.half_width < 0.05 * abs(truth)
 
 
-def on_chain(lengths_km: tuple[float, ...], num_slots: int, load_erlang: float) -> tuple[Plant, EnergyResult]:
-    plant = build_plant(chain(*lengths_km), PlantSpec(num_slots=num_slots, guard_slots=0, k_paths=1))
+def on_chain(
+    lengths_km: tuple[float, ...], num_slots: int, load_erlang: float
+) -> tuple[Plant, SimulationResult]:
+    spec = PlantSpec(num_slots=num_slots, guard_slots=0, k_paths=1, power_model="default")
+    plant = build_plant(chain(*lengths_km), spec)
     traffic = PoissonTraffic(load_erlang, truncate_holding=False, bit_rates_gbps=(12.5,))
-    return plant, simulate_energy(plant, traffic, MODEL, "ksp_ff", 200_000, seed=3, num_runs=20, warmup=200)
+    return plant, simulate(plant, traffic, "ksp_ff", 200_000, seed=3, num_runs=20, warmup=200)
 
 
 def test_a_chain_without_blocking_is_lit_as_an_infinite_server_queue_is() -> None:
     """M/M/inf: what sees A Erlang is on with probability 1 - exp(-A). Seed 3, 99.9 % intervals."""
     load_erlang = 1.8
     plant, result = on_chain((400.0, 950.0), 128, load_erlang)
+    runs = power_of(result)
     assert result.request_blocking.mean == 0.0
     # Of the six ordered pairs four cross each fibre, four touch each end node, all six the middle one.
     on = 1 - math.exp(-load_erlang * 4 / 6)
-    amplifiers_w = on * (fibre_pair_w(plant, MODEL, 0) + fibre_pair_w(plant, MODEL, 1))
+    amplifiers_w = on * sum(naive_power.fibre_pair_w(plant, MODEL, fibre) for fibre in range(2))
     middle_on = 1 - math.exp(-load_erlang)
+    share = MODEL.node.idle_share
     nodes_w = sum(
         full_w * (share + (1 - share) * busy)
         for full_w, busy in ((335.0, on), (420.0, middle_on), (335.0, on))
-        for share in (MODEL.node.idle_share,)
     )
-    assert contains([run.amplifiers_w for run in result.runs], amplifiers_w)
-    assert contains([run.nodes_w for run in result.runs], nodes_w)
-    assert contains([run.sleeping_links for run in result.runs], 2 * (1 - on))
-    lightpath_w = MODEL.transponder.lightpath_w(12.5)
-    assert contains([run.transponders_w for run in result.runs], load_erlang * lightpath_w)
+    assert contains([run.amplifiers_w for run in runs], amplifiers_w)
+    assert contains([run.nodes_w for run in runs], nodes_w)
+    assert contains([run.sleeping_share for run in runs], 1 - on)
+    lightpath_w = 2 * (91.333 + 1.683 * 12.5)
+    assert contains([run.transponders_w for run in runs], load_erlang * lightpath_w)
     total_w = load_erlang * lightpath_w + amplifiers_w + nodes_w
-    assert contains([run.power_w for run in result.runs], total_w)
+    assert contains([run.mean_power_w for run in runs], total_w)
     expected_pj = total_w / (load_erlang * 12.5e9) * 1e12
-    assert contains([run.energy_per_bit_pj for run in result.runs], expected_pj)
+    assert contains([run.energy_per_bit_pj for run in runs], expected_pj)
 
 
 def test_one_slot_each_way_equals_the_exact_states() -> None:
     """Two independent M/M/1/1 links: busy with a / (1 + a), and the pair sleeps when neither is."""
     plant, result = on_chain((700.0,), 1, 2.4)
-    busy = 1.2 / 2.2
+    runs, busy = power_of(result), 1.2 / 2.2
     assert contains([run.request_blocking for run in result.runs], busy)
-    assert contains([run.lit_gbps for run in result.runs], 2 * busy * 12.5)
-    assert contains([run.sleeping_links for run in result.runs], (1 - busy) ** 2)
-    assert contains(
-        [run.amplifiers_w for run in result.runs], (1 - (1 - busy) ** 2) * fibre_pair_w(plant, MODEL, 0)
-    )
+    assert contains([run.lit_gbps for run in runs], 2 * busy * 12.5)
+    assert contains([run.sleeping_share for run in runs], (1 - busy) ** 2)
+    pair_w = naive_power.fibre_pair_w(plant, MODEL, 0)
+    assert contains([run.amplifiers_w for run in runs], (1 - (1 - busy) ** 2) * pair_w)
 
 
-def test_bits_carried_obey_littles_law() -> None:
+def test_replay_and_simulation_know_no_power_without_a_model() -> None:
     plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3))
-    result = simulate_energy(
-        plant, PoissonTraffic(120.0), MODEL, "least_marginal_power", 200_000, seed=2, num_runs=10, warmup=1000
-    )
-    assert result.request_blocking.mean > 0.02
-    rate_gbps = [run.carried_gbit / run.span_s for run in result.runs]
-    difference = interval(np.array(rate_gbps) / [run.lit_gbps for run in result.runs] - 1, 0.999)
-    assert difference.low <= 0 <= difference.high
-    assert difference.half_width < 0.02
-
-
-def test_ksp_ff_blocks_what_the_plain_simulation_blocks() -> None:
-    plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3))
-    traffic = PoissonTraffic(120.0)
-    ours = simulate_energy(plant, traffic, MODEL, "ksp_ff", 20_000, seed=4, num_runs=4, warmup=500)
-    plain = simulate(plant, traffic, "ksp_ff", 20_000, seed=4, num_runs=4, warmup=500)
-    assert ours.request_blocking == plain.request_blocking
-    assert ours.bit_rate_blocking == plain.bit_rate_blocking
+    trace = make_trace(PoissonTraffic(40.0), plant, 500, 1)
+    assert replay(plant, [trace], baseline("ksp_ff"))[0].power is None
+    assert simulate(plant, PoissonTraffic(40.0), "ksp_ff", 400, seed=1, num_runs=2).power is None
+    metered = build_plant(plant.topology, replace(plant.spec, power_model="default"))
+    found = replay(metered, [trace], baseline("ksp_ff"))[0]
+    assert found.power is not None
+    assert found.request_blocking == replay(plant, [trace], baseline("ksp_ff"))[0].request_blocking
+    tally = new_tally(metered, 1, 1)
+    assert results_of(tally, metered)[0].power is None  # nothing was counted
 
 
 def test_least_marginal_power_saves_energy_where_detours_share_lit_fibres() -> None:
-    plant = build_plant(load_topology("nsfnet"), PlantSpec())
+    plant = build_plant(load_topology("nsfnet"), PlantSpec(power_model="default"))
     runs = {
-        name: simulate_energy(plant, PoissonTraffic(30.0), MODEL, name, 20_000, seed=1, num_runs=5).runs
+        name: power_of(simulate(plant, PoissonTraffic(30.0), name, 20_000, seed=1, num_runs=5))
         for name in ("ksp_ff", "least_marginal_power")
     }
     for first, least in zip(runs["ksp_ff"], runs["least_marginal_power"], strict=True):
         assert least.energy_per_bit_pj < first.energy_per_bit_pj
-        assert least.sleeping_links > first.sleeping_links
-
-
-def test_sites_count_inline_amplifiers_and_both_ends() -> None:
-    assert MODEL.amplifier.sites(np.array([10.0, 80.0, 81.0, 800.0])).tolist() == [2, 2, 3, 11]
-
-
-@pytest.mark.parametrize(
-    ("section", "key", "value", "says"),
-    [
-        ("transponder", "fixed_w", -1, "transponder.fixed_w is -1; it cannot be negative"),
-        ("transponder", "ends", 1.5, "transponder.ends is 1.5; a whole number"),
-        ("amplifier", "sleep_share", 1.2, "amplifier.sleep_share is 1.2; a share"),
-        ("amplifier", "span_km", 0, "amplifier.span_km is 0; a positive length"),
-        ("amplifier", "switched_by", "band", "amplifier.switched_by is 'band'"),
-        ("node", "fixed_w", "150", "node.fixed_w is '150'; a finite number"),
-        ("node", "fixed_w", True, "node.fixed_w is True"),
-        ("node", "fixed_w", math.inf, "node.fixed_w is inf"),
-        ("node", "idle_w", 3, "node.idle_w is unknown"),
-        ("node", "idle_share", None, "node.idle_share is missing"),
-        ("node", None, None, "node is None; an object"),
-    ],
-)
-def test_a_bad_power_file_is_refused_by_file_key_and_value(
-    tmp_path: Path, section: str, key: str | None, value: object, says: str
-) -> None:
-    document = json.loads(DEFAULT_FILE.read_text())
-    if key is None:
-        del document[section]
-    elif value is None:
-        del document[section][key]
-    else:
-        document[section][key] = value
-    file = tmp_path / "power.json"
-    file.write_text(json.dumps(document))
-    with pytest.raises(PowerModelError) as refusal:
-        load_power_model(file)
-    assert str(refusal.value).startswith(f"{file}: {says}")
-
-
-def test_unreadable_power_files_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "power.json"
-    with pytest.raises(PowerModelError, match="cannot be read"):
-        load_power_model(file)
-    file.write_text("{")
-    with pytest.raises(PowerModelError, match="not JSON"):
-        load_power_model(file)
-    file.write_text("[]")
-    with pytest.raises(PowerModelError, match="is a list"):
-        load_power_model(file)
-
-
-def test_what_cannot_be_simulated_is_refused() -> None:
-    plant = build_plant(chain(100.0), PlantSpec(k_paths=1))
-    with pytest.raises(PolicyError, match="greedy"):
-        simulate_energy(plant, PoissonTraffic(1.0), MODEL, "greedy", 100, 1)
-    with pytest.raises(TrafficError, match="constant rate"):
-        simulate_energy(plant, DiurnalTraffic(1.0), MODEL, "ksp_ff", 100, 1)
+        assert least.sleeping_share > first.sleeping_share

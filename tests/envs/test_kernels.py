@@ -203,6 +203,7 @@ def test_listing_the_candidates_twice_gives_the_same_bits() -> None:
         observe_one(
             plant.arrays,
             free,
+            new_states(plant, 1, 1.0, 1.0).carriers,
             5,
             np.float32(100),
             np.float32(30),

@@ -11,7 +11,7 @@ from envs.evaluation import interval, paired_difference, replay
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import LinearPolicy
-from envs.search import linear_blocking_on
+from envs.search import linear_costs_on
 from envs.settings import SETTINGS, benchmark_setting
 from envs.simulation import fragmentation, simulate
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic, make_trace
@@ -81,7 +81,7 @@ def test_fused_kernel_candidates_and_weights_are_the_same_policy(five_node: Plan
     policy = baseline(name)
     assert isinstance(policy, LinearPolicy)
     replayed = replay(five_node, [trace], policy, 500)[0]
-    searched = linear_blocking_on(five_node, [trace], np.array([policy.weights]), 500)[0]
+    searched = linear_costs_on(five_node, [trace], np.array([policy.weights]), 500)[0]
     fused = simulate(five_node, traffic, name, 20_000, seed=1, num_runs=2, warmup=500)
     scored = simulate(
         five_node, traffic, replace(policy, name="weights"), 20_000, seed=1, num_runs=2, warmup=500

@@ -32,7 +32,7 @@ def test_json_has_a_point_per_policy_and_load_whose_parts_add_up() -> None:
         low, high = point["energy_per_bit_pj_ci95"]
         assert low < point["energy_per_bit_pj"] < high
         assert point["mean_power_w"] == pytest.approx(sum(point["mean_power_by_part_w"].values()))
-        assert 0 <= point["sleeping_links"] <= document["num_fibre_pairs"]
+        assert 0 <= point["sleeping_share"] <= 1
         rough_pj = 1000 * point["mean_power_w"] / point["carried_gbps"]
         assert point["energy_per_bit_pj"] == pytest.approx(rough_pj, rel=0.05)
         assert 0 <= point["request_blocking"] <= 1

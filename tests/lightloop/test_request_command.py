@@ -86,6 +86,24 @@ def test_people_see_path_slots_and_who_decided() -> None:
         assert part in text
 
 
+def test_quantities_are_shown_where_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("band", "gsnr_db", "margin_db", "marginal_w")
+    plain = json.loads(run("--from", "A", "--to", "D", "--json").stdout)
+    assert not set(names) & set(plain)
+    assert "GSNR" not in run("--count", "3").stdout
+    told = replace(LIGHTPATH, band="S", gsnr_db=17.25, margin_db=3.5, marginal_w=211.0)
+    monkeypatch.setattr(FakeClient, "place_service", lambda *_, **__: told)
+    document = json.loads(run("--from", "A", "--to", "D", "--json").stdout)
+    assert [document[name] for name in names] == ["S", 17.25, 3.5, 211.0]
+    text = run("--from", "A", "--to", "D").stdout
+    for part in ("band        S", "17.25 dB, 3.50 dB above what QPSK needs", "211.0 W switched on"):
+        assert part in text
+    monkeypatch.setenv("COLUMNS", "160")
+    table = run("--count", "3").stdout
+    for part in ("GSNR dB", "17.25", "margin dB", "3.50", "211.0", "band"):
+        assert part in table
+
+
 def test_a_refusal_exits_with_its_reason() -> None:
     answer = run("--from", "A", "--to", "E", "--max-latency-ms", "1", "--json")
     assert isinstance(answer.exception, ServiceRefused)

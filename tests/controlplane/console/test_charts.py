@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from controlplane.console import charts
+from controlplane.console import charts, spectrum
 from controlplane.console.network import NUM_COLOURS, NetworkState
 from controlplane.console.palette import DARK, LIGHT, SERVICES
 from controlplane.console.viewmodel import Decision
 from topologies.catalogue import load_topology, topology_names
+from topologies.grid import c_band, spectrum_bands
 from topologies.model import Topology
 
 
@@ -22,7 +23,7 @@ def state(fake: Any, nsfnet: Topology) -> NetworkState:
     fake.place("WA", "NY")
     fake.place("CA2", "DC")
     fake.note("link-failed", nodes=["UT", "MI"])
-    return NetworkState(nsfnet, 100, True).apply(fake.version, fake.changes)
+    return NetworkState(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
 
 
 def series(options: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -76,7 +77,7 @@ def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkState)
 
 
 def test_grid_has_a_block_per_lightpath_and_link(state: NetworkState) -> None:
-    blocks = series(charts.spectrum_grid(state, None, LIGHT), "blocks")
+    blocks = series(spectrum.spectrum_grid(state, None, LIGHT), "blocks")
     expected = {
         (path.service_uuid, path.first_slot, unit, path.num_slots)
         for path in state.lightpaths.values()
@@ -87,7 +88,7 @@ def test_grid_has_a_block_per_lightpath_and_link(state: NetworkState) -> None:
 
 def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkState) -> None:
     selected = next(iter(state.lightpaths))
-    for block in series(charts.spectrum_grid(state, selected, DARK), "blocks"):
+    for block in series(spectrum.spectrum_grid(state, selected, DARK), "blocks"):
         if block["name"] == selected:
             assert block["itemStyle"]["color"] == DARK.accent
             assert block["value"][3] == 1.0
@@ -96,20 +97,51 @@ def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkState)
 
 
 def test_series_are_the_same_whatever_they_show(state: NetworkState) -> None:
-    empty = NetworkState(state.topology, 100, True)
+    empty = NetworkState(state.topology, (c_band(100),), True)
     window = charts.frame(state.topology)
     for full, bare in (
         (charts.network_map(state, None, LIGHT, window), charts.network_map(empty, None, DARK, window)),
-        (charts.spectrum_grid(state, None, LIGHT), charts.spectrum_grid(empty, None, DARK)),
+        (spectrum.spectrum_grid(state, None, LIGHT), spectrum.spectrum_grid(empty, None, DARK)),
     ):
         assert [each["id"] for each in full["series"]] == [each["id"] for each in bare["series"]]
         json.dumps([full, bare])
 
 
+def test_one_band_is_one_plain_axis(state: NetworkState) -> None:
+    options = spectrum.spectrum_grid(state, None, LIGHT)
+    assert options["xAxis"][0]["max"] == 100
+    assert options["series"][1]["markArea"]["data"] == []
+
+
+def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkState) -> None:
+    bands = spectrum_bands(("L", "C", "S"), 384)
+    uuids = list(state.lightpaths)
+    first_slots = dict(zip(uuids, (384, 1148), strict=True))
+    paths = {
+        uuid: replace(path, first_slot=first_slots[uuid], num_slots=4)
+        for uuid, path in state.lightpaths.items()
+    }
+    options = spectrum.spectrum_grid(replace(state, bands=bands, lightpaths=paths), None, LIGHT)
+    axis, top = options["xAxis"]
+    # 96 channels of 50 GHz in each band, the bands 5.3 THz apart: 15.4 THz in columns of 12.5 GHz
+    assert (axis["min"], axis["max"]) == (0, 1232)
+    assert (top["min"], top["max"]) == (186.025, 201.425)
+    marks = options["series"][1]["markArea"]["data"]
+    assert [(start["name"], start["xAxis"], end["xAxis"]) for start, end in marks] == [
+        ("L  slots 0–383", 0, 384),
+        ("C  slots 384–767", 424, 808),
+        ("S  slots 768–1151", 848, 1232),
+        ("500 GHz guard", 384, 424),
+        ("500 GHz guard", 808, 848),
+    ]
+    drawn = {(block["name"], block["value"][0]) for block in series(options, "blocks")}
+    assert drawn == {(uuids[0], 424), (uuids[1], 1228)}
+
+
 def test_words_from_outside_cannot_become_markup(state: NetworkState) -> None:
     uuid, path = next(iter(state.lightpaths.items()))
     odd = replace(path, modulation_format="<img src=x onerror=alert(1)>")
-    options = charts.spectrum_grid(replace(state, lightpaths={uuid: odd}), None, LIGHT)
+    options = spectrum.spectrum_grid(replace(state, lightpaths={uuid: odd}), None, LIGHT)
     assert "<img" not in json.dumps(options)
 
 

@@ -16,6 +16,7 @@ from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError, Se
 from controlplane.console.feed import Feed
 from controlplane.tapi.ids import sip_uuid
 from topologies.catalogue import load_topology
+from topologies.grid import c_band
 
 CREDENTIALS = Credentials("operator", "a-password", "a-token")
 
@@ -49,7 +50,7 @@ async def following(controller_url: str, pce_url: str, topology: str = "nsfnet")
         ControllerDoor(controller_url, CREDENTIALS),
         PceDoor(pce_url, CREDENTIALS),
         load_topology(topology),
-        num_slots=100,
+        bands=(c_band(100),),
         shared_spectrum=True,
     )
     task = asyncio.create_task(feed.run())

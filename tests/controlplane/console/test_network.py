@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.console.network import ChangeError, NetworkState, topology_from_context
 from topologies.catalogue import load_topology
+from topologies.grid import c_band
 from topologies.model import Node, Topology
 
 
@@ -29,7 +30,7 @@ def added(version: int, nodes: list[str], first_slot: int = 0, uuid: str | None 
 
 @pytest.fixture
 def shared(nsfnet: Topology) -> NetworkState:
-    return NetworkState(nsfnet, num_slots=100, shared_spectrum=True)
+    return NetworkState(nsfnet, bands=(c_band(100),), shared_spectrum=True)
 
 
 def test_a_lightpath_appears_and_disappears(shared: NetworkState) -> None:

@@ -10,6 +10,7 @@ import pytest
 from controlplane.console import viewmodel
 from controlplane.console.network import NetworkState
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
+from topologies.grid import c_band
 from topologies.model import Fibre, Node, Topology
 
 CHAIN = Topology(
@@ -45,7 +46,7 @@ CHANGES = [
 
 
 def state(shared_spectrum: bool = True) -> NetworkState:
-    return NetworkState(CHAIN, num_slots=10, shared_spectrum=shared_spectrum).apply(3, CHANGES)
+    return NetworkState(CHAIN, bands=(c_band(10),), shared_spectrum=shared_spectrum).apply(3, CHANGES)
 
 
 def decision(by: str = "model", outcome: str = "accepted", **more: Any) -> Decision:
@@ -100,6 +101,25 @@ def test_figures() -> None:
     assert figures.median_ms == 4.0
 
 
+def test_quantities_are_summed_over_the_services_that_tell_them() -> None:
+    known = [
+        {"band": "L", "gsnr_db": 18.26, "margin_db": 2.0, "marginal_w": 300.0},
+        {"band": "S", "gsnr_db": 17.0, "margin_db": 5.0},
+        {},
+    ]
+    told = [change | more for change, more in zip(CHANGES, known, strict=True)]
+    network = NetworkState(CHAIN, (c_band(10),), True).apply(3, told)
+    figures = viewmodel.counts(Snapshot(network=network))
+    assert (figures.mean_margin_db, figures.least_margin_db, figures.switched_on_w) == (3.5, 2.0, 300.0)
+    third, second, first = viewmodel.service_rows(network, None)
+    assert (first["slots"], first["gsnr_text"], first["power_text"]) == ("L 0–3", "18.3", "300")
+    assert first["about"] == "A · B · C · QPSK · GSNR 18.3 dB, margin 2.0 dB · 300 W switched on · 00000001"
+    assert (second["gsnr"], second["power"], second["power_text"]) == (17.0, None, "")
+    assert (third["slots"], third["gsnr"], third["about"]) == ("6–8", None, "C · B · QPSK · 00000003")
+    bare = viewmodel.counts(Snapshot(network=state()))
+    assert (bare.mean_margin_db, bare.least_margin_db, bare.switched_on_w) == (None, None, None)
+
+
 def test_figures_before_anything_is_known() -> None:
     figures = viewmodel.counts(Snapshot())
     assert (figures.services, figures.mean_latency_ms, figures.fullest, figures.median_ms) == (
@@ -115,7 +135,7 @@ def test_the_map_shows_the_selected_service_and_else_the_latest() -> None:
     assert viewmodel.focus(network, "00000001-uuid") is network.lightpaths["00000001-uuid"]
     assert viewmodel.focus(network, None) is network.lightpaths["00000003-uuid"]
     assert viewmodel.focus(network, "gone") is network.lightpaths["00000003-uuid"]
-    assert viewmodel.focus(NetworkState(CHAIN, 10, True), None) is None
+    assert viewmodel.focus(NetworkState(CHAIN, (c_band(10),), True), None) is None
 
 
 def test_service_rows_are_newest_first_and_mark_the_selected() -> None:

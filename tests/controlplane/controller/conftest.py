@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from configs.home import Credentials
 from controlplane.controller.app import build_app
+from controlplane.controller.capacity import CapacityRule, ChannelsByQuality, SlotsByReach
 from controlplane.controller.network import PlantView
 from controlplane.controller.pce_client import PceClient
 from controlplane.controller.services import ServiceManager
@@ -40,9 +41,11 @@ from controlplane.tapi.path_body import (
     parse_compute_input,
 )
 from controlplane.tapi.service_body import ServiceRequest, build_service, parse_service
+from envs.gsnr.formats import load_formats
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
 from topologies.catalogue import load_topology
+from topologies.grid import SpectrumBand, band_of, c_band, spectrum_bands
 
 CREDENTIALS = Credentials("admin", "password", "token")
 CONTEXT = "/restconf/data/tapi-common:context"
@@ -60,6 +63,7 @@ class FakePce:
         self.asked: list[tuple[ComputeRequest, int]] = []
         self.spoil: Callable[[ComputedPath], ComputedPath] = lambda path: path
         self.away = False
+        self.quality_format = "PM-QPSK"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.away:
@@ -117,14 +121,19 @@ class FakePce:
                 raise no_path(
                     f"no path within {request.max_latency_ms:g} ms; the fastest takes {latency_ms:.3f} ms"
                 )
-            length_km = self.plant.length_km(tuple(nodes))
-            best = next(item for item in self.plant.formats if length_km <= item.reach_km)
-            size = math.ceil(request.bit_rate_gbps / best.slot_capacity_gbps - 1e-9) + self.plant.guard_slots
+            modulation, size, step, known = self._shape(
+                request.bit_rate_gbps, self.plant.length_km(tuple(nodes))
+            )
             hops = list(pairwise(nodes))
             taken = set().union(
                 *(lit.get(frozenset(hop) if self.plant.shared_spectrum else hop, set()) for hop in hops)
             )
-            for first in range(self.plant.num_slots - size + 1):
+            starts = (
+                first
+                for band in self.plant.bands
+                for first in range(band.first_slot, band.end_slot - size + 1, step)
+            )
+            for first in starts:
                 if not taken & set(range(first, first + size)):
                     uuid = str(uuid4())
                     return ComputedPath(
@@ -132,15 +141,31 @@ class FakePce:
                         tuple(nodes),
                         first,
                         size,
-                        best.name,
+                        modulation,
                         latency_ms,
                         "model",
                         "fake",
                         "7",
                         uuid,
                         1.5,
+                        band_of(self.plant.bands, first, size).name,
+                        **known,
                     )
         raise no_path("no free slots on any path")
+
+    def _shape(self, bit_rate_gbps: float, length_km: float) -> tuple[str, int, int, dict[str, float]]:
+        """Format, slots, raster of the starts, and the quantities that the plant knows."""
+        rule = self.plant.capacity
+        if isinstance(rule, ChannelsByQuality):
+            used = next(item for item in rule.formats if item.name == self.quality_format)
+            channels = math.ceil(bit_rate_gbps / (used.carrier_gbps_per_gbd * rule.baud_gbd) - 1e-9)
+            margin_db = 4.5
+            known = {"gsnr_db": used.threshold_db + margin_db, "margin_db": margin_db, "marginal_w": 120.5}
+            return used.name, channels * rule.channel_slots, rule.channel_slots, known
+        assert isinstance(rule, SlotsByReach)
+        best = next(item for item in rule.formats if length_km <= item.reach_km)
+        size = math.ceil(bit_rate_gbps / best.slot_capacity_gbps - 1e-9) + rule.guard_slots
+        return best.name, size, 1, {}
 
 
 class Lab:
@@ -149,25 +174,41 @@ class Lab:
     credentials = CREDENTIALS
 
     def __init__(
-        self, folder: Path, shared: bool = True, topology: str = "five-node", num_slots: int = 32
+        self,
+        folder: Path,
+        shared: bool = True,
+        topology: str = "five-node",
+        num_slots: int = 32,
+        bands: tuple[SpectrumBand, ...] = (),
+        capacity: CapacityRule | None = None,
     ) -> None:
-        self.prepare(folder, shared, topology, num_slots)
+        self.prepare(folder, shared, topology, num_slots, bands, capacity)
         self.host = self.open_elements()
         self.start()
 
     def prepare(
-        self, folder: Path, shared: bool = True, topology: str = "five-node", num_slots: int = 32
+        self,
+        folder: Path,
+        shared: bool = True,
+        topology: str = "five-node",
+        num_slots: int = 32,
+        bands: tuple[SpectrumBand, ...] = (),
+        capacity: CapacityRule | None = None,
     ) -> None:
         """The plant and the files, without elements or a controller."""
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.plant = PlantView(
-            load_topology(topology), num_slots, 1, shared, modulation_table("deeprmsa"), load_latency_model()
+            load_topology(topology),
+            bands or (c_band(num_slots),),
+            shared,
+            capacity or SlotsByReach(modulation_table("deeprmsa"), guard_slots=1),
+            load_latency_model(),
         )
         self.naming = Naming(self.plant.topology)
 
     def open_elements(self) -> ElementHost:
-        specs = element_specs(self.plant.topology, self.plant.num_slots, self.plant.shared_spectrum)
+        specs = element_specs(self.plant.topology, self.plant.bands, self.plant.shared_spectrum)
         return ElementHost(specs, ElementStore(self.folder / "elements.db"))
 
     def start(self, wrap: Callable[[Southbound], Southbound] = lambda southbound: southbound) -> None:
@@ -239,6 +280,19 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def directed_lab(tmp_path: Path) -> Iterator[Lab]:
     """The same with one spectrum per direction."""
     made = Lab(tmp_path / "directed", shared=False)
+    yield made
+    made.stop()
+    made.host.close()
+
+
+@pytest.fixture
+def quality_lab(tmp_path: Path) -> Iterator[Lab]:
+    """The same in the bands L, C and S, eight channels each, with formats that need GSNR."""
+    made = Lab(
+        tmp_path / "quality",
+        bands=spectrum_bands(("L", "C", "S"), 32),
+        capacity=ChannelsByQuality(load_formats(), channel_slots=4, baud_gbd=32.0, margin_db=1.0),
+    )
     yield made
     made.stop()
     made.host.close()

@@ -38,6 +38,17 @@ def test_a_service_is_placed_listed_and_deleted(lab: Any, client: ControllerClie
     assert client.services() == ()
 
 
+def test_quantities_are_told_where_the_plant_knows_them(quality_lab: Any, client: ControllerClient) -> None:
+    plain = client.place_service("A", "D", 100, 20)
+    assert (plain.band, plain.gsnr_db, plain.margin_db, plain.marginal_w) == ("C", None, None, None)
+    assert "gsnr_db" not in plain.document
+    with quality_lab.http() as http, ControllerClient("http://controller", quality_lab.credentials) as made:
+        made._http = http
+        lightpath = made.place_service("A", "D", 800)
+        assert (lightpath.band, lightpath.margin_db, lightpath.marginal_w) == ("L", 4.5, 120.5)
+        assert lightpath.document["gsnr_db"] == pytest.approx(6.73 + 4.5)
+
+
 def test_the_same_uuid_gives_the_same_lightpath(client: ControllerClient) -> None:
     uuid = "11111111-2222-4333-8444-555555555555"
     first = client.place_service("A", "D", 100, service_uuid=uuid)

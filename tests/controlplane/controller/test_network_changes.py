@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
+from controlplane.controller import tables
 from controlplane.controller.network import SpectrumMap
+from controlplane.controller.store import Store, StoreError, sqlite_url
 from controlplane.controller.verify import PathRejected, verify_path
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.path_body import ComputedPath
 from controlplane.tapi.service_body import ServiceRequest, parse_service
+from topologies.grid import c_band
 
 PAIRS = ["AC", "CA", "AD", "DB", "BE", "EC", "DA", "CE"]
 
@@ -99,6 +105,72 @@ def test_a_path_computation_element_that_errs_causes_no_allocation(lab: Any, spo
     assert caught.value.status == 502
     assert (lab.held(), lab.state.lit.by_port(), lab.state.services()) == before
     assert lab.state.version == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: replace(path, first_slot=28, num_slots=8), "across the bands L and C"),
+        (lambda path: replace(path, first_slot=92, num_slots=8), "outside 0..95"),
+        (lambda path: replace(path, first_slot=10), "no whole channels"),
+        (lambda path: replace(path, num_slots=6), "no whole channels"),
+        (lambda path: replace(path, num_slots=4), "1 channel.* of PM-QPSK carry 100 Gb/s, too few for 200"),
+        (lambda path: replace(path, modulation_format="QPSK"), "unknown"),
+        (lambda path: replace(path, gsnr_db=None), "no GSNR"),
+        (lambda path: replace(path, gsnr_db=7.0), "its GSNR is 7.00 dB"),
+        (lambda path: replace(path, modulation_format="PM-64QAM"), "PM-64QAM needs"),
+    ],
+)
+def test_in_a_plant_of_channels_an_invalid_path_causes_no_allocation(
+    quality_lab: Any, spoil: Any, why: str
+) -> None:
+    lab = quality_lab
+    first, _ = lab.manager.create(lab.request("A", "D", 200))
+    assert (first.path.num_slots, first.path.band, first.path.modulation_format) == (8, "L", "PM-QPSK")
+    before = lab.held(), lab.state.lit.by_port(), lab.state.services()
+    lab.pce.spoil = spoil
+    with pytest.raises(TapiError, match=why) as caught:
+        lab.manager.create(lab.request("A", "D", 200))
+    assert caught.value.status == 502
+    assert (lab.held(), lab.state.lit.by_port(), lab.state.services()) == before
+
+
+def test_all_bands_are_filled_and_what_was_told_survives_a_restart(quality_lab: Any) -> None:
+    lab = quality_lab
+    services = [lab.manager.create(lab.request("A", "D", 800))[0] for _ in range(3)]
+    assert [service.path.band for service in services] == ["L", "C", "S"]
+    (_, change, _) = lab.state.feed(0)["changes"]
+    assert (change["band"], change["gsnr_db"], change["margin_db"], change["marginal_w"]) == (
+        "C",
+        services[1].path.gsnr_db,
+        4.5,
+        120.5,
+    )
+    lab.stop()
+    lab.start()
+    assert [service.path for service in lab.state.services()] == [service.path for service in services]
+
+
+def test_a_stored_path_of_a_version_without_quantities_is_read(lab: Any) -> None:
+    service, _ = lab.manager.create(lab.request("A", "D"))
+    new = {"band", "gsnr_db", "margin_db", "marginal_w"}
+    with lab.store._engine.begin() as connection:
+        document = json.loads(connection.execute(select(tables.services.c.path)).scalar_one())
+        old = {name: value for name, value in document.items() if name not in new}
+        assert len(old) == len(document) - 4
+        connection.execute(update(tables.services).values(path=json.dumps(old)))
+    lab.stop()
+    lab.start()
+    (read,) = lab.state.services()
+    assert read.path == replace(service.path, band="")
+
+
+def test_a_store_of_other_bands_is_refused(quality_lab: Any, tmp_path: Path) -> None:
+    quality_lab.manager.create(quality_lab.request("A", "D"))
+    plain = replace(quality_lab.plant, bands=(c_band(96),))
+    url = sqlite_url(str(quality_lab.folder / "controller.db"))
+    with pytest.raises(StoreError, match="LCS96"):
+        Store(url, plain.identity)
 
 
 def test_a_latency_that_the_element_understates_is_found_out(lab: Any) -> None:
@@ -249,6 +321,7 @@ def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
             "bit_rate_gbps": 100.0,
             "latency_ms": lab.state.services()[0].path.latency_ms,
             "decided_by": "model",
+            "band": "C",
         }
 
 
@@ -270,14 +343,14 @@ def test_what_is_verified_never_lights_a_slot_twice(
 ) -> None:
     import math
 
+    from controlplane.controller.capacity import SlotsByReach
     from controlplane.controller.network import PlantView
     from envs.latency import load_latency_model
     from envs.modulation import modulation_table
     from topologies.catalogue import load_topology
 
-    plant = PlantView(
-        load_topology("five-node"), 32, 0, shared, modulation_table("deeprmsa"), load_latency_model()
-    )
+    capacity = SlotsByReach(modulation_table("deeprmsa"), guard_slots=0)
+    plant = PlantView(load_topology("five-node"), (c_band(32),), shared, capacity, load_latency_model())
     lit = SpectrumMap(plant)
     taken: set[tuple[Any, int]] = set()
     for nodes, first, size in blocks:

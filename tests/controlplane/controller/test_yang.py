@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from controlplane.tapi.names import as_dict
+from topologies.grid import block_between
+
 CONTEXT = "/restconf/data/tapi-common:context"
+ENDS = ("lower", "upper")
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 
 
@@ -61,7 +65,9 @@ def test_formats_that_the_model_does_not_know_go_in_names(model: Any, lab: Any, 
 
     from envs.modulation import ModulationFormat
 
-    lab.state.plant = replace(lab.plant, formats=(ModulationFormat("64QAM", 6, 1e9), *lab.plant.formats))
+    capacity = lab.plant.capacity
+    formats = (ModulationFormat("64QAM", 6, 1e9), *capacity.formats)
+    lab.state.plant = replace(lab.plant, capacity=replace(capacity, formats=formats))
     lab.pce.spoil = lambda path: replace(path, modulation_format="64QAM")
     body = lab.body("A", "D")
     assert http.post(CONNECTIVITY, json=body).status_code == 201
@@ -69,6 +75,48 @@ def test_formats_that_the_model_does_not_know_go_in_names(model: Any, lab: Any, 
     assert_valid_datastore(model, document)
     (connection,) = document["tapi-common:context"]["tapi-connectivity:connectivity-context"]["connection"]
     assert {"value-name": "modulation-format", "value": "64QAM"} in connection["name"]
+
+
+def test_a_plant_of_three_bands_is_valid_and_tells_its_quantities(model: Any, quality_lab: Any) -> None:
+    with quality_lab.http() as http:
+        assert_valid_datastore(model, http.get(CONTEXT).json())
+        sent = {}
+        for name in ("PM-QPSK", "PM-8QAM", "PM-16QAM", "PM-32QAM", "PM-64QAM"):
+            quality_lab.pce.quality_format = name
+            for _ in range(4):
+                body = quality_lab.body("A", "D", 600)
+                if http.post(CONNECTIVITY, json=body).status_code == 201:
+                    sent[body["tapi-connectivity:connectivity-service"][0]["uuid"]] = name
+        document = http.get(CONTEXT).json()
+    assert_valid_datastore(model, document)
+    context = document["tapi-common:context"]
+    told = {}
+    for entry in context["tapi-connectivity:connectivity-context"]["connection"]:
+        values = as_dict(entry["name"])
+        told.setdefault(values["modulation-format"], set()).add(values["band"])
+        assert float(values["margin-db"]) == 4.5
+        assert float(values["gsnr-db"]) > 4.5
+        assert float(values["marginal-w"]) == 120.5
+    assert set(told) == set(sent.values())
+    assert set().union(*told.values()) == {"L", "C", "S"}
+    selected, edges = set(), set()
+    for node in context["tapi-topology:topology-context"]["topology"][0]["node"]:
+        for point in node["owned-node-edge-point"]:
+            pool = point["tapi-photonic-media:media-channel-node-edge-point-spec"]["mc-pool"]
+            assert [item["lower-frequency"] for item in pool["supportable-spectrum"]] == [
+                "186025000",
+                "191325000",
+                "196625000",
+            ]
+            for item in (*pool["available-spectrum"], *pool["occupied-spectrum"]):
+                block_between(quality_lab.plant.bands, *(int(item[f"{end}-frequency"]) for end in ENDS))
+            for end_point in point["tapi-connectivity:cep-list"]["connection-end-point"]:
+                spec = end_point.get("tapi-photonic-media:otsi-connection-end-point-spec")
+                if spec:
+                    selected.add(spec["otsi-termination"].get("selected-modulation"))
+                    edges.add(int(spec["otsi-termination"]["selected-spectrum"]["lower-frequency"]) // 10**6)
+    assert selected == {"QPSK", "8QAM", "16QAM", None}
+    assert edges == {186, 191, 196}
 
 
 def test_a_client_that_writes_liberally_gets_a_valid_context(model: Any, lab: Any, http: TestClient) -> None:

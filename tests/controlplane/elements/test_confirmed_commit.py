@@ -29,6 +29,7 @@ from controlplane.elements.interface import (
 )
 from controlplane.elements.store import ElementStore
 from topologies.catalogue import load_topology
+from topologies.grid import c_band, spectrum_bands
 
 CREDENTIALS = Credentials("admin", "password", "token")
 TOPOLOGY = load_topology("five-node")
@@ -36,7 +37,7 @@ A_TO_B = CrossConnect("service-1", ADD_DROP, "B", 0, 4, True, "QPSK")
 
 
 def open_host(folder: Path, shared: bool = True) -> ElementHost:
-    return ElementHost(element_specs(TOPOLOGY, 32, shared), ElementStore(folder / "elements.db"))
+    return ElementHost(element_specs(TOPOLOGY, (c_band(32),), shared), ElementStore(folder / "elements.db"))
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def test_where_directions_have_their_own_spectrum_the_way_back_is_free(tmp_path:
     one_way = CrossConnect("service-1", ADD_DROP, "B", 0, 4, False, "QPSK")
     back = CrossConnect("service-2", "B", ADD_DROP, 0, 4, False, "QPSK")
     for shared in (False, True):
-        spec = element_specs(TOPOLOGY, 32, shared)["A"]
+        spec = element_specs(TOPOLOGY, (c_band(32),), shared)["A"]
         after = apply_edit(spec, {}, Edit(put=(one_way,)))
         if shared:
             with pytest.raises(ElementError, match="overlap"):
@@ -226,7 +227,7 @@ cross_connects = st.builds(
 def test_no_sequence_of_edits_makes_two_services_share_a_slot(
     edits: list[CrossConnect], shared: bool
 ) -> None:
-    spec = ElementSpec("A", frozenset("BCDE"), 8, shared)
+    spec = ElementSpec("A", frozenset("BCDE"), (c_band(8),), shared)
     running: dict[str, CrossConnect] = {}
     for item in edits:
         try:
@@ -243,6 +244,42 @@ def test_no_sequence_of_edits_makes_two_services_share_a_slot(
                 assert slot < 8
                 assert (port, way, slot) not in lit
                 lit.add((port, way, slot))
+
+
+@pytest.mark.parametrize(
+    ("first_slot", "num_slots", "why"),
+    [
+        (30, 4, "slots 30..33 lie across the bands L and C"),
+        (28, 40, "lie across the bands L and C and S"),
+        (63, 2, "lie across the bands C and S"),
+        (96, 1, "outside 0..95"),
+        (94, 4, "outside 0..95"),
+        (-1, 4, "outside 0..95"),
+        (4, 0, "outside 0..95"),
+    ],
+)
+def test_slots_across_bands_or_outside_them_are_refused(first_slot: int, num_slots: int, why: str) -> None:
+    spec = element_specs(TOPOLOGY, spectrum_bands(("S", "L", "C"), 32), True)["A"]
+    wanted = CrossConnect("service-1", ADD_DROP, "B", first_slot, num_slots, True, "PM-QPSK")
+    with pytest.raises(ElementError, match=why) as caught:
+        apply_edit(spec, {}, Edit(put=(wanted,)))
+    assert caught.value.tag == "invalid-value"
+
+
+def test_every_block_inside_one_band_is_taken() -> None:
+    spec = element_specs(TOPOLOGY, spectrum_bands(("L", "C", "S"), 4), True)["A"]
+    taken = set()
+    for first_slot in range(12):
+        for num_slots in range(1, 6):
+            wanted = CrossConnect("service-1", ADD_DROP, "B", first_slot, num_slots, True, "PM-QPSK")
+            try:
+                apply_edit(spec, {}, Edit(put=(wanted,)))
+                taken.add((first_slot, num_slots))
+            except ElementError:
+                continue
+    assert taken == {
+        (4 * band + start, size) for band in range(3) for start in range(4) for size in range(1, 5 - start)
+    }
 
 
 def commit(southbound: Southbound, node: str, edit: Edit) -> None:

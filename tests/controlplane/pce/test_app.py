@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.decision_log import read_decisions
+from controlplane.pce.fallback import policy_scores
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
@@ -27,7 +29,11 @@ from controlplane.tapi.path_body import (
     parse_compute_output,
     parse_path,
 )
+from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
+from envs.heuristics import BASELINE_NAMES, baseline
+from envs.network import Network
+from envs.request import Request
 
 CREDENTIALS = Credentials("admin", "secret", "token")
 AUTHORISED = bearer_header(CREDENTIALS)
@@ -134,6 +140,36 @@ def test_without_an_endpoint_the_heuristic_decides_and_the_log_says_so(start):
         assert status["policy"] == "ksp_ff"
         assert status["endpoint_url"] is None
         assert (status["decisions"], status["fallbacks"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", BASELINE_NAMES)
+def test_every_baseline_can_be_the_fallback(plant, start, controller, name):
+    controller.add(**added("AB", 3, 4))
+    with start(fallback_policy=name) as pce:
+        path = pce.path(pce.ask("A", "B", 100, version=1))
+        assert (path.decided_by, path.policy) == ("fallback", name)
+        status = pce.http.get("/status").json()
+        assert (status["policy"], status["fallback_policy"]) == (name, name)
+        row = pce.log().iloc[-1]
+    network = Network(plant)
+    network.provision([0, 1], 3, 4)
+    observation, candidates = observe(plant, network, Request(0, 1, 100.0))
+    scores = policy_scores(baseline(name), observation)
+    chosen = candidates[int(np.argmax(scores))]
+    assert (path.first_slot, path.num_slots, row["chosen"]) == (
+        chosen.first_slot,
+        chosen.num_slots,
+        int(np.argmax(scores)),
+    )
+
+
+def test_a_path_says_its_band_and_nothing_of_what_the_plant_does_not_know(start):
+    with start() as pce:
+        path = pce.path(pce.ask("A", "B"))
+        row = pce.log().iloc[-1]
+    assert (path.band, path.gsnr_db, path.margin_db, path.marginal_w) == ("C", None, None, None)
+    assert row["band"] == "C"
+    assert math.isnan(row["gsnr_db"])
 
 
 def test_the_model_decides_when_there_is_one_and_the_row_holds_what_it_saw(start, model):

@@ -2,14 +2,18 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from controlplane.pce.decide import WrongScoresError, choose, why_blocked
+from controlplane.pce.decide import WrongScoresError, choose, still_feasible, why_blocked
+from envs.candidates import observe
+from envs.errors import SpectrumError
+from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.request import Request
 from topologies.model import Fibre, Node, Topology
@@ -51,6 +55,58 @@ def test_no_scores_ever_lead_to_a_masked_choice(mask, scores):
         return
     assert mask[choice.index]
     assert all(choice.score >= score for score in scores[mask])
+
+
+def disturb(network: Network, rng: np.random.Generator, held: list) -> None:
+    """One thing that may happen to a network: a lightpath more or less, a cut, a repair."""
+    plant = network.plant
+    kind = rng.choice(["add", "add", "add", "remove", "fail", "repair"])
+    fibre = plant.topology.fibres[rng.integers(len(plant.topology.fibres))]
+    ends = [plant.topology.node_index(name) for name in (fibre.node_a, fibre.node_b)]
+    if kind == "add":
+        path = int(rng.integers(len(plant.arrays.path_hops)))
+        block = (plant.path_table.nodes(path), int(rng.integers(0, 28)), int(rng.integers(2, 5)))
+        try:
+            network.provision(*block)
+        except SpectrumError:
+            return
+        held.append(block)
+    elif kind == "remove" and held:
+        network.release(*held.pop(rng.integers(len(held))))
+    elif kind == "fail" and not held:  # a cut on an empty network, so that nothing stays lit on it
+        network.fail_link(*ends)
+    elif kind == "repair" and all(not set(ends) <= set(nodes) for nodes, _, _ in held):
+        network.repair_link(*ends)
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_what_is_still_feasible_is_listed_free_and_within_the_bound(plant, seed):
+    rng = np.random.default_rng(seed)
+    network, held = Network(plant), []
+    for _ in range(rng.integers(0, 12)):
+        disturb(network, rng, held)
+    source, destination = (int(node) for node in rng.choice(4, 2, replace=False))
+    bound_ms = float(rng.choice([math.inf, 1.0001, 1.05]) * plant.least_latency_ms(source, destination))
+    request = Request(source, destination, float(rng.choice([25, 100, 200])), bound_ms)
+    _, before = observe(plant, network, request)
+    assert all(still_feasible(plant, network, request, candidate) for candidate in before)
+    for _ in range(rng.integers(0, 4)):
+        disturb(network, rng, held)
+    _, now = observe(plant, network, request)
+    listed = {(c.path, c.first_slot, c.num_slots, c.modulation_format) for c in now}
+    for candidate in before:
+        same = (candidate.path, candidate.first_slot, candidate.num_slots, candidate.modulation_format)
+        feasible = still_feasible(plant, network, request, candidate)
+        assert feasible == (same in listed)
+        if feasible:
+            assert network.is_free(candidate.nodes, candidate.first_slot, candidate.num_slots)
+            assert candidate.latency_ms <= bound_ms
+            assert not still_feasible(plant, network, replace(request, max_latency_ms=1e-3), candidate)
+            assert not still_feasible(plant, network, request, replace(candidate, modulation_format="other"))
+            network.provision(candidate.nodes, candidate.first_slot, candidate.num_slots)
+            assert not still_feasible(plant, network, request, candidate)
+            network.release(candidate.nodes, candidate.first_slot, candidate.num_slots)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError, read_decisions
-from controlplane.pce.decision_record import COLUMNS, DecisionRecord
+from controlplane.pce.decision_parts import read_rows
+from controlplane.pce.decision_record import COLUMNS, DecisionRecord, table_schema
 
 
 def record(number: int, **changes) -> DecisionRecord:
@@ -86,6 +88,27 @@ def test_values_and_types_survive_the_way_to_parquet(tmp_path):
     assert math.isnan(second["f_hops"])
     (part,) = tmp_path.glob("*.parquet")
     assert pq.read_schema(part).field("chosen").type == "int64"
+
+
+def test_quantities_are_logged_where_known_and_null_elsewhere(tmp_path):
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.append(record(1, band="S", gsnr_db=17.5, margin_db=math.nan)).result(5)
+    log.close()
+    (row,) = read_rows(tmp_path, 5)
+    assert [row[name] for name in ("band", "gsnr_db", "margin_db", "marginal_w")] == ["S", 17.5, None, None]
+
+
+def test_parts_of_the_version_without_quantities_are_read_beside_new_ones(tmp_path):
+    new = ("band", "gsnr_db", "margin_db", "marginal_w")
+    old = {name: value for name, value in record(1).row().items() if name not in new}
+    schema = pa.schema([field for field in table_schema([old]) if field.name not in new])
+    pq.write_table(pa.Table.from_pylist([old], schema), tmp_path / "part-00000001-20250101T000000Z.parquet")
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.append(record(2, band="C", marginal_w=80.0)).result(5)
+    first, second = read_rows(tmp_path, 5)
+    log.close()
+    assert [first[name] for name in new] == [None] * 4
+    assert [second[name] for name in new] == ["C", None, None, 80.0]
 
 
 def test_every_column_is_documented():

@@ -15,7 +15,7 @@ from controlplane.auth import authorised
 from controlplane.tapi import ids, names
 from controlplane.tapi.errors import TapiError, error_reason, errors_document
 from controlplane.tapi.fields import as_uint64, strip_prefixes
-from controlplane.tapi.frequency import pool, runs, spectrum
+from controlplane.tapi.frequency import pool, runs, spectrum, wire_modulation
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     ComputedPath,
@@ -29,10 +29,12 @@ from controlplane.tapi.path_body import (
 )
 from controlplane.tapi.service_body import build_service, parse_service
 from topologies.catalogue import load_topology
-from topologies.grid import slots_of
+from topologies.grid import block_between, c_band, slots_of, spectrum_bands
 
 NAMING = Naming(load_topology("five-node"))
 NODES = NAMING.topology.node_names
+BANDS = (c_band(400),)
+THREE_BANDS = spectrum_bands(("L", "C", "S"), 384)
 UUID = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
 two_nodes = st.permutations(NODES).map(lambda order: order[:2])
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -77,7 +79,74 @@ def test_a_path_reads_back(first: int, size: int, latency_ms: float, policy: str
     path = ComputedPath(
         UUID, ("A", "C", "D"), first, size, "64QAM", latency_ms, "model", policy, version, "d", 0.1
     )
-    assert parse_path(build_path(path, NAMING, "BIDIRECTIONAL")) == path
+    assert parse_path(build_path(path, NAMING, BANDS, "BIDIRECTIONAL")) == path
+
+
+@given(
+    st.sampled_from(["", "L", "C", "S"]),
+    *[st.one_of(st.none(), st.floats(-1e3, 1e6))] * 3,
+)
+def test_quantities_read_back_and_what_is_not_known_is_left_out(
+    band: str, gsnr_db: float | None, margin_db: float | None, marginal_w: float | None
+) -> None:
+    path = ComputedPath(
+        UUID,
+        ("A", "C"),
+        388,
+        4,
+        "PM-16QAM",
+        1.0,
+        "model",
+        "x",
+        "1",
+        "d",
+        0.1,
+        band,
+        gsnr_db,
+        margin_db,
+        marginal_w,
+    )
+    document = build_path(path, NAMING, THREE_BANDS, "BIDIRECTIONAL")
+    assert parse_path(document) == path
+    values = names.as_dict(document["tapi-path-computation:path"][0]["name"])
+    assert values["lower-frequency"] == "191375000"
+    for name, value in (("band", band or None), ("gsnr-db", gsnr_db), ("margin-db", margin_db)):
+        assert (name in values) == (value is not None)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "high", ""])
+def test_a_quantity_that_is_no_number_is_refused(value: str) -> None:
+    path = ComputedPath(UUID, ("A", "C"), 0, 4, "PM-QPSK", 1.0, "model", "x", gsnr_db=9.0)
+    document: Any = build_path(path, NAMING, THREE_BANDS, "BIDIRECTIONAL")
+    (entry,) = document["tapi-path-computation:path"]
+    entry["name"] = names.pairs(names.as_dict(entry["name"]) | {"gsnr-db": value})
+    with pytest.raises(TapiError) as caught:
+        parse_path(document)
+    assert caught.value.status == 502
+
+
+@pytest.mark.parametrize(("first_slot", "num_slots"), [(380, 8), (1150, 4), (0, 1152)])
+def test_a_path_across_bands_or_outside_them_has_no_document(first_slot: int, num_slots: int) -> None:
+    path = ComputedPath(UUID, ("A", "C"), first_slot, num_slots, "PM-QPSK", 1.0, "model", "x")
+    with pytest.raises(ValueError, match=str(first_slot)):
+        build_path(path, NAMING, THREE_BANDS, "BIDIRECTIONAL")
+
+
+@pytest.mark.parametrize(
+    ("name", "on_the_wire"),
+    [
+        ("QPSK", "QPSK"),
+        ("PM-BPSK", "BPSK"),
+        ("PM-QPSK", "QPSK"),
+        ("PM-8QAM", "8QAM"),
+        ("PM-16QAM", "16QAM"),
+        ("PM-32QAM", None),
+        ("PM-64QAM", None),
+        ("64QAM", None),
+    ],
+)
+def test_formats_go_by_the_enumerations_names(name: str, on_the_wire: str | None) -> None:
+    assert wire_modulation(name) == on_the_wire
 
 
 @given(st.lists(texts, min_size=1, max_size=5))
@@ -90,7 +159,7 @@ def test_node_names_survive_whatever_they_contain(nodes: list[str]) -> None:
 )
 def test_a_path_without_its_essentials_is_refused(lost: str) -> None:
     path = ComputedPath(UUID, ("A", "C"), 0, 4, "QPSK", 1.0, "model", "x")
-    document: Any = build_path(path, NAMING, "BIDIRECTIONAL")
+    document: Any = build_path(path, NAMING, BANDS, "BIDIRECTIONAL")
     (entry,) = document["tapi-path-computation:path"]
     entry["name"] = [pair for pair in entry["name"] if pair["value-name"] != lost]
     with pytest.raises(TapiError, match=lost):
@@ -160,7 +229,7 @@ def test_what_is_no_uint64_is_refused(wrong: Any) -> None:
 
 @given(st.integers(0, 2**40 - 1))
 def test_a_pool_tells_every_slot_once(bits: int) -> None:
-    told = pool(bits, 40)["mc-pool"]
+    told = pool((c_band(40),), bits)["mc-pool"]
     rebuilt = 0
     free = 0
     for name, spectra in (
@@ -176,11 +245,27 @@ def test_a_pool_tells_every_slot_once(bits: int) -> None:
                 rebuilt |= block
     assert rebuilt == bits
     assert free == ~bits & (2**40 - 1)
-    assert sum(size for _, size in runs(bits, 40)) == bits.bit_count()
+    assert sum(size for _, size in runs(bits, 0, 40)) == bits.bit_count()
+
+
+@given(st.integers(0, 2**36 - 1))
+def test_a_pool_of_several_bands_tells_every_slot_once_and_stays_inside_them(bits: int) -> None:
+    bands = spectrum_bands(("L", "C", "S"), 12)
+    told = pool(bands, bits)["mc-pool"]
+    slots: dict[str, list[int]] = {}
+    for name, spectra in told.items():
+        slots[name] = []
+        for item in spectra:
+            first, size = block_between(bands, int(item["lower-frequency"]), int(item["upper-frequency"]))
+            slots[name] += range(first, first + size)
+    assert len(told["supportable-spectrum"]) == 3
+    assert slots["supportable-spectrum"] == list(range(36))
+    assert slots["occupied-spectrum"] == [slot for slot in range(36) if bits >> slot & 1]
+    assert slots["available-spectrum"] == [slot for slot in range(36) if not bits >> slot & 1]
 
 
 def test_spectrum_is_on_the_grid_in_mhz_as_strings() -> None:
-    assert spectrum(0, 4) == {
+    assert spectrum(BANDS, 0, 4) == {
         "lower-frequency": "191325000",
         "upper-frequency": "191375000",
         "frequency-constraint": {"adjustment-granularity": "G_12_5GHZ", "grid-type": "FLEX"},

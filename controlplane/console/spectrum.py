@@ -1,0 +1,181 @@
+"""The spectrum grid as ECharts options: bands drawn to scale in frequency. Pure. Not here: what it shows.
+
+It keeps the same series in the same order whatever it shows, because ECharts merges new options into old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from controlplane.console import viewmodel
+from controlplane.console.charts import card, round_step, tooltip
+from controlplane.console.network import Lightpath, NetworkState
+from controlplane.console.palette import FONT, SERVICES, Palette
+from topologies.grid import SpectrumBand, band_of
+
+_NAMED_ROWS = 24  # more rows than this: names of some only
+_SLOT_MHZ = 12_500
+
+# One rectangle per lightpath and link, from (first column, row, number of slots); ECharts has no such series.
+_DRAW_BLOCK = """(params, api) => {
+  const corner = api.coord([api.value(0), api.value(1)]);
+  const size = api.size([api.value(2), 1]);
+  const height = Math.max(size[1] * 0.74, 2);
+  const inset = Math.min(0.75, size[0] / 8);
+  return {
+    type: 'rect',
+    shape: {x: corner[0] + inset, y: corner[1] - height / 2, width: Math.max(size[0] - 2 * inset, 1), height,
+      r: Math.min(2, size[0] / 4)},
+    style: {fill: api.visual('color'), opacity: api.value(3)},
+    emphasis: {style: {opacity: 1}},
+    transition: [],
+  };
+}"""
+
+
+def column(bands: Sequence[SpectrumBand], slot: int) -> float:
+    """Where a slot begins on the horizontal axis: 12.5 GHz columns from the lowest band's edge."""
+    band = band_of(bands, slot, 1)
+    offset_mhz = band.first_edge_mhz - bands[0].first_edge_mhz
+    return offset_mhz / _SLOT_MHZ + slot - band.first_slot
+
+
+def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -> dict[str, Any]:
+    """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
+    chosen = state.lightpaths.get(selected or "")
+    names = [state.unit_name(unit) for unit in range(state.num_units)]
+    bands = state.bands
+    lower_thz, upper_thz = bands[0].first_edge_mhz / 1e6, bands[-1].end_edge_mhz / 1e6
+    width = (bands[-1].end_edge_mhz - bands[0].first_edge_mhz) / _SLOT_MHZ
+    axis: dict[str, Any] = {"axisLine": {"show": False}, "axisTick": {"show": False}}
+    text: dict[str, Any] = {"color": palette.faint, "fontSize": 10, "fontFamily": FONT}
+    several = len(bands) > 1
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": FONT},
+        "tooltip": tooltip(palette),
+        "grid": {"left": 66, "right": 14, "top": 20, "bottom": 22},
+        "xAxis": [
+            {
+                **axis,
+                "type": "value",
+                "min": 0,
+                "max": width,
+                "interval": round_step(width / 10),
+                "axisLabel": {**text, "show": not several},  # several bands carry their slots in their names
+                "splitLine": {"show": not several, "lineStyle": {"color": palette.line}},
+            },
+            {
+                **axis,
+                "type": "value",
+                "position": "top",
+                "min": lower_thz,
+                "max": upper_thz,
+                "interval": (upper_thz - lower_thz) / 4,
+                "axisLabel": {**text, ":formatter": "value => value.toFixed(3) + ' THz'", "margin": 6},
+                "splitLine": {"show": False},
+            },
+        ],
+        "yAxis": {
+            **axis,
+            "type": "category",
+            "inverse": True,
+            "data": names,
+            "axisLabel": {**text, "interval": -(-len(names) // _NAMED_ROWS) - 1, "margin": 10},
+            "splitLine": {"show": False},
+            "splitArea": {"show": True, "areaStyle": {"color": [palette.raised, "transparent"]}},
+        },
+        "dataZoom": [
+            {"type": "inside", "xAxisIndex": [0, 1], "filterMode": "weakFilter", "zoomOnMouseWheel": "ctrl"},
+            {"type": "inside", "yAxisIndex": 0, "filterMode": "weakFilter", "zoomOnMouseWheel": "shift"},
+        ],
+        "series": [
+            {
+                "id": "blocks",
+                "type": "custom",
+                ":renderItem": _DRAW_BLOCK,
+                "clip": True,
+                "encode": {"x": 0, "y": 1},
+                "data": [
+                    {
+                        "name": block.lightpath.service_uuid,
+                        "value": [
+                            column(bands, block.lightpath.first_slot),
+                            block.unit,
+                            block.lightpath.num_slots,
+                            0.28 if chosen and block.lightpath is not chosen else 1.0,
+                        ],
+                        "itemStyle": {"color": _service_colour(block.lightpath, chosen, palette)},
+                        "tooltip": {"formatter": _service_tooltip(block.lightpath, names[block.unit])},
+                    }
+                    for block in viewmodel.blocks(state)
+                ],
+            },
+            {
+                "id": "bands",
+                "type": "scatter",
+                "silent": True,
+                "z": 1,
+                "data": [],
+                "markArea": {
+                    "silent": True,
+                    "data": [*_named_bands(bands, text), *_gaps(bands, palette, text)] if several else [],
+                },
+            },
+        ],
+    }
+
+
+def _named_bands(bands: Sequence[SpectrumBand], text: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    return [
+        [
+            {
+                "name": f"{band.name}  slots {viewmodel.slot_text(band.first_slot, band.num_slots)}",
+                "xAxis": column(bands, band.first_slot),
+                "itemStyle": {"color": "transparent"},
+                "label": {**text, "position": "bottom"},
+            },
+            {"xAxis": column(bands, band.end_slot - 1) + 1},
+        ]
+        for band in bands
+    ]
+
+
+def _gaps(
+    bands: Sequence[SpectrumBand], palette: Palette, text: dict[str, Any]
+) -> list[list[dict[str, Any]]]:
+    return [
+        [
+            {
+                "name": f"{(high.first_edge_mhz - low.end_edge_mhz) / 1000:g} GHz guard",
+                "xAxis": column(bands, low.end_slot - 1) + 1,
+                "itemStyle": {"color": palette.line},
+                "label": {**text, "position": "inside", "rotate": 90},
+            },
+            {"xAxis": column(bands, high.first_slot)},
+        ]
+        for low, high in pairwise(bands)
+        if high.first_edge_mhz > low.end_edge_mhz
+    ]
+
+
+def _service_colour(path: Lightpath, chosen: Lightpath | None, palette: Palette) -> str:
+    return palette.accent if path is chosen else SERVICES[path.colour % len(SERVICES)]
+
+
+def _service_tooltip(path: Lightpath, link: str) -> str:
+    in_band = f", {path.band} band," if path.band else ""
+    quality, power = viewmodel.quality_text(path), viewmodel.power_text(path)
+    return card(
+        path.label,
+        [
+            f"{path.bit_rate_gbps:g} Gb/s · {path.modulation_format}",
+            f"slots {viewmodel.slot_text(path.first_slot, path.num_slots)}{in_band} on {link}",
+            f"{path.latency_ms:.2f} ms over {', '.join(path.nodes)}",
+            *([quality] if quality else []),
+            *([power] if power else []),
+            f"decided by {path.decided_by} · {path.service_uuid[:8]}",
+        ],
+    )

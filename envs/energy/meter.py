@@ -1,0 +1,200 @@
+"""Compiled helpers that read what is lit off the free slots, and charge lightpaths for their transponders.
+
+A unit with all slots free is dark; a node is idle while every unit that touches it is dark. So amplifiers and
+nodes need no state of their own; only the transponders of what is active are summed up, in whole milliwatts
+and Mb/s, which add and subtract without rounding. A unit taken out of service by a fibre cut has no free slot
+and counts as lit: its amplifiers wait for the repair.
+
+Power is read as each request arrives, before it is served: Poisson arrivals see time averages [1], so the
+mean over arrivals is the mean over time. Traffic whose rate varies would weigh busy hours more.
+
+[1] Wolff 1982, "Poisson arrivals see time averages", Operations Research 30(2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.compiled import inlined
+from envs.features import FEATURE_NAMES
+
+MARGINAL_POWER = FEATURE_NAMES.index("marginal_power")
+DARK_LINKS = FEATURE_NAMES.index("dark_links")
+READINGS = np.dtype(
+    [
+        ("samples", np.int64),  # arrivals at which power was read
+        ("transponders_w", np.float64),  # and these summed over them
+        ("amplifiers_w", np.float64),
+        ("nodes_w", np.float64),
+        ("sleeping_fibres", np.float64),  # pairs dark in both directions and all bands
+        ("lit_gbps", np.float64),  # bit rate of what is active
+    ]
+)
+
+
+@inlined
+def is_metered(power):
+    """True where the plant has a power model."""
+    return len(power.switch_w) > 0
+
+
+@inlined
+def transponders_w(power, format_row, bit_rate_gbps):
+    """Watts of the transponders of a lightpath, both ends."""
+    subcarriers = np.ceil(np.float64(bit_rate_gbps) * power.slots_per_gbps[format_row] - 1e-9)
+    return (
+        power.lightpath_w[format_row]
+        + power.per_gbps_w[format_row] * np.float64(bit_rate_gbps)
+        + power.subcarrier_w[format_row] * subcarriers
+    )
+
+
+@inlined
+def packed_load(format_row, bit_rate_gbps):
+    """Format and bit rate of a lightpath in one number: the row above 24 bits of Mb/s."""
+    mbps = np.int64(np.rint(1000.0 * np.float64(bit_rate_gbps)))
+    return np.int64(format_row) * (1 << 24) + mbps
+
+
+@inlined
+def milliwatts_of(power, load):
+    """Transponders of a packed load in whole milliwatts."""
+    watts = transponders_w(power, load >> 24, (load & 0xFFFFFF) / 1000.0)
+    return np.int64(np.rint(1000.0 * watts))
+
+
+@inlined
+def charge(power, lightpaths, book, entry, format_row, bit_rate_gbps):
+    """Charge a lightpath that enters as ``entry`` (``book.vacant`` before ``admit``) for its transponders."""
+    load = packed_load(format_row, bit_rate_gbps)
+    lightpaths[entry].load = load
+    book[0].lit_mw += milliwatts_of(power, load)
+    book[0].lit_mbps += load & 0xFFFFFF
+
+
+@inlined
+def discharge(power, book, load):
+    """Take back what ``charge`` booked for a lightpath that leaves, or whose format changes."""
+    book[0].lit_mw -= milliwatts_of(power, np.int64(load))
+    book[0].lit_mbps -= np.int64(load) & 0xFFFFFF
+
+
+@inlined
+def is_dark(free, band_words, unit, band):
+    """True where no slot of a band is taken on a unit."""
+    taken = np.uint64(0)
+    for w in range(free.shape[1]):
+        taken |= band_words[band, w] & ~free[unit, w]
+    return taken == 0
+
+
+@inlined
+def is_all_dark(free, band_words, unit):
+    """True where nothing is lit on a unit in any band."""
+    dark = True
+    for band in range(len(band_words)):
+        dark &= is_dark(free, band_words, unit, band)
+    return dark
+
+
+@inlined
+def is_idle(free, band_words, first_of_node, node_units, node):
+    """True where every unit that touches a node is dark."""
+    for index in range(first_of_node[node], first_of_node[node + 1]):
+        if not is_all_dark(free, band_words, node_units[index]):
+            return False
+    return True
+
+
+@inlined
+def amplifiers_lit_w(power, free):
+    """Watts of all amplifiers."""
+    switch_units, switch_w, band_words = power.switch_units, power.switch_w, power.band_words
+    watts = power.asleep_w
+    for switch in range(len(switch_w)):
+        one, other = switch_units[switch, 0], switch_units[switch, 1]
+        for band in range(len(band_words)):
+            if not (is_dark(free, band_words, one, band) and is_dark(free, band_words, other, band)):
+                watts += switch_w[switch]
+    return watts
+
+
+@inlined
+def nodes_lit_w(power, free):
+    """Watts of all nodes."""
+    node_w, first_of_node, node_units = power.node_w, power.first_of_node, power.node_units
+    band_words = power.band_words
+    watts = power.idle_w
+    for node in range(len(node_w)):
+        if not is_idle(free, band_words, first_of_node, node_units, node):
+            watts += node_w[node]
+    return watts
+
+
+@inlined
+def read_power(power, free, book, counted, readings):
+    """Watts of the whole network as it is; where ``counted``, booked into ``readings`` by part."""
+    amplifiers_w, nodes_w = amplifiers_lit_w(power, free), nodes_lit_w(power, free)
+    lit_w = book[0].lit_mw / 1000.0
+    if counted:
+        fibre_units, band_words = power.fibre_units, power.band_words
+        asleep = 0
+        for fibre in range(len(fibre_units)):
+            asleep += is_all_dark(free, band_words, fibre_units[fibre, 0]) and is_all_dark(
+                free, band_words, fibre_units[fibre, 1]
+            )
+        readings[0].samples += 1
+        readings[0].transponders_w += lit_w
+        readings[0].amplifiers_w += amplifiers_w
+        readings[0].nodes_w += nodes_w
+        readings[0].sleeping_fibres += asleep
+        readings[0].lit_gbps += book[0].lit_mbps / 1000.0
+    return lit_w + amplifiers_w + nodes_w
+
+
+@inlined
+def switched_on(power, free, path_units, path, hops, band):
+    """``(watts of amplifiers and nodes, dark links)`` that a lightpath on a path would switch on."""
+    switch_of_unit, switch_units, switch_w = power.switch_of_unit, power.switch_units, power.switch_w
+    first_of_node, node_units, node_w = power.first_of_node, power.node_units, power.node_w
+    path_nodes, band_words = power.path_nodes, power.band_words
+    watts = 0.0
+    dark = 0
+    for h in range(hops):
+        unit = path_units[path, h]
+        dark += is_all_dark(free, band_words, unit)
+        switch = switch_of_unit[unit]
+        one, other = switch_units[switch, 0], switch_units[switch, 1]
+        if is_dark(free, band_words, one, band) and is_dark(free, band_words, other, band):
+            watts += switch_w[switch]
+    for h in range(hops + 1):
+        node = path_nodes[path, h]
+        if is_idle(free, band_words, first_of_node, node_units, node):
+            watts += node_w[node]
+    return watts, dark
+
+
+@inlined
+def band_of(power, slot):
+    """The band that a slot belongs to."""
+    band = 0
+    while band + 1 < len(power.band_begin) and slot >= power.band_begin[band + 1]:
+        band += 1
+    return band
+
+
+@inlined
+def describe_power(plant, free, bit_rate_gbps, candidates, n, listed, features):
+    """Fill ``marginal_kw`` and the two features of energy for the candidates listed in row ``n``."""
+    power, path_units, path_hops = plant.power, plant.path_units, plant.path_hops
+    paths, slots, formats = candidates.path[n], candidates.first_slot[n], candidates.format[n]
+    marginal_kw = candidates.marginal_kw[n]
+    known_path, known_band, watts, dark = np.int64(-1), np.int64(-1), 0.0, 0
+    for c in range(listed):
+        path, band = np.int64(paths[c]), np.int64(band_of(power, slots[c]))
+        if path != known_path or band != known_band:
+            watts, dark = switched_on(power, free, path_units, path, path_hops[path], band)
+            known_path, known_band = path, band
+        marginal_kw[c] = (watts + transponders_w(power, formats[c], bit_rate_gbps)) / 1000.0
+        features[c, MARGINAL_POWER] = marginal_kw[c]
+        features[c, DARK_LINKS] = dark / path_hops[path]

@@ -1,0 +1,43 @@
+"""Power of a policy over independent runs, with intervals. One run's figures: ``envs/tally.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs.evaluation import Interval, interval
+
+if TYPE_CHECKING:
+    from envs.tally import PowerResult
+
+
+@dataclass(frozen=True)
+class PowerSummary:
+    """Means over runs, as arrivals see it; intervals at 95 %."""
+
+    mean_power_w: Interval
+    energy_per_bit_pj: Interval
+    sleeping_share: Interval  # of fibre pairs, dark in both directions
+    transponders_w: float
+    amplifiers_w: float
+    nodes_w: float
+    lit_gbps: float  # bit rate carried
+
+
+def power_summary(runs: Sequence[PowerResult | None]) -> PowerSummary | None:
+    """The summary of runs; None where there is no power model."""
+    known = [run for run in runs if run is not None]
+    if not known:
+        return None
+    return PowerSummary(
+        mean_power_w=interval([run.mean_power_w for run in known]),
+        energy_per_bit_pj=interval([run.energy_per_bit_pj for run in known]),
+        sleeping_share=interval([run.sleeping_share for run in known]),
+        transponders_w=float(np.mean([run.transponders_w for run in known])),
+        amplifiers_w=float(np.mean([run.amplifiers_w for run in known])),
+        nodes_w=float(np.mean([run.nodes_w for run in known])),
+        lit_gbps=float(np.mean([run.lit_gbps for run in known])),
+    )

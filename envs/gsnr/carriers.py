@@ -1,0 +1,216 @@
+"""The noise of every lit channel of a network, kept up to date one block at a time.
+
+A *carrier* is one lit channel on the units of a path. Lighting it adds one row of the cross table to each
+unit of its path: O(hops x channels), whatever else is lit. Noise is counted in whole numbers
+(``LitArrays.scale`` to one), so the order in which lightpaths come and go leaves no trace: a network
+rebuilt from a list shows the same bits as the one that lived through it.
+
+A carrier is named by the first unit of its path and its channel. What is put out is read off the free slots:
+``follow`` compares them with those it saw last. Which block to light: ``listing.py``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.bits import block_mask, trailing_zeros
+from envs.compiled import inlined, inlined_no_nan, kernel
+
+
+class LitArrays(NamedTuple):
+    """The plant's noise for compiled code; ``num_channels`` is 0 where it knows none."""
+
+    num_channels: int
+    slots_per_channel: int
+    scale: float  # whole numbers of noise to a ratio of 1 to the signal's power
+    own: np.ndarray  # (num_units, num_channels) int64: ASE, ROADM and SPM of the whole unit
+    cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) int32: XPM on i of lit channel k
+    kind: np.ndarray  # (num_units,) int32 row of ``cross``
+    band_first: np.ndarray  # (num_bands,) int64 first channel, in the order of filling
+    band_end: np.ndarray  # (num_bands,) int64 the channel after the last
+    carrier_gbps: np.ndarray  # (num_formats,) float64 net bit rate of one carrier
+    most_noise: (
+        np.ndarray
+    )  # (num_formats,) int64 noise that a carrier bears, margin and transceivers taken off
+    transceiver_noise: float  # 1 / SNR of the two ends together
+
+
+class CarrierStates(NamedTuple):
+    """What is lit in N networks; the last four are scratch that all share."""
+
+    owner: np.ndarray  # (N, num_units, num_channels) int32 carrier; the last of all where dark
+    xpm: np.ndarray  # (N, num_units, num_channels) int32 XPM that a channel has or would have
+    noise: np.ndarray  # (N, num_units * num_channels + 1) int64 of a lit carrier, transceivers left out
+    one_over_limit: np.ndarray  # same shape, float64, 1 / the most ``noise`` it bears; 0 of the last
+    seen: np.ndarray  # (N, num_units, num_words) uint64 free slots when last followed
+    share: np.ndarray  # (num_units, num_channels) float32 noise over limit of what is lit, else 0
+    one_over_limit_of: np.ndarray  # (num_units, num_channels) float32, 0 where dark
+    fresh: np.ndarray  # (num_units + 1,) int64: the request each row of the two is of; last: the request now
+    added: np.ndarray  # (num_units + 1, num_channels) float32
+
+
+def no_lit_arrays() -> LitArrays:
+    """Of a plant without quality of transmission."""
+    none, table = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
+    cross, kind = np.zeros((0, 0, 0), np.int32), np.zeros(0, np.int32)
+    return LitArrays(0, 1, 1.0, table, cross, kind, none, none, np.zeros(0), none, 0.0)
+
+
+def dark_carriers(num_networks: int, num_units: int, num_words: int, num_channels: int) -> CarrierStates:
+    """N networks with nothing lit; ``clear_carriers`` each before use. Without channels, nearly no memory."""
+    units = num_units if num_channels else 0
+    shape = (num_networks, units, num_channels)
+    flat = (num_networks, units * num_channels + 1)
+    return CarrierStates(
+        owner=np.full(shape, units * num_channels, np.int32),
+        xpm=np.zeros(shape, np.int32),
+        noise=np.zeros(flat, np.int64),
+        one_over_limit=np.zeros(flat),
+        seen=np.zeros((num_networks, units, num_words), np.uint64),
+        share=np.zeros(shape[1:], np.float32),
+        one_over_limit_of=np.zeros(shape[1:], np.float32),
+        fresh=np.zeros(num_units + 1, np.int64),
+        added=np.zeros((units + 1, num_channels), np.float32),
+    )
+
+
+def clear_carriers(carriers: CarrierStates, full: np.ndarray, network: int) -> None:
+    """Put everything of one network out; ``full`` (num_words,) is a unit with every slot free."""
+    carriers.owner[network] = carriers.noise.shape[1] - 1
+    carriers.xpm[network] = 0
+    carriers.seen[network] = full
+
+
+@inlined
+def noise_at(own, xpm, path_units, path, hops, channel):
+    """Noise that a carrier of this channel would have on a path, among what is lit."""
+    noise = np.int64(0)
+    for h in range(hops):
+        unit = path_units[path, h]
+        noise += own[unit, channel] + xpm[unit, channel]
+    return noise
+
+
+@inlined
+def shift_noise(cross_row, owner_row, xpm_row, noise, sign):
+    """Add (``sign`` 1) or take off (-1) what one channel of a unit does to all the others."""
+    for i in range(len(xpm_row)):
+        xpm_row[i] += sign * cross_row[i]
+    for i in range(len(xpm_row)):  # what is dark adds to the last entry, which nobody reads: no branch
+        noise[np.uint32(owner_row[i])] += sign * cross_row[i]
+
+
+@inlined
+def light_block(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row):
+    """Light the channels of a block of network ``n``; its neighbours' noise grows."""
+    own, cross, kind, step = lit.own, lit.cross, lit.kind, lit.slots_per_channel
+    owner, xpm, noise = carriers.owner[n], carriers.xpm[n], carriers.noise[n]
+    one_over_limit = carriers.one_over_limit[n]
+    seen = carriers.seen[n]
+    first_unit = np.int64(path_units[path, 0])
+    for channel in range(first_slot // step, (first_slot + num_slots) // step):
+        carrier = first_unit * lit.num_channels + channel
+        noise[carrier] = noise_at(own, xpm, path_units, path, hops, channel)
+        one_over_limit[carrier] = 1.0 / lit.most_noise[format_row]
+        for h in range(hops):
+            unit = path_units[path, h]
+            shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(1))
+            owner[unit, channel] = carrier
+    for word in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
+        keep = ~block_mask(first_slot, num_slots, word)
+        for h in range(hops):
+            seen[path_units[path, h], word] &= keep
+
+
+@inlined
+def follow(lit, carriers, n, free):
+    """Put out every carrier of network ``n`` whose slots have become free since the last look."""
+    cross, kind, step = lit.cross, lit.kind, lit.slots_per_channel
+    owner, xpm, noise, seen = carriers.owner[n], carriers.xpm[n], carriers.noise[n], carriers.seen[n]
+    dark = len(noise) - 1
+    for unit in range(seen.shape[0]):
+        for word in range(seen.shape[1]):
+            freed = free[unit, word] & ~seen[unit, word]
+            seen[unit, word] = free[unit, word]
+            while freed != 0:
+                bit = trailing_zeros(freed)
+                freed &= freed - np.uint64(1)
+                slot = 64 * word + bit
+                channel = slot // step
+                if slot % step == 0 and owner[unit, channel] != dark:
+                    owner[unit, channel] = dark
+                    shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(-1))
+
+
+@kernel
+def follow_from_python(lit, carriers, n, free):
+    """``follow``, callable from Python."""
+    follow(lit, carriers, n, free)
+
+
+@kernel
+def light_from_python(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row):
+    """``light_block``, callable from Python."""
+    light_block(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row)
+
+
+@inlined
+def block_noise(own, cross, kind, xpm, path_units, path, hops, first, width):
+    """The largest noise that a carrier of a block would have, the rest of the block lit too."""
+    largest = np.int64(0)
+    for channel in range(first, first + width):
+        noise = noise_at(own, xpm, path_units, path, hops, channel)
+        for h in range(hops):
+            row = kind[path_units[path, h]]
+            for other in range(first, first + width):
+                noise += cross[row, other, channel]
+        largest = max(largest, noise)
+    return largest
+
+
+@inlined
+def refresh_shares(carriers, n, path_units, path, hops):
+    """Bring the rows of ``share`` of a path's units up to date; once for each request."""
+    owner, noise, one_over_limit = carriers.owner[n], carriers.noise[n], carriers.one_over_limit[n]
+    share, one_over_limit_of, fresh = carriers.share, carriers.one_over_limit_of, carriers.fresh
+    now = fresh[len(fresh) - 1]
+    for h in range(hops):
+        unit = path_units[path, h]
+        if fresh[unit] != now:
+            fresh[unit] = now
+            for i in range(owner.shape[1]):
+                other = np.uint32(owner[unit, i])
+                one_over_limit_of[unit, i] = one_over_limit[other]
+                share[unit, i] = noise[other] * one_over_limit[other]
+
+
+@inlined_no_nan
+def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_units, path, hops, first, width):
+    """Noise over limit of the worst-off lit carrier on a path's units if a block were lit; above 1: refused.
+
+    0 where nothing is lit. A carrier that crosses several of the units gets what each adds. ``added`` is
+    scratch; the rows of ``share`` are those of ``refresh_shares``.
+    """
+    num_channels = owner.shape[1]
+    total = added[len(added) - 1]
+    for h in range(hops):
+        rows = cross[kind[path_units[path, h]]]
+        for i in range(num_channels):
+            added[h, i] = np.float32(rows[first, i])
+        for channel in range(first + 1, first + width):
+            for i in range(num_channels):
+                added[h, i] += np.float32(rows[channel, i])
+    fullest = np.float32(0.0)
+    for h in range(hops):
+        unit = path_units[path, h]
+        for i in range(num_channels):
+            total[i] = added[h, i]
+        for g in range(h):  # the last unit of a carrier sees all that it gets
+            other = path_units[path, g]
+            for i in range(num_channels):
+                total[i] += added[g, i] if owner[other, i] == owner[unit, i] else np.float32(0.0)
+        for i in range(num_channels):
+            fullest = max(fullest, share[unit, i] + total[i] * one_over_limit_of[unit, i])
+    return fullest
