@@ -35,7 +35,7 @@ class TrainingState:
     ppo_elapsed_s: float = 0.0
     ppo_steps: int = 0
     checkpoint: str = ""  # folder of the last whole RLlib checkpoint
-    best_blocking: float = float("inf")  # of the PPO policies on the curve's traces
+    best_cost: float = float("inf")  # of the PPO policies on the curve's traces
     result: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 

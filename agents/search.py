@@ -18,6 +18,7 @@ import numpy as np
 from agents.spec import SearchSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy
+from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
 from envs.traffic import PoissonTraffic, make_trace
 
@@ -93,8 +94,11 @@ def run_search(
     warmup_requests: int,
     seed: int,
     on_generation: Callable[[SearchState], None],
+    reward: RewardWeights = ONLY_BLOCKING,
 ) -> SearchState:
-    """The same state, searched until ``spec.budget_s`` is spent; counts the time of earlier runs.
+    """The same state, searched for the highest mean reward until ``spec.budget_s`` is spent.
+
+    The time of earlier runs counts.
 
     Args:
         state: from ``new_search`` or ``SearchState.loads``.
@@ -104,6 +108,7 @@ def run_search(
         warmup_requests: requests of each trace that are not counted; at most half of them.
         seed: of the requests.
         on_generation: called after every generation.
+        reward: what is earned; with ``ONLY_BLOCKING`` the least request blocking is searched for.
     """
     length = spec.requests_per_candidate
     warmup = min(warmup_requests, length // 2)
@@ -111,8 +116,8 @@ def run_search(
     while state.elapsed_s < spec.budget_s:
         points = np.array(state.strategy.ask())
         trace = make_trace(traffic, plant, length, GENERATION_SEED + 1_000_003 * seed + state.generation)
-        blocking = linear_costs_on(plant, [trace], points / state.scale, warmup)
-        state.strategy.tell(list(points), list(blocking))
+        costs = linear_costs_on(plant, [trace], points / state.scale, warmup, reward)
+        state.strategy.tell(list(points), list(costs))
         state.generation += 1
         state.requests += len(points) * length
         state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]

@@ -112,10 +112,13 @@ class TrainPoint:
     reward: float | None = None  # mean reward per step while sampling
     entropy: float | None = None  # of the policy, in nats
     explained_variance: float | None = None  # of the value network
+    cost: float | None = None  # negative mean reward of the policy's own choices, where energy counts
+    baseline_costs: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self) | {"baselines": dict(self.baselines)}
+        costs = None if self.baseline_costs is None else dict(self.baseline_costs)
+        return asdict(self) | {"baselines": dict(self.baselines), "baseline_costs": costs}
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,12 @@ class TrainResult:
     chosen_candidate: str  # its key in ``validation``
     policy_name: str
     validation: Mapping[str, float]  # request blocking on the validation traces: teacher, ppo, each baseline
+    validation_cost: Mapping[str, float]  # negative mean reward there: what the choice is made by
     best_baseline: str
     gain: float  # best baseline's blocking minus the chosen policy's, on the validation traces
     gain_ci95: tuple[float, float]  # paired over the validation traces
+    cost_gain: float  # the same of the cost
+    cost_gain_ci95: tuple[float, float]
     curve: tuple[TrainPoint, ...]
     steps: int  # PPO steps
     search_requests: int
@@ -141,4 +147,8 @@ class TrainResult:
         """As plain data, without the curve."""
         document = {key: value for key, value in asdict(self).items() if key != "curve"}
         document |= {"policy_folder": str(self.policy_folder), "teacher_folder": str(self.teacher_folder)}
-        return document | {"gain_ci95": list(self.gain_ci95), "points": len(self.curve)}
+        return document | {
+            "gain_ci95": list(self.gain_ci95),
+            "cost_gain_ci95": list(self.cost_gain_ci95),
+            "points": len(self.curve),
+        }

@@ -74,6 +74,19 @@ class _Training:
     on_progress: OnProgress | None
     curve: Yardstick
     baselines: dict[str, float] = field(default_factory=dict)  # blocking on the curve's traces
+    baseline_costs: dict[str, float] = field(default_factory=dict)
+
+    def point(self, policy: ScoringPolicy, **more: Any) -> TrainPoint:
+        """A point of the curve for a policy; costs only where energy counts beside blocking."""
+        score = self.curve.score(policy)
+        has_cost = self.spec.reward.energy > 0
+        return TrainPoint(
+            blocking=float(score.blocking.mean()),
+            baselines=self.baselines,
+            cost=float(score.cost.mean()) if has_cost else None,
+            baseline_costs=self.baseline_costs if has_cost else None,
+            **more,
+        )
 
     def report(self, point: TrainPoint) -> None:
         self.folder.append(point)
@@ -88,7 +101,7 @@ def train(
     output_dir: Path | str,
     on_progress: OnProgress | None = None,
 ) -> TrainResult:
-    """The best policy found: the teacher's or PPO's, whichever blocks less on the validation traces.
+    """The best policy found: the teacher's or PPO's, whichever earns more on the validation traces.
 
     A training that was killed continues from what ``output_dir`` holds; one that is done is not done again.
 
@@ -109,10 +122,13 @@ def train(
         traffic,
         folder,
         on_progress,
-        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed),
+        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward),
     )
-    names = LINEAR_BASELINES
-    training.baselines = {name: training.curve.mean_blocking(baseline(name)) for name in names}
+    if folder.state.stage == "done":
+        return _result(training, resumed)
+    scores = {name: training.curve.score(baseline(name)) for name in LINEAR_BASELINES}
+    training.baselines = {name: float(score.blocking.mean()) for name, score in scores.items()}
+    training.baseline_costs = {name: float(score.cost.mean()) for name, score in scores.items()}
     if folder.state.stage == "search":
         if resumed:
             folder.forget_after(folder.elapsed_s)
@@ -133,6 +149,7 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> st
         "spec": settings,
         "topology": plant.topology.content_hash,
         "plant": repr(plant.spec),
+        "power": repr(plant.power),
         "traffic": repr(traffic),
         "features": FEATURE_SCHEMA_VERSION,
     }
@@ -142,15 +159,15 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> st
 def _find_teacher(training: _Training) -> None:
     """Stores the best linear policy there is: the best baseline, or what a search makes of it."""
     spec, plant, traffic, folder = training.spec, training.plant, training.traffic, training.folder
-    best_name = min(training.baselines, key=lambda name: training.baselines[name])
+    best_name = min(training.baseline_costs, key=lambda name: training.baseline_costs[name])
     start = baseline(best_name)
     assert isinstance(start, LinearPolicy)
     candidates: list[ScoringPolicy] = [start]
     if spec.search.enabled:
         candidates.append(_search(training, start))
-    yardstick = validation_yardstick(plant, traffic, spec.warmup_requests, spec.seed)
-    teacher, figures = best_of(candidates, yardstick)
-    save_policy(teacher, folder.root / "teacher", {"validation_blocking": figures})
+    yardstick = validation_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward)
+    teacher, costs = best_of(candidates, yardstick)
+    save_policy(teacher, folder.root / "teacher", {"validation_cost": costs})
 
 
 def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
@@ -176,19 +193,25 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
         if state.elapsed_s - clock["reported"] >= min(spec.evaluate_every_s, spec.search.budget_s / 10):
             clock["reported"] = state.elapsed_s
             training.report(
-                TrainPoint(
+                training.point(
+                    state.policy(),
                     elapsed_s=state.elapsed_s,
                     stage="search",
                     steps=state.requests,
-                    blocking=training.curve.mean_blocking(state.policy()),
-                    baselines=training.baselines,
                     steps_per_s=state.requests / state.elapsed_s,
                     share_done=min(1.0, state.elapsed_s / spec.search.budget_s),
                 )
             )
 
     run_search(
-        state, training.plant, training.traffic, spec.search, spec.warmup_requests, spec.seed, on_generation
+        state,
+        training.plant,
+        training.traffic,
+        spec.search,
+        spec.warmup_requests,
+        spec.seed,
+        on_generation,
+        spec.reward,
     )
     store(state)
     return state.policy()
@@ -259,24 +282,22 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 
     def report(figures: Figures) -> None:
         policy = policy_of(algorithm, "ppo")
-        blocking = training.curve.mean_blocking(policy)
-        if blocking < folder.state.best_blocking:
-            save_policy(policy, folder.root / "ppo-best", {"curve_blocking": blocking, "steps": steps})
-            folder.update(best_blocking=blocking)
-        training.report(
-            TrainPoint(
-                elapsed_s=folder.state.search_elapsed_s + elapsed(),
-                stage="ppo",
-                steps=steps,
-                blocking=blocking,
-                baselines=training.baselines,
-                steps_per_s=(steps - steps_before) / max(time.monotonic() - began, 1e-9),
-                share_done=min(1.0, elapsed() / spec.budget_s),
-                reward=figures.reward,
-                entropy=figures.entropy,
-                explained_variance=figures.explained_variance,
-            )
+        point = training.point(
+            policy,
+            elapsed_s=folder.state.search_elapsed_s + elapsed(),
+            stage="ppo",
+            steps=steps,
+            steps_per_s=(steps - steps_before) / max(time.monotonic() - began, 1e-9),
+            share_done=min(1.0, elapsed() / spec.budget_s),
+            reward=figures.reward,
+            entropy=figures.entropy,
+            explained_variance=figures.explained_variance,
         )
+        cost = point.blocking if point.cost is None else point.cost
+        if cost < folder.state.best_cost:
+            save_policy(policy, folder.root / "ppo-best", {"curve_cost": cost, "steps": steps})
+            folder.update(best_cost=cost)
+        training.report(point)
 
     def checkpoint() -> None:
         target = folder.next_checkpoint()
@@ -299,28 +320,28 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 
 
 def _choose(training: _Training) -> None:
-    """Stores the better of teacher and PPO by the validation traces, and what it is better than."""
+    """Stores the better of teacher and PPO by what they earn on the validation traces, and the gain."""
     spec, folder, plant = training.spec, training.folder, training.plant
-    yardstick = validation_yardstick(plant, training.traffic, spec.warmup_requests, spec.seed)
-    teacher = load_policy(folder.root / "teacher")
-    blocking = {"teacher": yardstick.blocking(teacher)}
+    yardstick = validation_yardstick(plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward)
+    scores = {"teacher": yardstick.score(load_policy(folder.root / "teacher"))}
     for name in ("ppo-best", "ppo-last"):
         if (folder.root / name).exists():
-            blocking[name] = yardstick.blocking(load_policy(folder.root / name))
-    blocking |= {name: yardstick.blocking(baseline(name)) for name in LINEAR_BASELINES}
-    means = {name: float(values.mean()) for name, values in blocking.items()}
-    chosen = min(
-        (name for name in ("teacher", "ppo-best", "ppo-last") if name in means), key=lambda name: means[name]
-    )
-    best_baseline = min(LINEAR_BASELINES, key=lambda name: means[name])
-    gain = paired_difference(blocking[best_baseline], blocking[chosen])
+            scores[name] = yardstick.score(load_policy(folder.root / name))
+    chosen = min(scores, key=lambda name: float(scores[name].cost.mean()))
+    scores |= {name: yardstick.score(baseline(name)) for name in LINEAR_BASELINES}
+    best_baseline = min(LINEAR_BASELINES, key=lambda name: float(scores[name].cost.mean()))
+    gain = paired_difference(scores[best_baseline].blocking, scores[chosen].blocking)
+    cost_gain = paired_difference(scores[best_baseline].cost, scores[chosen].cost)
     result = {
         "chosen": "teacher" if chosen == "teacher" else "ppo",
         "chosen_candidate": chosen,
-        "validation": means,
+        "validation": {name: float(score.blocking.mean()) for name, score in scores.items()},
+        "validation_cost": {name: float(score.cost.mean()) for name, score in scores.items()},
         "best_baseline": best_baseline,
         "gain": gain.mean,
         "gain_ci95": [gain.low, gain.high],
+        "cost_gain": cost_gain.mean,
+        "cost_gain_ci95": [cost_gain.low, cost_gain.high],
     }
     metadata = result | {
         "topology": plant.topology.name,
@@ -333,12 +354,11 @@ def _choose(training: _Training) -> None:
     save_policy(policy, folder.root / "policy", metadata)
     folder.update(stage="done", result=result | {"policy_name": policy.name})
     training.report(
-        TrainPoint(
+        training.point(
+            policy,
             elapsed_s=folder.elapsed_s,
             stage="choice",
             steps=folder.state.ppo_steps,
-            blocking=training.curve.mean_blocking(policy),
-            baselines=training.baselines,
             steps_per_s=0.0,
             share_done=1.0,
         )
@@ -356,9 +376,12 @@ def _result(training: _Training, resumed: bool) -> TrainResult:
         chosen_candidate=result["chosen_candidate"],
         policy_name=result["policy_name"],
         validation=result["validation"],
+        validation_cost=result["validation_cost"],
         best_baseline=result["best_baseline"],
         gain=result["gain"],
         gain_ci95=(result["gain_ci95"][0], result["gain_ci95"][1]),
+        cost_gain=result["cost_gain"],
+        cost_gain_ci95=(result["cost_gain_ci95"][0], result["cost_gain_ci95"][1]),
         curve=tuple(points),
         steps=folder.state.ppo_steps,
         search_requests=max((point.steps for point in points if point.stage == "search"), default=0),

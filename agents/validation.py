@@ -4,67 +4,95 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from envs.evaluation import replay
+from envs.evaluation import replay_tally
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
-from envs.search import linear_costs_on
+from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.search import replay_linear
 from envs.trace import Trace
-from envs.traffic import PoissonTraffic, make_trace
+from envs.traffic import PoissonTraffic, make_trace, requests_of
 
 # Streams that no other part of a training draws from; the gate's held-out traces have seeds of their own.
 CURVE_SEED = 500_000_000
 VALIDATION_SEED = 600_000_000
 
 
+class Score(NamedTuple):
+    """One policy on every trace of a yardstick."""
+
+    blocking: np.ndarray  # (num_traces,) request blocking
+    cost: np.ndarray  # (num_traces,) negative mean reward; the blocking where only that counts
+
+
 @dataclass(frozen=True)
 class Yardstick:
-    """Some traces and how much of their start is not counted."""
+    """Some traces, how much of their start is not counted, and what is earned on them."""
 
     plant: Plant
     traces: tuple[Trace, ...]
     warmup_requests: int
+    reward: RewardWeights = ONLY_BLOCKING
+
+    def score(self, policy: ScoringPolicy) -> Score:
+        """Blocking and cost of a policy, trace by trace."""
+        if isinstance(policy, LinearPolicy):
+            requests = requests_of(list(self.traces), self.plant)
+            num_classes = max(len(trace.class_names) for trace in self.traces)
+            weights = np.array(policy.weights, np.float64)
+            tally = replay_linear(
+                self.plant, requests, weights, self.warmup_requests, num_classes, self.reward
+            )
+        else:
+            tally = replay_tally(self.plant, self.traces, policy, self.warmup_requests, self.reward)
+        offered = tally.offered.sum(axis=1)
+        return Score(tally.blocked.sum(axis=1) / offered, -tally.reward / offered)
 
     def blocking(self, policy: ScoringPolicy) -> np.ndarray:
         """(num_traces,) request blocking of a policy, trace by trace."""
-        if isinstance(policy, LinearPolicy):
-            weights = np.array([policy.weights], np.float64)
-            return np.array(
-                [linear_costs_on(self.plant, [t], weights, self.warmup_requests)[0] for t in self.traces]
-            )
-        results = replay(self.plant, self.traces, policy, self.warmup_requests)
-        return np.array([result.request_blocking for result in results])
+        return self.score(policy).blocking
 
     def mean_blocking(self, policy: ScoringPolicy) -> float:
         """Mean request blocking of a policy."""
         return float(self.blocking(policy).mean())
 
 
-def curve_yardstick(plant: Plant, traffic: PoissonTraffic, warmup_requests: int, seed: int) -> Yardstick:
+def curve_yardstick(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    warmup_requests: int,
+    seed: int,
+    reward: RewardWeights = ONLY_BLOCKING,
+) -> Yardstick:
     """The traces of the live curve: small, so that a point costs well under a second."""
-    return _yardstick(plant, traffic, warmup_requests, CURVE_SEED + 1000 * seed, 12, 4000)
+    traces = _traces(plant, traffic, warmup_requests + 4000, CURVE_SEED + 1000 * seed, 12)
+    return Yardstick(plant, traces, warmup_requests, reward)
 
 
-def validation_yardstick(plant: Plant, traffic: PoissonTraffic, warmup_requests: int, seed: int) -> Yardstick:
+def validation_yardstick(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    warmup_requests: int,
+    seed: int,
+    reward: RewardWeights = ONLY_BLOCKING,
+) -> Yardstick:
     """The traces on which the best policy of a training is chosen."""
-    return _yardstick(plant, traffic, warmup_requests, VALIDATION_SEED + 1000 * seed, 20, 10_000)
+    traces = _traces(plant, traffic, warmup_requests + 10_000, VALIDATION_SEED + 1000 * seed, 20)
+    return Yardstick(plant, traces, warmup_requests, reward)
 
 
 def best_of(
     policies: Sequence[ScoringPolicy], yardstick: Yardstick
 ) -> tuple[ScoringPolicy, dict[str, float]]:
-    """The policy with the least mean blocking, the first of equals; and the blocking of each by name."""
-    figures = {policy.name: yardstick.mean_blocking(policy) for policy in policies}
-    return min(policies, key=lambda policy: figures[policy.name]), figures
+    """The policy with the least mean cost, the first of equals; and the cost of each by name."""
+    costs = {policy.name: float(yardstick.score(policy).cost.mean()) for policy in policies}
+    return min(policies, key=lambda policy: costs[policy.name]), costs
 
 
-def _yardstick(
-    plant: Plant, traffic: PoissonTraffic, warmup_requests: int, seed: int, num_traces: int, num_requests: int
-) -> Yardstick:
-    traces = tuple(
-        make_trace(traffic, plant, warmup_requests + num_requests, seed + index)
-        for index in range(num_traces)
-    )
-    return Yardstick(plant, traces, warmup_requests)
+def _traces(
+    plant: Plant, traffic: PoissonTraffic, num_requests: int, seed: int, num_traces: int
+) -> tuple[Trace, ...]:
+    return tuple(make_trace(traffic, plant, num_requests, seed + index) for index in range(num_traces))

@@ -115,6 +115,12 @@ class Evaluation(_Section):
 class Gate(_Section):
     """When a challenger may become champion."""
 
+    objective: Literal["blocking", "energy"] = Field(
+        description="what it must be better in: blocking, or energy per bit at no more blocking than ksp_ff"
+    )
+    max_blocking_loss: float = Field(
+        ge=0, description="with objective energy: blocking points that count as no more than ksp_ff's"
+    )
     confidence: float = Field(gt=0.5, lt=1)
     max_slice_regression: float = Field(ge=0, description="blocking points a traffic slice may lose")
     latency_budget_ms: PositiveFloat = Field(description="p99 of a decision behind the real endpoint")

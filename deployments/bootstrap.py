@@ -48,7 +48,7 @@ def champion_in_service(
 
 
 def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
-    """The heuristic that blocks least in a quick paired evaluation, registered and made champion."""
+    """The heuristic that is best in a quick paired evaluation, registered and made champion."""
     config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
     on_step("no champion yet: comparing the baselines in the twin")
     requests = min(QUICK_REQUESTS, config.evaluation.requests_per_trace)
@@ -56,7 +56,9 @@ def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -
     traces = held_out_traces(
         plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
     )
-    best = best_baseline(plant, traces, config.evaluation.baselines, warmup, home.root / "evaluations")
+    results = home.root / "evaluations"
+    names, objective = config.evaluation.baselines, config.gate.objective
+    best = best_baseline(plant, traces, names, warmup, results, objective)
     policy = baseline(best.policy)
     on_step(f"registering {policy.name} as the first champion ({best.row()['request_blocking']:.2%} blocked)")
     training = provide_trace(

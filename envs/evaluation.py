@@ -11,7 +11,8 @@ from scipy import stats
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
-from envs.tally import TraceResult, results_of
+from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.tally import Tally, TraceResult, results_of
 from envs.trace import Trace
 from envs.traffic import requests_of
 
@@ -74,9 +75,21 @@ def replay(
     Raises:
         TrafficError: no traces, or one of another network.
     """
+    return results_of(replay_tally(plant, traces, policy, warmup_requests, ONLY_BLOCKING, on_progress), plant)
+
+
+def replay_tally(
+    plant: Plant,
+    traces: Sequence[Trace],
+    policy: ScoringPolicy,
+    warmup_requests: int,
+    reward: RewardWeights,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Tally:
+    """Counts of a policy, one network per trace, with what it earned; see ``replay``."""
     requests = requests_of(list(traces), plant)
     num_classes = max(len(trace.class_names) for trace in traces)
-    run = lockstep_on_requests(plant, requests, warmup_requests, num_classes)
+    run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward)
     run.reset()
     features, mask, context = run.observation_buffers()
     rewards = np.zeros(len(traces), np.float32)
@@ -87,4 +100,4 @@ def replay(
         run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
         if on_progress and t % 2000 == 0:
             on_progress(t, length)
-    return results_of(run.tally, plant)
+    return run.tally

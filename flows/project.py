@@ -67,7 +67,9 @@ def _compare(settings: Settings, run_id: str, policy: str) -> None:
     contender = contender_in(Path(policy)) if Path(policy).is_dir() else contender_baseline(policy)
     results, warmup_requests = home.root / "evaluations", section.warmup_requests
     found = measure(contender, settings.plant, read_stored(stored), warmup_requests, results).row()
-    best = best_baseline(settings.plant, stored, section.baselines, warmup_requests, results).row()
+    best = best_baseline(
+        settings.plant, stored, section.baselines, warmup_requests, results, settings.config.gate.objective
+    ).row()
     settings.registry.log_traces(run_id, [item.id for item in stored], home.traces, "evaluation")
     for role, row in (("policy", found), ("best_baseline", best)):
         figures = {key: value for key, value in row.items() if isinstance(value, float)}

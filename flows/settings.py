@@ -74,7 +74,13 @@ class Settings:
     def gate_limits(self) -> GateLimits:
         """What the gate asks for."""
         section = self.config.gate
-        return GateLimits(section.confidence, section.max_slice_regression, section.latency_budget_ms)
+        return GateLimits(
+            confidence=section.confidence,
+            max_slice_regression=section.max_slice_regression,
+            latency_budget_ms=section.latency_budget_ms,
+            objective=section.objective,
+            max_blocking_loss=section.max_blocking_loss,
+        )
 
     @property
     def drift_limits(self) -> DriftLimits:

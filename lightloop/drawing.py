@@ -18,10 +18,16 @@ STAGE_COLOURS = {"search": "cyan", "ppo": "magenta", "choice": "green"}
 
 
 def training_plot(points: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Blocking over time, stage by stage, with the best baselines as lines."""
+    """Blocking over time, stage by stage, with the best baselines as lines.
+
+    Where energy counts, it is the cost: blocking and the weighted power together.
+    """
     last = points[-1]
-    baselines = sorted(last["baselines"].items(), key=lambda item: item[1])[:NUM_BASELINES]
-    values = [point["blocking"] for point in points] + [value for _, value in baselines]
+    measure, of_baselines = "blocking", last["baselines"]
+    if last.get("cost") is not None:
+        measure, of_baselines = "cost", last["baseline_costs"]
+    baselines = sorted(of_baselines.items(), key=lambda item: item[1])[:NUM_BASELINES]
+    values = [point[measure] for point in points] + [value for _, value in baselines]
     top, end_s = max(values) * 1.1 or 1e-6, max(points[-1]["elapsed_s"], 1e-6)
 
     def row_of(value: float) -> int:
@@ -36,7 +42,7 @@ def training_plot(points: Sequence[Mapping[str, Any]]) -> RenderableType:
     for point in points:
         column = min(PLOT_WIDTH - 1, int(point["elapsed_s"] / end_s * (PLOT_WIDTH - 1)))
         stage = point["stage"]
-        cells[row_of(point["blocking"])][column] = (STAGE_MARKS[stage], STAGE_COLOURS[stage])
+        cells[row_of(point[measure])][column] = (STAGE_MARKS[stage], STAGE_COLOURS[stage])
     lines = []
     for row, line in enumerate(cells):
         text = Text(f"{top * (1 - row / PLOT_HEIGHT):>8.2%} |", style="dim")
@@ -50,6 +56,13 @@ def training_plot(points: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 def training_line(point: Mapping[str, Any]) -> Text:
     """One point of the curve in words."""
+    if point.get("cost") is not None:
+        name, best = min(point["baseline_costs"].items(), key=lambda item: item[1])
+        return Text(
+            f"{point['elapsed_s']:7.0f} s  {point['stage']:<7}{point['steps']:>12,} requests seen  "
+            f"cost {point['cost']:.4f}, blocking {point['blocking']:.3%}  "
+            f"(best baseline {name}: cost {best:.4f})"
+        )
     name, best = min(point["baselines"].items(), key=lambda item: item[1])
     return Text(
         f"{point['elapsed_s']:7.0f} s  {point['stage']:<7}{point['steps']:>12,} requests seen  "
@@ -64,9 +77,17 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     table.add_column("policy", no_wrap=True)
     table.add_column("role", no_wrap=True)
     table.add_column("requests blocked", justify="right", no_wrap=True)
-    for heading in ("bit rate blocked", "used", "latency ms"):
+    with_energy = "energy_per_bit_pj" in evaluation["policies"][0]
+    for heading in ("bit rate blocked", "used", "latency ms", *(("kW", "pJ/bit") if with_energy else ())):
         table.add_column(heading, justify="right")
     for row in evaluation["policies"]:
+        energy: tuple[str, ...] = ()
+        if with_energy:
+            low_pj, high_pj = row["energy_per_bit_pj_ci95"]
+            energy = (
+                f"{row['mean_power_w'] / 1000:.2f}",
+                f"{row['energy_per_bit_pj']:,.0f} ± {(high_pj - low_pj) / 2:,.0f}",
+            )
         low, high = row["request_blocking_ci95"]
         table.add_row(
             row["policy"],
@@ -75,6 +96,7 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
             f"{row['bit_rate_blocking']:.3%}",
             f"{row['utilisation']:.1%}",
             f"{row['mean_latency_ms']:.2f}",
+            *energy,
             style="bold" if row["role"] == "challenger" else None,
         )
     return table

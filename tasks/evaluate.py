@@ -20,14 +20,14 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
-from envs.tally import ClassResult
+from envs.tally import ClassResult, PowerResult
 from envs.trace import Trace
 from tasks.decorate import as_task
-from tasks.results import Evaluation, PolicyResult
+from tasks.results import Evaluation, Objective, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,15 @@ def best_baseline(
     baselines: Sequence[str],
     warmup_requests: int,
     results_folder: Path,
+    objective: Objective = "blocking",
 ) -> PolicyResult:
-    """The result of the heuristic that blocks the fewest requests."""
+    """The result of the heuristic that is best by the objective."""
     traces = read_stored(stored)
     results = [
         measure(contender_baseline(name), plant, traces, warmup_requests, results_folder)
         for name in baselines
     ]
-    return min(results, key=lambda result: sum(result.request_blocking))
+    return best_result(results, objective)
 
 
 def measure(
@@ -133,7 +134,10 @@ def measure(
         classes = {
             name: tuple(ClassResult(**row) for row in rows) for name, rows in stored["classes"].items()
         }
-        return PolicyResult(**(stored | sequences | {"classes": classes, "policy": contender.name}))
+        power = tuple(PowerResult(**row) for row in stored["power"])
+        return PolicyResult(
+            **(stored | sequences | {"classes": classes, "power": power, "policy": contender.name})
+        )
     results = replay(plant, traces, contender.policy, warmup_requests)
     names = traces[0].class_names
     found = PolicyResult(
@@ -143,6 +147,7 @@ def measure(
         utilisation=tuple(item.utilisation for item in results),
         mean_latency_ms=tuple(item.mean_latency_ms for item in results),
         classes={name: tuple(item.classes[c] for item in results) for c, name in enumerate(names)},
+        power=tuple(item.power for item in results if item.power is not None),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")
@@ -181,6 +186,7 @@ def _digest(contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_
         "path_table": plant.path_table.content_hash,
         "plant": asdict(plant.spec),
         "latency": repr(plant.latency_model),
+        "power": repr(plant.power),
         "traces": [trace.id for trace in traces],
         "warmup_requests": warmup_requests,
     }

@@ -7,7 +7,7 @@ words. Not here: measuring (``evaluate.py``, ``provision.py``), what follows fro
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from envs.evaluation import paired_difference
 from tasks.decorate import as_task
-from tasks.results import Evaluation, PolicyResult
+from tasks.results import Evaluation, Objective, PolicyResult
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class GateLimits:
     confidence: float
     max_slice_regression: float  # blocking, 0.01 = one point
     latency_budget_ms: float
+    objective: Objective = "blocking"  # what a challenger must be better in
+    max_blocking_loss: float = 0.0  # with objective energy: what it may block more than KSP-FF
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,27 @@ def better_than(
     means = f"{np.mean(getattr(challenger, metric)):.3%} against {np.mean(getattr(rival, metric)):.3%}"
     why = f"{label} {means} of {rival.policy}; the gain lies in {gain.low:+.3%} .. {gain.high:+.3%}"
     return RuleResult(f"better {label} than the {role}", bool(gain.low > 0), gain.low, why)
+
+
+def less_energy_than(
+    challenger: PolicyResult, rival: PolicyResult, role: str, confidence: float
+) -> RuleResult:
+    """Draws less energy per bit than a rival on the same traces, by more than the paired interval."""
+    gain = paired_difference(rival.energy_per_bit_pj, challenger.energy_per_bit_pj, confidence)
+    means = f"{np.mean(challenger.energy_per_bit_pj):,.0f} against {np.mean(rival.energy_per_bit_pj):,.0f}"
+    why = f"{means} pJ/bit of {rival.policy}; the gain lies in {gain.low:+,.0f} .. {gain.high:+,.0f}"
+    return RuleResult(f"less energy than the {role}", bool(gain.low > 0), gain.low, why)
+
+
+def blocks_no_more_than(
+    challenger: PolicyResult, rival: PolicyResult, metric: str, tolerance: float, confidence: float
+) -> RuleResult:
+    """Blocks no more than a rival: the paired interval of what it blocks more ends below the tolerance."""
+    loss = paired_difference(getattr(challenger, metric), getattr(rival, metric), confidence)
+    label, margin = metric.replace("_", " "), tolerance - loss.high
+    means = f"{np.mean(getattr(challenger, metric)):.3%} against {np.mean(getattr(rival, metric)):.3%}"
+    why = f"{label} {means} of {rival.policy}; at most {loss.high:+.3%}, {tolerance:.3%} more is tolerated"
+    return RuleResult(f"no more {label} than {rival.policy}", bool(margin >= 0), margin, why)
 
 
 def no_violation(challenger: PolicyResult) -> RuleResult:
@@ -122,22 +145,39 @@ def judge(evaluation: Evaluation, p99_ms: float, limits: GateLimits) -> GateRepo
         p99_ms: of one decision, measured behind the endpoint that would serve it.
         limits: what is asked for.
     """
-    challenger, rivals = evaluation.challenger, [(evaluation.best_baseline, "best baseline")]
-    if evaluation.champion is not None:
-        rivals.append((evaluation.champion, "champion"))
-    rules = [
-        better_than(challenger, rival, role, metric, limits.confidence)
-        for rival, role in rivals
-        for metric in ("request_blocking", "bit_rate_blocking")
-    ]
+    challenger = evaluation.challenger
+    rules, rival = _merit(evaluation, limits)
     rules.append(no_violation(challenger))
-    rules.append(no_slice_worse(challenger, rivals[-1][0], limits.max_slice_regression))
+    rules.append(no_slice_worse(challenger, rival, limits.max_slice_regression))
     after = evaluation.after_failure
     if after:
         rules.append(survives_failure(after[0], after[1], limits.max_slice_regression))
     rules.append(quick_enough(p99_ms, limits.latency_budget_ms))
     passed = all(rule.passed for rule in rules)
     return GateReport(challenger.policy, passed, tuple(rules), evaluation.to_json())
+
+
+def _merit(evaluation: Evaluation, limits: GateLimits) -> tuple[list[RuleResult], PolicyResult]:
+    """The rules of the objective, and the rival whose traffic slices a challenger may not do worse in."""
+    challenger, champion = evaluation.challenger, evaluation.champion
+    if limits.objective == "energy":
+        first = evaluation.first_baseline
+        rivals = [(item, f"baseline {item.policy}") for item in evaluation.baselines]
+        rivals += [] if champion is None else [(champion, "champion")]
+        rules = [less_energy_than(challenger, item, role, limits.confidence) for item, role in rivals]
+        rules += [
+            blocks_no_more_than(challenger, first, metric, limits.max_blocking_loss, limits.confidence)
+            for metric in ("request_blocking", "bit_rate_blocking")
+        ]
+        return rules, first
+    rivals = [(evaluation.best_baseline, "best baseline")]
+    rivals += [] if champion is None else [(champion, "champion")]
+    rules = [
+        better_than(challenger, item, role, metric, limits.confidence)
+        for item, role in rivals
+        for metric in ("request_blocking", "bit_rate_blocking")
+    ]
+    return rules, rivals[-1][0]
 
 
 def report_html(report: GateReport) -> str:
@@ -153,6 +193,7 @@ def report_html(report: GateReport) -> str:
             _percent(row["bit_rate_blocking"], row["bit_rate_blocking_ci95"]),
             f"{row['utilisation']:.1%}",
             f"{row['mean_latency_ms']:.2f}",
+            *_energy(row),
         )
         for row in report.evaluation["policies"]
     ]
@@ -180,6 +221,11 @@ def report_html(report: GateReport) -> str:
         "bit-rate blocking",
         "utilisation",
         "latency ms",
+        *(
+            ("mean kW", "pJ/bit", "pairs asleep")
+            if "mean_power_w" in report.evaluation["policies"][0]
+            else ()
+        ),
     ]
     class_heads = [
         "class",
@@ -211,6 +257,18 @@ def _percent(mean: float | None, bounds: Sequence[float | None]) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def _energy(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Cells of energy, where it is known."""
+    if "mean_power_w" not in row:
+        return ()
+    low_pj, high_pj = row["energy_per_bit_pj_ci95"]
+    return (
+        f"{row['mean_power_w'] / 1000:.2f}",
+        f"{row['energy_per_bit_pj']:,.0f} ({low_pj:,.0f} .. {high_pj:,.0f})",
+        f"{row['sleeping_share']:.1%}",
+    )
 
 
 def _slack(value: float | None) -> str:

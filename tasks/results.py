@@ -5,15 +5,19 @@ Not here: making it (``evaluate.py``), judging it (``gate.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from envs.class_figures import class_figures
+from envs.energy.summary import power_summary
 from envs.evaluation import interval
-from envs.tally import ClassResult
+from envs.tally import ClassResult, PowerResult
+
+Objective = Literal["blocking", "energy"]
+FIRST_BASELINE = "ksp_ff"  # whose blocking a saver of energy may not exceed
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class PolicyResult:
     utilisation: tuple[float, ...]
     mean_latency_ms: tuple[float, ...]
     classes: Mapping[str, tuple[ClassResult, ...]]  # service class: its figures per trace
+    power: tuple[PowerResult, ...] = ()  # empty without a power model
 
     @property
     def bound_violations(self) -> int:
@@ -39,8 +44,13 @@ class PolicyResult:
             name: class_figures(name, found).request_blocking.mean for name, found in self.classes.items()
         }
 
+    @property
+    def energy_per_bit_pj(self) -> tuple[float, ...]:
+        """Power over the bit rate carried, per trace."""
+        return tuple(found.energy_per_bit_pj for found in self.power)
+
     def row(self) -> dict[str, Any]:
-        """Means with 95 % intervals, for tables and JSON."""
+        """Means with 95 % intervals, for tables and JSON; of energy where it is known."""
         requests, bit_rate = interval(self.request_blocking), interval(self.bit_rate_blocking)
         return {
             "policy": self.policy,
@@ -52,7 +62,28 @@ class PolicyResult:
             "mean_latency_ms": float(np.mean(self.mean_latency_ms)),
             "classes": [class_figures(name, found).row() for name, found in self.classes.items()],
             "bound_violations": self.bound_violations,
+            **self._energy_row(),
         }
+
+    def _energy_row(self) -> dict[str, Any]:
+        summary = power_summary(self.power)
+        if summary is None:
+            return {}
+        power, energy = summary.mean_power_w, summary.energy_per_bit_pj
+        return {
+            "mean_power_w": power.mean,
+            "mean_power_w_ci95": [power.low, power.high],
+            "energy_per_bit_pj": energy.mean,
+            "energy_per_bit_pj_ci95": [energy.low, energy.high],
+            "sleeping_share": summary.sleeping_share.mean,
+        }
+
+
+def best_result(results: Sequence[PolicyResult], objective: Objective) -> PolicyResult:
+    """Who blocks the fewest requests; or who draws the least energy per bit, blocking or not."""
+    if objective == "energy":
+        return min(results, key=lambda result: float(np.mean(result.energy_per_bit_pj)))
+    return min(results, key=lambda result: float(np.mean(result.request_blocking)))
 
 
 @dataclass(frozen=True)
@@ -63,12 +94,18 @@ class Evaluation:
     champion: PolicyResult | None
     baselines: tuple[PolicyResult, ...]
     trace_ids: tuple[str, ...]
-    after_failure: tuple[PolicyResult, ...] = field(default=())  # challenger first, then the best baseline
+    after_failure: tuple[PolicyResult, ...] = field(default=())  # challenger first, then a baseline
 
     @property
     def best_baseline(self) -> PolicyResult:
         """The baseline that blocks the fewest requests."""
-        return min(self.baselines, key=lambda result: float(np.mean(result.request_blocking)))
+        return best_result(self.baselines, "blocking")
+
+    @property
+    def first_baseline(self) -> PolicyResult:
+        """KSP-FF, or the baseline that blocks least where it is not among them."""
+        named = [result for result in self.baselines if result.policy == FIRST_BASELINE]
+        return named[0] if named else self.best_baseline
 
     @property
     def everybody(self) -> tuple[PolicyResult, ...]:

@@ -68,7 +68,7 @@ class Services:
                 _column("rate", "Gb/s", "right"),
                 _column("first_slot", "Slots"),
                 _column("modulation", "Format"),
-                _column("gsnr", "GSNR dB", "right"),
+                _column("gsnr", "GSNR", "right"),
                 _column("power", "W", "right"),
                 _column("latency", "ms", "right"),
                 _column("decided_by", "By"),

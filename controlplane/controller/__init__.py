@@ -2,6 +2,7 @@
 
   network.py      the plant as the controller needs it; what is lit, as bits
   capacity.py     what a block of slots carries, by the rule of the use case
+  quality.py      GSNR of lightpaths, added up anew
   verify.py       a computed path checked against the plant and the state, independently of who computed it
   tables.py       the SQL tables
   store.py        services, changes and failed links in SQL: what is acknowledged is stored

@@ -14,7 +14,6 @@ from envs.gsnr.formats import GsnrFormat
 from envs.modulation import ModulationFormat
 
 BAUD_GBD = 32.0  # symbol rate of a carrier in a 50 GHz channel
-TOLERANCE_DB = 0.01  # by which two computations of one GSNR may differ
 
 
 class CapacityRule(Protocol):
@@ -58,19 +57,17 @@ class SlotsByReach:
 
 @dataclass(frozen=True)
 class ChannelsByQuality:
-    """Carriers side by side, each a channel of fixed width; a format needs so much GSNR.
+    """Carriers side by side, each a channel of fixed width; GSNR decides about the format (``quality.py``).
 
     Attributes:
-        formats: with their thresholds and the net bit rate of a carrier per GBd.
+        formats: with the net bit rate of a carrier per GBd.
         channel_slots: slots of a channel; a block is whole channels, on the raster of channels.
         baud_gbd: symbol rate of a carrier.
-        margin_db: how far above its threshold a format must stay.
     """
 
     formats: tuple[GsnrFormat, ...]
     channel_slots: int
     baud_gbd: float
-    margin_db: float
 
     @property
     def format_names(self) -> tuple[str, ...]:
@@ -78,7 +75,7 @@ class ChannelsByQuality:
         return tuple(item.name for item in self.formats)
 
     def fault(self, path: ComputedPath, bit_rate_gbps: float, length_km: float) -> str | None:
-        """As ``CapacityRule.fault``; the GSNR is the one that the path states."""
+        """As ``CapacityRule.fault``."""
         used = next((item for item in self.formats if item.name == path.modulation_format), None)
         if used is None:
             return _unknown(path, self.format_names)
@@ -91,14 +88,6 @@ class ChannelsByQuality:
             return (
                 f"{channels} channel(s) of {used.name} carry {carried_gbps:g} Gb/s, too few for "
                 f"{bit_rate_gbps:g} Gb/s"
-            )
-        needed_db = used.threshold_db + self.margin_db
-        if path.gsnr_db is None:
-            return "it states no GSNR"
-        if not path.gsnr_db >= needed_db - TOLERANCE_DB:
-            return (
-                f"its GSNR is {path.gsnr_db:.2f} dB; {used.name} needs {used.threshold_db:g} dB and a margin "
-                f"of {self.margin_db:g} dB"
             )
         return None
 

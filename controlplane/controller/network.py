@@ -10,14 +10,19 @@ from dataclasses import dataclass
 
 from configs.bands import bands_of
 from configs.schema import Config
+from configs.schema import Plant as PlantConfig
 from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, SlotsByReach
+from controlplane.controller.quality import Quality
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
+from envs.gsnr.bands import make_comb
 from envs.gsnr.formats import load_formats
+from envs.gsnr.line import load_line_parameters
+from envs.gsnr.link_tables import build_link_tables
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import modulation_table
 from topologies.catalogue import load_topology
-from topologies.grid import CHANNEL_SLOTS, SpectrumBand
+from topologies.grid import CHANNEL_SLOTS, SLOT_WIDTH_GHZ, SpectrumBand
 from topologies.model import Topology
 
 Unit = tuple[str, str]
@@ -33,6 +38,7 @@ class PlantView:
     shared_spectrum: bool
     capacity: CapacityRule
     latency_model: LatencyModel
+    quality: Quality | None = None  # None where reach decides
 
     @property
     def num_slots(self) -> int:
@@ -81,20 +87,42 @@ def plant_view(config: Config) -> PlantView:
 
     Raises:
         TopologyError: an unknown topology, or a file that cannot be read.
+        GsnrError: bands that overlap, or a number out of range.
     """
     plant = config.plant
     capacity: CapacityRule = (
-        ChannelsByQuality(load_formats(), CHANNEL_SLOTS, BAUD_GBD, plant.margin_db)
+        ChannelsByQuality(load_formats(), CHANNEL_SLOTS, BAUD_GBD)
         if plant.bands
         else SlotsByReach(modulation_table(REACH_TABLE), plant.guard_slots)
     )
+    topology = load_topology(plant.topology)
     return PlantView(
-        topology=load_topology(plant.topology),
+        topology=topology,
         bands=bands_of(config),
         shared_spectrum=plant.shared_spectrum,
         capacity=capacity,
         latency_model=load_latency_model(),
+        quality=_quality(plant, topology) if plant.bands else None,
     )
+
+
+def _quality(plant: PlantConfig, topology: Topology) -> Quality:
+    line = load_line_parameters()
+    launch_dbm = plant.launch_dbm or (0.0,) * len(plant.bands)
+    powers_dbm = {str(name): power_dbm for name, power_dbm in zip(plant.bands, launch_dbm, strict=True)}
+    spacing_ghz = CHANNEL_SLOTS * SLOT_WIDTH_GHZ
+    comb = make_comb(
+        [line.band(name) for name in plant.bands], plant.channels_per_band, spacing_ghz, BAUD_GBD, powers_dbm
+    )
+    tables = build_link_tables(
+        topology,
+        line,
+        comb,
+        transceiver_snr_db=plant.transceiver_snr_db,
+        roadm_loss_db=plant.roadm_loss_db,
+    )
+    formats = {item.name: item for item in load_formats()}
+    return Quality(formats, plant.margin_db, CHANNEL_SLOTS, tables)
 
 
 def block(first_slot: int, num_slots: int) -> int:

@@ -174,13 +174,13 @@ class ServiceManager:
         state = self.state
         computed = self._pce.compute(_compute_request(request), state.version)
         try:
-            latency_ms = verify_path(computed, request, state.plant, state.lit, state.failed_links)
+            standing = [item.path for item in state.services() if item.path]
+            path = verify_path(computed, request, state.plant, state.lit, state.failed_links, standing)
         except PathRejected as error:
             log.error("path %s for service %s rejected: %s", computed.uuid, request.uuid, error)
             raise TapiError(
                 502, "operation-failed", f"the path computation element proposed an invalid path: {error}"
             ) from error
-        path = replace(computed, latency_ms=round(latency_ms, 6))
         service = Service(request, INSTALLED, path)
         self._configure({node: Edit(put=(item,)) for node, item in cross_connects(service).items()})
         service = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))

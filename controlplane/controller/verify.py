@@ -6,9 +6,11 @@ the state it will commit to.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from controlplane.controller.network import PlantView, SpectrumMap
+from controlplane.controller.quality import gsnr_on_route
 from controlplane.tapi.path_body import ComputedPath, hops_of
 from controlplane.tapi.service_body import ServiceRequest
 from topologies.errors import TopologyError
@@ -27,8 +29,9 @@ def verify_path(
     plant: PlantView,
     lit: SpectrumMap,
     failed_links: Collection[tuple[str, str]],
-) -> float:
-    """The path's latency in ms, computed here, when the path may carry the request.
+    standing: Sequence[ComputedPath],
+) -> ComputedPath:
+    """The path with band, latency and GSNR as they are computed here, when it may carry the request.
 
     Args:
         path: as proposed.
@@ -36,10 +39,12 @@ def verify_path(
         plant: what there is.
         lit: what is taken.
         failed_links: ends of the links that are cut, in either order.
+        standing: every lightpath that is lit.
 
     Raises:
         PathRejected: other ends, a loop, no such link, a cut or excluded link or node, too many hops, over
-            the latency bound, slots outside the grid, across bands or lit, or what the capacity rule refuses.
+            the latency bound, slots outside the grid, across bands or lit, what the capacity
+            rule refuses, or too little GSNR for it or for one that it meets.
     """
     nodes = path.nodes
     if len(nodes) < 2 or (nodes[0], nodes[-1]) != (request.source, request.destination):
@@ -68,7 +73,9 @@ def verify_path(
     if latency_ms > request.max_latency_ms + TOLERANCE_MS:
         raise PathRejected(f"its latency is {latency_ms:.3f} ms; the bound is {request.max_latency_ms:g} ms")
     _verify_spectrum(path, request, plant, lit, length_km)
-    return latency_ms
+    band = band_of(plant.bands, path.first_slot, path.num_slots).name
+    path = replace(path, latency_ms=round(latency_ms, 6), band=band)
+    return _with_quality(path, plant, standing) if plant.quality else path
 
 
 def _verify_spectrum(
@@ -85,3 +92,19 @@ def _verify_spectrum(
     if clash is not None:
         end = path.first_slot + path.num_slots - 1
         raise PathRejected(f"slots {path.first_slot}..{end} are not all free on {'-'.join(clash)}")
+
+
+def _with_quality(path: ComputedPath, plant: PlantView, standing: Sequence[ComputedPath]) -> ComputedPath:
+    quality = plant.quality
+    assert quality is not None
+    found = gsnr_on_route(path, standing, plant, quality)
+    for item, gsnr_db in found:
+        if not quality.is_enough(item, gsnr_db):
+            whose = "its GSNR is" if item is path else f"beside it that of {'-'.join(item.nodes)} would be"
+            needed_db = quality.formats[item.modulation_format].threshold_db
+            raise PathRejected(
+                f"{whose} {gsnr_db:.2f} dB; {item.modulation_format} needs {needed_db:g} dB and a margin of "
+                f"{quality.margin_db:g} dB"
+            )
+    own_db = found[0][1]
+    return replace(path, gsnr_db=round(own_db, 6), margin_db=round(quality.margin_of(path, own_db), 6))

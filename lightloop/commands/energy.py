@@ -11,26 +11,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.commands.energy_pareto import pareto_command
+from lightloop.energy_situation import check_picture, policy_given, power_point, situation
+from lightloop.output import JsonFlag, emit, stderr
 
 if TYPE_CHECKING:
     from envs.plant import Plant
-    from envs.policy import ScoringPolicy
-    from envs.simulation import KernelPolicy, SimulationResult
-    from envs.traffic import PoissonTraffic
+    from envs.simulation import SimulationResult
 
-PICTURES = (".png", ".svg")
 energy = typer.Typer(help="Energy: watts by part, energy per bit, sleeping links.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    energy.command("pareto")(pareto_command)
     app.add_typer(energy, name="energy")
-
-
-@energy.callback()
-def _group() -> None:
-    """Keep ``simulate`` a subcommand while it is the only one."""
 
 
 @energy.command("simulate")
@@ -76,7 +71,7 @@ def simulate_command(
 
     check_picture(picture)
     chosen = [policy_given(text) for text in policy]
-    plant, traffic = _situation(setting, scenario, topology, k, power)
+    plant, traffic = situation(setting, scenario, topology, k, power)
     results: list[SimulationResult] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
@@ -97,7 +92,9 @@ def simulate_command(
                 )
     if picture is not None:
         _draw(results, plant, scenario or setting, picture)
-    points = [_point(result, results, chosen[0].name) for result in results]
+    points = [
+        power_point(result, results[index - index % len(chosen)]) for index, result in enumerate(results)
+    ]
     document = (
         {
             "setting": scenario or setting,
@@ -120,103 +117,6 @@ def simulate_command(
         | {"points": points}
     )
     emit(document, as_json, lambda console: _print(console, document, points, picture))
-
-
-def check_picture(picture: Path | None) -> None:
-    """Refuses a picture that could not be written, before the work.
-
-    Raises:
-        Refusal: neither .png nor .svg, or no such folder.
-    """
-    if picture is not None and picture.suffix.lower() not in PICTURES:
-        raise Refusal(f"--picture is {str(picture)!r}; end it in {' or '.join(PICTURES)}")
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise Refusal(f"--picture is {str(picture)!r}; there is no folder {picture.parent}")
-
-
-def policy_given(text: str) -> ScoringPolicy | KernelPolicy:
-    """The policy that a word means: a name, or the folder of a trained one.
-
-    Raises:
-        Refusal: neither.
-        ArtefactError: a folder that holds no policy.
-    """
-    from envs.simulation import POLICY_NAMES, policy_named
-
-    if Path(text).is_dir():
-        from agents.artefact import load_policy
-
-        return load_policy(Path(text))
-    if text not in POLICY_NAMES:
-        raise Refusal(f"--policy is {text!r}; known: {', '.join(POLICY_NAMES)}, or the folder of a policy")
-    return policy_named(text)
-
-
-def _situation(
-    setting: str, scenario: str, topology: str, k_paths: int, power: str
-) -> tuple[Plant, PoissonTraffic]:
-    """Plant, charged for what is lit, and traffic.
-
-    Raises:
-        TrafficError: a rate that varies over the day: arrivals would not see time averages.
-    """
-    from envs.errors import TrafficError
-    from envs.plant import build_plant
-    from envs.settings import benchmark_setting
-    from topologies.catalogue import load_topology
-
-    if scenario:
-        from configs.build import plant_of, traffic_of
-        from configs.load import load_config
-
-        config = load_config(scenario)
-        plant, traffic = plant_of(config), traffic_of(config)
-        spec, network = plant.spec, plant.topology
-    else:
-        chosen = benchmark_setting(setting)
-        spec, traffic = replace(chosen.plant, k_paths=k_paths), chosen.traffic
-        network = load_topology(topology or chosen.topology)
-    if traffic.daily_swing:
-        raise TrafficError("power is read at arrivals, which see time averages only at a constant rate")
-    model = power or spec.power_model or "default"
-    return build_plant(network, replace(spec, power_model=model)), traffic
-
-
-def _point(result: SimulationResult, results: list[SimulationResult], first_policy: str) -> dict[str, Any]:
-    from envs.evaluation import paired_difference
-
-    first = next(r for r in results if r.policy == first_policy and r.load_erlang == result.load_erlang)
-    difference = paired_difference(_energies_pj(result), _energies_pj(first))
-    power = result.power
-    assert power is not None  # the plant has a power model
-    return {
-        "policy": result.policy,
-        "load_erlang": result.load_erlang,
-        "request_blocking": result.request_blocking.mean,
-        "request_blocking_ci95": [result.request_blocking.low, result.request_blocking.high],
-        "bit_rate_blocking": result.bit_rate_blocking.mean,
-        "bit_rate_blocking_ci95": [result.bit_rate_blocking.low, result.bit_rate_blocking.high],
-        "mean_power_w": power.mean_power_w.mean,
-        "mean_power_w_ci95": [power.mean_power_w.low, power.mean_power_w.high],
-        "mean_power_by_part_w": {
-            "transponders": power.transponders_w,
-            "amplifiers": power.amplifiers_w,
-            "nodes": power.nodes_w,
-        },
-        "energy_per_bit_pj": power.energy_per_bit_pj.mean,
-        "energy_per_bit_pj_ci95": [power.energy_per_bit_pj.low, power.energy_per_bit_pj.high],
-        "energy_per_bit_vs_first_pj": difference.mean,
-        "energy_per_bit_vs_first_pj_ci95": [difference.low, difference.high],
-        "sleeping_share": power.sleeping_share.mean,
-        "sleeping_share_ci95": [power.sleeping_share.low, power.sleeping_share.high],
-        "carried_gbps": power.lit_gbps,
-        "requests": result.num_requests,
-    }
-
-
-def _energies_pj(result: SimulationResult) -> list[float]:
-    """Energy per bit of each run."""
-    return [run.power.energy_per_bit_pj for run in result.runs if run.power is not None]
 
 
 def _print(
@@ -259,27 +159,28 @@ def _with_width(mean: float, ends: list[float], digits: int) -> str:
 
 
 def _draw(results: list[SimulationResult], plant: Plant, setting: str, picture: Path) -> None:
-    """Energy per bit against load, one line a policy, with its interval."""
+    """Energy per bit and fibre pairs asleep against load, one line a policy, with its interval."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for name in dict.fromkeys(result.policy for result in results):
         points = sorted((r for r in results if r.policy == name), key=lambda r: r.load_erlang)
         loads = [r.load_erlang for r in points]
-        bits = [r.power.energy_per_bit_pj for r in points if r.power is not None]
-        (line,) = axes.plot(loads, [bit.mean for bit in bits], marker="o", ms=3, label=name)
-        axes.fill_between(
-            loads, [b.low for b in bits], [b.high for b in bits], color=line.get_color(), alpha=0.2
-        )
-    axes.set(
-        xlabel="offered load (Erlang)",
-        ylabel="energy per bit (pJ/bit)",
-        title=f"{setting} on {plant.topology.name}, K={plant.spec.k_paths}",
-        yscale="log",
-    )
-    for axis_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        powers = [r.power for r in points if r.power is not None]
+        for axes, shown, scale in (
+            (left, [power.energy_per_bit_pj for power in powers], 1),
+            (right, [power.sleeping_share for power in powers], 100),
+        ):
+            (line,) = axes.plot(loads, [scale * item.mean for item in shown], marker="o", ms=3, label=name)
+            low, high = [scale * item.low for item in shown], [scale * item.high for item in shown]
+            axes.fill_between(loads, low, high, color=line.get_color(), alpha=0.2)
+    left.set(xlabel="offered load (Erlang)", ylabel="energy per bit (pJ/bit)", yscale="log")
+    for axis_formatter in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
         axis_formatter("{x:,.0f}")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False)
+    right.set(xlabel="offered load (Erlang)", ylabel="fibre pairs asleep (%)")
+    for axes in (left, right):
+        axes.grid(alpha=0.3, which="both")
+    left.legend(frameon=False)
+    figure.suptitle(f"{setting} on {plant.topology.name}, K={plant.spec.k_paths}")
     figure.savefig(picture, dpi=150)

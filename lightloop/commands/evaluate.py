@@ -64,7 +64,9 @@ def evaluate(
             Path(scratch),
         )
         results = Path(scratch) / "results"
-        best = best_baseline(context.plant, traces, section.baselines, section.warmup_requests, results)
+        best = best_baseline(
+            context.plant, traces, section.baselines, section.warmup_requests, results, config.gate.objective
+        )
         found = measure(contender, context.plant, read_stored(traces), section.warmup_requests, results)
     document: dict[str, Any] = {
         "scenario": config.scenario,

@@ -210,5 +210,11 @@ def _print_result(console: Console, result: TrainResult) -> None:
         f"chosen: {result.chosen} ({result.policy_name}); blocks {result.gain * 100:.3f} points less than "
         f"{result.best_baseline} (95 % interval {low * 100:.3f} to {high * 100:.3f})"
     )
+    if result.cost_gain != result.gain:
+        low, high = result.cost_gain_ci95
+        console.print(
+            f"earns {result.cost_gain:.5f} a request more than {result.best_baseline} "
+            f"(95 % interval {low:.5f} to {high:.5f})"
+        )
     steps = f"{result.search_requests:,} requests searched, {result.steps:,} PPO steps"
     console.print(f"{steps}, {result.elapsed_s:.0f} s; policy in {result.policy_folder}", soft_wrap=True)

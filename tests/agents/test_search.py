@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,8 @@ from agents.validation import Yardstick, best_of, curve_yardstick, validation_ya
 from envs.evaluation import paired_difference
 from envs.features import FEATURE_NAMES
 from envs.heuristics import baseline
+from envs.plant import build_plant
+from envs.reward import RewardWeights
 
 SPEC = SearchSpec(enabled=True, budget_s=1e9, population=8, requests_per_candidate=4000)
 
@@ -106,3 +110,33 @@ def test_a_yardstick_measures_linear_and_other_policies_alike(five_node):
             return baseline("ksp_bf").scores(*given)
 
     assert small.blocking(Wrapped()) == pytest.approx(small.blocking(baseline("ksp_bf")), abs=1e-12)
+
+
+def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_node):
+    """Same traffic, same budget: the one that earns for sleeping amplifiers draws less on held-out traces."""
+    plain, traffic = five_node
+    plant = build_plant(plain.topology, replace(plain.spec, power_model="default"))
+    quiet = replace(traffic, load_erlang=6.0)
+    reward = RewardWeights(energy=0.05)
+    yardstick = curve_yardstick(plant, quiet, 300, 1, reward)
+    sample = observe_under(plant, quiet, baseline("ksp_ff"), 300, seed=3)
+    state = new_search(SPEC, sample.spread_within_requests(), 1, baseline("ksp_ff"))
+
+    def stop(state: SearchState) -> None:
+        if state.generation == 15:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        run_search(state, plant, quiet, SPEC, 300, 1, stop, reward)
+    first, searched_score = yardstick.score(baseline("ksp_ff")), yardstick.score(state.policy())
+    assert paired_difference(first.cost, searched_score.cost).low > 0
+    assert searched_score.blocking.mean() <= first.blocking.mean() + 0.001
+    chosen, costs = best_of([baseline("ksp_ff"), state.policy()], yardstick)
+    assert chosen.name == state.policy().name
+    assert costs["ksp_ff"] == pytest.approx(first.cost.mean())
+
+
+def test_a_yardstick_without_energy_costs_what_is_blocked(five_node):
+    plant, traffic = five_node
+    score = curve_yardstick(plant, traffic, 300, seed=1).score(baseline("ksp_ff"))
+    assert score.cost == pytest.approx(score.blocking, abs=1e-12)

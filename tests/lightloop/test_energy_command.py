@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agents.artefact import load_policy, save_policy
 from envs.energy.model import DEFAULT_FILE, PowerModelError
+from envs.policy import linear_policy
 from lightloop.main import app
 from lightloop.output import Refusal
 
@@ -72,3 +74,35 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(tmp_path: P
         invoke("--picture", str(tmp_path / "energy.txt"))
     with pytest.raises(Refusal, match="no folder"):
         invoke("--picture", str(tmp_path / "nowhere" / "energy.png"))
+
+
+def test_a_trained_policy_takes_part_by_its_folder(tmp_path: Path) -> None:
+    folder = save_policy(linear_policy("frugal", marginal_power=-1.0, hops=-0.1), tmp_path / "frugal")
+    document = json.loads(invoke("--policy", "ksp_ff", "--policy", str(folder), "--load", "5", "--json"))
+    first, frugal = document["points"]
+    assert frugal["policy"] == "frugal"
+    assert frugal["energy_per_bit_vs_first_pj_ci95"][1] < 0
+    assert frugal["energy_per_bit_pj"] < first["energy_per_bit_pj"]
+
+
+def test_the_sweep_prints_weights_beside_baselines_and_keeps_the_policies(tmp_path: Path) -> None:
+    scenario = tmp_path / "small.yaml"
+    scenario.write_text(
+        "scenario: small\n"
+        "plant: {topology: five-node, num_slots: 32, k_paths: 3, shared_spectrum: false,\n"
+        "        power_model: default}\n"
+        "traffic: {classes: [{name: all, share: 1, max_latency_ms: null}]}\n"
+    )
+    picture, kept = tmp_path / "pareto.svg", tmp_path / "policies"
+    command = ["energy", "pareto", "--scenario", str(scenario), "--load", "12", "--weight", "0"]
+    command += ["--weight", "0.1", "--search-s", "3", "--requests", "4000", "--runs", "4", "--warmup", "200"]
+    command += ["--policies", str(kept), "--picture", str(picture), "--json"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    points = {point["policy"]: point for point in json.loads(result.stdout)["points"]}
+    assert list(points)[-2:] == ["weight-0", "weight-0.1"]
+    assert points["weight-0.1"]["generations"] > 0
+    assert points["weight-0.1"]["energy_per_bit_vs_first_pj_ci95"][1] < 0
+    assert points["weight-0.1"]["energy_per_bit_pj"] < points["weight-0"]["energy_per_bit_pj"]
+    assert points["ksp_ff"]["energy_per_bit_vs_first_pj"] == 0
+    assert load_policy(kept / "weight-0.1").name == "weight-0.1"
+    assert "<svg" in picture.read_text()

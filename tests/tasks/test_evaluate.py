@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -12,7 +13,7 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic
-from tasks.evaluate import contender_baseline, contender_in, evaluate, measure, without_fibre
+from tasks.evaluate import best_baseline, contender_baseline, contender_in, evaluate, measure, without_fibre
 from tasks.trace import held_out_traces, read_stored
 from topologies.model import Fibre, Node, Topology
 
@@ -82,3 +83,28 @@ def test_a_tree_has_no_fibre_to_spare() -> None:
 def test_an_unknown_baseline_is_refused() -> None:
     with pytest.raises(ValueError, match="nobody"):
         contender_baseline("nobody")
+
+
+def test_energy_is_measured_kept_and_found_again(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    charged = build_plant(plant.topology, replace(plant.spec, power_model="default"))
+    stored = held_out_traces(charged, traffic, 2, 600, 11, tmp_path / "traces")
+    traces, results = read_stored(stored), tmp_path / "results"
+
+    first = measure(contender_baseline("ksp_ff"), charged, traces, 100, results)
+    again = measure(contender_baseline("ksp_ff"), charged, traces, 100, results)
+    plain = measure(contender_baseline("ksp_ff"), plant, traces, 100, results)
+
+    direct = replay(charged, traces, baseline("ksp_ff"), 100)
+    assert first.power == again.power == tuple(item.power for item in direct)
+    assert len(first.energy_per_bit_pj) == 2
+    assert plain.power == ()
+    assert plain.request_blocking == first.request_blocking
+    names = ("ksp_ff", "ff_ksp", "least_marginal_power")
+    by_energy = best_baseline(charged, stored, names, 100, results, "energy")
+    energies = {
+        name: sum(measure(contender_baseline(name), charged, traces, 100, results).energy_per_bit_pj)
+        for name in names
+    }
+    assert by_energy.policy == min(energies, key=lambda name: energies[name])

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from envs.tally import ClassResult
+from envs.tally import ClassResult, PowerResult
 from tasks.gate import (
     GateLimits,
     better_than,
+    blocks_no_more_than,
     judge,
+    less_energy_than,
     no_slice_worse,
     no_violation,
     quick_enough,
@@ -149,3 +151,58 @@ def test_the_page_shows_rules_and_figures_and_escapes_what_it_quotes() -> None:
     assert "<agent>" not in page
     assert "answers in time" in page
     assert "<td>0</td><td>2.00</td><td>4.00</td><td>75.0%</td><td>12.5%</td>" in page
+
+
+ENERGY_LIMITS = replace(LIMITS, objective="energy", max_blocking_loss=0.001)
+
+
+def drawing(result: PolicyResult, *energies_pj: float) -> PolicyResult:
+    """The result with an energy per bit for each trace, at 1 Tb/s carried."""
+    return replace(
+        result, power=tuple(PowerResult(pj - 300.0, 200.0, 100.0, 1000.0, 0.25) for pj in energies_pj)
+    )
+
+
+NONE = (0.0, 0.0, 0.0, 0.0)
+KSP_FF = drawing(result("ksp_ff", NONE), 16_400, 16_500, 16_300, 16_450)
+FRUGAL = drawing(result("frugal", (0.002, 0.001, 0.002, 0.003)), 14_400, 14_500, 14_300, 14_450)
+AGENT = drawing(result("agent", (0.0, 0.0001, 0.0, 0.0)), 14_200, 14_310, 14_090, 14_250)
+
+
+def test_energy_per_bit_is_power_over_bit_rate() -> None:
+    assert KSP_FF.energy_per_bit_pj == (16_400, 16_500, 16_300, 16_450)
+    assert KSP_FF.row()["mean_power_w"] == pytest.approx(16_412.5)
+    assert KSP_FF.row()["sleeping_share"] == 0.25
+    assert "mean_power_w" not in HEURISTIC.row()
+
+
+def test_less_energy_counts_by_the_lower_end_of_its_paired_interval() -> None:
+    rule = less_energy_than(AGENT, FRUGAL, "baseline frugal", 0.95)
+
+    # Differences 200, 190, 210, 200 pJ/bit: mean 200, deviation 8.165, t(3; 97.5 %) 3.182.
+    assert rule.passed
+    assert rule.margin == pytest.approx(200 - 3.182 * 8.165 / 2, rel=1e-3)
+    assert not less_energy_than(FRUGAL, AGENT, "champion", 0.95).passed
+
+
+def test_no_more_blocking_is_judged_by_the_upper_end_against_what_is_tolerated() -> None:
+    # 0.0001 more in one of four traces: mean 0.000025, half width 3.182 x 0.00005 / 2.
+    for tolerance, passed in ((0.0002, True), (0.0001, False)):
+        rule = blocks_no_more_than(AGENT, KSP_FF, "request_blocking", tolerance, 0.95)
+        assert rule.passed is passed
+        assert rule.margin == pytest.approx(tolerance - 0.000025 - 3.182 * 0.000025, abs=1e-7)
+
+
+def test_a_saver_must_beat_every_baseline_in_energy_and_ksp_ff_in_nothing_but_that() -> None:
+    passing = judge(Evaluation(AGENT, None, (KSP_FF, FRUGAL), ()), 2.0, ENERGY_LIMITS)
+    assert passing.passed
+    assert {"less energy than the baseline frugal", "no more request blocking than ksp_ff"} <= {
+        rule.rule for rule in passing.rules
+    }
+    assert not judge(Evaluation(AGENT, AGENT, (KSP_FF, FRUGAL), ()), 2.0, ENERGY_LIMITS).passed
+    blocking = replace(AGENT, request_blocking=(0.002, 0.001, 0.002, 0.003))
+    report = judge(Evaluation(blocking, None, (KSP_FF, FRUGAL), ()), 2.0, ENERGY_LIMITS)
+    assert [rule.rule for rule in report.rules if not rule.passed] == ["no more request blocking than ksp_ff"]
+    assert "pJ/bit" in report_html(report)
+    # Energy without the objective changes nothing: equal blocking is not better blocking.
+    assert not judge(Evaluation(AGENT, None, (KSP_FF, FRUGAL), ()), 2.0, LIMITS).passed

@@ -16,9 +16,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from configs.home import Credentials
+from configs.load import load_config
 from controlplane.controller.app import build_app
-from controlplane.controller.capacity import CapacityRule, ChannelsByQuality, SlotsByReach
-from controlplane.controller.network import PlantView
+from controlplane.controller.capacity import ChannelsByQuality, SlotsByReach
+from controlplane.controller.network import PlantView, plant_view
 from controlplane.controller.pce_client import PceClient
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
@@ -41,13 +42,13 @@ from controlplane.tapi.path_body import (
     parse_compute_input,
 )
 from controlplane.tapi.service_body import ServiceRequest, build_service, parse_service
-from envs.gsnr.formats import load_formats
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
 from topologies.catalogue import load_topology
-from topologies.grid import SpectrumBand, band_of, c_band, spectrum_bands
+from topologies.grid import band_of, c_band
 
 CREDENTIALS = Credentials("admin", "password", "token")
+QUALITY = ("plant.bands=[L,C,S]", "plant.channels_per_band=8", "plant.shared_spectrum=true")
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 
@@ -159,8 +160,8 @@ class FakePce:
         if isinstance(rule, ChannelsByQuality):
             used = next(item for item in rule.formats if item.name == self.quality_format)
             channels = math.ceil(bit_rate_gbps / (used.carrier_gbps_per_gbd * rule.baud_gbd) - 1e-9)
-            margin_db = 4.5
-            known = {"gsnr_db": used.threshold_db + margin_db, "margin_db": margin_db, "marginal_w": 120.5}
+            # boasts about the quality; the controller computes its own
+            known = {"gsnr_db": 99.0, "margin_db": 88.0, "marginal_w": 120.5}
             return used.name, channels * rule.channel_slots, rule.channel_slots, known
         assert isinstance(rule, SlotsByReach)
         best = next(item for item in rule.formats if length_km <= item.reach_km)
@@ -179,10 +180,9 @@ class Lab:
         shared: bool = True,
         topology: str = "five-node",
         num_slots: int = 32,
-        bands: tuple[SpectrumBand, ...] = (),
-        capacity: CapacityRule | None = None,
+        plant: PlantView | None = None,
     ) -> None:
-        self.prepare(folder, shared, topology, num_slots, bands, capacity)
+        self.prepare(folder, shared, topology, num_slots, plant)
         self.host = self.open_elements()
         self.start()
 
@@ -192,17 +192,16 @@ class Lab:
         shared: bool = True,
         topology: str = "five-node",
         num_slots: int = 32,
-        bands: tuple[SpectrumBand, ...] = (),
-        capacity: CapacityRule | None = None,
+        plant: PlantView | None = None,
     ) -> None:
         """The plant and the files, without elements or a controller."""
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self.plant = PlantView(
+        self.plant = plant or PlantView(
             load_topology(topology),
-            bands or (c_band(num_slots),),
+            (c_band(num_slots),),
             shared,
-            capacity or SlotsByReach(modulation_table("deeprmsa"), guard_slots=1),
+            SlotsByReach(modulation_table("deeprmsa"), guard_slots=1),
             load_latency_model(),
         )
         self.naming = Naming(self.plant.topology)
@@ -288,11 +287,7 @@ def directed_lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture
 def quality_lab(tmp_path: Path) -> Iterator[Lab]:
     """The same in the bands L, C and S, eight channels each, with formats that need GSNR."""
-    made = Lab(
-        tmp_path / "quality",
-        bands=spectrum_bands(("L", "C", "S"), 32),
-        capacity=ChannelsByQuality(load_formats(), channel_slots=4, baud_gbd=32.0, margin_db=1.0),
-    )
+    made = Lab(tmp_path / "quality", plant=plant_view(load_config("five-node", QUALITY)))
     yield made
     made.stop()
     made.host.close()

@@ -41,7 +41,7 @@ def test_a_block_carries_what_the_twin_says_it_carries() -> None:
     config = load_config("latency-rsa", [*QUALITY, "plant.margin_db=1.5"])
     rule, twin = plant_view(config).capacity, plant_of(config)
     assert isinstance(rule, ChannelsByQuality)
-    assert (rule.channel_slots, rule.baud_gbd, rule.margin_db) == (CHANNEL_SLOTS, BAUD_GBD, 1.5)
+    assert (rule.channel_slots, rule.baud_gbd) == (CHANNEL_SLOTS, BAUD_GBD)
     assert (CHANNEL_SLOTS, BAUD_GBD) == (lit_plant.SLOTS_PER_CHANNEL, lit_plant.BAUD_GBD)
     told = {
         item.name: (item.threshold_db, item.carrier_gbps_per_gbd * rule.baud_gbd) for item in rule.formats

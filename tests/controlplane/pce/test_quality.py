@@ -7,36 +7,24 @@ import asyncio
 import math
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.home import Credentials
-from controlplane.auth import bearer_header
-from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.databases import ChangeFeed, Databases
 from controlplane.pce.decide import still_feasible, why_blocked
 from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.names import as_dict
-from controlplane.tapi.naming import Naming
-from controlplane.tapi.path_body import (
-    COMPUTE_OPERATION,
-    PATH_RESOURCE,
-    ComputeRequest,
-    build_compute_input,
-    parse_compute_output,
-    parse_path,
-)
+from controlplane.tapi.path_body import parse_path
 from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.request import Request
+from tests.controlplane.pce.asking import asking
 from topologies.grid import band_of, block_between
 from topologies.model import Fibre, Node, Topology
 
-CREDENTIALS = Credentials("admin", "secret", "token")
 MARGIN_DB = 1.0
 TOLERANCE_DB = 0.01
 SPANS = (("A", "B", 800.0), ("B", "C", 800.0), ("C", "D", 800.0), ("D", "A", 800.0), ("A", "C", 1100.0))
@@ -211,48 +199,29 @@ def test_what_no_format_carries_is_told_apart_from_a_full_network(loud):
 
 
 def test_over_http_the_answer_states_the_quality_that_the_network_then_has(loud, controller, serve, tmp_path):
-    settings = PceSettings(controller.url, tmp_path / "decisions", tmp_path / "endpoint.json")
-    server = serve(build_app(loud, settings, CREDENTIALS), lifespan="on")
-    network, naming = Network(loud), Naming(loud.topology)
+    network = Network(loud)
     rng = np.random.default_rng(3)
-    bands, blocked = set(), set()
-    try:
-        with httpx.Client(base_url=server.url, headers=bearer_header(CREDENTIALS), timeout=30) as http:
-            for number in range(40):
-                source, destination = (str(name) for name in rng.choice(list("ABCD"), 2, replace=False))
-                asked = ComputeRequest(source, destination, float(rng.choice([100, 200, 400])))
-                version = {"X-State-Version": str(controller.version)}
-                body = build_compute_input(asked, naming)
-                answer = http.post(COMPUTE_OPERATION, json=body, headers=version)
-                if answer.status_code == 409:
-                    blocked.add(answer.text)
-                    continue
-                document = http.get(PATH_RESOURCE + parse_compute_output(answer.json())).json()
-                path = parse_path(document)
-                values = as_dict(document["tapi-path-computation:path"][0]["name"])
-                edges = (int(values["lower-frequency"]), int(values["upper-frequency"]))
-                assert block_between(loud.bands, *edges) == (path.first_slot, path.num_slots)
-                assert path.band == band_of(loud.bands, path.first_slot, path.num_slots).name
-                route = [loud.topology.node_index(name) for name in path.nodes]
-                network.provision(route, path.first_slot, path.num_slots, path.modulation_format)
-                now_db = network.gsnr_db(route, path.first_slot, path.num_slots)
-                assert path.gsnr_db == pytest.approx(now_db, abs=1e-6)
-                assert path.margin_db == pytest.approx(
-                    now_db - needed_db(loud, path.modulation_format) + MARGIN_DB, abs=1e-6
-                )
-                assert path.marginal_w is None
-                bands.add(path.band)
-                controller.add(
-                    "lightpath-added",
-                    list(path.nodes),
-                    service_uuid=str(number),
-                    first_slot=path.first_slot,
-                    num_slots=path.num_slots,
-                    modulation_format=path.modulation_format,
-                )
-    finally:
-        server.stop()
-    assert blocked
+    bands = set()
+    with asking(loud, controller, serve, tmp_path) as pce:
+        for _ in range(40):
+            source, destination = (str(name) for name in rng.choice(list("ABCD"), 2, replace=False))
+            document = pce.set_up(source, destination, float(rng.choice([100, 200, 400])))
+            if document is None:
+                continue
+            path = parse_path(document)
+            values = as_dict(document["tapi-path-computation:path"][0]["name"])
+            edges = (int(values["lower-frequency"]), int(values["upper-frequency"]))
+            assert block_between(loud.bands, *edges) == (path.first_slot, path.num_slots)
+            assert path.band == band_of(loud.bands, path.first_slot, path.num_slots).name
+            route = [loud.topology.node_index(name) for name in path.nodes]
+            network.provision(route, path.first_slot, path.num_slots, path.modulation_format)
+            now_db = network.gsnr_db(route, path.first_slot, path.num_slots)
+            margin_db = now_db - needed_db(loud, path.modulation_format) + MARGIN_DB
+            assert path.gsnr_db == pytest.approx(now_db, abs=1e-6)
+            assert path.margin_db == pytest.approx(margin_db, abs=1e-6)
+            assert path.marginal_w is None
+            bands.add(path.band)
+    assert pce.refusals
     assert bands == {"L", "C", "S"}
     rows = read_decisions(tmp_path / "decisions")
     accepted = rows[rows["outcome"] == "accepted"]

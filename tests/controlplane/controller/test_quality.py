@@ -1,0 +1,141 @@
+"""The controller's GSNR against the twin's, which is kept up to date step by step in compiled code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.build import plant_of
+from configs.load import load_config
+from controlplane.controller.network import PlantView, SpectrumMap, plant_view
+from controlplane.controller.quality import gsnr_on_route
+from controlplane.controller.verify import PathRejected, verify_path
+from controlplane.tapi.path_body import ComputedPath
+from controlplane.tapi.service_body import ServiceRequest
+from envs.candidates import Candidate, observe
+from envs.network import Network
+from envs.plant import Plant
+from envs.request import Request
+
+# Loud, so that lightpaths disturb each other although there are few.
+SETTING = (
+    "plant.bands=[L,C,S]",
+    "plant.channels_per_band=8",
+    "plant.launch_dbm=[7,6,8]",
+    "plant.margin_db=1.5",
+    "plant.transceiver_snr_db=28",
+    "plant.roadm_loss_db=12",
+    "plant.formats_per_path=3",
+    "plant.max_candidates=24",
+)
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["shared", "directed"])
+def plants(request: pytest.FixtureRequest) -> tuple[PlantView, Plant]:
+    config = load_config("five-node", [*SETTING, f"plant.shared_spectrum={request.param}"])
+    return plant_view(config), plant_of(config)
+
+
+def as_path(plant: Plant, candidate: Candidate, number: int = 0) -> ComputedPath:
+    nodes = tuple(plant.topology.node_names[node] for node in candidate.nodes)
+    return ComputedPath(
+        f"p{number}",
+        nodes,
+        candidate.first_slot,
+        candidate.num_slots,
+        candidate.modulation_format,
+        candidate.latency_ms,
+        "model",
+        "x",
+    )
+
+
+def anything(plant: Plant, rng: np.random.Generator, bit_rate_gbps: float) -> Candidate:
+    """A block of whole channels anywhere in a format that carries the rate, heedless of quality."""
+    path = int(rng.integers(len(plant.arrays.path_hops)))
+    row = int(rng.integers(len(plant.formats)))
+    channels = int(np.ceil(bit_rate_gbps / plant.arrays.lit.carrier_gbps[row] - 1e-9))
+    band = plant.bands[rng.integers(3)]
+    starts = band.num_slots // 4 - channels + 1
+    first_slot = band.first_slot + 4 * int(rng.integers(max(starts, 1)))
+    return Candidate(
+        path, plant.path_table.nodes(path), first_slot, 4 * channels, plant.formats[row].name, 1.0
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_it_accepts_what_the_twin_lists_and_refuses_what_would_break_somebodys_gsnr(plants, seed):
+    view, twin = plants
+    assert view.quality is not None
+    rng = np.random.default_rng(seed)
+    network, lit = Network(twin), SpectrumMap(view)
+    standing: list[tuple[Candidate, ComputedPath]] = []
+    for number in range(30):
+        rate_gbps = float(rng.choice([100, 200, 400]))
+        asked = Request(*(int(node) for node in rng.choice(5, 2, replace=False)), rate_gbps)
+        _, listed = observe(twin, network, asked)
+        is_listed = bool(listed) and rng.random() < 0.5
+        chosen = listed[rng.integers(len(listed))] if is_listed else anything(twin, rng, rate_gbps)
+        path = as_path(twin, chosen, number)
+        request = ServiceRequest("s", path.nodes[0], path.nodes[-1], rate_gbps)
+        paths = [item for _, item in standing]
+        try:
+            checked = verify_path(path, request, view, lit, (), paths)
+        except PathRejected as error:
+            refusal = str(error)
+        else:
+            refusal = ""
+        if refusal:
+            assert not is_listed
+            if "dB; " in refusal:  # on a copy of the network it can be seen that somebody falls below
+                copy = Network(twin)
+                for item, _ in (*standing, (chosen, path)):
+                    copy.provision(item.nodes, item.first_slot, item.num_slots, item.modulation_format)
+                assert not all(is_well(copy, item, 0.0005) for item, _ in (*standing, (chosen, path)))
+            continue
+        network.provision(chosen.nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
+        lit.light(path.nodes, path.first_slot, path.num_slots)
+        assert checked.gsnr_db == pytest.approx(gsnr_db_of(network, chosen), abs=1e-3)
+        standing.append((chosen, checked))
+        assert all(is_well(network, item, 0.0015) for item, _ in standing)
+        if rng.random() < 0.25:
+            gone, path = standing.pop(rng.integers(len(standing)))
+            network.release(gone.nodes, gone.first_slot, gone.num_slots)
+            lit.release(path.nodes, path.first_slot, path.num_slots)
+    by_path = {path.uuid: item for item, path in standing}
+    for _, path in standing:
+        others = [item for _, item in standing if item is not path]
+        for item, gsnr_db in gsnr_on_route(path, others, view, view.quality):
+            assert gsnr_db == pytest.approx(gsnr_db_of(network, by_path[item.uuid]), abs=1e-3)
+
+
+def gsnr_db_of(network: Network, item: Candidate) -> float:
+    return network.gsnr_db(item.nodes, item.first_slot, item.num_slots)
+
+
+def is_well(network: Network, item: Candidate, slack_db: float) -> bool:
+    """Whether it has its GSNR; the controller tolerates 0.001 dB, the two computations differ by less."""
+    names = [each.name for each in network.plant.formats]
+    needed_db = network.plant.thresholds_db[names.index(item.modulation_format)] + 1.5
+    return gsnr_db_of(network, item) >= needed_db - slack_db
+
+
+def test_a_lightpath_that_would_disturb_another_is_refused_and_says_whom(plants):
+    view, _ = plants
+    standing: list[ComputedPath] = []
+
+    def light_all() -> None:
+        for first_slot in range(0, 96, 4):
+            path = ComputedPath("p", ("A", "E", "D"), first_slot, 4, "PM-QPSK", 1.0, "model", "x")
+            request = ServiceRequest("s", "A", "D", 100.0)
+            standing.append(verify_path(path, request, view, SpectrumMap(view), (), standing))
+
+    with pytest.raises(
+        PathRejected,
+        match=r"beside it that of A-E-D would be .* PM-QPSK needs 6.73 dB and a margin of 1.5 dB",
+    ):
+        light_all()
+    assert standing
