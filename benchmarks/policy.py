@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.carried import LoadCurve
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
-from envs.settings import Setting, benchmark_setting
+from envs.settings import Setting, agent_plant, benchmark_setting
 from envs.simulation import DEFRAGMENTATION
 from topologies.catalogue import load_topology
 from topologies.paths import PathOrder
@@ -82,7 +82,7 @@ def _contestants(
     cheap, dear = (100_000, 20_000) if quick else (1_000_000, 100_000)
     topology = load_topology(chosen.topology)
     if agent is not None:
-        yield AGENT, agent, build_plant(topology, chosen.plant), cheap
+        yield AGENT, agent, build_plant(topology, agent_plant(chosen)), cheap
     for k in (5, 50):
         for order in ORDERS:
             plant = build_plant(topology, replace(chosen.plant, k_paths=k, path_order=order))

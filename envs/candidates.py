@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -58,11 +58,9 @@ def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     """Room for the candidates of N requests."""
     shape = (num_networks, plant.spec.max_candidates)
     kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
-    return CandidateArrays(
-        np.zeros(num_networks, np.int32),
-        *(np.zeros(shape, kind) for kind in kinds),
-        after=new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words),
-    )
+    after = new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words)
+    columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
+    return CandidateArrays(*columns)
 
 
 @inlined
