@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,16 +18,47 @@ import numpy as np
 
 from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
+from envs.features import AFTER_STATE
 from envs.plant import Plant
-from envs.policy import LinearPolicy
+from envs.policy import LinearPolicy, linear_policy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
+from envs.trace import Trace
 from envs.traffic import PoissonTraffic, make_trace
 
 GENERATION_SEED = 700_000_000
 STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
+STEP_FROM_ROUND_START = 0.05  # a start that is good already, in many dimensions
+SHORTLIST_FIRST = 100.0  # weight of a candidate whose after-state was looked at, over one that is only ranked
 MEANS_KEPT = 24  # last means, averaged into the result: the mean of a noisy search keeps wandering
 SEARCHED_NAME = "searched-linear"
+
+# Where a search begins that knows after-states: weights in round figures, good on networks of any size.
+ROUND_START = linear_policy(
+    "after-state-start",
+    path_rank=-0.4,
+    extra_hops=-0.5,
+    spend=-0.75,
+    spend_total=-1.0,
+    exact_fit=-0.4,
+    touches_low=0.2,
+    touches_high=0.15,
+    splits=-0.5,
+    fills=0.8,
+    path_free=0.5,
+    path_longest_run=-1.9,
+    starts_lost=-0.35,
+    max_load=-1.4,
+    spend_loaded=-7.0,
+    capacity_loss=-0.5,
+    routability_loss_2=0.2,
+    routability_loss_5=-0.45,
+    routability_loss_12=-0.9,
+    routability_loss_40=0.1,
+    runs_loss_1=-1.4,
+    runs_loss_3=-0.45,
+    shortlisted=SHORTLIST_FIRST,
+)
 
 
 @dataclass
@@ -62,7 +94,13 @@ class SearchState:
     def policy(self) -> LinearPolicy:
         """The average of the last means, each of unit length: a score has a direction but no length."""
         average = np.mean([mean / np.linalg.norm(mean) for mean in self.means[-MEANS_KEPT:]], axis=0)
-        return LinearPolicy(SEARCHED_NAME, tuple((average / self.scale).tolist()))
+        return LinearPolicy(SEARCHED_NAME, tuple(self.weights(average).tolist()))
+
+    def weights(self, points: np.ndarray) -> np.ndarray:
+        """(..., F) weights of points of the search; a candidate that was looked at always goes first."""
+        weights = points / self.scale
+        weights[..., AFTER_STATE] = SHORTLIST_FIRST if np.isfinite(self.scale[AFTER_STATE]) else 0.0
+        return weights
 
 
 def new_search(
@@ -82,9 +120,11 @@ def new_search(
         origin = np.where(
             np.isfinite(scale), np.asarray(start.weights) * np.where(np.isfinite(scale), scale, 0), 0
         )
+        origin[AFTER_STATE] = 0.0  # not searched: see ``SearchState.weights``
         origin /= max(float(np.linalg.norm(origin)), 1e-12)
     options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
-    return SearchState(cma.CMAEvolutionStrategy(origin, STEP_SIZE, options), scale)
+    step = STEP_FROM_ROUND_START if start == ROUND_START else STEP_SIZE
+    return SearchState(cma.CMAEvolutionStrategy(origin, step, options), scale)
 
 
 def run_search(
@@ -115,19 +155,25 @@ def run_search(
     length, settle = spec.requests_per_candidate, spec.settle_requests
     warmup = min(warmup_requests, length // 2)
     before_s, began = state.elapsed_s, time.monotonic()
-    while state.elapsed_s < spec.budget_s:
-        points = np.array(state.strategy.ask())
-        first = GENERATION_SEED + 1_000_003 * seed
-        trace = make_trace(traffic, plant, settle + length, first + state.generation)
-        if settle:
-            mean = state.strategy.mean / state.scale
-            costs = costs_from_settled(plant, trace, points / state.scale, mean, settle, reward)
-        else:
-            costs = linear_costs_on(plant, [trace], points / state.scale, warmup, reward)
-        state.strategy.tell(list(points), list(costs))
-        state.generation += 1
-        state.requests += len(points) * length + settle
-        state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
-        state.elapsed_s = before_s + time.monotonic() - began
-        on_generation(state)
+    first = GENERATION_SEED + 1_000_003 * seed
+    with ThreadPoolExecutor(spec.threads) as pool:
+        while state.elapsed_s < spec.budget_s:
+            points = np.array(state.strategy.ask())
+            trace = make_trace(traffic, plant, settle + length, first + state.generation)
+            weights = state.weights(points)
+            if settle:
+                mean = state.weights(state.strategy.mean)
+                costs = costs_from_settled(plant, trace, weights, mean, settle, reward)
+            else:
+                costs = np.array(list(pool.map(_cost_on(plant, trace, warmup, reward), weights)))
+            state.strategy.tell(list(points), list(costs))
+            state.generation += 1
+            state.requests += len(points) * length + settle
+            state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
+            state.elapsed_s = before_s + time.monotonic() - began
+            on_generation(state)
     return state
+
+
+def _cost_on(plant: Plant, trace: Trace, warmup: int, reward: RewardWeights) -> Callable[[np.ndarray], float]:
+    return lambda row: float(linear_costs_on(plant, [trace], row[None], warmup, reward)[0])

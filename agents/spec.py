@@ -24,6 +24,7 @@ class SearchSpec:
     budget_s: float = 120.0
     population: int = 16
     requests_per_candidate: int = 60_000
+    threads: int = 2  # that share a generation; the outcome does not depend on it
     settle_requests: int = 0  # served before, once for all candidates of a generation; where warm-up is long
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from agents.artefact import load_policy, save_policy
 from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search
+from agents.search import ROUND_START, SearchState, new_search, run_search
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
@@ -176,6 +176,9 @@ def _find_teacher(training: _Training) -> None:
     start = baseline(best_name)
     assert isinstance(start, LinearPolicy)
     candidates: list[ScoringPolicy] = [start]
+    if plant.spec.shortlist > 0:
+        start = ROUND_START
+        candidates.append(start)
     if spec.search.enabled:
         candidates.append(_search(training, start))
     yardstick = validation_yardstick(

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.carried import LoadCurve
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
-from envs.settings import Setting, benchmark_setting
+from envs.settings import Setting, agent_plant, benchmark_setting
 from envs.simulation import DEFRAGMENTATION
 from topologies.catalogue import load_topology
 from topologies.paths import PathOrder
@@ -100,7 +100,7 @@ def _contestants(
     cheap, dear = (100_000, 20_000) if quick else (1_000_000, 30_000)
     topology = load_topology(chosen.topology)
     for name, agent in agents.items():
-        yield name, agent, build_plant(topology, chosen.plant), cheap
+        yield name, agent, build_plant(topology, agent_plant(chosen)), cheap
     for k in (5, 50):
         for order in ORDERS:
             plant = build_plant(topology, replace(chosen.plant, k_paths=k, path_order=order))

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from envs.after_state import AfterStates, look_ahead, new_after_states
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined, kernel
 from envs.describe import (
@@ -26,7 +27,7 @@ from envs.describe import (
     path_words,
 )
 from envs.energy.meter import describe_power, is_metered
-from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.features import AFTER_STATE, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
 from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_lit
@@ -50,13 +51,16 @@ class CandidateArrays(NamedTuple):
     margin_10db: np.ndarray  # (N, M) float32 worst carrier above threshold and margin, in 10 dB; else 0
     noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
     marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
+    after: AfterStates  # cache of the look ahead
 
 
 def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     """Room for the candidates of N requests."""
     shape = (num_networks, plant.spec.max_candidates)
     kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
-    return CandidateArrays(np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds))
+    after = new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words)
+    columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
+    return CandidateArrays(*columns)
 
 
 @inlined
@@ -264,6 +268,11 @@ def observe_request(
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
     candidates.listed[n] = count
+    for c in range(count):  # load in the middle of the allocation
+        load = features[c, 18] + 8.0 * features[c, 4] / num_band_slots
+        features[c, AFTER_STATE - 1] = features[c, 6] * load
+    if plant.after.shortlist > 0:
+        look_ahead(plant, free, n, count, candidates, AFTER_STATE, features)
     taken, lit_units = 0, 0
     for unit in range(free.shape[0]):
         free_slots = 0

@@ -26,7 +26,7 @@ def _sources_digest() -> str:
 _base = Path(getattr(config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__")
 vars(config)["CACHE_DIR"] = str(_base / f"lightloop-{_sources_digest()}")
 
-kernel = njit(cache=True, error_model="numpy")
+kernel = njit(cache=True, error_model="numpy", nogil=True)
 inlined = njit(forceinline=True, error_model="numpy")
 # Where no NaN can occur: lets the compiler take the largest of a row with vector instructions.
 inlined_no_nan = njit(forceinline=True, error_model="numpy", fastmath={"nnan", "nsz"})

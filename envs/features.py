@@ -43,6 +43,16 @@ FEATURE_NAMES = (
     "dark_links",  # share of the path's links with nothing lit
     # Quality of transmission again
     "carrier_loss",  # bit rate that paths sharing a link lose with the block's channels: gsnr/sharing.py
+    # What is left behind; after-state columns are 0 where the candidate was not looked at, see after_state.py
+    "spend_loaded",  # slots x load, summed over the path's links, / 32; load in the middle of the allocation
+    "shortlisted",  # 1 where the after-state was looked at
+    "capacity_loss",  # starting positions lost by all node pairs, averaged over bit rates / 256
+    "routability_loss_2",  # rise of exp(-n / 2), summed over node pairs, n the starts a pair has left
+    "routability_loss_5",  # of exp(-n / 5)
+    "routability_loss_12",  # of exp(-n / 12)
+    "routability_loss_40",  # of exp(-n / 40)
+    "runs_loss_1",  # rise of exp(-m), summed over node pairs, m the free runs that hold these starts
+    "runs_loss_3",  # of exp(-m / 3)
 )
 CONTEXT_NAMES = (
     "bit_rate",  # Gb/s / 400
@@ -56,4 +66,5 @@ CONTEXT_NAMES = (
 
 NUM_FEATURES = len(FEATURE_NAMES)
 CARRIER_LOSS = FEATURE_NAMES.index("carrier_loss")
+AFTER_STATE = FEATURE_NAMES.index("shortlisted")  # first of the after-state columns
 NUM_CONTEXT = len(CONTEXT_NAMES)

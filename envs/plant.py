@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.after_state import RATES, AfterArrays, after_arrays
 from envs.energy.arrays import PowerArrays, no_power, power_arrays
 from envs.energy.model import PowerModel, power_model_named
 from envs.errors import PlantError
@@ -47,6 +48,10 @@ class PlantSpec:
         channels_per_band, launch_dbm, margin_db, transceiver_snr_db, roadm_loss_db: of those bands; see
             ``envs.gsnr.lit_plant.build_lit_plant``.
         power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
+        shortlist: candidates per request whose after-state is looked at; 0: none, its columns stay 0.
+        shortlist_paths: best paths of every node pair that an after-state is judged by.
+        future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
+        future_shares: how often each.
     """
 
     num_slots: int = 100
@@ -66,6 +71,10 @@ class PlantSpec:
     transceiver_snr_db: float | None = None
     roadm_loss_db: float | None = None
     power_model: str = ""
+    shortlist: int = 0
+    shortlist_paths: int = 2
+    future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
+    future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
@@ -74,6 +83,14 @@ class PlantSpec:
             raise PlantError(f"guard_slots is {self.guard_slots}; it cannot be negative")
         if min(self.max_candidates, self.starts_per_path, self.formats_per_path) < 1:
             raise PlantError("max_candidates, starts_per_path and formats_per_path must be at least 1")
+        if self.shortlist < 0 or self.shortlist_paths < 1:
+            raise PlantError("shortlist cannot be negative, shortlist_paths must be at least 1")
+        if not 1 <= len(self.future_rates_gbps) <= RATES or min(self.future_rates_gbps) <= 0:
+            raise PlantError(
+                f"future_rates_gbps is {self.future_rates_gbps}; one to {RATES} positive rates are needed"
+            )
+        if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
+            raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
 
 
 class PlantArrays(NamedTuple):
@@ -95,6 +112,7 @@ class PlantArrays(NamedTuple):
     bits_per_symbol: np.ndarray  # (num_formats,) int32
     lit: LitArrays  # noise, where quality of transmission decides
     power: PowerArrays
+    after: AfterArrays
 
 
 @dataclass(frozen=True)
@@ -195,6 +213,22 @@ def build_plant(
     slots_per_gbps = np.array([1.0 / item.slot_capacity_gbps for item in formats])
     bands = qot.bands if qot else (c_band(spec.num_slots),)
     power = power_model_named(spec.power_model)
+    after = after_arrays(
+        shortlist=spec.shortlist,
+        paths_per_pair=spec.shortlist_paths,
+        rates_gbps=spec.future_rates_gbps,
+        rate_shares=spec.future_shares,
+        first_path=table.first_path,
+        path_units=path_units,
+        path_hops=table.path_hops,
+        path_format=path_format,
+        slots_per_gbps=slots_per_gbps,
+        guard_slots=spec.guard_slots,
+        num_slots=spec.num_slots,
+        num_units=int(unit_of_link.max()) + 1,
+        num_nodes=topology.num_nodes,
+        shared_spectrum=spec.shared_spectrum,
+    )
     arrays = PlantArrays(
         num_slots=spec.num_slots,
         num_words=-(-spec.num_slots // WORD_BITS),
@@ -220,6 +254,7 @@ def build_plant(
             if qot
             else no_lit_arrays()
         ),
+        after=after,
     )
     return Plant(
         topology=topology,

@@ -5,8 +5,11 @@ A blocking figure means nothing without them. Figures published for each are in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from envs.after_state import RATES
 from envs.errors import PlantError
 from envs.plant import PlantSpec
 from envs.traffic import PoissonTraffic
@@ -77,6 +80,33 @@ SETTINGS = {
         ),
     )
 }
+
+
+def agent_plant(setting: Setting) -> PlantSpec:
+    """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind."""
+    rates_gbps, shares = future_rates(setting.traffic)
+    return replace(
+        setting.plant,
+        k_paths=20,
+        max_candidates=80,
+        shortlist=8,
+        future_rates_gbps=rates_gbps,
+        future_shares=shares,
+    )
+
+
+def future_rates(traffic: PoissonTraffic) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Up to four bit rates that stand for a traffic's, and how often: each for those between it and the last.
+
+    Spread evenly from the least rate to the highest; those that stand for none are left out.
+    """
+    rates = np.array(traffic.bit_rates_gbps)
+    weights = np.array(traffic.bit_rate_weights or (1.0,) * len(rates))
+    marks = np.unique(np.linspace(rates.min(), rates.max(), RATES))
+    owner = np.searchsorted(marks, rates - 1e-9)
+    shares = np.array([weights[owner == index].sum() for index in range(len(marks))])
+    kept = shares > 0
+    return tuple(marks[kept].tolist()), tuple((shares[kept] / shares.sum()).tolist())
 
 
 def benchmark_setting(name: str) -> Setting:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from envs.features import FEATURE_NAMES
 from envs.plant import Plant
 
 
@@ -184,7 +185,58 @@ def features(
         "marginal_power": 0.0,
         "dark_links": 0.0,
         "carrier_loss": 0.0,
-    }
+        "spend_loaded": sum(num_slots * (load + num_slots / 2 / size) for load in loads) / 32,
+    } | dict.fromkeys(AFTER_STATE_COLUMNS, 0.0)
+
+
+AFTER_STATE_COLUMNS = FEATURE_NAMES[FEATURE_NAMES.index("shortlisted") :]
+
+
+def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[str, float]:
+    """The after-state columns of a candidate that was looked at, from their definitions."""
+    spec = network.plant.spec
+    before = routability(network)
+    path, first_slot, num_slots = candidate
+    network.admit(path, first_slot, num_slots, math.inf)
+    after = routability(network)
+    *_, (_, units, _, _) = network.active
+    network.active.pop()
+    for unit in units:
+        network.free[unit][first_slot : first_slot + num_slots] = [True] * num_slots
+    columns = dict.fromkeys(AFTER_STATE_COLUMNS, 0.0) | {"shortlisted": 1.0}
+    for key, (starts_before, runs_before) in before.items():
+        share = spec.future_shares[key[2]] / sum(spec.future_shares)
+        starts_after, runs_after = after[key]
+        columns["capacity_loss"] += share * (starts_before - starts_after) / 256
+        for scale in (2, 5, 12, 40):
+            rise = math.exp(-starts_after / scale) - math.exp(-starts_before / scale)
+            columns[f"routability_loss_{scale}"] += share * rise
+        for scale in (1, 3):
+            columns[f"runs_loss_{scale}"] += share * (
+                math.exp(-runs_after / scale) - math.exp(-runs_before / scale)
+            )
+    return columns
+
+
+def routability(network: NaiveNetwork) -> dict[tuple[int, int, int], tuple[int, int]]:
+    """Starting positions, and free runs that hold them, of every node pair and future bit rate."""
+    plant = network.plant
+    result: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for source in range(plant.num_nodes):
+        for destination in range(plant.num_nodes):
+            if source == destination or (plant.spec.shared_spectrum and source > destination):
+                continue
+            paths = list(plant.path_table.paths_of(source, destination))[: plant.spec.shortlist_paths]
+            frees = [network.on_path(path) for path in paths]
+            for index, rate_gbps in enumerate(plant.spec.future_rates_gbps):
+                num_starts, num_runs = 0, 0
+                for path, free in zip(paths, frees, strict=True):
+                    size = slots_needed(plant, path, rate_gbps)
+                    lengths = [end - start for start, end in runs(free) if end - start >= size]
+                    num_starts += sum(length - size + 1 for length in lengths)
+                    num_runs += len(lengths)
+                result[source, destination, index] = num_starts, num_runs
+    return result
 
 
 def free_pairs(free: list[bool], sizes: dict[int, float]) -> float:

@@ -90,11 +90,11 @@ def train_command(
 def _setting(name: str) -> tuple[Plant, PoissonTraffic]:
     """Plant and traffic of a published setting."""
     from envs.plant import build_plant
-    from envs.settings import benchmark_setting
+    from envs.settings import agent_plant, benchmark_setting
     from topologies.catalogue import load_topology
 
     chosen = benchmark_setting(name)
-    return build_plant(load_topology(chosen.topology), chosen.plant), chosen.traffic
+    return build_plant(load_topology(chosen.topology), agent_plant(chosen)), chosen.traffic
 
 
 class TrainingView:

@@ -1,0 +1,127 @@
+"""After-state columns equal their definitions, and do not depend on what was looked at before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs.candidates import new_candidates, observe_one
+from envs.errors import PlantError
+from envs.features import AFTER_STATE, FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
+from envs.heuristics import baseline
+from envs.lockstep import lockstep_on_requests
+from envs.plant import Plant, PlantSpec, build_plant
+from envs.policy import linear_policy
+from envs.simulation import simulate
+from envs.state import new_states
+from envs.traffic import PoissonTraffic, Requests
+from tests import naive
+from tests.envs.test_kernels import settings_of_twin
+from topologies.catalogue import load_topology
+
+
+@st.composite
+def plants_that_look_ahead(draw: st.DrawFn) -> tuple[Plant, Requests]:
+    plant, requests = draw(settings_of_twin())
+    rates_gbps = draw(st.sampled_from([(100.0,), (25.0, 50.0, 75.0, 100.0), (400.0, 12.5)]))
+    spec = replace(
+        plant.spec,
+        shortlist=draw(st.integers(1, 4)),
+        shortlist_paths=draw(st.integers(1, 3)),
+        future_rates_gbps=rates_gbps,
+        future_shares=tuple(float(1 + i) for i in range(len(rates_gbps))),
+    )
+    return build_plant(plant.topology, spec), requests
+
+
+@settings(max_examples=25, deadline=None)
+@given(plants_that_look_ahead(), st.integers(0, 100))
+def test_after_state_columns_equal_their_definitions_after_any_history(
+    setting: tuple[Plant, Requests], seed: int
+) -> None:
+    plant, requests = setting
+    run = lockstep_on_requests(plant, requests)
+    run.reset()
+    features, mask, context = run.observation_buffers()
+    rewards = np.zeros(1, np.float32)
+    network = naive.NaiveNetwork(plant)
+    rng = np.random.default_rng(seed)
+    length = requests.arrival_s.shape[1]
+    run.observe_into(features, mask, context)
+    for t in range(length):
+        now_s = float(requests.arrival_s[0, t])
+        network.depart(now_s)
+        listed = int(run.candidates.listed[0])
+        looked_at = np.flatnonzero(features[0, :, AFTER_STATE])
+        assert len(looked_at) == min(plant.spec.shortlist, listed)
+        arrays = (run.candidates.path, run.candidates.first_slot, run.candidates.num_slots)
+        for c in looked_at[:2]:
+            path, slot, size = (int(array[0, c]) for array in arrays)
+            expected = naive.after_state(network, (path, slot, size))
+            got = dict(zip(FEATURE_NAMES[AFTER_STATE:], features[0, c, AFTER_STATE:], strict=True))
+            assert got == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        if t % 10 == 0:
+            assert observed_afresh(plant, run.states.free[0], requests, t) == features[0].tobytes()
+        action = int(rng.integers(listed)) if listed else -1
+        if action >= 0:
+            path, slot, size = (int(array[0, action]) for array in arrays)
+            network.admit(path, slot, size, now_s + float(requests.holding_s[0, t]))
+        run.step_into(np.array([action]), features, mask, context, rewards, t + 1 < length)
+
+
+def observed_afresh(plant: Plant, free: np.ndarray, requests: Requests, t: int) -> bytes:
+    size = plant.spec.max_candidates
+    features = np.empty((size, NUM_FEATURES), np.float32)
+    observe_one(
+        plant.arrays,
+        free,
+        new_states(plant, 1, 1.0, 1.0).carriers,
+        requests.pair[0, t],
+        requests.bit_rate_gbps[0, t],
+        requests.max_latency_ms[0, t],
+        new_candidates(plant, 1),
+        features,
+        np.empty(size, np.bool_),
+        np.empty(NUM_CONTEXT, np.float32),
+    )
+    return features.tobytes()
+
+
+def test_looking_ahead_changes_no_other_column_and_no_baseline() -> None:
+    topology = load_topology("nsfnet")
+    traffic = PoissonTraffic(250.0)
+    plants = [build_plant(topology, PlantSpec(shortlist=shortlist)) for shortlist in (0, 6)]
+    blind, seeing = (simulate(plant, traffic, baseline("ksp_bf"), 3000, seed=3) for plant in plants)
+    assert blind.request_blocking == seeing.request_blocking
+
+
+def test_the_after_state_saves_a_third_of_what_its_absence_blocks() -> None:
+    topology = load_topology("nsfnet")
+    weights = {"spend": -3.0, "path_rank": -0.5, "first_slot": -1.0, "splits": -1.0, "fills": 0.5}
+    blocking = []
+    for shortlist in (0, 8):
+        plant = build_plant(topology, PlantSpec(k_paths=10, max_candidates=40, shortlist=shortlist))
+        ahead = {"shortlisted": 100.0, "runs_loss_1": -3.0, "routability_loss_5": -3.0}
+        policy = linear_policy("by-hand", **weights, **ahead)
+        result = simulate(plant, PoissonTraffic(250.0), policy, 40_000, seed=7, num_runs=4)
+        blocking.append(result.request_blocking.mean)
+    assert blocking[1] < 0.75 * blocking[0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shortlist": -1},
+        {"shortlist_paths": 0},
+        {"future_rates_gbps": ()},
+        {"future_rates_gbps": (1.0, 2.0, 3.0, 4.0, 5.0)},
+        {"future_shares": (1.0,)},
+    ],
+)
+def test_a_wrong_look_ahead_is_refused(wrong: dict) -> None:
+    with pytest.raises(PlantError, match=r"shortlist|future"):
+        PlantSpec(**wrong)
