@@ -7,6 +7,7 @@ gates, registers and logs. ``TrainingView`` draws the curve for both.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,7 +95,8 @@ def _setting(name: str) -> tuple[Plant, PoissonTraffic]:
     from topologies.catalogue import load_topology
 
     chosen = benchmark_setting(name)
-    return build_plant(load_topology(chosen.topology), agent_plant(chosen)), chosen.traffic
+    traffic = replace(chosen.traffic, load_erlang=chosen.training_load_erlang)
+    return build_plant(load_topology(chosen.topology), agent_plant(chosen)), traffic
 
 
 class TrainingView:
