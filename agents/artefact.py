@@ -26,6 +26,7 @@ from envs.policy import LinearPolicy, ScoringPolicy
 MANIFEST_FILE = "policy.json"
 WEIGHTS_FILE = "weights.safetensors"
 FORMAT_VERSION = 1
+GENERALIST_FOLDER = Path(__file__).parent / "data" / "generalist"  # ships; made by `agents.generalist`
 
 Kind = Literal["baseline", "linear", "mlp"]
 

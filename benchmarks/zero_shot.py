@@ -20,7 +20,7 @@ from envs.evaluation import interval, paired_difference, replay
 from envs.heuristics import baseline
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import ScoringPolicy
-from envs.settings import SETTINGS, for_agents
+from envs.settings import SETTINGS, agent_plant
 from envs.simulation import simulate
 from envs.sndlib import MatrixTraffic, scale_for, trace_from_demands
 from envs.sndlib_files import Demands, read_demands
@@ -111,7 +111,7 @@ def _on_traffic(agent: ScoringPolicy, case: Case, num_requests: int, processes: 
         found = simulate(plant, traffic, policy, requests, seed=2, processes=processes)
         return np.array([run.request_blocking for run in found.runs])
 
-    own = blocking(for_agents(BASE.plant, traffic), agent, num_requests)
+    own = blocking(agent_plant(replace(BASE, traffic=traffic)), agent, num_requests)
     fits = {
         f"ksp_ff K={k} {order}": blocking(
             replace(BASE.plant, k_paths=k, path_order=order), "ksp_ff", num_requests
@@ -139,14 +139,14 @@ def _on_trace(agent: ScoringPolicy, case: Case, num_requests: int, processes: in
         scale *= float(np.clip((TARGET_BLOCKING / max(found, 1e-5)) ** 0.2, 0.6, 1.6))
     traces = _traces(days, scale, first_fit)
     load = scale * days.mean_total_gbps / float(np.mean(BASE.traffic.bit_rates_gbps))
-    spec = for_agents(BASE.plant, BASE.traffic)
+    spec = agent_plant(BASE)
     own = _replayed(build_plant(case.topology, spec), agent, traces)
     fits = {"ksp_ff K=50 hops_over_se": _replayed(first_fit, baseline("ksp_ff"), traces)}
     for k, order in ((5, "hops_over_se"), (5, "hops"), (5, "km"), (50, "hops"), (50, "km")):
         plant = build_plant(case.topology, replace(BASE.plant, k_paths=k, path_order=order))
         fits[f"ksp_ff K={k} {order}"] = _replayed(plant, baseline("ksp_ff"), traces)
     everything = build_plant(case.topology, replace(spec, shortlist=spec.max_candidates))
-    losses = {"mscl_ksp": _replayed(everything, baseline("mscl_ksp"), traces)}
+    losses = {"least_capacity_loss": _replayed(everything, baseline("least_capacity_loss"), traces)}
     return {"load_erlang": load, **_row(own, fits, losses)}
 
 

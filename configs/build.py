@@ -6,6 +6,7 @@ import math
 
 from configs.schema import Config
 from envs.plant import Plant, PlantSpec, build_plant
+from envs.settings import future_rates
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
 
@@ -17,7 +18,9 @@ def plant_of(config: Config) -> Plant:
         TopologyError, PlantError: see ``load_topology`` and ``build_plant``.
     """
     section = config.plant.model_dump(exclude={"topology"})
-    return build_plant(load_topology(config.plant.topology), PlantSpec(**section))
+    rates_gbps, shares = future_rates(traffic_of(config))
+    spec = PlantSpec(**section, future_rates_gbps=rates_gbps, future_shares=shares)
+    return build_plant(load_topology(config.plant.topology), spec)
 
 
 def traffic_of(config: Config) -> PoissonTraffic:

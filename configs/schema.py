@@ -26,6 +26,12 @@ class Plant(_Section):
     formats_per_path: PositiveInt = Field(
         description="formats listed per path, from the most efficient that works downwards"
     )
+    shortlist: NonNegativeInt = Field(
+        description="candidates per request whose after-state is looked at; 0: none"
+    )
+    shortlist_paths: PositiveInt = Field(
+        description="best paths of every node pair that an after-state is judged by"
+    )
     bands: tuple[Literal["L", "C", "S"], ...] = Field(
         description="bands in which quality of transmission decides; empty: the C band, where reach decides"
     )

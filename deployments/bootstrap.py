@@ -1,4 +1,4 @@
-"""The registry is never empty: the best baseline is the first champion; a champion is always in service."""
+"""The registry is never empty: the generalist or the best baseline is the first champion, and in service."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agents.artefact import save_policy
+from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from configs.home import Home
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import baseline
 from flows.settings import Settings, settings_of
 from flows.sites import site_of
-from tasks.evaluate import best_baseline
+from tasks.evaluate import best_baseline, contender_in, measure
 from tasks.package import package
 from tasks.provision import put_in_service, restart_in_service, stage
 from tasks.registry import RECORDED_FILE, ModelVersion
-from tasks.trace import held_out_traces, provide_trace
+from tasks.trace import held_out_traces, provide_trace, read_stored
 
 # Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
 QUICK_TRACES = 4
@@ -36,7 +36,7 @@ def champion_in_service(
         on_step(f"version {champion.version} was made for other features than this code computes")
         champion = None
     if champion is None:
-        champion = register_best_baseline(settings, on_step)
+        champion = register_first_champion(settings, on_step)
     site = site_of(settings)
     if restart_in_service(site, on_step) == champion.version:
         return champion
@@ -47,8 +47,11 @@ def champion_in_service(
     return champion
 
 
-def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
-    """The heuristic that is best in a quick paired evaluation, registered and made champion."""
+def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
+    """The generalist or the heuristic, whichever blocks least in a quick paired evaluation, made champion.
+
+    The generalist takes part where the plant shows what it looks at: what candidates leave behind.
+    """
     config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
     on_step("no champion yet: comparing the baselines in the twin")
     requests = min(QUICK_REQUESTS, config.evaluation.requests_per_trace)
@@ -57,15 +60,19 @@ def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -
         plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
     )
     results = home.root / "evaluations"
-    names, objective = config.evaluation.baselines, config.gate.objective
-    best = best_baseline(plant, traces, names, warmup, results, objective)
-    policy = baseline(best.policy)
+    objective = config.gate.objective
+    best = best_baseline(plant, traces, config.evaluation.baselines, warmup, results, objective)
+    policy, kind = baseline(best.policy), "baseline"
+    if plant.spec.shortlist > 0 and objective == "blocking":
+        generalist = measure(contender_in(GENERALIST_FOLDER), plant, read_stored(traces), warmup, results)
+        if sum(generalist.request_blocking) < sum(best.request_blocking):
+            best, policy, kind = generalist, load_policy(GENERALIST_FOLDER), "generalist"
     on_step(f"registering {policy.name} as the first champion ({best.row()['request_blocking']:.2%} blocked)")
     training = provide_trace(
         plant, settings.traffic, config.traffic.requests_per_trace, config.traffic.seed, home.traces
     )
-    tags = {"scenario": config.scenario, "policy": policy.name, "kind": "baseline"}
-    with registry.run(f"baseline {policy.name}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
+    tags = {"scenario": config.scenario, "policy": policy.name, "kind": kind}
+    with registry.run(f"{kind} {policy.name}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
         registry.log_traces(run_id, [trace.id for trace in traces], home.traces, "evaluation")
         registry.log_traces(run_id, [training.id], home.traces, "training")
@@ -73,10 +80,8 @@ def register_best_baseline(settings: Settings, on_step: Callable[[str], None]) -
         registry.log_metrics(
             run_id, {f"evaluation.{key}": row[key] for key in ("request_blocking", "utilisation")}
         )
-        folder = save_policy(policy, Path(scratch) / "policy", {"origin": "baseline"})
+        folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
-        version = registry.register(
-            model.uri, run_id, policy.name, settings.model_tags | {"kind": "baseline"}
-        )
-    registry.promote(version, "the best baseline in a quick evaluation; there was no champion")
+        version = registry.register(model.uri, run_id, policy.name, settings.model_tags | {"kind": kind})
+    registry.promote(version, "the best in a quick evaluation; there was no champion")
     return version

@@ -49,6 +49,10 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     ),
     # congestion-aware KSP: the least loaded path (by its worst link), its lowest slot
     "load_aware": lambda: linear_policy("load_aware", max_load=-1000.0, path_rank=-1.0, first_slot=-0.1),
+    # of the shortlist, the fewest starting positions lost by all node pairs (minimum slot-capacity loss)
+    "least_capacity_loss": lambda: linear_policy(
+        "least_capacity_loss", shortlisted=1e5, capacity_loss=-1000.0, path_rank=-1.0, first_slot=-0.1
+    ),
     # switches the fewest watts on, transponders included; then the better path, its lowest slot
     "least_marginal_power": lambda: linear_policy(
         "least_marginal_power", marginal_power=-1000.0, path_rank=-1.0

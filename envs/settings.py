@@ -92,6 +92,16 @@ SETTINGS = {
 }
 
 
+# What the generalist learns on; none of the networks that `lightloop bench zero-shot` measures it on.
+SCHOOL_SETTINGS = (
+    "deeprmsa-nsfnet",
+    "deeprmsa-cost239",
+    "gcnrmsa-usnet",
+    "maskrsa-nsfnet",
+    "ptrnet-80-usnet",
+)
+
+
 def agent_plant(setting: Setting) -> PlantSpec:
     """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind."""
     rates_gbps, shares = future_rates(setting.traffic)

@@ -40,6 +40,10 @@ def train_command(
     setting: Annotated[
         str, typer.Option(help="A published setting in the scenario's place; see `lightloop bench settings`.")
     ] = "",
+    generalist: Annotated[
+        bool,
+        typer.Option("--generalist", help="One score for every network, on several settings at once."),
+    ] = False,
     budget_s: Annotated[
         float | None, typer.Option(help="Seconds for search and PPO together, shared as in the scenario.")
     ] = None,
@@ -57,6 +61,8 @@ def train_command(
       lightloop train --scenario latency-rsa
 
       lightloop train --setting deeprmsa-nsfnet --output var/training/deeprmsa-nsfnet
+
+      lightloop train --generalist --output agents/data/generalist
 
       lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
     """
@@ -79,6 +85,11 @@ def train_command(
         ray_address=config.ray.address,
         ray_num_cpus=config.ray.num_cpus,
     )
+    if generalist:
+        _train_generalist(
+            spec, output or _new_folder(Home.from_environment().training, "generalist"), as_json
+        )
+        return
     plant, traffic = _setting(setting) if setting else (plant_of(config), traffic_of(config))
     name = setting or config.scenario
     folder = output or _new_folder(Home.from_environment().training, name)
@@ -97,6 +108,31 @@ def _setting(name: str) -> tuple[Plant, PoissonTraffic]:
     chosen = benchmark_setting(name)
     traffic = replace(chosen.traffic, load_erlang=chosen.training_load_erlang)
     return build_plant(load_topology(chosen.topology), agent_plant(chosen)), traffic
+
+
+def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
+    from agents.artefact import save_policy
+    from agents.generalist import School, search_generalist
+    from envs.settings import SCHOOL_SETTINGS
+
+    schools = [School(name, *_setting(name)) for name in SCHOOL_SETTINGS]
+    began = time.monotonic()
+
+    def report(state: Any, blocking: dict[str, float]) -> None:
+        words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in blocking.items())
+        stderr.print(f"{time.monotonic() - began:5.0f} s  {words}", highlight=False)
+
+    policy = search_generalist(schools, spec.search, spec.warmup_requests, spec.seed, report)
+    origin = {
+        "origin": "lightloop train --generalist",
+        "settings": list(SCHOOL_SETTINGS),
+        "budget_s": spec.search.budget_s,
+        "population": spec.search.population,
+        "requests_per_candidate": spec.search.requests_per_candidate,
+        "seed": spec.seed,
+    }
+    save_policy(policy, folder, origin)
+    emit(origin | {"folder": str(folder)}, as_json, lambda console: console.print(f"policy in {folder}"))
 
 
 class TrainingView:

@@ -1,0 +1,95 @@
+"""One score for every network: searched on several networks and loads at once. What ships was made here.
+
+A generation's scores meet the same requests on every network; a score's cost is the mean over networks of the
+logarithm of its blocking, so that halving the blocking counts the same on an easy network and on a hard
+one. The result is kept in ``agents/data/generalist``; ``deployments/bootstrap.py`` may begin with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.observations import observe_under
+from agents.search import GENERATION_SEED, ROUND_START, SearchState, new_search
+from agents.spec import SearchSpec
+from envs.plant import Plant
+from envs.policy import LinearPolicy
+from envs.reward import ONLY_BLOCKING
+from envs.search import linear_costs_on
+from envs.trace import Trace
+from envs.traffic import PoissonTraffic, make_trace
+
+GENERALIST_NAME = "generalist"
+SMALLEST_BLOCKING = 1e-4  # added before the logarithm: below it, less is chance
+OBSERVATION_SEED = 810_000_000
+
+
+@dataclass(frozen=True)
+class School:
+    """A network to learn on."""
+
+    name: str
+    plant: Plant
+    traffic: PoissonTraffic
+
+
+def search_generalist(
+    schools: Sequence[School],
+    spec: SearchSpec,
+    warmup_requests: int,
+    seed: int,
+    on_generation: Callable[[SearchState, dict[str, float]], None],
+) -> LinearPolicy:
+    """The score that is best on all networks together.
+
+    Args:
+        schools: networks with after-states.
+        spec: sizes and budget; the requests of a candidate are served on every network.
+        warmup_requests: of each trace, not counted.
+        seed: of search and requests.
+        on_generation: called after every generation with the mean blocking of the generation by network.
+    """
+    spread = np.mean(
+        [
+            observe_under(
+                school.plant, school.traffic, ROUND_START, warmup_requests, OBSERVATION_SEED + index
+            ).spread_within_requests()
+            for index, school in enumerate(schools)
+        ],
+        axis=0,
+    )
+    state = new_search(spec, spread, seed, ROUND_START)
+    length = spec.requests_per_candidate + warmup_requests
+    began = time.monotonic()
+    with ThreadPoolExecutor(spec.threads) as pool:
+        while state.elapsed_s < spec.budget_s:
+            points = np.array(state.strategy.ask())
+            first = GENERATION_SEED + 1_000_003 * seed + state.generation
+            traces = [
+                make_trace(item.traffic, item.plant, length, first + 7919 * i)
+                for i, item in enumerate(schools)
+            ]
+
+            def blocking_of(row: np.ndarray, traces: Sequence[Trace] = tuple(traces)) -> list[float]:
+                return [
+                    float(linear_costs_on(item.plant, [trace], row[None], warmup_requests, ONLY_BLOCKING)[0])
+                    for item, trace in zip(schools, traces, strict=True)
+                ]
+
+            blocking = np.array(list(pool.map(blocking_of, state.weights(points))))
+            costs = np.log(blocking + SMALLEST_BLOCKING).mean(axis=1)
+            state.strategy.tell(list(points), costs.tolist())
+            state.generation += 1
+            state.requests += len(points) * length * len(schools)
+            state.means = [*state.means, state.strategy.mean.copy()][-24:]
+            state.elapsed_s = time.monotonic() - began
+            means = {
+                item.name: float(value) for item, value in zip(schools, blocking.mean(axis=0), strict=True)
+            }
+            on_generation(state, means)
+    return LinearPolicy(GENERALIST_NAME, state.policy().weights)
