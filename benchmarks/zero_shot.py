@@ -16,6 +16,7 @@ import networkx as nx
 import numpy as np
 
 from benchmarks.carried import LoadCurve
+from benchmarks.policy import ORDERS
 from envs.evaluation import interval, paired_difference, replay
 from envs.heuristics import baseline
 from envs.plant import Plant, PlantSpec, build_plant
@@ -117,7 +118,7 @@ def _on_traffic(agent: ScoringPolicy, case: Case, num_requests: int, processes: 
             replace(BASE.plant, k_paths=k, path_order=order), "ksp_ff", num_requests
         )
         for k in (5, 50)
-        for order in ("hops_over_se", "hops", "km")
+        for order in ORDERS
     }
     losses = {
         f"mscl_ksp K={k}": blocking(replace(BASE.plant, k_paths=k), "mscl_ksp", num_requests // 5)
@@ -141,10 +142,11 @@ def _on_trace(agent: ScoringPolicy, case: Case, num_requests: int, processes: in
     load = scale * days.mean_total_gbps / float(np.mean(BASE.traffic.bit_rates_gbps))
     spec = agent_plant(BASE)
     own = _replayed(build_plant(case.topology, spec), agent, traces)
-    fits = {"ksp_ff K=50 hops_over_se": _replayed(first_fit, baseline("ksp_ff"), traces)}
-    for k, order in ((5, "hops_over_se"), (5, "hops"), (5, "km"), (50, "hops"), (50, "km")):
-        plant = build_plant(case.topology, replace(BASE.plant, k_paths=k, path_order=order))
-        fits[f"ksp_ff K={k} {order}"] = _replayed(plant, baseline("ksp_ff"), traces)
+    fits = {}
+    for k in (5, 50):
+        for order in ORDERS:
+            plant = build_plant(case.topology, replace(BASE.plant, k_paths=k, path_order=order))
+            fits[f"ksp_ff K={k} {order}"] = _replayed(plant, baseline("ksp_ff"), traces)
     everything = build_plant(case.topology, replace(spec, shortlist=spec.max_candidates))
     losses = {"least_capacity_loss": _replayed(everything, baseline("least_capacity_loss"), traces)}
     return {"load_erlang": load, **_row(own, fits, losses)}
