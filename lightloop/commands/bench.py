@@ -101,6 +101,47 @@ def policy(
     emit(measured, as_json, render)
 
 
+@bench.command("zero-shot")
+def zero_shot(
+    agent: Annotated[
+        Path | None, typer.Option(help="Policy folder; the generalist that ships if empty.")
+    ] = None,
+    topology: Annotated[
+        list[Path], typer.Option(help="A network file that an importer reads; repeat for several.")
+    ] = [],  # noqa: B006
+    demands: Annotated[
+        Path | None, typer.Option(help="Measured demands of Abilene, SNDlib XML or archive.")
+    ] = None,
+    requests: Annotated[
+        int, typer.Option(min=10_000, help="Counted requests per policy and case.")
+    ] = 200_000,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
+    as_json: JsonFlag = False,
+) -> None:
+    """An agent on networks, failures and traffic it has never seen, beside first fit and MSCL."""
+    from agents.artefact import GENERALIST_FOLDER, load_policy
+    from benchmarks.zero_shot import figures
+
+    def say(text: str) -> None:
+        stderr.print(f"{text} ...", style="dim", highlight=False)
+
+    rows: Any = figures(load_policy(agent or GENERALIST_FOLDER), topology, demands, requests, say, processes)
+
+    def render(console: Console) -> None:
+        table = Table("case", "Erlang", "agent %", "best KSP-FF %", "best MSCL %", "gain over KSP-FF, points")
+        for row in rows:
+            low, high = row["gain_over_ksp_ff_ci95"]
+            shown = [
+                f"{100 * row[who]['request_blocking']:.3f}" for who in ("agent", "best_ksp_ff", "best_mscl")
+            ]
+            table.add_row(
+                row["case"], f"{row['load_erlang']:.0f}", *shown, f"{100 * low:+.3f} .. {100 * high:+.3f}"
+            )
+        console.print(table)
+
+    emit({"cases": rows}, as_json, render)
+
+
 @bench.command("scaling")
 def scaling(
     topology: Annotated[str, typer.Option(help="A large network: a catalogue name or a file.")] = "jpn48",
