@@ -249,6 +249,11 @@ def count_lost(
             q = 64 * x + trailing_zeros(bits)
             bits &= bits - U1
             pair, f = path_pair[q], path_format[q]
+            touched = np.uint64(0)  # a block that takes no start of the smallest size takes none of a larger
+            for w in range(num_words):
+                touched |= starts[q, w, 0] & masks[f, w, 0]
+            if touched == 0:
+                continue
             for r in range(RATES):
                 num_starts, num_runs = 0, 0
                 below_now, below_then = np.uint64(0), np.uint64(0)
