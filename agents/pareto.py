@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.observations import observe_under
 from agents.search import SearchState, new_search, run_search
-from agents.spec import SearchSpec
+from agents.spec import SearchSpec, YardstickSpec
 from agents.validation import Yardstick, best_of, validation_yardstick
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.plant import Plant
@@ -20,6 +20,7 @@ from envs.reward import RewardWeights
 from envs.traffic import PoissonTraffic
 
 OBSERVATION_SEED = 900_000_000
+SIZES = YardstickSpec(validation_traces=8, validation_requests=6000)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def trade_off(
         on_step: called with what is going on and the share of it that is done.
     """
     known = [policy for name in BASELINE_NAMES if isinstance(policy := baseline(name), LinearPolicy)]
-    measure = validation_yardstick(plant, traffic, warmup_requests, seed)
+    measure = validation_yardstick(plant, traffic, warmup_requests, seed, sizes=SIZES)
     found = []
     for weight in weights:
         yardstick = replace(measure, reward=RewardWeights(energy=weight))

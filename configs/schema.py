@@ -50,7 +50,7 @@ class Reward(_Section):
 
     slack: float = Field(ge=0, description="for latency slack, (bound - latency) / bound")
     margin: float = Field(ge=0, description="for GSNR above threshold and margin, per 10 dB")
-    energy: float = Field(ge=0, description="against each kW that the lightpath switches on")
+    energy: float = Field(ge=0, description="against each kW that the network then draws")
 
 
 class ServiceClass(_Section):

@@ -65,6 +65,8 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     ),
     # quality of transmission: the block whose worst carrier is furthest above its threshold
     "max_margin": lambda: linear_policy("max_margin", gsnr_margin=1000.0),
+    # quality of transmission: the fewest channels; of these the block with the largest margin
+    "fewest_channels": lambda: linear_policy("fewest_channels", slots=-1000.0, gsnr_margin=100.0),
     # quality of transmission: the least capacity lost by the paths that share a link
     "qot_mscl": lambda: linear_policy("qot_mscl", carrier_loss=-1000.0),
     "random": RandomPolicy,

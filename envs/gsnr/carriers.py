@@ -216,11 +216,12 @@ def refresh_shares(carriers, n, path_units, path, hops):
 def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_units, path, hops, first, width):
     """Noise over limit of the worst-off lit carrier on a path's units if a block were lit; above 1: refused.
 
-    0 where nothing is lit. A carrier that crosses several of the units gets what each adds. ``added`` is
-    scratch; the rows of ``share`` are those of ``refresh_shares``.
+    0 where nothing is lit; the first unit with a refusal ends it. A carrier that crosses several of the units
+    gets what each adds. ``added`` is scratch; the rows of ``share`` are those of ``refresh_shares``.
     """
     num_channels = owner.shape[1]
     total = added[len(added) - 1]
+    fullest = np.float32(0.0)
     for h in range(hops):
         rows = cross[kind[path_units[path, h]]]
         for i in range(num_channels):
@@ -228,8 +229,6 @@ def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_unit
         for channel in range(first + 1, first + width):
             for i in range(num_channels):
                 added[h, i] += np.float32(rows[channel, i])
-    fullest = np.float32(0.0)
-    for h in range(hops):
         unit = path_units[path, h]
         for i in range(num_channels):
             total[i] = added[h, i]
@@ -239,4 +238,6 @@ def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_unit
                 total[i] += added[g, i] if owner[other, i] == owner[unit, i] else np.float32(0.0)
         for i in range(num_channels):
             fullest = max(fullest, share[unit, i] + total[i] * one_over_limit_of[unit, i])
+        if fullest > np.float32(1.0):
+            break
     return fullest

@@ -123,7 +123,10 @@ POLICIES = {
     "random": baseline("random"),
     "worst for all others": linear_policy("worst-reserve", gsnr_reserve=-1.0),
     "least margin, widest": linear_policy("least-margin", gsnr_margin=-1.0, slots=1.0),
-    **{name: baseline(name) for name in ("band_by_band", "max_margin", "qot_mscl", "ff_ksp")},
+    **{
+        name: baseline(name)
+        for name in ("band_by_band", "max_margin", "fewest_channels", "qot_mscl", "ff_ksp")
+    },
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.artefact import load_policy, save_policy
+from configs.load import load_config
 from envs.energy.model import DEFAULT_FILE, PowerModelError
 from envs.policy import linear_policy
 from lightloop.main import app
@@ -106,3 +107,27 @@ def test_the_sweep_prints_weights_beside_baselines_and_keeps_the_policies(tmp_pa
     assert points["ksp_ff"]["energy_per_bit_vs_first_pj"] == 0
     assert load_policy(kept / "weight-0.1").name == "weight-0.1"
     assert "<svg" in picture.read_text()
+
+
+def test_the_scenario_brings_its_plant_and_power_model() -> None:
+    command = [
+        "energy",
+        "simulate",
+        "--scenario",
+        "energy-rmsa",
+        "--requests",
+        "2000",
+        "--runs",
+        "2",
+        "--json",
+    ]
+    result = CliRunner().invoke(app, [*command, "--json"], catch_exceptions=False)
+    document = json.loads(result.stdout)
+    assert (document["setting"], document["topology"]) == ("energy-rmsa", "nsfnet")
+    assert document["power_model"]["name"] == "default"
+    assert document["spectrum"] == "directed"
+    config = load_config("energy-rmsa")
+    assert config.gate.objective == "energy"
+    assert {"ksp_ff", "least_marginal_power", "most_used"} <= set(config.evaluation.baselines)
+    assert config.reward.energy > 0
+    assert config.online.fallback_policy in config.evaluation.baselines
