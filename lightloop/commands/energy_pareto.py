@@ -137,25 +137,21 @@ def _draw(results: list[SimulationResult], title: str, picture: Path) -> None:
     axes.plot(
         [100 * b.mean for _, b, _ in searched], [e.mean for _, _, e in searched], color="tab:green", lw=1
     )
-    for name, blocking, energy in shown:
+    for index, (name, blocking, energy) in enumerate(shown):
+        is_baseline = name in BASELINES
         axes.errorbar(
             100 * blocking.mean,
             energy.mean,
             xerr=100 * blocking.half_width,
             yerr=energy.half_width,
-            fmt="s" if name in BASELINES else "o",
-            color="tab:grey" if name in BASELINES else "tab:green",
-            ms=4,
+            fmt="sDv^<>"[index % 6] if is_baseline else "o",
+            color="tab:grey" if is_baseline else f"C{index % 10}",
+            ms=5,
             capsize=2,
-        )
-        axes.annotate(
-            name.replace("weight-", "w = "),
-            (100 * blocking.mean, energy.mean),
-            textcoords="offset points",
-            xytext=(6, 4),
-            fontsize=8,
+            label=name.replace("weight-", "searched, w = "),
         )
     axes.set(xlabel="requests blocked (%)", ylabel="energy per bit (pJ/bit)", title=title)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
     figure.savefig(picture, dpi=150)
