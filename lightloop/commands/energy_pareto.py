@@ -145,7 +145,7 @@ def _draw(results: list[SimulationResult], title: str, picture: Path) -> None:
             xerr=100 * blocking.half_width,
             yerr=energy.half_width,
             fmt="sDv^<>"[index % 6] if is_baseline else "o",
-            color="tab:grey" if is_baseline else f"C{index % 10}",
+            color="tab:grey" if is_baseline else f"C{index % 7}",
             ms=5,
             capsize=2,
             label=name.replace("weight-", "searched, w = "),
