@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from envs.features import FEATURE_SCHEMA_VERSION
+from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.traffic import PoissonTraffic
 
 Stage = Literal["search", "ppo", "choice"]
 
@@ -171,3 +176,17 @@ class TrainResult:
             "cost_gain_ci95": list(self.cost_gain_ci95),
             "points": len(self.curve),
         }
+
+
+def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
+    """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
+    settings = {key: value for key, value in spec.to_json().items() if not key.startswith("ray_")}
+    document = {
+        "spec": settings,
+        "topology": plant.topology.content_hash,
+        "plant": repr(plant.spec),
+        "power": repr(plant.power),
+        "traffic": repr(traffic),
+        "features": FEATURE_SCHEMA_VERSION,
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]

@@ -6,8 +6,6 @@ This module is the order of things; the pieces are in ``search.py``, ``ppo.py``,
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,10 +19,9 @@ from agents.artefact import load_policy, save_policy
 from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
 from agents.observations import make_teacher, observe_under
 from agents.search import ROUND_START, SearchState, new_search, run_search
-from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
+from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec, fingerprint_of
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
-from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import LightpathVectorEnv, observation_space
 from envs.plant import Plant
@@ -153,20 +150,6 @@ def linear_baselines(spec: TrainSpec) -> tuple[str, ...]:
     if not found:
         raise TrainingError(f"no linear score among the baselines {', '.join(named)}; name one, e.g. ksp_ff")
     return found
-
-
-def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
-    """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
-    settings = {key: value for key, value in spec.to_json().items() if not key.startswith("ray_")}
-    document = {
-        "spec": settings,
-        "topology": plant.topology.content_hash,
-        "plant": repr(plant.spec),
-        "power": repr(plant.power),
-        "traffic": repr(traffic),
-        "features": FEATURE_SCHEMA_VERSION,
-    }
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _find_teacher(training: _Training) -> None:

@@ -40,10 +40,10 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     assert result.steps > 0
     json.dumps(result.to_json())
     # Done is done: asked again, the same answer at once.
-    began = time.monotonic()
-    again = train(small_spec, plant, traffic, tmp_path)
-    assert time.monotonic() - began < 5
+    repeated: list[TrainPoint] = []
+    again = train(small_spec, plant, traffic, tmp_path, repeated.append)
     assert again.resumed
+    assert not repeated
     assert again.validation == result.validation
 
 
@@ -72,7 +72,7 @@ def test_where_ray_runs_does_not_make_another_training(five_node, small_spec):
 
 def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, tmp_path):
     plant, traffic = five_node
-    spec = replace(small_spec, budget_s=4.0, search=replace(small_spec.search, budget_s=1.0))
+    spec = replace(small_spec, budget_s=12.0, search=replace(small_spec.search, budget_s=1.0))
     (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, traffic)))
     program = (
         "import pickle, sys; from agents.train import train; "
@@ -96,7 +96,7 @@ def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, 
     assert result.steps > killed["ppo_steps"]
     state = json.loads((folder / "state.json").read_text())
     assert state["runs"] == 2
-    assert state["ppo_elapsed_s"] == pytest.approx(spec.budget_s, abs=3.0)  # not the budget twice
+    assert spec.budget_s <= state["ppo_elapsed_s"] < 2 * spec.budget_s  # not the budget twice
     elapsed = [point.elapsed_s for point in result.curve]
     assert elapsed == sorted(elapsed)
     assert len(set(elapsed)) == len(elapsed)
