@@ -38,11 +38,19 @@ def requests_per_s(k: int, policy: str, num_requests: int) -> float:
     return best
 
 
-def vector_env_steps_per_s(num_envs: int = 64, steps: int = 4000) -> float:
-    """Steps a second of the vector environment, with all candidate features and the mask."""
+def vector_env_steps_per_s(num_envs: int = 64, steps: int = 4000, shortlist: int = 0) -> float:
+    """Steps a second of the vector environment, with all candidate features and the mask.
+
+    Args:
+        num_envs: networks stepped together.
+        steps: of each, per repeat.
+        shortlist: candidates per request whose after-state is looked at.
+    """
     from envs.latency_rsa import LatencyRSAVectorEnv
 
-    env = LatencyRSAVectorEnv(nsfnet(5), benchmark_setting("deeprmsa-nsfnet").traffic, num_envs)
+    setting = benchmark_setting("deeprmsa-nsfnet")
+    plant = build_plant(load_topology(setting.topology), replace(setting.plant, shortlist=shortlist))
+    env = LatencyRSAVectorEnv(plant, setting.traffic, num_envs)
     env.reset(seed=1)
     actions = np.zeros(num_envs, np.int64)
     best = 0.0
@@ -105,6 +113,8 @@ def figures(on_progress: Callable[[str], None]) -> dict[str, float]:
         "mscl_ksp_k5_per_s": lambda: requests_per_s(5, "mscl_ksp", 60_000),
         "ksp_mscl_k5_per_s": lambda: requests_per_s(5, "ksp_mscl", 100_000),
         "vector_env_steps_per_s": vector_env_steps_per_s,
+        "vector_env_after_state_2_steps_per_s": lambda: vector_env_steps_per_s(steps=1000, shortlist=2),
+        "vector_env_after_state_8_steps_per_s": lambda: vector_env_steps_per_s(steps=1000, shortlist=8),
         "linear_policy_per_s": lambda: requests_per_s(5, "least_fragmentation", 500_000),
         "two_process_ksp_ff_k5_per_s": two_process_requests_per_s,
         "naive_ksp_ff_k5_per_s": lambda: naive_requests_per_s(nsfnet(5)),
