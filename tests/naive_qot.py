@@ -277,6 +277,7 @@ class NaiveLitNetwork:
             "gsnr_margin": min(float(own.min()), 20.0) / 10,
             "gsnr_reserve": reserve_db / 10,
             "carrier_loss": self.carrier_loss(block),
+            "spend_loaded": sum(size * (load + size / 2 / plant.spec.num_slots) for load in loads) / 32,
         }
 
     def ends(self) -> float:
