@@ -163,7 +163,7 @@ def run_search(
             weights = state.weights(points)
             if settle:
                 mean = state.weights(state.strategy.mean)
-                costs = costs_from_settled(plant, trace, weights, mean, settle, reward)
+                costs = costs_from_settled(plant, trace, weights, mean, settle, reward, spec.threads)
             else:
                 costs = np.array(list(pool.map(_cost_on(plant, trace, warmup, reward), weights)))
             state.strategy.tell(list(points), list(costs))

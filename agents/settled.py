@@ -6,14 +6,17 @@ those to be compared go on from copies of what it leaves. Not here: the kernel (
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
 import numpy as np
 
-from envs.candidates import new_candidates
+from envs.candidates import CandidateArrays, new_candidates
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.reward import RewardWeights
 from envs.search import serve_linear
-from envs.state import new_states
+from envs.state import NetworkStates, new_states
 from envs.tally import new_tally
 from envs.trace import Trace
 from envs.traffic import Requests, requests_of
@@ -28,6 +31,7 @@ def costs_from_settled(
     settled_by: np.ndarray,
     settle_requests: int,
     reward: RewardWeights,
+    threads: int = 1,
 ) -> np.ndarray:
     """(P,) negative mean reward of P linear policies over the end of a trace.
 
@@ -38,28 +42,40 @@ def costs_from_settled(
         settled_by: (F,) policy that serves the first requests.
         settle_requests: how many.
         reward: what is earned.
+        threads: that share the policies; the costs do not depend on it.
     """
     table = requests_of([trace], plant)
     first = Requests(*(np.ascontiguousarray(column[:, :settle_requests]) for column in table))
     rest = Requests(*(np.ascontiguousarray(column[:, settle_requests:]) for column in table))
-    states = new_states(plant, 1, *offered_load(table))
-    candidates = new_candidates(plant, 1)
     uncounted = round(APART * rest.arrival_s.shape[1])
-    costs = np.zeros(len(weights))
+    places = [
+        (new_states(plant, 1, *offered_load(table)), new_candidates(plant, 1)) for _ in range(max(threads, 1))
+    ]
 
-    def serve(requests: Requests, row: np.ndarray, warmup: int) -> float:
+    def serve(
+        place: tuple[NetworkStates, CandidateArrays], requests: Requests, row: np.ndarray, warmup: int
+    ) -> float:
         tally = new_tally(plant, 1, len(trace.class_names))
         policy = np.ascontiguousarray(row, np.float64)
-        serve_linear(plant.arrays, states, requests, 0, 0, policy, warmup, candidates, reward, tally)
+        serve_linear(plant.arrays, place[0], requests, 0, 0, policy, warmup, place[1], reward, tally)
         return -float(tally.reward[0]) / max(int(tally.offered[0].sum()), 1)
 
-    serve(first, settled_by, settle_requests)
-    settled = _copies(states)
-    for index, row in enumerate(weights):
-        for array, kept in zip(_arrays(states), settled, strict=True):
+    serve(places[0], first, settled_by, settle_requests)
+    settled = _copies(places[0][0])
+    idle: SimpleQueue[tuple[NetworkStates, CandidateArrays]] = SimpleQueue()
+    for place in places:
+        idle.put(place)
+
+    def cost_of(row: np.ndarray) -> float:
+        place = idle.get()
+        for array, kept in zip(_arrays(place[0]), settled, strict=True):
             array[...] = kept
-        costs[index] = serve(rest, row, uncounted)
-    return costs
+        cost = serve(place, rest, row, uncounted)
+        idle.put(place)
+        return cost
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        return np.array(list(pool.map(cost_of, weights)))
 
 
 def _arrays(value: object) -> list[np.ndarray]:

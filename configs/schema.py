@@ -89,6 +89,9 @@ class Search(_Section):
         default=0,
         description="served before, once for a generation; 0: each candidate warms up",
     )
+    threads: PositiveInt = Field(
+        default=2, description="that share a generation; the outcome does not depend on it"
+    )
 
 
 class Yardstick(_Section):

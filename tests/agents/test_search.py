@@ -153,3 +153,15 @@ def test_policies_that_go_on_from_a_settled_network_are_compared_on_the_same_one
     assert costs[0] == costs[2] != costs[1]
     # One that settles and then goes on is one that serves it all: 600 more requests are not counted.
     assert costs[0] == linear_costs_on(plant, [trace], rows[:1], 2600)[0]
+
+
+def test_settled_costs_do_not_depend_on_the_number_of_threads(five_node):
+    plant, traffic = five_node
+    trace = make_trace(traffic, plant, 4000, seed=4)
+    rows = np.array([baseline(name).weights for name in ("ksp_ff", "load_aware", "ksp_bf", "ff_ksp")])
+    alone = costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
+    assert len(set(alone.tolist())) > 1
+    assert (
+        costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING, threads=3).tolist()
+        == alone.tolist()
+    )
