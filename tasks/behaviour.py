@@ -58,7 +58,7 @@ def observe_behaviour(
         action = int(choose(scores)[0])
         block = candidates[action]
         lightpath = (block.nodes, block.first_slot, block.num_slots)
-        network.provision(*lightpath)
+        network.provision(*lightpath, block.modulation_format)
         heapq.heappush(departures, (now_s + float(trace.holding_s[index]), index, lightpath))
         if index >= warmup_requests:
             row = (observation.features, mask.astype(np.float32), observation.context, scores[0])
