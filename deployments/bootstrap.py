@@ -22,7 +22,8 @@ from tasks.trace import held_out_traces, provide_trace, read_stored
 
 # Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
 QUICK_TRACES = 4
-QUICK_REQUESTS = 6000
+QUICK_REQUESTS = 6000  # counted, of each; before them the network fills as in the real one
+ENERGY = "energy_per_bit_pj"
 
 
 def champion_in_service(
@@ -48,14 +49,13 @@ def champion_in_service(
 
 
 def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
-    """The generalist or the heuristic, whichever blocks least in a quick paired evaluation, made champion.
+    """The generalist or the heuristic, whichever is best in a quick paired evaluation, made champion.
 
     The generalist takes part where the plant shows what it looks at: what candidates leave behind.
     """
     config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
     on_step("no champion yet: comparing the baselines in the twin")
-    requests = min(QUICK_REQUESTS, config.evaluation.requests_per_trace)
-    warmup = min(config.evaluation.warmup_requests, requests // 4)
+    requests, warmup = quick_lengths(config.evaluation.requests_per_trace, config.evaluation.warmup_requests)
     traces = held_out_traces(
         plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
     )
@@ -67,7 +67,11 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         generalist = measure(contender_in(GENERALIST_FOLDER), plant, read_stored(traces), warmup, results)
         if sum(generalist.request_blocking) < sum(best.request_blocking):
             best, policy, kind = generalist, load_policy(GENERALIST_FOLDER), "generalist"
-    on_step(f"registering {policy.name} as the first champion ({best.row()['request_blocking']:.2%} blocked)")
+    row = best.row()
+    figure = (
+        f"{row['request_blocking']:.2%} blocked" if objective == "blocking" else f"{row[ENERGY]:,.0f} pJ/bit"
+    )
+    on_step(f"registering {policy.name} as the first champion ({figure})")
     training = provide_trace(
         plant, settings.traffic, config.traffic.requests_per_trace, config.traffic.seed, home.traces
     )
@@ -76,12 +80,19 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
         registry.log_traces(run_id, [trace.id for trace in traces], home.traces, "evaluation")
         registry.log_traces(run_id, [training.id], home.traces, "training")
-        row = best.row()
-        registry.log_metrics(
-            run_id, {f"evaluation.{key}": row[key] for key in ("request_blocking", "utilisation")}
-        )
+        figures = [key for key in ("request_blocking", "utilisation", ENERGY) if key in row]
+        registry.log_metrics(run_id, {f"evaluation.{key}": row[key] for key in figures})
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
         version = registry.register(model.uri, run_id, policy.name, settings.model_tags | {"kind": kind})
     registry.promote(version, "the best in a quick evaluation; there was no champion")
     return version
+
+
+def quick_lengths(requests_per_trace: int, warmup_requests: int) -> tuple[int, int]:
+    """Requests of a quick trace, and how many of them are warm-up: as many as in a real evaluation.
+
+    A policy that is best while a network fills need not be the best once it is full.
+    """
+    warmup = min(warmup_requests, requests_per_trace // 2)
+    return min(warmup + QUICK_REQUESTS, requests_per_trace), warmup
