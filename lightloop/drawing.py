@@ -171,11 +171,12 @@ def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
             table.add_row(rate, Text(words, style="yellow"))
             continue
         first, num_slots = item["first_slot"], item["num_slots"]
+        band = f"{item['band']} " if "gsnr_db" in item and "band" in item else ""  # one band needs no name
         table.add_row(
             rate,
             "-".join(item["path"]),
-            f"{first}-{first + num_slots - 1}",
-            item["modulation_format"],
+            f"{band}{first}-{first + num_slots - 1}",
+            item["modulation_format"].removeprefix("PM-"),  # as all are; there is no room for it
             f"{item['latency_ms']:.2f}",
             *(f"{item[name]:.{places}f}" if name in item else "" for name, places in known.values()),
             item["decided_by"],

@@ -25,9 +25,9 @@ PLAIN = {
     ("known", "headings"),
     [
         ({}, []),
-        ({"gsnr_db": 12.34}, ["dB", "12.3"]),
-        ({"marginal_w": 210.4}, ["W", "210"]),
-        ({"gsnr_db": 12.34, "marginal_w": 210.4}, ["dB", "12.3", "W", "210"]),
+        ({"gsnr_db": 12.34, "band": "S"}, ["dB", "12.3", "S"]),
+        ({"marginal_w": 210.4, "band": "C"}, ["W", "210"]),
+        ({"gsnr_db": 12.34, "band": "L", "marginal_w": 210.4}, ["dB", "12.3", "L", "W", "210"]),
     ],
 )
 def test_lightpaths_show_the_quantities_that_they_tell(known: dict[str, Any], headings: list[str]) -> None:
@@ -37,7 +37,8 @@ def test_lightpaths_show_the_quantities_that_they_tell(known: dict[str, Any], he
         console.print(drawing.lightpath_table([PLAIN | known, refused, PLAIN]))
     text = captured.get()
     words = text.split()
-    for part in (*headings, "1000-1011", "PM-QPSK", "10.25", "fallback", "12.0", "refused:"):
+    for part in (*headings, "1000-1011", "QPSK", "10.25", "fallback", "12.0", "refused:"):
         assert part in words
     assert "…" not in text
+    assert "C" not in words  # the only band
     assert ("dB" in words, "W" in words) == ("gsnr_db" in known, "marginal_w" in known)
