@@ -1,0 +1,120 @@
+"""Who should decide while the model cannot: requests refused after another policy has filled the network.
+
+A network starts empty, one policy serves so many requests, and each baseline serves the next ones from a copy
+of it, all the same requests. Services end as in the scenario's traffic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.candidates import observe
+from envs.network import Network
+from envs.plant import Plant
+from envs.policy import ScoringPolicy, choose
+from envs.request import Request
+from envs.trace import Trace
+from envs.traffic import PoissonTraffic, make_trace
+
+Departures = list[tuple[float, int, tuple[Any, ...]]]  # when, which request, route and block
+
+
+class Walk:
+    """One network and what is up in it, request by request of a trace."""
+
+    def __init__(
+        self, plant: Plant, trace: Trace, up: Sequence[tuple[float, int, tuple[Any, ...]]] = ()
+    ) -> None:
+        self.up: Departures = list(up)
+        heapq.heapify(self.up)
+        self._plant, self._trace = plant, trace
+        self._network = Network(plant)
+        for _, _, lightpath in sorted(self.up, key=lambda item: item[1]):
+            self._network.provision(*lightpath)
+
+    def serve(self, row: int, policy: ScoringPolicy) -> bool:
+        """Whether a request is set up."""
+        trace, now_s = self._trace, float(self._trace.arrival_s[row])
+        while self.up and self.up[0][0] <= now_s:
+            self._network.release(*heapq.heappop(self.up)[2][:3])
+        request = Request(
+            source=int(trace.source[row]),
+            destination=int(trace.destination[row]),
+            bit_rate_gbps=float(trace.bit_rate_gbps[row]),
+            max_latency_ms=float(trace.max_latency_ms[row]),
+        )
+        seen, candidates = observe(self._plant, self._network, request)
+        if not seen.action_mask.any():
+            return False
+        scores = policy.scores(seen.features[None], seen.action_mask[None], seen.context[None])
+        chosen = candidates[int(choose(scores)[0])]
+        lightpath = (chosen.nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
+        self._network.provision(*lightpath)
+        heapq.heappush(self.up, (now_s + float(trace.holding_s[row]), row, lightpath))
+        return True
+
+
+def refused(
+    plant: Plant,
+    traffic: PoissonTraffic,
+    filler: ScoringPolicy,
+    policies: Sequence[ScoringPolicy],
+    served: int,
+    requests: int,
+    runs: int,
+) -> np.ndarray:
+    """(runs, policies) how many of ``requests`` are refused after ``filler`` has served ``served``."""
+    found = np.zeros((runs, len(policies)), np.int64)
+    for run in range(runs):
+        trace = make_trace(traffic, plant, served + requests, seed=run + 1)
+        before = Walk(plant, trace)
+        for row in range(served):
+            before.serve(row, filler)
+        for column, policy in enumerate(policies):
+            after = Walk(plant, trace, before.up)
+            found[run, column] = sum(not after.serve(row, policy) for row in range(served, served + requests))
+    return found
+
+
+def main() -> None:
+    """Print a table, a column for each number of requests served before."""
+    from agents.artefact import load_policy
+    from configs.build import plant_of, traffic_of
+    from configs.load import load_config
+    from envs.evaluation import interval
+    from envs.heuristics import BASELINE_NAMES, baseline
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenario", default="qot-rmbsa")
+    parser.add_argument("--filled-by", required=True, help="a baseline or the folder of a policy")
+    parser.add_argument("--served", type=int, nargs="+", default=[0, 50, 150, 300, 1000, 6000])
+    parser.add_argument("--requests", type=int, default=150)
+    parser.add_argument("--runs", type=int, default=20)
+    asked = parser.parse_args()
+
+    config = load_config(asked.scenario)
+    filler = (
+        baseline(asked.filled_by) if asked.filled_by in BASELINE_NAMES else load_policy(Path(asked.filled_by))
+    )
+    names = config.evaluation.baselines
+    policies = [*(baseline(name) for name in names), filler]
+    plant, traffic = plant_of(config), traffic_of(config)
+    cells = []
+    for served in asked.served:
+        found = refused(plant, traffic, filler, policies, served, asked.requests, asked.runs)
+        shares = (interval(100.0 * column / asked.requests) for column in found.T)
+        cells.append([f"{share.mean:.1f} ± {(share.high - share.low) / 2:.1f}" for share in shares])
+    print("| | " + " | ".join(f"{served:,}" for served in asked.served) + " |")
+    print("|---" * (len(cells) + 1) + "|")
+    for name, *row in zip((*names, f"{filler.name}, which filled it"), *cells, strict=True):
+        print(f"| `{name}` | " + " | ".join(row) + " |")
+
+
+if __name__ == "__main__":
+    main()
