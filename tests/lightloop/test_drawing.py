@@ -42,3 +42,29 @@ def test_lightpaths_show_the_quantities_that_they_tell(known: dict[str, Any], he
     assert "…" not in text
     assert "C" not in words  # the only band
     assert ("dB" in words, "W" in words) == ("gsnr_db" in known, "marginal_w" in known)
+
+
+@pytest.mark.parametrize("with_energy", [False, True])
+def test_an_evaluation_fits_whatever_it_counts(with_energy: bool) -> None:
+    row = {
+        "policy": "least_marginal_power",
+        "role": "challenger",
+        "request_blocking": 0.10123,
+        "request_blocking_ci95": [0.10023, 0.10223],
+        "bit_rate_blocking": 0.14567,
+        "utilisation": 0.543,
+        "mean_latency_ms": 10.25,
+    }
+    if with_energy:
+        row |= {"mean_power_w": 157_860.0, "energy_per_bit_pj": 13_508.0}
+        row |= {"energy_per_bit_pj_ci95": [13_447.0, 13_569.0]}
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(drawing.evaluation_table({"trace_ids": ["a", "b"], "policies": [row]}))
+    text = captured.get()
+    assert "…" not in text
+    told = ["least_marginal_power", "challenger", "10.123%", "0.100%", "14.567%"]
+    assert set(told + (["157.86", "13,508", "61"] if with_energy else ["54.3%", "10.25"])) <= set(
+        text.split()
+    )
+    assert len([line for line in text.splitlines() if "challenger" in line]) == 1
