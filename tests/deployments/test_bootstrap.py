@@ -19,3 +19,9 @@ def test_the_first_champion_is_chosen_in_a_network_as_full_as_the_evaluations(sc
 def test_short_traces_are_used_whole() -> None:
     assert quick_lengths(6000, 1000) == (6000, 1000)
     assert quick_lengths(100, 3000) == (100, 50)
+
+
+@pytest.mark.parametrize("scenario", ["latency-rsa", "qot-rmbsa", "energy-rmsa"])
+def test_who_decides_without_a_model_is_among_those_that_the_gate_measures(scenario: str) -> None:
+    config = load_config(scenario)
+    assert config.online.fallback_policy in config.evaluation.baselines
