@@ -28,12 +28,13 @@ from envs.traffic import PoissonTraffic, make_trace
 
 GENERATION_SEED = 700_000_000
 STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
-STEP_FROM_ROUND_START = 0.05  # a start that is good already, in many dimensions
+STEP_FROM_A_GOOD_START = 0.05  # one that knows after-states, in many dimensions
 SHORTLIST_FIRST = 100.0  # weight of a candidate whose after-state was looked at, over one that is only ranked
 MEANS_KEPT = 24  # last means, averaged into the result: the mean of a noisy search keeps wandering
 SEARCHED_NAME = "searched-linear"
 
-# Where a search begins that knows after-states: weights in round figures, good on networks of any size.
+# Where the generalist's search begins, itself the start of all others that know after-states: weights in
+# round figures, good on networks of any size.
 ROUND_START = linear_policy(
     "after-state-start",
     path_rank=-0.4,
@@ -123,7 +124,8 @@ def new_search(
         origin[AFTER_STATE] = 0.0  # not searched: see ``SearchState.weights``
         origin /= max(float(np.linalg.norm(origin)), 1e-12)
     options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
-    step = STEP_FROM_ROUND_START if start == ROUND_START else STEP_SIZE
+    knows_after_states = start is not None and start.weights[AFTER_STATE] > 0
+    step = STEP_FROM_A_GOOD_START if knows_after_states else STEP_SIZE
     return SearchState(cma.CMAEvolutionStrategy(origin, step, options), scale)
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.artefact import load_policy, save_policy
+from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
 from agents.observations import make_teacher, observe_under
-from agents.search import ROUND_START, SearchState, new_search, run_search
+from agents.search import SearchState, new_search, run_search
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec, fingerprint_of
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
@@ -160,7 +160,8 @@ def _find_teacher(training: _Training) -> None:
     assert isinstance(start, LinearPolicy)
     candidates: list[ScoringPolicy] = [start]
     if plant.spec.shortlist > 0:
-        start = ROUND_START
+        start = load_policy(GENERALIST_FOLDER)
+        assert isinstance(start, LinearPolicy)
         candidates.append(start)
     if spec.search.enabled:
         candidates.append(_search(training, start))

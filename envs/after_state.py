@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import U1, block_mask, population, trailing_zeros
-from envs.compiled import inlined
+from envs.compiled import inlined, kernel
 
 RATES = 4  # bit rates looked at; fewer are padded with shares of zero
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
@@ -303,9 +303,11 @@ def worth_a_look(row):
     return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
 
 
-@inlined
+@kernel
 def look_ahead(plant, free, n, num_listed, candidates, column, features):
     """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
+
+    Compiled once, by itself, and called: inlined into every kernel it would take most of their compilation.
 
     Args:
         plant: PlantArrays.

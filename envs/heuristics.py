@@ -67,6 +67,9 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     "max_margin": lambda: linear_policy("max_margin", gsnr_margin=1000.0),
     # quality of transmission: the fewest channels; of these the block with the largest margin
     "fewest_channels": lambda: linear_policy("fewest_channels", slots=-1000.0, gsnr_margin=100.0),
+    # quality of transmission: the most that the worst-off lit carrier keeps above its threshold, low slots
+    # first: 0.1 dB is worth the length of a band
+    "most_reserve": lambda: linear_policy("most_reserve", gsnr_reserve=100.0, first_slot=-1.0),
     # quality of transmission: the least capacity lost by the paths that share a link
     "qot_mscl": lambda: linear_policy("qot_mscl", carrier_loss=-1000.0),
     "random": RandomPolicy,

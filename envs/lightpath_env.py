@@ -29,7 +29,7 @@ def observation_space(plant: Plant) -> gym.spaces.Dict:
     size = plant.spec.max_candidates
     return gym.spaces.Dict(
         {
-            "features": gym.spaces.Box(0.0, LARGEST_FEATURE, (size, NUM_FEATURES), np.float32),
+            "features": gym.spaces.Box(-LARGEST_FEATURE, LARGEST_FEATURE, (size, NUM_FEATURES), np.float32),
             "action_mask": gym.spaces.MultiBinary(size),
             "context": gym.spaces.Box(0.0, LARGEST_FEATURE, (NUM_CONTEXT,), np.float32),
         }

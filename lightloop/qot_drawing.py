@@ -8,13 +8,12 @@ from typing import Any
 from lightloop.output import Refusal
 
 BAND_COLOURS = {"L": "#cc6677", "C": "#4477aa", "S": "#ddaa33"}
-LINES = ("-", "--", "-.", ":")
 
 
 def draw_simulation(points: list[dict[str, Any]], bands: list[str], picture: Path) -> None:
     """Draw the points of ``lightloop gsnr simulate``.
 
-    Blocking over load; quantiles of the margin at the last load; share of the lightpaths per band over load.
+    Blocking over load; at the last load the quantiles of the margin and what each band carries.
 
     Args:
         points: one for each load: ``{"load_erlang": ..., "policies": [row, ...]}``.
@@ -51,22 +50,18 @@ def draw_simulation(points: list[dict[str, Any]], bands: list[str], picture: Pat
             color=line.get_color(),
             label=name,
         )
+        left = 0.0
         for band in bands:
-            share.plot(
-                loads,
-                [100 * row["lightpath_share"][band] for row in rows],
-                color=BAND_COLOURS.get(band, "black"),
-                ls=LINES[index % len(LINES)],
-                marker="o",
-                ms=3,
-                label=f"{band}, {name}",
-            )
+            width = 100 * rows[-1]["lightpath_share"][band]
+            share.barh(name, width, left=left, color=BAND_COLOURS.get(band, "grey"))
+            share.text(left + width / 2, index, f"{band} {width:.0f} %", ha="center", va="center", fontsize=7)
+            left += width
     blocking.set(xlabel="offered load (Erlang)", ylabel="requests blocked %", yscale="log")
     margin.set(
         xlabel=f"GSNR over threshold at set-up (dB), {loads[-1]:g} Erlang", ylabel="lightpaths below %"
     )
-    share.set(xlabel="offered load (Erlang)", ylabel="share of lightpaths %")
-    for axes in (blocking, margin, share):
+    share.set(xlabel=f"lightpaths by band %, {loads[-1]:g} Erlang")
+    for axes in (blocking, margin):
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=7)
     try:

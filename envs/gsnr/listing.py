@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.bits import block_mask, next_clear, next_set, population
-from envs.compiled import inlined
+from envs.compiled import inlined, kernel
 from envs.describe import (
     describe_block,
     describe_edges,
@@ -49,7 +49,7 @@ def positions_in(words, low, high, size, step):
     return positions
 
 
-@inlined
+@kernel
 def list_lit(
     plant,
     free,

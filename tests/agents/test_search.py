@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agents.artefact import GENERALIST_FOLDER, load_policy
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search
 from agents.settled import costs_from_settled
@@ -68,6 +69,15 @@ def test_the_budget_counts_the_time_of_earlier_runs(five_node):
     before = state.generation
     run_search(state, plant, traffic, SearchSpec(True, 4.0, 8, 4000), 300, 1, lambda _: None)
     assert state.generation == before
+
+
+def test_a_search_stays_near_a_start_that_knows_after_states():
+    spread = np.ones(len(FEATURE_NAMES))
+    near, far = (
+        new_search(SearchSpec(), spread, 1, start).strategy.sigma
+        for start in (load_policy(GENERALIST_FOLDER), baseline("ksp_ff"))
+    )
+    assert near <= far / 5
 
 
 def test_features_that_never_tell_candidates_apart_get_no_weight(five_node):

@@ -140,6 +140,22 @@ def test_qot_mscl_takes_the_least_loss() -> None:
     assert differs > 20
 
 
+def test_nobody_leaves_a_tenth_of_a_decibel_more_reserve_than_most_reserve() -> None:
+    plant, policy, column = plant_of(starts=2), baseline("most_reserve"), FEATURE_NAMES.index("gsnr_reserve")
+    walk = Walk(plant, seed=8)
+    differs = 0
+    for _ in range(150):
+        features, mask, _ = walk.buffers
+        actions = choose(policy.scores(*walk.buffers))
+        if mask.any():
+            reserve_db = 10 * np.where(mask[0], features[0, :, column], -np.inf)
+            assert reserve_db[actions[0]] >= reserve_db.max() - 0.1001
+            differs += int(actions[0] != 0)
+        walk.step(actions)
+        walk.observe()
+    assert differs > 20
+
+
 def test_on_a_dark_network_no_margin_is_larger_than_that_of_max_margin() -> None:
     plant = plant_of()
     walk = Walk(plant, num_networks=60, seed=1)

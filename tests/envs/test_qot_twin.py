@@ -125,7 +125,7 @@ POLICIES = {
     "least margin, widest": linear_policy("least-margin", gsnr_margin=-1.0, slots=1.0),
     **{
         name: baseline(name)
-        for name in ("band_by_band", "max_margin", "fewest_channels", "qot_mscl", "ff_ksp")
+        for name in ("band_by_band", "max_margin", "most_reserve", "fewest_channels", "qot_mscl", "ff_ksp")
     },
 }
 
