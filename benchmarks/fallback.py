@@ -7,57 +7,15 @@ of it, all the same requests. Services end as in the scenario's traffic.
 from __future__ import annotations
 
 import argparse
-import heapq
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from envs.candidates import observe
-from envs.network import Network
 from envs.plant import Plant
-from envs.policy import ScoringPolicy, choose
-from envs.request import Request
-from envs.trace import Trace
+from envs.policy import ScoringPolicy
 from envs.traffic import PoissonTraffic, make_trace
-
-Departures = list[tuple[float, int, tuple[Any, ...]]]  # when, which request, route and block
-
-
-class Walk:
-    """One network and what is up in it, request by request of a trace."""
-
-    def __init__(
-        self, plant: Plant, trace: Trace, up: Sequence[tuple[float, int, tuple[Any, ...]]] = ()
-    ) -> None:
-        self.up: Departures = list(up)
-        heapq.heapify(self.up)
-        self._plant, self._trace = plant, trace
-        self._network = Network(plant)
-        for _, _, lightpath in sorted(self.up, key=lambda item: item[1]):
-            self._network.provision(*lightpath)
-
-    def serve(self, row: int, policy: ScoringPolicy) -> bool:
-        """Whether a request is set up."""
-        trace, now_s = self._trace, float(self._trace.arrival_s[row])
-        while self.up and self.up[0][0] <= now_s:
-            self._network.release(*heapq.heappop(self.up)[2][:3])
-        request = Request(
-            source=int(trace.source[row]),
-            destination=int(trace.destination[row]),
-            bit_rate_gbps=float(trace.bit_rate_gbps[row]),
-            max_latency_ms=float(trace.max_latency_ms[row]),
-        )
-        seen, candidates = observe(self._plant, self._network, request)
-        if not seen.action_mask.any():
-            return False
-        scores = policy.scores(seen.features[None], seen.action_mask[None], seen.context[None])
-        chosen = candidates[int(choose(scores)[0])]
-        lightpath = (chosen.nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
-        self._network.provision(*lightpath)
-        heapq.heappush(self.up, (now_s + float(trace.holding_s[row]), row, lightpath))
-        return True
+from envs.walk import Walk
 
 
 def refused(
@@ -77,7 +35,7 @@ def refused(
         for row in range(served):
             before.serve(row, filler)
         for column, policy in enumerate(policies):
-            after = Walk(plant, trace, before.up)
+            after = Walk(plant, trace, before.standing)
             found[run, column] = sum(not after.serve(row, policy) for row in range(served, served + requests))
     return found
 

@@ -1,4 +1,4 @@
-"""An agent and its teacher against the strongest heuristics and the bound on a published setting.
+"""Agent, teacher and generalist against the strongest heuristics and the bound on a published setting.
 
 Per policy: blocking against load, and the load carried at 0.1 % and at 1 % request blocking. The gap closed
 is the agent's share of the way from the best first fit to the defragmentation bound, at 0.1 %.
@@ -7,12 +7,12 @@ is the agent's share of the way from the best first fit to the defragmentation b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.carried import LoadCurve
-from envs.plant import Plant, build_plant
+from benchmarks.stored_rows import Row, StoredRows
+from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import ScoringPolicy
 from envs.settings import Setting, agent_plant, benchmark_setting
 from envs.simulation import DEFRAGMENTATION
@@ -20,9 +20,20 @@ from topologies.catalogue import load_topology
 from topologies.paths import PathOrder
 
 ORDERS: tuple[PathOrder, ...] = ("hops_over_se", "hops", "km")
-AGENT, TEACHER = "agent", "teacher"
+AGENT, TEACHER, GENERALIST = "agent", "teacher", "generalist"
+ROW_VERSION = 1
+AT_PERMILLE, AT_PERCENT = "carried_at_0.1pct_erlang", "carried_at_1pct_erlang"
 
-Row = dict[str, object]
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who takes part, on what plant."""
+
+    name: str
+    policy: str | ScoringPolicy
+    content: str  # hash of the weights; the name of a heuristic
+    plant: PlantSpec
+    num_requests: int  # counted per load
 
 
 def figures(
@@ -31,7 +42,7 @@ def figures(
     quick: bool,
     on_progress: Callable[[str], None],
     processes: int = 1,
-    known: Mapping[str, Any] | None = None,
+    store: Path | None = None,
 ) -> dict[str, object]:
     """All policies on a setting.
 
@@ -42,36 +53,41 @@ def figures(
         quick: a tenth of the requests, and MSCL with K = 5 and 10 only.
         on_progress: called with what is measured next.
         processes: that share the work.
-        known: an earlier outcome of this function on the same setting: its heuristics and bound are taken
-            over, so that a new agent is measured in minutes.
+        store: a file for every row as soon as it is measured; what it already holds is not measured again.
 
     Raises:
         PlantError: no such setting.
-        ValueError: ``known`` is of another setting.
         ArtefactError: see ``load_policy``.
+        ValueError: see ``StoredRows``.
     """
-    chosen = benchmark_setting(setting)
-    agents = _agents(agent_folder)
+    chosen, rows = benchmark_setting(setting), StoredRows(store)
+    topology = load_topology(chosen.topology)
     policies: dict[str, Row] = {}
-    table_hash = ""
-    if known is not None and known["setting"] != setting:
-        raise ValueError(f"the known figures are of {known['setting']}, not of {setting}")
-    for name, policy, plant, num_requests in _contestants(chosen, agents, quick):
-        if known is not None and name not in agents:
-            continue
-        on_progress(name)
-        if name == AGENT or not table_hash:
+    table_hash, guess_erlang = "", 0.8 * chosen.traffic.load_erlang
+    for who in _contestants(chosen, agent_folder, quick):
+        on_progress(who.name)
+        plant = build_plant(topology, who.plant)
+        origin = {
+            "version": ROW_VERSION,
+            "setting": repr(chosen),
+            "path_table": plant.path_table.content_hash,
+            "plant": asdict(who.plant),
+            "policy": who.content,
+            "num_requests": who.num_requests,
+        }
+
+        def measure(who: Contestant = who, plant: Plant = plant, guess: float = guess_erlang) -> Row:
+            curve = LoadCurve(plant, chosen.traffic, who.policy, who.num_requests, processes)
+            return _row(curve, guess)
+
+        policies[who.name] = rows.row(origin, measure)
+        guess_erlang = _carried(policies[who.name])
+        if who.name == AGENT or not table_hash:
             table_hash = plant.path_table.content_hash
-        policies[name] = _row(plant, chosen, policy, num_requests, processes)
-    if known is not None:
-        heuristics = {name: row for name, row in known["policies"].items() if name not in (AGENT, TEACHER)}
-        policies |= heuristics | {DEFRAGMENTATION: known["bound"]}
     bound = policies.pop(DEFRAGMENTATION)
-    first_fit = max(
-        _carried(row) for name, row in policies.items() if "_ff_" in name or name.startswith("ff_")
-    )
     gap_closed = None
     if AGENT in policies:
+        first_fit = max(_carried(row) for name, row in policies.items() if is_first_fit(name))
         gap_closed = (_carried(policies[AGENT]) - first_fit) / (_carried(bound) - first_fit)
     return {
         "setting": setting,
@@ -82,48 +98,44 @@ def figures(
     }
 
 
-def _agents(folder: Path | None) -> dict[str, ScoringPolicy]:
-    """The agent in a policy folder, or agent and teacher in the folder of a training."""
-    if folder is None:
-        return {}
-    from agents.artefact import MANIFEST_FILE, load_policy
-
-    if (folder / MANIFEST_FILE).exists():
-        return {AGENT: load_policy(folder)}
-    return {AGENT: load_policy(folder / "policy"), TEACHER: load_policy(folder / "teacher")}
+def is_first_fit(name: str) -> bool:
+    """Whether a row is one of KSP-FF or FF-KSP."""
+    return name.startswith(("ksp_ff_", "ff_ksp_"))
 
 
-def _contestants(
-    chosen: Setting, agents: Mapping[str, ScoringPolicy], quick: bool
-) -> Iterator[tuple[str, str | ScoringPolicy, Plant, int]]:
-    """(name, policy, plant, requests per load) of everyone who takes part."""
+def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Iterator[Contestant]:
+    """Everyone who takes part; neighbours carry about as much, so each starts from the last one's load."""
+    from agents.artefact import GENERALIST_FOLDER, MANIFEST_FILE, load_policy, read_manifest
+
     cheap, dear = (100_000, 20_000) if quick else (1_000_000, 30_000)
-    topology = load_topology(chosen.topology)
-    for name, agent in agents.items():
-        yield name, agent, build_plant(topology, agent_plant(chosen)), cheap
     for k in (5, 50):
         for order in ORDERS:
-            plant = build_plant(topology, replace(chosen.plant, k_paths=k, path_order=order))
+            spec = replace(chosen.plant, k_paths=k, path_order=order)
             for policy in ("ksp_ff", "ff_ksp"):
-                yield f"{policy}_k{k}_{order}", policy, plant, cheap
-            if k == 50 and order == "hops_over_se":
-                yield DEFRAGMENTATION, DEFRAGMENTATION, plant, cheap
+                yield Contestant(f"{policy}_k{k}_{order}", policy, policy, spec, cheap)
     for k in (5, 10) if quick else (5, 10, 20):
-        plant = build_plant(topology, replace(chosen.plant, k_paths=k))
+        spec = replace(chosen.plant, k_paths=k)
         for policy in ("ksp_mscl", "mscl_ksp"):
-            yield f"{policy}_k{k}", policy, plant, dear
+            yield Contestant(f"{policy}_k{k}", policy, policy, spec, dear)
+    folders = {GENERALIST: GENERALIST_FOLDER}
+    if agent_folder is not None and (agent_folder / MANIFEST_FILE).exists():
+        folders[AGENT] = agent_folder
+    elif agent_folder is not None:
+        folders |= {TEACHER: agent_folder / "teacher", AGENT: agent_folder / "policy"}
+    for name, folder in folders.items():
+        content = read_manifest(folder).weights_sha256
+        yield Contestant(name, load_policy(folder), content, agent_plant(chosen), cheap)
+    spec = replace(chosen.plant, k_paths=50)
+    yield Contestant(DEFRAGMENTATION, DEFRAGMENTATION, DEFRAGMENTATION, spec, cheap)
 
 
-def _row(
-    plant: Plant, chosen: Setting, policy: str | ScoringPolicy, num_requests: int, processes: int
-) -> Row:
-    curve = LoadCurve(plant, chosen.traffic, policy, num_requests, processes)
-    refinements = 2 if num_requests < 1_000_000 else 3
-    at_permille = curve.carried_erlang(1e-3, 0.8 * chosen.traffic.load_erlang, refinements)
+def _row(curve: LoadCurve, guess_erlang: float) -> Row:
+    refinements = 2 if curve.num_requests < 1_000_000 else 3
+    at_permille = curve.carried_erlang(1e-3, guess_erlang, refinements)
     at_percent = curve.carried_erlang(1e-2, 1.15 * at_permille, refinements)
     return {
-        "carried_at_0.1pct_erlang": at_permille,
-        "carried_at_1pct_erlang": at_percent,
+        AT_PERMILLE: at_permille,
+        AT_PERCENT: at_percent,
         "points": [
             {
                 "load_erlang": load,
@@ -136,5 +148,5 @@ def _row(
     }
 
 
-def _carried(row: Row) -> float:
-    return float(str(row["carried_at_0.1pct_erlang"]))
+def _carried(row: Mapping[str, object]) -> float:
+    return float(str(row[AT_PERMILLE]))

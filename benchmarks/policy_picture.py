@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.policy import AGENT, AT_PERMILLE, GENERALIST, TEACHER
+
 FAMILIES = {  # drawn by the best of each
     "KSP-FF": ("ksp_ff_",),
     "FF-KSP": ("ff_ksp_",),
     "MSCL": ("ksp_mscl_", "mscl_ksp_"),
 }
-AT_PERMILLE = "carried_at_0.1pct_erlang"
 
 
 def best_of_families(policies: Mapping[str, Any]) -> dict[str, str]:
@@ -29,7 +30,7 @@ def draw(measured: Mapping[str, Any], picture: Path) -> None:
     from matplotlib.figure import Figure
 
     policies = measured["policies"]
-    shown = [(name, name) for name in ("agent", "teacher") if name in policies]
+    shown = [(name, name) for name in (AGENT, TEACHER, GENERALIST) if name in policies]
     shown += [
         (name, f"{name.replace('_', ' ')} (best {family})")
         for family, name in best_of_families(policies).items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from envs.gsnr.audit import AUDIT_EVERY, audit
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
@@ -86,7 +87,10 @@ def replay_tally(
     reward: RewardWeights,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Tally:
-    """Counts of a policy, one network per trace, with what it earned; see ``replay``."""
+    """Counts of a policy, one network per trace, with what it earned; see ``replay``.
+
+    Where quality of transmission decides, what stands is audited every ``AUDIT_EVERY`` requests.
+    """
     requests = requests_of(list(traces), plant)
     num_classes = max(len(trace.class_names) for trace in traces)
     run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward)
@@ -98,6 +102,8 @@ def replay_tally(
     for t in range(length):
         actions = choose(policy.scores(features, mask, context))
         run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
+        if plant.thresholds_db and t >= warmup_requests and t % AUDIT_EVERY == 0:
+            audit(plant, run.states, run.tally.flow)
         if on_progress and t % 2000 == 0:
             on_progress(t, length)
     return run.tally

@@ -7,20 +7,17 @@ against). Not here: figures of merit (``evaluate.py``).
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
-from envs.network import Network
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
-from envs.request import Request
 from envs.trace import Trace
+from envs.walk import Walk
 from tasks.registry import RECORDED_FILE, REFERENCE_FILE
 
 
@@ -42,24 +39,17 @@ def observe_behaviour(
 
     Requests without a candidate are no decisions and are not recorded.
     """
-    network = Network(plant)
-    departures: list[tuple[float, int, tuple[tuple[int, ...], int, int]]] = []
+    walk = Walk(plant, trace)
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     chosen: list[int] = []
     for index in range(trace.num_requests):
-        now_s = float(trace.arrival_s[index])
-        while departures and departures[0][0] <= now_s:
-            network.release(*heapq.heappop(departures)[2])
-        observation, candidates = observe(plant, network, _request(trace, index))
+        observation, candidates = walk.observe(index)
         if not candidates:
             continue
         mask = observation.action_mask
         scores = policy.scores(observation.features[None], mask[None], observation.context[None])
         action = int(choose(scores)[0])
-        block = candidates[action]
-        lightpath = (block.nodes, block.first_slot, block.num_slots)
-        network.provision(*lightpath, block.modulation_format)
-        heapq.heappush(departures, (now_s + float(trace.holding_s[index]), index, lightpath))
+        walk.carry(index, candidates[action])
         if index >= warmup_requests:
             row = (observation.features, mask.astype(np.float32), observation.context, scores[0])
             rows.append(tuple(np.array(part) for part in row))  # type: ignore[arg-type]
@@ -89,12 +79,3 @@ def write_behaviour(behaviour: Behaviour, folder: Path, num_recorded: int = 64) 
     )
     behaviour.frame.to_parquet(reference, index=False)
     return recorded, reference
-
-
-def _request(trace: Trace, index: int) -> Request:
-    return Request(
-        source=int(trace.source[index]),
-        destination=int(trace.destination[index]),
-        bit_rate_gbps=float(trace.bit_rate_gbps[index]),
-        max_latency_ms=float(trace.max_latency_ms[index]),
-    )

@@ -27,7 +27,7 @@ from tasks.results import Evaluation, Objective, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,8 @@ def measure(
         mean_latency_ms=tuple(item.mean_latency_ms for item in results),
         classes={name: tuple(item.classes[c] for item in results) for c, name in enumerate(names)},
         power=tuple(item.power for item in results if item.power is not None),
+        audited=tuple(item.qot.audited for item in results if item.qot is not None),
+        too_noisy=tuple(item.qot.too_noisy for item in results if item.qot is not None),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")

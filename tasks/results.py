@@ -31,6 +31,8 @@ class PolicyResult:
     mean_latency_ms: tuple[float, ...]
     classes: Mapping[str, tuple[ClassResult, ...]]  # service class: its figures per trace
     power: tuple[PowerResult, ...] = ()  # empty without a power model
+    audited: tuple[int, ...] = ()  # standing lightpaths whose GSNR was computed anew; empty without GSNR
+    too_noisy: tuple[int, ...] = ()  # of those, below what their format needs
 
     @property
     def bound_violations(self) -> int:
@@ -62,6 +64,11 @@ class PolicyResult:
             "mean_latency_ms": float(np.mean(self.mean_latency_ms)),
             "classes": [class_figures(name, found).row() for name, found in self.classes.items()],
             "bound_violations": self.bound_violations,
+            **(
+                {"gsnr_audited": sum(self.audited), "gsnr_violations": sum(self.too_noisy)}
+                if self.audited
+                else {}
+            ),
             **self._energy_row(),
         }
 

@@ -28,6 +28,8 @@ FLOW = np.dtype(
         ("first_s", np.float64),  # arrival of the first counted request
         ("last_s", np.float64),
         ("carried_gbit", np.float64),  # bit rate times holding time of the lightpaths set up
+        ("audited", np.int64),  # standing lightpaths looked at, and those with too much noise: ``audit.py``
+        ("too_noisy", np.int64),
     ]
 )
 

@@ -28,6 +28,8 @@ class QotResult:
     margin_db: dict[float, float]  # quantile: worst carrier over its threshold at set-up; NaN if none
     lightpath_share: dict[str, float]  # per band, of the lightpaths set up; 0 everywhere if none
     spectrum_used: dict[str, float]  # per band, of its slots on all units, as some arrivals see it
+    audited: int  # lightpaths whose noise was added up anew while they stood; 0 where nobody did
+    too_noisy: int  # of those, below their format's threshold and the plant's margin: must stay 0
 
 
 def qot_result(margins: np.ndarray, by_band: np.ndarray, flow: np.ndarray, plant: Plant) -> QotResult | None:
@@ -49,6 +51,8 @@ def qot_result(margins: np.ndarray, by_band: np.ndarray, flow: np.ndarray, plant
             for band in plant.bands
         },
         spectrum_used={band.name: float(used[order[band.name]]) / slots[band.name] for band in plant.bands},
+        audited=int(flow["audited"]),
+        too_noisy=int(flow["too_noisy"]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,9 +68,12 @@ def policy(
         Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
-    known: Annotated[
+    store: Annotated[
         Path | None,
-        typer.Option(help="JSON of an earlier run on this setting: its heuristics are not measured again."),
+        typer.Option(
+            help="Keep every policy's row in this JSON file as soon as it is measured; rows in it are not "
+            "measured again, so an interrupted run goes on and a new agent takes minutes."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the requests; MSCL up to K=10.")] = False,
     as_json: JsonFlag = False,
@@ -82,8 +84,7 @@ def policy(
     def say(text: str) -> None:
         stderr.print(f"{text} ...", style="dim", highlight=False)
 
-    earlier = None if known is None else json.loads(known.read_text())
-    measured: Any = figures(setting, agent, quick, say, processes, earlier)
+    measured: Any = figures(setting, agent, quick, say, processes, store)
     if picture is not None:
         from benchmarks.policy_picture import draw
 

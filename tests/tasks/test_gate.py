@@ -86,6 +86,18 @@ def test_pairing_sees_a_small_gain_through_large_differences_between_traces() ->
     assert better_than(agent, rival, "champion", "request_blocking", 0.95).passed
 
 
+@pytest.mark.parametrize(("too_noisy", "passed"), [((0, 0), True), ((0, 1), False)])
+def test_one_lightpath_without_its_gsnr_is_one_too_many(too_noisy: tuple[int, ...], passed: bool) -> None:
+    seen = replace(result("agent", (0.0, 0.0)), audited=(400, 600), too_noisy=too_noisy)
+
+    rule = no_violation(seen)
+
+    assert rule.passed is passed
+    assert rule.margin == -sum(too_noisy)
+    assert "of 1,000 looked at below the GSNR they need" in rule.why
+    assert survives_failure(seen, result("rival", (0.1, 0.1)), 0.01).passed is passed
+
+
 @pytest.mark.parametrize(("violations", "passed"), [(0, True), (1, False)])
 def test_one_broken_latency_bound_is_one_too_many(violations: int, passed: bool) -> None:
     assert no_violation(result("agent", (0.0, 0.0), violations)).passed is passed
