@@ -21,10 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.bits import U1, block_mask, population, trailing_zeros
+from envs.block_losses import fill_masks, sum_losses
 from envs.compiled import inlined, kernel
+from envs.start_bitmaps import RATES, refresh_paths
 
-RATES = 4  # bit rates looked at; fewer are padded with shares of zero
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
 RUN_SCALES = (1.0, 3.0)  # free runs
 NUM_START_SCALES, NUM_RUN_SCALES = len(START_SCALES), len(RUN_SCALES)
@@ -32,7 +32,6 @@ SCALES = NUM_START_SCALES + NUM_RUN_SCALES
 COLUMNS = 2 + SCALES  # shortlisted, capacity_loss, routability_loss_*, runs_loss_*
 LOSS_UNIT = 256.0  # starting positions per unit of the capacity_loss column
 SHORTLISTED = 1.0
-U63 = np.uint64(63)
 
 
 class AfterArrays(NamedTuple):
@@ -46,7 +45,6 @@ class AfterArrays(NamedTuple):
     sizes: np.ndarray  # (F, RATES) int32 slots of each bit rate, ascending; guard included
     shares: np.ndarray  # (RATES,) float64, how often a request asks for the bit rate
     unit_paths: np.ndarray  # (num_units, ceil(Q / 64)) uint64, bit q: path q crosses the unit
-    unit_pairs: np.ndarray  # (num_units, ceil(D / 64)) uint64, bit d: a path of pair d does
     start_potential: np.ndarray  # (most starts + 1, len(START_SCALES)) float64, exp(-n / scale)
     run_potential: np.ndarray  # (most runs + 1, len(RUN_SCALES)) float64, exp(-m / scale)
     num_pairs: int
@@ -60,7 +58,6 @@ class AfterStates(NamedTuple):
     starts: np.ndarray  # (N, Q, W, RATES) uint64 starting positions
     num_starts: np.ndarray  # (N, D, RATES) int32 starting positions over the pair's paths
     num_runs: np.ndarray  # (N, D, RATES) int32 free runs that hold them
-    level: np.ndarray  # (N, D, SCALES) float64 potentials of the counts, averaged over bit rates
 
 
 def after_arrays(
@@ -107,11 +104,9 @@ def after_arrays(
     paths = np.array(looked_at, np.int64)
     pairs = np.array(pair_of, np.int32)
     unit_paths = np.zeros((num_units, -(-len(paths) // 64)), np.uint64)
-    unit_pairs = np.zeros((num_units, -(-num_pairs // 64)), np.uint64)
-    for q, (path, pair) in enumerate(zip(paths, pairs, strict=True)):
+    for q, path in enumerate(paths):
         for unit in path_units[path, : path_hops[path]]:
             unit_paths[unit, q >> 6] |= np.uint64(1 << (q & 63))
-            unit_pairs[unit, pair >> 6] |= np.uint64(1 << (int(pair) & 63))
     counts = np.arange(paths_per_pair * num_slots + 1)[:, None]
     return AfterArrays(
         shortlist=shortlist,
@@ -122,7 +117,6 @@ def after_arrays(
         sizes=sizes,
         shares=shares,
         unit_paths=unit_paths,
-        unit_pairs=unit_pairs,
         start_potential=np.exp(-counts / np.array(START_SCALES)),
         run_potential=np.exp(-counts / np.array(RUN_SCALES)),
         num_pairs=num_pairs,
@@ -131,170 +125,14 @@ def after_arrays(
 
 def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_words: int) -> AfterStates:
     """N networks as if every slot were taken: the first look finds what is free."""
-    num_paths = len(after.path_hops)
+    num_paths, start_words = len(after.path_hops), max(num_words, 2)  # two words: see ``block_losses.taken``
     return AfterStates(
         seen=np.zeros((num_networks, num_units, num_words), np.uint64),
         path_free=np.zeros((num_networks, num_paths, num_words), np.uint64),
-        starts=np.zeros((num_networks, num_paths, num_words, RATES), np.uint64),
+        starts=np.zeros((num_networks, num_paths, start_words, RATES), np.uint64),
         num_starts=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
         num_runs=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
-        level=np.ones((num_networks, after.num_pairs, SCALES)),
     )
-
-
-@inlined
-def refresh_paths(
-    free, seen, path_free, starts, num_starts, num_runs, path_units, path_hops, path_pair, path_format, sizes,
-    unit_paths, stale_paths, stale_pairs, scratch,
-):  # fmt: skip
-    """Bring bitmaps and counts up to date with ``free``; sets the bits of the changed pairs."""
-    num_words = free.shape[1]
-    for x in range(len(stale_paths)):
-        stale_paths[x] = np.uint64(0)
-    for unit in range(free.shape[0]):
-        changed = np.uint64(0)
-        for w in range(num_words):
-            changed |= free[unit, w] ^ seen[unit, w]
-            seen[unit, w] = free[unit, w]
-        if changed != 0:
-            for x in range(len(stale_paths)):
-                stale_paths[x] |= unit_paths[unit, x]
-    for x in range(len(stale_paths)):
-        bits = stale_paths[x]
-        while bits != 0:
-            q = 64 * x + trailing_zeros(bits)
-            bits &= bits - U1
-            changed = np.uint64(0)
-            for w in range(num_words):
-                word = free[path_units[q, 0], w]
-                for h in range(1, path_hops[q]):
-                    word &= free[path_units[q, h], w]
-                changed |= word ^ path_free[q, w]
-                path_free[q, w] = word
-                scratch[w] = word
-            if changed == 0:
-                continue
-            pair = path_pair[q]
-            stale_pairs[pair >> 6] |= U1 << np.uint64(pair & 63)
-            have = 1
-            for r in range(RATES):  # sizes ascend: the starts of one are a subset of those of the one before
-                size = sizes[path_format[q], r]
-                while have < size:
-                    step = min(have, size - have, 63)
-                    down, up = np.uint64(step), np.uint64(64 - step)
-                    for w in range(num_words - 1):
-                        scratch[w] &= (scratch[w] >> down) | (scratch[w + 1] << up)
-                    scratch[num_words - 1] &= scratch[num_words - 1] >> down
-                    have += step
-                starts_gained, runs_gained = 0, 0
-                below_now, below_then = np.uint64(0), np.uint64(0)  # the last slot of the word before
-                for w in range(num_words):
-                    now, then = scratch[w], starts[q, w, r]
-                    starts_gained += population(now) - population(then)
-                    runs_gained += population(now & ~((now << U1) | below_now))
-                    runs_gained -= population(then & ~((then << U1) | below_then))
-                    below_now, below_then = now >> U63, then >> U63
-                    starts[q, w, r] = now
-                num_starts[pair, r] += starts_gained
-                num_runs[pair, r] += runs_gained
-
-
-@inlined
-def average(table, counts, d, less, s, shares):
-    """The potential of pair ``d`` in column ``s`` with ``less`` taken off its counts, over bit rates."""
-    return (
-        shares[0] * table[counts[d, 0] - less[d, 0], s]
-        + shares[1] * table[counts[d, 1] - less[d, 1], s]
-        + shares[2] * table[counts[d, 2] - less[d, 2], s]
-        + shares[3] * table[counts[d, 3] - less[d, 3], s]
-    )
-
-
-@inlined
-def refresh_levels(num_starts, num_runs, level, shares, start_potential, run_potential, nothing, stale_pairs):
-    """Recompute the potentials of the changed pairs; clears their bits. ``nothing`` is all zero."""
-    for x in range(len(stale_pairs)):
-        bits = stale_pairs[x]
-        stale_pairs[x] = np.uint64(0)
-        while bits != 0:
-            d = 64 * x + trailing_zeros(bits)
-            bits &= bits - U1
-            for s in range(NUM_START_SCALES):
-                level[d, s] = average(start_potential, num_starts, d, nothing, s, shares)
-            for s in range(NUM_RUN_SCALES):
-                level[d, NUM_START_SCALES + s] = average(run_potential, num_runs, d, nothing, s, shares)
-
-
-@inlined
-def fill_masks(sizes, first_slot, num_slots, masks):
-    """The starting positions that a block takes, per format, word and bit rate."""
-    for f in range(sizes.shape[0]):
-        for r in range(RATES):
-            begin = max(first_slot - sizes[f, r] + 1, 0)
-            for w in range(masks.shape[1]):
-                masks[f, w, r] = block_mask(begin, first_slot + num_slots - begin, w)
-
-
-@inlined
-def count_lost(
-    starts, masks, unit_paths, path_pair, path_format, path_units, path, hops, starts_lost, runs_lost
-):
-    """Add to the losses the starting positions and runs that a block on ``path`` takes from every pair."""
-    num_words = starts.shape[1]
-    for x in range(unit_paths.shape[1]):
-        bits = unit_paths[path_units[path, 0], x]
-        for h in range(1, hops):
-            bits |= unit_paths[path_units[path, h], x]
-        while bits != 0:
-            q = 64 * x + trailing_zeros(bits)
-            bits &= bits - U1
-            pair, f = path_pair[q], path_format[q]
-            touched = np.uint64(0)  # a block that takes no start of the smallest size takes none of a larger
-            for w in range(num_words):
-                touched |= starts[q, w, 0] & masks[f, w, 0]
-            if touched == 0:
-                continue
-            for r in range(RATES):
-                num_starts, num_runs = 0, 0
-                below_now, below_then = np.uint64(0), np.uint64(0)
-                for w in range(num_words):
-                    now = starts[q, w, r]
-                    then = now & ~masks[f, w, r]
-                    num_starts += population(now & masks[f, w, r])
-                    num_runs += population(now & ~((now << U1) | below_now))
-                    num_runs -= population(then & ~((then << U1) | below_then))
-                    below_now, below_then = now >> U63, then >> U63
-                starts_lost[pair, r] += num_starts
-                runs_lost[pair, r] += num_runs
-
-
-@inlined
-def sum_losses(
-    starts_lost, runs_lost, num_starts, num_runs, level, shares, start_potential, run_potential, unit_pairs,
-    path_units, path, hops, row,
-):  # fmt: skip
-    """Fill ``row`` with capacity loss and the rises of the potentials; leaves the losses all zero."""
-    for s in range(1 + SCALES):
-        row[s] = 0.0
-    for x in range(unit_pairs.shape[1]):
-        bits = unit_pairs[path_units[path, 0], x]
-        for h in range(1, hops):
-            bits |= unit_pairs[path_units[path, h], x]
-        while bits != 0:
-            d = 64 * x + trailing_zeros(bits)
-            bits &= bits - U1
-            if (starts_lost[d, 0] | starts_lost[d, 1] | starts_lost[d, 2] | starts_lost[d, 3]) == 0:
-                continue
-            for s in range(NUM_START_SCALES):
-                row[1 + s] += average(start_potential, num_starts, d, starts_lost, s, shares) - level[d, s]
-            for s in range(NUM_RUN_SCALES):
-                row[1 + NUM_START_SCALES + s] += (
-                    average(run_potential, num_runs, d, runs_lost, s, shares) - level[d, NUM_START_SCALES + s]
-                )
-            for r in range(RATES):
-                row[0] += shares[r] * starts_lost[d, r]
-                starts_lost[d, r] = 0
-                runs_lost[d, r] = 0
 
 
 @inlined
@@ -304,47 +142,43 @@ def worth_a_look(row):
 
 
 @kernel
-def look_ahead(plant, free, n, num_listed, candidates, column, features):
+def look_ahead(
+    after, path_units, path_hops, free, states, n, num_listed, paths, slots, nums, column, features
+):
     """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
 
     Compiled once, by itself, and called: inlined into every kernel it would take most of their compilation.
 
     Args:
-        plant: PlantArrays.
-        free: (num_units, num_words) uint64 of network ``n``.
-        n: row of ``candidates``.
+        after: AfterArrays.
+        path_units: (num_paths, max_hops) int32 of the plant, as the candidates count paths.
+        path_hops: (num_paths,) int32.
+        free: (num_units, num_words) uint64 of one network.
+        states: AfterStates; row ``n`` is brought up to date.
+        n: the network's row.
         num_listed: candidates in use.
-        candidates: CandidateArrays; the cache of row ``n`` is brought up to date.
+        paths: (M,) int32 of the candidates.
+        slots: (M,) int32 first slots.
+        nums: (M,) int32 numbers of slots.
         column: where the columns begin in ``features``.
         features: (M, F) float32.
     """
-    after, states = plant.after, candidates.after
     sizes, shares = after.sizes, after.shares
     start_potential, run_potential = after.start_potential, after.run_potential
     path_pair, path_format = after.path_pair, after.path_format
-    unit_paths, unit_pairs = after.unit_paths, after.unit_pairs
+    unit_paths = after.unit_paths
     starts, num_starts, num_runs = states.starts[n], states.num_starts[n], states.num_runs[n]
-    level = states.level[n]
-    paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
-    path_units, path_hops = plant.path_units, plant.path_hops
     num_words = free.shape[1]
     scratch = np.empty(num_words, np.uint64)
     stale_paths = np.empty(unit_paths.shape[1], np.uint64)
-    stale_pairs = np.zeros(unit_pairs.shape[1], np.uint64)
-    masks = np.empty((sizes.shape[0], num_words, RATES), np.uint64)
-    starts_lost = np.zeros((num_starts.shape[0], RATES), np.int32)
-    runs_lost = np.zeros((num_starts.shape[0], RATES), np.int32)
-    row = np.empty(1 + SCALES)
+    masks = np.empty((sizes.shape[0], starts.shape[1], RATES), np.uint64)
     rank = np.empty(num_listed)
     for c in range(num_listed):
         rank[c] = worth_a_look(features[c])
     refresh_paths(
         free, states.seen[n], states.path_free[n], starts, num_starts, num_runs, after.path_units,
-        after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, stale_pairs, scratch,
+        after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, scratch,
     )  # fmt: skip
-    refresh_levels(
-        num_starts, num_runs, level, shares, start_potential, run_potential, starts_lost, stale_pairs
-    )
     for _ in range(min(after.shortlist, num_listed)):
         best = 0
         for c in range(1, num_listed):
@@ -352,15 +186,17 @@ def look_ahead(plant, free, n, num_listed, candidates, column, features):
                 best = c
         rank[best] = -np.inf
         path, hops = paths[best], path_hops[paths[best]]
-        fill_masks(sizes, np.int64(slots[best]), np.int64(nums[best]), masks)
-        count_lost(
-            starts, masks, unit_paths, path_pair, path_format, path_units, path, hops, starts_lost, runs_lost
-        )
-        sum_losses(
-            starts_lost, runs_lost, num_starts, num_runs, level, shares, start_potential, run_potential,
-            unit_pairs, path_units, path, hops, row,
+        first_slot, num_slots = np.int64(slots[best]), np.int64(nums[best])
+        first_word = fill_masks(sizes, first_slot, num_slots, masks)
+        sums = sum_losses(
+            starts, num_starts, num_runs, masks, shares, start_potential, run_potential, unit_paths,
+            path_pair, path_format, path_units, path, hops, first_word, first_slot + num_slots,
         )  # fmt: skip
         features[best, column] = SHORTLISTED
-        features[best, column + 1] = row[0] / LOSS_UNIT
-        for s in range(SCALES):
-            features[best, column + 2 + s] = row[1 + s]
+        features[best, column + 1] = sums[0] / LOSS_UNIT
+        features[best, column + 2] = sums[1]
+        features[best, column + 3] = sums[2]
+        features[best, column + 4] = sums[3]
+        features[best, column + 5] = sums[4]
+        features[best, column + 6] = sums[5]
+        features[best, column + 7] = sums[6]

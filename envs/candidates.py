@@ -272,7 +272,20 @@ def observe_request(
         load = features[c, 18] + 8.0 * features[c, 4] / num_band_slots
         features[c, AFTER_STATE - 1] = features[c, 6] * load
     if plant.after.shortlist > 0:
-        look_ahead(plant, free, n, count, candidates, AFTER_STATE, features)
+        look_ahead(
+            plant.after,
+            plant.path_units,
+            path_hops,
+            free,
+            candidates.after,
+            n,
+            count,
+            candidates.path[n],
+            candidates.first_slot[n],
+            candidates.num_slots[n],
+            AFTER_STATE,
+            features,
+        )
     taken, lit_units = 0, 0
     for unit in range(free.shape[0]):
         free_slots = 0

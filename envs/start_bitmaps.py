@@ -1,0 +1,129 @@
+"""Bitmaps of starting positions per path and bit rate, brought up to date from the spectrum itself.
+
+Unit by unit where the spectrum has changed since the last look, path by path that crosses such a unit, word
+by word where the path's own free slots have changed. Which paths and sizes: ``after_state.py``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from envs.bits import U1, population, trailing_zeros
+from envs.compiled import inlined
+
+RATES = 4  # bit rates looked at; fewer are padded with shares of zero
+U63 = np.uint64(63)
+
+
+@inlined
+def run_starts(word, below):
+    """How many runs of set bits begin in a word; ``below`` is the last bit of the word before."""
+    return population(word & ~((word << U1) | below))
+
+
+@inlined
+def refresh_paths(
+    free, seen, path_free, starts, num_starts, num_runs, path_units, path_hops, path_pair, path_format, sizes,
+    unit_paths, stale_paths, scratch,
+):  # fmt: skip
+    """Bring bitmaps and counts up to date with ``free``; arrays as in ``AfterArrays`` and ``AfterStates``."""
+    num_words = free.shape[1]
+    for x in range(len(stale_paths)):
+        stale_paths[x] = np.uint64(0)
+    for unit in range(free.shape[0]):
+        changed = np.uint64(0)
+        for w in range(num_words):
+            changed |= free[unit, w] ^ seen[unit, w]
+            seen[unit, w] = free[unit, w]
+        if changed != 0:
+            for x in range(len(stale_paths)):
+                stale_paths[x] |= unit_paths[unit, x]
+    for x in range(len(stale_paths)):
+        bits = stale_paths[x]
+        while bits != 0:
+            q = 64 * x + trailing_zeros(bits)
+            bits &= bits - U1
+            low, high = num_words, -1  # words that changed
+            for w in range(num_words):
+                word = free[path_units[q, 0], w]
+                for h in range(1, path_hops[q]):
+                    word &= free[path_units[q, h], w]
+                if word != path_free[q, w]:
+                    path_free[q, w] = word
+                    low, high = min(low, w), w
+            if high < 0:
+                continue
+            pair, f = path_pair[q], path_format[q]
+            # A start sees as many slots ahead as its size, so words below those that changed change too.
+            reach = (np.int64(sizes[f, RATES - 1]) + 62) // 64
+            low = max(low - reach, 0)
+            if high - low <= 1 and reach <= 1:
+                update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high)
+            else:
+                update_words(
+                    path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high, reach, scratch
+                )
+
+
+@inlined
+def update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high):
+    """Path ``q`` where only words ``low`` to ``high``, at most two, have changed: all in registers."""
+    num_words, zero = path_free.shape[1], np.uint64(0)
+    first = path_free[q, low]
+    second = path_free[q, low + 1] if low + 1 < num_words else zero
+    third = path_free[q, low + 2] if low + 2 < num_words else zero  # its low bits stay right, and suffice
+    have = 1
+    for r in range(RATES):  # sizes ascend: the starts of one are a subset of those of the one before
+        while have < sizes[f, r]:
+            step = min(have, sizes[f, r] - have, 63)
+            down, up = np.uint64(step), np.uint64(64 - step)
+            first &= (first >> down) | (second << up)
+            second &= (second >> down) | (third << up)
+            third &= third >> down
+            have += step
+        below = starts[q, low - 1, r] >> U63 if low > 0 else zero
+        then = starts[q, low, r]
+        starts[q, low, r] = first
+        starts_gained = population(first) - population(then)
+        runs_gained = run_starts(first, below) - run_starts(then, below)
+        top_now, top_then = first >> U63, then >> U63
+        if high > low:
+            then = starts[q, high, r]
+            starts[q, high, r] = second
+            starts_gained += population(second) - population(then)
+            runs_gained += run_starts(second, top_now) - run_starts(then, top_then)
+            top_now, top_then = second >> U63, then >> U63
+        if high + 1 < num_words:
+            runs_gained += np.int64(starts[q, high + 1, r] & U1) * (np.int64(top_then) - np.int64(top_now))
+        num_starts[pair, r] += starts_gained
+        num_runs[pair, r] += runs_gained
+
+
+@inlined
+def update_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high, reach, scratch):
+    """Path ``q`` where words ``low`` to ``high`` have changed, sizes reaching into ``reach`` words above."""
+    last = min(high + reach, path_free.shape[1] - 1)
+    for w in range(low, last + 1):
+        scratch[w] = path_free[q, w]
+    have = 1
+    for r in range(RATES):
+        while have < sizes[f, r]:
+            step = min(have, sizes[f, r] - have, 63)
+            down, up = np.uint64(step), np.uint64(64 - step)
+            for w in range(low, last):
+                scratch[w] &= (scratch[w] >> down) | (scratch[w + 1] << up)
+            scratch[last] &= scratch[last] >> down
+            have += step
+        starts_gained, runs_gained = 0, 0
+        top_now = starts[q, low - 1, r] >> U63 if low > 0 else np.uint64(0)
+        top_then = top_now
+        for w in range(low, high + 1):
+            now, then = scratch[w], starts[q, w, r]
+            starts[q, w, r] = now
+            starts_gained += population(now) - population(then)
+            runs_gained += run_starts(now, top_now) - run_starts(then, top_then)
+            top_now, top_then = now >> U63, then >> U63
+        if high + 1 < path_free.shape[1]:
+            runs_gained += np.int64(starts[q, high + 1, r] & U1) * (np.int64(top_then) - np.int64(top_now))
+        num_starts[pair, r] += starts_gained
+        num_runs[pair, r] += runs_gained
