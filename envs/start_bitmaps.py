@@ -114,7 +114,7 @@ def update_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low
                 scratch[w] &= (scratch[w] >> down) | (scratch[w + 1] << up)
             scratch[last] &= scratch[last] >> down
             have += step
-        starts_gained, runs_gained = 0, 0
+        starts_gained, runs_gained = np.int64(0), np.int64(0)
         top_now = starts[q, low - 1, r] >> U63 if low > 0 else np.uint64(0)
         top_then = top_now
         for w in range(low, high + 1):

@@ -1,4 +1,4 @@
-"""Losses of a block on spectra of any width, blocks and sizes beyond a word too, against walking every slot."""
+"""Losses of a block on spectra of any width, with blocks and sizes beyond a word, against every slot."""
 
 from __future__ import annotations
 
