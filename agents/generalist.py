@@ -2,7 +2,8 @@
 
 A generation's scores meet the same requests on every network; a score's cost is the mean over networks of the
 logarithm of its blocking, so that halving the blocking counts the same on an easy network and on a hard
-one. The result is kept in ``agents/data/generalist``; ``deployments/bootstrap.py`` may begin with it.
+one. A search is noisy: where it began and what it found are compared on other traces, and the better of the
+two is the result. It is kept in ``agents/data/generalist``; ``deployments/bootstrap.py`` may begin with it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from envs.traffic import PoissonTraffic, make_trace
 GENERALIST_NAME = "generalist"
 SMALLEST_BLOCKING = 1e-4  # added before the logarithm: below it, less is chance
 OBSERVATION_SEED = 810_000_000
+VALIDATION_SEED = 820_000_000
+VALIDATION_TRACES = 6  # on every network, as long as those of the search
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def search_generalist(
     warmup_requests: int,
     seed: int,
     on_generation: Callable[[SearchState, dict[str, float]], None],
-) -> LinearPolicy:
+) -> tuple[LinearPolicy, dict[str, float]]:
     """The score that is best on all networks together.
 
     Args:
@@ -53,6 +56,9 @@ def search_generalist(
         warmup_requests: of each trace, not counted.
         seed: of search and requests.
         on_generation: called after every generation with the mean blocking of the generation by network.
+
+    Returns:
+        The better of start and outcome, and of both the cost on validation traces.
     """
     spread = np.mean(
         [
@@ -74,16 +80,10 @@ def search_generalist(
                 make_trace(item.traffic, item.plant, length, first + 7919 * i)
                 for i, item in enumerate(schools)
             ]
-
-            def blocking_of(row: np.ndarray, traces: Sequence[Trace] = tuple(traces)) -> list[float]:
-                return [
-                    float(linear_costs_on(item.plant, [trace], row[None], warmup_requests, ONLY_BLOCKING)[0])
-                    for item, trace in zip(schools, traces, strict=True)
-                ]
-
-            blocking = np.array(list(pool.map(blocking_of, state.weights(points))))
-            costs = np.log(blocking + SMALLEST_BLOCKING).mean(axis=1)
-            state.strategy.tell(list(points), costs.tolist())
+            blocking = _blocking(
+                schools, [[trace] for trace in traces], state.weights(points), warmup_requests, pool
+            )
+            state.strategy.tell(list(points), _cost(blocking).tolist())
             state.generation += 1
             state.requests += len(points) * length * len(schools)
             state.means = [*state.means, state.strategy.mean.copy()][-24:]
@@ -92,4 +92,37 @@ def search_generalist(
                 item.name: float(value) for item, value in zip(schools, blocking.mean(axis=0), strict=True)
             }
             on_generation(state, means)
-    return LinearPolicy(GENERALIST_NAME, state.policy().weights)
+        rivals = {"start": ROUND_START.weights, "searched": state.policy().weights}
+        fresh = [
+            [
+                make_trace(item.traffic, item.plant, length, VALIDATION_SEED + 97 * i + k)
+                for k in range(VALIDATION_TRACES)
+            ]
+            for i, item in enumerate(schools)
+        ]
+        validated = _cost(_blocking(schools, fresh, np.array(list(rivals.values())), warmup_requests, pool))
+    costs = dict(zip(rivals, validated.tolist(), strict=True))
+    return LinearPolicy(GENERALIST_NAME, rivals[min(costs, key=lambda name: costs[name])]), costs
+
+
+def _blocking(
+    schools: Sequence[School],
+    traces: Sequence[Sequence[Trace]],
+    weights: np.ndarray,
+    warmup_requests: int,
+    pool: ThreadPoolExecutor,
+) -> np.ndarray:
+    """(P, networks) blocking of P scores on the traces of every network."""
+
+    def of_score(row: np.ndarray) -> list[float]:
+        return [
+            float(linear_costs_on(item.plant, own, row[None], warmup_requests, ONLY_BLOCKING)[0])
+            for item, own in zip(schools, traces, strict=True)
+        ]
+
+    return np.array(list(pool.map(of_score, weights)))
+
+
+def _cost(blocking: np.ndarray) -> np.ndarray:
+    """(P,) what a search makes small."""
+    return np.log(blocking + SMALLEST_BLOCKING).mean(axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
@@ -12,13 +12,16 @@ from configs.home import Home
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import baseline
+from envs.plant import Plant
+from envs.policy import ScoringPolicy
 from flows.settings import Settings, settings_of
 from flows.sites import site_of
 from tasks.evaluate import best_baseline, contender_in, measure
 from tasks.package import package
 from tasks.provision import put_in_service, restart_in_service, stage
 from tasks.registry import RECORDED_FILE, ModelVersion
-from tasks.trace import held_out_traces, provide_trace, read_stored
+from tasks.results import Objective, PolicyResult
+from tasks.trace import StoredTrace, held_out_traces, provide_trace, read_stored
 
 # Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
 QUICK_TRACES = 4
@@ -49,10 +52,7 @@ def champion_in_service(
 
 
 def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
-    """The generalist or the heuristic, whichever is best in a quick paired evaluation, made champion.
-
-    The generalist takes part where the plant shows what it looks at: what candidates leave behind.
-    """
+    """The best in a quick paired evaluation, made champion: see ``first_champion``."""
     config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
     on_step("no champion yet: comparing the baselines in the twin")
     requests, warmup = quick_lengths(config.evaluation.requests_per_trace, config.evaluation.warmup_requests)
@@ -61,12 +61,9 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
     )
     results = home.root / "evaluations"
     objective = config.gate.objective
-    best = best_baseline(plant, traces, config.evaluation.baselines, warmup, results, objective)
-    policy, kind = baseline(best.policy), "baseline"
-    if plant.spec.shortlist > 0 and objective == "blocking":
-        generalist = measure(contender_in(GENERALIST_FOLDER), plant, read_stored(traces), warmup, results)
-        if sum(generalist.request_blocking) < sum(best.request_blocking):
-            best, policy, kind = generalist, load_policy(GENERALIST_FOLDER), "generalist"
+    best, policy, kind = first_champion(
+        plant, traces, config.evaluation.baselines, warmup, results, objective
+    )
     row = best.row()
     figure = (
         f"{row['request_blocking']:.2%} blocked" if objective == "blocking" else f"{row[ENERGY]:,.0f} pJ/bit"
@@ -87,6 +84,27 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         version = registry.register(model.uri, run_id, policy.name, settings.model_tags | {"kind": kind})
     registry.promote(version, "the best in a quick evaluation; there was no champion")
     return version
+
+
+def first_champion(
+    plant: Plant,
+    traces: Sequence[StoredTrace],
+    baselines: Sequence[str],
+    warmup_requests: int,
+    results_folder: Path,
+    objective: Objective,
+) -> tuple[PolicyResult, ScoringPolicy, str]:
+    """The generalist or the heuristic that is best on the traces: its result, itself, what kind it is.
+
+    The generalist takes part where the plant shows what it looks at: what candidates leave behind.
+    """
+    best = best_baseline(plant, traces, baselines, warmup_requests, results_folder, objective)
+    if plant.spec.shortlist > 0 and objective == "blocking":
+        contender = contender_in(GENERALIST_FOLDER)
+        found = measure(contender, plant, read_stored(traces), warmup_requests, results_folder)
+        if sum(found.request_blocking) < sum(best.request_blocking):
+            return found, load_policy(GENERALIST_FOLDER), "generalist"
+    return best, baseline(best.policy), "baseline"
 
 
 def quick_lengths(requests_per_trace: int, warmup_requests: int) -> tuple[int, int]:

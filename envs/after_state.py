@@ -24,12 +24,13 @@ import numpy as np
 from envs.block_losses import fill_masks, sum_losses
 from envs.compiled import inlined, kernel
 from envs.start_bitmaps import RATES, refresh_paths
+from envs.witness import Witnesses, blocking_rise, no_witnesses, refresh_witnesses, unit_bits
 
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
 RUN_SCALES = (1.0, 3.0)  # free runs
 NUM_START_SCALES, NUM_RUN_SCALES = len(START_SCALES), len(RUN_SCALES)
 SCALES = NUM_START_SCALES + NUM_RUN_SCALES
-COLUMNS = 2 + SCALES  # shortlisted, capacity_loss, routability_loss_*, runs_loss_*
+COLUMNS = 3 + SCALES  # shortlisted, capacity_loss, routability_loss_*, runs_loss_*, blocking_loss
 LOSS_UNIT = 256.0  # starting positions per unit of the capacity_loss column
 SHORTLISTED = 1.0
 
@@ -48,6 +49,10 @@ class AfterArrays(NamedTuple):
     start_potential: np.ndarray  # (most starts + 1, len(START_SCALES)) float64, exp(-n / scale)
     run_potential: np.ndarray  # (most runs + 1, len(RUN_SCALES)) float64, exp(-m / scale)
     num_pairs: int
+    pair_row: np.ndarray  # (D,) int32 row of the pair in ``first_path`` of the plant
+    crossed: (
+        np.ndarray
+    )  # (num_paths, ceil(num_units / 64)) uint64, every path of the plant: see ``unit_bits``
 
 
 class AfterStates(NamedTuple):
@@ -58,6 +63,7 @@ class AfterStates(NamedTuple):
     starts: np.ndarray  # (N, Q, W, RATES) uint64 starting positions
     num_starts: np.ndarray  # (N, D, RATES) int32 starting positions over the pair's paths
     num_runs: np.ndarray  # (N, D, RATES) int32 free runs that hold them
+    witnesses: Witnesses
 
 
 def after_arrays(
@@ -90,6 +96,7 @@ def after_arrays(
     sizes = np.ceil(rates[None, :] * slots_per_gbps[:, None] - 1e-9).astype(np.int32) + guard_slots
     looked_at: list[int] = []
     pair_of: list[int] = []
+    rows: list[int] = []
     num_pairs = 0
     for source in range(num_nodes if shortlist else 0):
         for destination in range(num_nodes):
@@ -100,6 +107,7 @@ def after_arrays(
             kept = range(begin, min(end, begin + paths_per_pair))
             looked_at.extend(kept)
             pair_of.extend([num_pairs] * len(kept))
+            rows.append(row)
             num_pairs += 1
     paths = np.array(looked_at, np.int64)
     pairs = np.array(pair_of, np.int32)
@@ -120,6 +128,8 @@ def after_arrays(
         start_potential=np.exp(-counts / np.array(START_SCALES)),
         run_potential=np.exp(-counts / np.array(RUN_SCALES)),
         num_pairs=num_pairs,
+        pair_row=np.array(rows, np.int32),
+        crossed=unit_bits(path_units, path_hops, num_units) if shortlist else np.zeros((0, 1), np.uint64),
     )
 
 
@@ -132,6 +142,7 @@ def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_
         starts=np.zeros((num_networks, num_paths, start_words, RATES), np.uint64),
         num_starts=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
         num_runs=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
+        witnesses=no_witnesses(num_networks, num_units, after.num_pairs),
     )
 
 
@@ -141,43 +152,29 @@ def worth_a_look(row):
     return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
 
 
-@kernel
-def look_ahead(
-    after, path_units, path_hops, free, states, n, num_listed, paths, slots, nums, column, features
-):
-    """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
-
-    Compiled once, by itself, and called: inlined into every kernel it would take most of their compilation.
-
-    Args:
-        after: AfterArrays.
-        path_units: (num_paths, max_hops) int32 of the plant, as the candidates count paths.
-        path_hops: (num_paths,) int32.
-        free: (num_units, num_words) uint64 of one network.
-        states: AfterStates; row ``n`` is brought up to date.
-        n: the network's row.
-        num_listed: candidates in use.
-        paths: (M,) int32 of the candidates.
-        slots: (M,) int32 first slots.
-        nums: (M,) int32 numbers of slots.
-        column: where the columns begin in ``features``.
-        features: (M, F) float32.
-    """
+@inlined
+def fill_columns(
+    after, first_path, path_units, path_hops, plant_format, free, states, n, num_listed, paths, slots, nums,
+    column, features, words, stale_paths, changed_units, masks, rank,
+):  # fmt: skip
+    """``look_ahead`` with its scratch."""
     sizes, shares = after.sizes, after.shares
     start_potential, run_potential = after.start_potential, after.run_potential
     path_pair, path_format = after.path_pair, after.path_format
-    unit_paths = after.unit_paths
+    unit_paths, pair_row, crossed = after.unit_paths, after.pair_row, after.crossed
     starts, num_starts, num_runs = states.starts[n], states.num_starts[n], states.num_runs[n]
-    num_words = free.shape[1]
-    scratch = np.empty(num_words, np.uint64)
-    stale_paths = np.empty(unit_paths.shape[1], np.uint64)
-    masks = np.empty((sizes.shape[0], starts.shape[1], RATES), np.uint64)
-    rank = np.empty(num_listed)
+    found = states.witnesses
+    of_path, of_first_slot, of_num_slots = found.path[n], found.first_slot[n], found.num_slots[n]
+    of_rates, on_unit, short = found.rates[n], found.on_unit[n], found.short[n]
     for c in range(num_listed):
         rank[c] = worth_a_look(features[c])
     refresh_paths(
         free, states.seen[n], states.path_free[n], starts, num_starts, num_runs, after.path_units,
-        after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, scratch,
+        after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, changed_units, words,
+    )  # fmt: skip
+    refresh_witnesses(
+        free, changed_units, pair_row, first_path, path_units, path_hops, plant_format, sizes, crossed,
+        of_path, of_first_slot, of_num_slots, of_rates, on_unit, short, words,
     )  # fmt: skip
     for _ in range(min(after.shortlist, num_listed)):
         best = 0
@@ -185,7 +182,8 @@ def look_ahead(
             if rank[c] > rank[best]:
                 best = c
         rank[best] = -np.inf
-        path, hops = paths[best], path_hops[paths[best]]
+        path = np.int64(paths[best])
+        hops = path_hops[path]
         first_slot, num_slots = np.int64(slots[best]), np.int64(nums[best])
         first_word = fill_masks(sizes, first_slot, num_slots, masks)
         sums = sum_losses(
@@ -200,3 +198,40 @@ def look_ahead(
         features[best, column + 5] = sums[4]
         features[best, column + 6] = sums[5]
         features[best, column + 7] = sums[6]
+        features[best, column + 8] = blocking_rise(
+            free, pair_row, first_path, path_units, path_hops, plant_format, sizes, shares, crossed, of_path,
+            of_first_slot, of_num_slots, of_rates, on_unit, path, hops, first_slot, num_slots, words,
+        )  # fmt: skip
+
+
+@kernel
+def look_ahead(
+    after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots, nums,
+    column, features,
+):  # fmt: skip
+    """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
+
+    Compiled once, by itself, and called: inlined into every kernel it would take most of their compilation.
+
+    Args:
+        after: AfterArrays.
+        first_path: (num_nodes^2 + 1,) int32 of the plant: the paths of each ordered node pair.
+        path_units: (num_paths, max_hops) int32 of the plant, as the candidates count paths.
+        path_hops: (num_paths,) int32.
+        path_format: (num_paths,) int32.
+        free: (num_units, num_words) uint64 of one network.
+        states: AfterStates; row ``n`` is brought up to date.
+        n: the network's row.
+        num_listed: candidates in use.
+        paths: (M,) int32 of the candidates.
+        slots: (M,) int32 first slots.
+        nums: (M,) int32 numbers of slots.
+        column: where the columns begin in ``features``.
+        features: (M, F) float32.
+    """
+    fill_columns(
+        after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots,
+        nums, column, features, np.empty(free.shape[1], np.uint64),
+        np.empty(after.unit_paths.shape[1], np.uint64), np.empty(after.crossed.shape[1], np.uint64),
+        np.empty((after.sizes.shape[0], states.starts.shape[2], RATES), np.uint64), np.empty(num_listed),
+    )  # fmt: skip

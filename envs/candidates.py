@@ -52,6 +52,7 @@ class CandidateArrays(NamedTuple):
     noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
     marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
     after: AfterStates  # cache of the look ahead
+    row: np.ndarray  # (F,) float32, scratch
 
 
 def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
@@ -60,6 +61,7 @@ def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
     after = new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words)
     columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
+    columns.append(np.zeros(NUM_FEATURES, np.float32))
     return CandidateArrays(*columns)
 
 
@@ -77,7 +79,8 @@ def _append(count, start, end, slot, num_slots, path, paths, slots, nums, starts
 def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, starts, lengths):
     """Append the candidates of one path; ``words`` holds the slots free on all its units.
 
-    Returns the new number of candidates. ``limit`` is the most starts per path.
+    Returns the new number of candidates, and of the path's free runs how many there are and the longest.
+    ``limit`` is the most starts per path.
     """
     room = min(limit, len(paths) - count)
     edges = max(room - 2, 1)
@@ -85,9 +88,12 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
     tight_start, tight_end, last_start, last_end = -1, -1, -1, -1
     tight_listed = False
     last_listed = False
+    runs, longest = 0, 0
     start = next_set(words, 0)
     while start >= 0:
         end = next_clear(words, start)
+        runs += 1
+        longest = max(longest, end - start)
         if end - start >= num_slots:
             edge_listed = False
             is_tighter = tight_start < 0 or end - start < tight_end - tight_start
@@ -114,7 +120,7 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
         if slot != last_start or not (last_listed or tight_start == last_start):
             _append(count, last_start, last_end, slot, num_slots, path, paths, slots, nums, starts, lengths)
             count += 1
-    return count
+    return count, runs, longest
 
 
 @inlined
@@ -154,7 +160,7 @@ def list_by_reach(
         num_slots = slots_needed(slots_per_gbps[chosen], plant.guard_slots, bit_rate_gbps)
         path_words(free, path_units, path, hops, words)
         listed = count
-        count = list_on_path(
+        count, runs, longest = list_on_path(
             words, path, num_slots, plant.starts_per_path, count, paths, slots, nums, starts, lengths
         )
         if count == listed:
@@ -162,7 +168,7 @@ def list_by_reach(
         describe_route(
             path, begin, end, hops, least_hops, path_latency_ms[path], least_ms, max_latency_ms, row
         )
-        describe_path(free, path_units, path, hops, words, num_band_slots, row)
+        describe_path(free, path_units, path, hops, words, runs, longest, num_band_slots, row)
         describe_size(hops, num_slots, least_spend, bits_per_symbol[chosen], row)
         for w in range(len(words)):
             scratch[w] = words[w]
@@ -223,7 +229,9 @@ def observe_request(
         least_spend = min(least_spend, path_hops[path] * num_slots)
         least_slots = min(least_slots, num_slots)
         least_ms = min(least_ms, path_latency_ms[path])
-    row = np.zeros(NUM_FEATURES, np.float32)
+    row = candidates.row
+    for f in range(NUM_FEATURES):
+        row[f] = 0.0
     if plant.lit.num_channels > 0:
         follow(plant.lit, carriers, n, free)
         count = list_lit(
@@ -273,19 +281,10 @@ def observe_request(
         features[c, AFTER_STATE - 1] = features[c, 6] * load
     if plant.after.shortlist > 0:
         look_ahead(
-            plant.after,
-            plant.path_units,
-            path_hops,
-            free,
-            candidates.after,
-            n,
-            count,
-            candidates.path[n],
-            candidates.first_slot[n],
-            candidates.num_slots[n],
-            AFTER_STATE,
+            plant.after, plant.first_path, plant.path_units, path_hops, path_format, free, candidates.after,
+            n, count, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], AFTER_STATE,
             features,
-        )
+        )  # fmt: skip
     taken, lit_units = 0, 0
     for unit in range(free.shape[0]):
         free_slots = 0

@@ -42,17 +42,25 @@ def describe_size(hops, num_slots, least_spend, bits_per_symbol, row):
 
 
 @inlined
-def describe_path(free, path_units, path, hops, words, num_band_slots, row):
-    """Fill the features of what is free on a path into ``row``; ``words`` holds the slots free on it all."""
-    free_on_path = count_set(words)
-    longest = 0
-    runs = 0
+def runs_on_path(words):
+    """(free runs, slots of the longest) of a path whose free slots are ``words``."""
+    runs, longest = 0, 0
     start = next_set(words, 0)
     while start >= 0:
         end = next_clear(words, start)
         longest = max(longest, end - start)
         runs += 1
         start = next_set(words, end)
+    return runs, longest
+
+
+@inlined
+def describe_path(free, path_units, path, hops, words, runs, longest, num_band_slots, row):
+    """Fill the features of what is free on a path into ``row``.
+
+    ``words`` holds the slots free on it all, in ``runs`` free runs, the longest of ``longest`` slots.
+    """
+    free_on_path = count_set(words)
     load_sum = 0.0
     load_max = 0.0
     for h in range(hops):

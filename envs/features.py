@@ -7,7 +7,7 @@ topology and every use case: what a plant does not know of is 0. The numbers the
 
 from __future__ import annotations
 
-FEATURE_SCHEMA_VERSION = 3
+FEATURE_SCHEMA_VERSION = 4
 
 FEATURE_NAMES = (
     "path_rank",  # place of the path in the path table over K
@@ -53,6 +53,7 @@ FEATURE_NAMES = (
     "routability_loss_40",  # of exp(-n / 40)
     "runs_loss_1",  # rise of exp(-m), summed over node pairs, m the free runs that hold these starts
     "runs_loss_3",  # of exp(-m / 3)
+    "blocking_loss",  # share of next requests left without any path of the table, summed over node pairs
 )
 CONTEXT_NAMES = (
     "bit_rate",  # Gb/s / 400

@@ -24,18 +24,24 @@ def run_starts(word, below):
 @inlined
 def refresh_paths(
     free, seen, path_free, starts, num_starts, num_runs, path_units, path_hops, path_pair, path_format, sizes,
-    unit_paths, stale_paths, scratch,
+    unit_paths, stale_paths, changed_units, scratch,
 ):  # fmt: skip
-    """Bring bitmaps and counts up to date with ``free``; arrays as in ``AfterArrays`` and ``AfterStates``."""
+    """Bring bitmaps and counts up to date with ``free``; arrays as in ``AfterArrays`` and ``AfterStates``.
+
+    Sets the bits of the units that have changed in ``changed_units``.
+    """
     num_words = free.shape[1]
     for x in range(len(stale_paths)):
         stale_paths[x] = np.uint64(0)
+    for y in range(len(changed_units)):
+        changed_units[y] = np.uint64(0)
     for unit in range(free.shape[0]):
         changed = np.uint64(0)
         for w in range(num_words):
             changed |= free[unit, w] ^ seen[unit, w]
             seen[unit, w] = free[unit, w]
         if changed != 0:
+            changed_units[unit >> 6] |= U1 << np.uint64(unit & 63)
             for x in range(len(stale_paths)):
                 stale_paths[x] |= unit_paths[unit, x]
     for x in range(len(stale_paths)):

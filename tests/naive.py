@@ -204,9 +204,10 @@ def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[
     for unit in units:
         network.free[unit][first_slot : first_slot + num_slots] = [True] * num_slots
     columns = dict.fromkeys(AFTER_STATE_COLUMNS, 0.0) | {"shortlisted": 1.0}
-    for key, (starts_before, runs_before) in before.items():
+    for key, (starts_before, runs_before, carried_before) in before.items():
         share = spec.future_shares[key[2]] / sum(spec.future_shares)
-        starts_after, runs_after = after[key]
+        starts_after, runs_after, carried_after = after[key]
+        columns["blocking_loss"] += share * (carried_before - carried_after)
         columns["capacity_loss"] += share * (starts_before - starts_after) / 256
         for scale in (2, 5, 12, 40):
             rise = math.exp(-starts_after / scale) - math.exp(-starts_before / scale)
@@ -218,15 +219,17 @@ def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[
     return columns
 
 
-def routability(network: NaiveNetwork) -> dict[tuple[int, int, int], tuple[int, int]]:
-    """Starting positions, and free runs that hold them, of every node pair and future bit rate."""
+def routability(network: NaiveNetwork) -> dict[tuple[int, int, int], tuple[int, int, bool]]:
+    """Of every node pair and future bit rate: starting positions on its best paths, free runs that hold them,
+    and whether any path of the table has room."""
     plant = network.plant
-    result: dict[tuple[int, int, int], tuple[int, int]] = {}
+    result: dict[tuple[int, int, int], tuple[int, int, bool]] = {}
     for source in range(plant.num_nodes):
         for destination in range(plant.num_nodes):
             if source == destination or (plant.spec.shared_spectrum and source > destination):
                 continue
-            paths = list(plant.path_table.paths_of(source, destination))[: plant.spec.shortlist_paths]
+            every = list(plant.path_table.paths_of(source, destination))
+            paths = every[: plant.spec.shortlist_paths]
             frees = [network.on_path(path) for path in paths]
             for index, rate_gbps in enumerate(plant.spec.future_rates_gbps):
                 num_starts, num_runs = 0, 0
@@ -235,7 +238,12 @@ def routability(network: NaiveNetwork) -> dict[tuple[int, int, int], tuple[int, 
                     lengths = [end - start for start, end in runs(free) if end - start >= size]
                     num_starts += sum(length - size + 1 for length in lengths)
                     num_runs += len(lengths)
-                result[source, destination, index] = num_starts, num_runs
+                carried = any(
+                    end - start >= slots_needed(plant, path, rate_gbps)
+                    for path in every
+                    for start, end in runs(network.on_path(path))
+                )
+                result[source, destination, index] = num_starts, num_runs, carried
     return result
 
 

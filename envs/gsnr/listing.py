@@ -22,6 +22,7 @@ from envs.describe import (
     describe_route,
     describe_size,
     path_words,
+    runs_on_path,
 )
 from envs.features import CARRIER_LOSS
 from envs.gsnr.carriers import block_noise, fullest_share, refresh_shares
@@ -175,7 +176,8 @@ def list_lit(
                             max_latency_ms,
                             row,
                         )
-                        describe_path(free, path_units, path, hops, words, num_slots_all, row)
+                        runs, longest = runs_on_path(words)
+                        describe_path(free, path_units, path, hops, words, runs, longest, num_slots_all, row)
                         dark = 0
                         for word in range(low >> 6, ((high - 1) >> 6) + 1):
                             of_band = block_mask(low, high - low, word)

@@ -122,7 +122,7 @@ def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
         words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in blocking.items())
         stderr.print(f"{time.monotonic() - began:5.0f} s  {words}", highlight=False)
 
-    policy = search_generalist(schools, spec.search, spec.warmup_requests, spec.seed, report)
+    policy, costs = search_generalist(schools, spec.search, spec.warmup_requests, spec.seed, report)
     origin = {
         "origin": "lightloop train --generalist",
         "settings": list(SCHOOL_SETTINGS),
@@ -130,6 +130,7 @@ def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
         "population": spec.search.population,
         "requests_per_candidate": spec.search.requests_per_candidate,
         "seed": spec.seed,
+        "validation_cost": costs,  # mean logarithm of the blocking: where the search began, what it found
     }
     save_policy(policy, folder, origin)
     emit(origin | {"folder": str(folder)}, as_json, lambda console: console.print(f"policy in {folder}"))

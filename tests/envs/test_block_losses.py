@@ -84,7 +84,8 @@ def test_losses_equal_those_of_walking_every_slot(
         free = np.packbits(words, axis=1, bitorder="little").view(np.uint64)
 
         look_ahead(
-            plant.arrays.after, plant.arrays.path_units, plant.arrays.path_hops, free, states, 0, 1,
+            plant.arrays.after, plant.arrays.first_path, plant.arrays.path_units, plant.arrays.path_hops,
+            plant.arrays.path_format, free, states, 0, 1,
             *(np.array([value], np.int32) for value in (path, first, size)), 0, features,
         )  # fmt: skip
 
@@ -92,7 +93,8 @@ def test_losses_equal_those_of_walking_every_slot(
         expected = np.zeros(COLUMNS - 1)
         for (n, m), (n_after, m_after) in zip(counts(plant, is_free), counts(plant, after), strict=True):
             expected[0] += (n - n_after) / LOSS_UNIT / len(RATES_GBPS)
+            expected[-1] += ((n > 0) - (n_after > 0)) / len(RATES_GBPS)  # the only path of the pair
             rises = [math.exp(-n_after / scale) - math.exp(-n / scale) for scale in START_SCALES]
             rises += [math.exp(-m_after / scale) - math.exp(-m / scale) for scale in RUN_SCALES]
-            expected[1:] += np.array(rises) / len(RATES_GBPS)
+            expected[1:-1] += np.array(rises) / len(RATES_GBPS)
         assert features[0, 1:COLUMNS] == pytest.approx(expected, rel=1e-5, abs=1e-6)

@@ -1,0 +1,218 @@
+"""Which bit rates a block would leave a node pair without any path for: exact, over the whole path table.
+
+For every pair a *witness* is kept: a block, still free, of the widest bit rate that the pair can be given. A
+candidate that leaves the witness alone takes nothing from the pair; only where it does not, the pair's paths
+are searched. Per unit a bitmap says whose witness lies there, so most pairs are not even looked at, whatever
+K is. Any free block of the widest rate will do, so which one it is leaves no trace in the result.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from envs.bits import U1, block_mask, leading_zeros, trailing_zeros
+from envs.compiled import inlined
+from envs.start_bitmaps import RATES
+
+
+class Witnesses(NamedTuple):
+    """Of D pairs of N networks."""
+
+    path: np.ndarray  # (N, D) int32 row of the plant's paths
+    first_slot: np.ndarray  # (N, D) int32
+    num_slots: np.ndarray  # (N, D) int32, 0 where the pair can be given nothing
+    rates: np.ndarray  # (N, D) int32, how many of the bit rates the pair can be given, from the least on
+    on_unit: np.ndarray  # (N, num_units, ceil(D / 64)) uint64, bit d: the witness of pair d lies on the unit
+    short: np.ndarray  # (N, ceil(D / 64)) uint64, bit d: pair d cannot be given every bit rate
+
+
+def no_witnesses(num_networks: int, num_units: int, num_pairs: int) -> Witnesses:
+    """None found yet: every pair is short."""
+    of_pairs, words = (num_networks, num_pairs), -(-num_pairs // 64)
+    short = np.zeros((num_networks, words), np.uint64)
+    for d in range(num_pairs):
+        short[:, d >> 6] |= np.uint64(1 << (d & 63))
+    return Witnesses(
+        path=np.zeros(of_pairs, np.int32),
+        first_slot=np.zeros(of_pairs, np.int32),
+        num_slots=np.zeros(of_pairs, np.int32),
+        rates=np.zeros(of_pairs, np.int32),
+        on_unit=np.zeros((num_networks, num_units, words), np.uint64),
+        short=short,
+    )
+
+
+def unit_bits(path_units: np.ndarray, path_hops: np.ndarray, num_units: int) -> np.ndarray:
+    """(num_paths, ceil(num_units / 64)) uint64, bit u: the path crosses unit u."""
+    bits = np.zeros((len(path_hops), -(-num_units // 64)), np.uint64)
+    for h in range(path_units.shape[1]):
+        rows = np.flatnonzero(h < path_hops)
+        units = path_units[rows, h].astype(np.uint64)
+        bits[rows, units >> np.uint64(6)] |= U1 << (units & np.uint64(63))
+    return bits
+
+
+@inlined
+def cross(crossed, path, other):
+    """Whether two paths share a unit; ``crossed`` from ``unit_bits``."""
+    common = np.uint64(0)
+    for x in range(crossed.shape[1]):
+        common |= crossed[path, x] & crossed[other, x]
+    return common != 0
+
+
+@inlined
+def free_on(free, path_units, path, hops, crossed, block_path, first_slot, num_slots, words):
+    """The slots free on a path, into ``words``, those of a block on ``block_path`` (-1: none) taken off."""
+    for w in range(len(words)):
+        word = free[path_units[path, 0], w]
+        for h in range(1, hops):
+            word &= free[path_units[path, h], w]
+        words[w] = word
+    if block_path >= 0 and cross(crossed, path, block_path):
+        for w in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
+            words[w] &= ~block_mask(first_slot, num_slots, w)
+
+
+@inlined
+def narrow(words, have, size):
+    """Keep of the starts of ``have`` free slots those of ``size``."""
+    last = len(words) - 1
+    while have < size:
+        step = min(have, size - have, 63)
+        down, up = np.uint64(step), np.uint64(64 - step)
+        for w in range(last):
+            words[w] &= (words[w] >> down) | (words[w + 1] << up)
+        words[last] &= words[last] >> down
+        have += step
+
+
+@inlined
+def find_widest(
+    free, begin, end, path_units, path_hops, path_format, sizes, crossed, block_path, first_slot, num_slots,
+    words,
+):  # fmt: skip
+    """The widest bit rate that paths ``begin`` to ``end - 1`` can carry, a block (``free_on``) taken off.
+
+    Returns:
+        How many of the bit rates can be carried; path, first slot and number of slots of a block of the last.
+    """
+    best, best_path, best_slot, best_slots = 0, np.int64(begin), np.int64(0), np.int64(0)
+    for path in range(begin, end):
+        free_on(free, path_units, path, path_hops[path], crossed, block_path, first_slot, num_slots, words)
+        have = np.int64(1)
+        for r in range(RATES):
+            size = np.int64(sizes[path_format[path], r])
+            narrow(words, have, size)
+            have = size
+            highest = -1  # far from where first fit puts things, so that it stays free for long
+            for w in range(len(words)):
+                if words[w] != 0:
+                    highest = 64 * w + 63 - leading_zeros(words[w])
+            if highest < 0:
+                break
+            if r >= best:
+                best, best_path, best_slot, best_slots = r + 1, np.int64(path), np.int64(highest), size
+        if best == RATES:
+            break
+    return best, best_path, best_slot, best_slots
+
+
+@inlined
+def carries_all(
+    free, begin, end, path_units, path_hops, path_format, sizes, crossed, block_path, first_slot, num_slots,
+    words,
+):  # fmt: skip
+    """Whether one of the paths ``begin`` to ``end - 1`` can carry the highest bit rate: quicker to say."""
+    for path in range(begin, end):
+        free_on(free, path_units, path, path_hops[path], crossed, block_path, first_slot, num_slots, words)
+        narrow(words, np.int64(1), np.int64(sizes[path_format[path], RATES - 1]))
+        for w in range(len(words)):
+            if words[w] != 0:
+                return True
+    return False
+
+
+@inlined
+def is_free(free, path_units, path, hops, first_slot, num_slots):
+    """Whether a block is free on all units of a path."""
+    for w in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
+        mask = block_mask(first_slot, num_slots, w)
+        for h in range(hops):
+            if free[path_units[path, h], w] & mask != mask:
+                return False
+    return True
+
+
+@inlined
+def refresh_witnesses(
+    free, changed, pair_row, first_path, path_units, path_hops, path_format, sizes, crossed, of_path,
+    of_first_slot, of_num_slots, of_rates, on_unit, short, words,
+):  # fmt: skip
+    """Bring the witnesses of one network up to date; ``changed``: bit u, unit u has changed since."""
+    for x in range(len(short)):
+        bits = short[x]
+        for y in range(len(changed)):
+            units = changed[y]
+            while units != 0:
+                bits |= on_unit[64 * y + trailing_zeros(units), x]
+                units &= units - U1
+        while bits != 0:
+            d = 64 * x + trailing_zeros(bits)
+            bit = bits & (~bits + U1)
+            bits ^= bit
+            path, rates = np.int64(of_path[d]), of_rates[d]
+            if rates == RATES and is_free(
+                free, path_units, path, path_hops[path], np.int64(of_first_slot[d]), np.int64(of_num_slots[d])
+            ):
+                continue
+            if rates > 0:
+                for h in range(path_hops[path]):
+                    on_unit[path_units[path, h], x] &= ~bit
+            begin, end = first_path[pair_row[d]], first_path[pair_row[d] + 1]
+            rates, path, slot, slots = find_widest(
+                free, begin, end, path_units, path_hops, path_format, sizes, crossed, -1, 0, 0, words
+            )
+            of_path[d], of_first_slot[d], of_num_slots[d], of_rates[d] = path, slot, slots, rates
+            if rates > 0:
+                for h in range(path_hops[path]):
+                    on_unit[path_units[path, h], x] |= bit
+            if rates == RATES:
+                short[x] &= ~bit
+            else:
+                short[x] |= bit
+
+
+@inlined
+def blocking_rise(
+    free, pair_row, first_path, path_units, path_hops, path_format, sizes, shares, crossed, of_path,
+    of_first_slot, of_num_slots, of_rates, on_unit, block_path, hops, first_slot, num_slots, words,
+):  # fmt: skip
+    """Share of the next requests that a block would leave without any path, summed over pairs."""
+    rise = 0.0
+    for x in range(on_unit.shape[1]):
+        bits = np.uint64(0)
+        for h in range(hops):
+            bits |= on_unit[path_units[block_path, h], x]
+        while bits != 0:
+            d = 64 * x + trailing_zeros(bits)
+            bits &= bits - U1
+            slot = of_first_slot[d]
+            if slot >= first_slot + num_slots or slot + of_num_slots[d] <= first_slot:
+                continue
+            begin, end = first_path[pair_row[d]], first_path[pair_row[d] + 1]
+            # The paths before the witness's were too full when it was found, and mostly still are.
+            if of_rates[d] == RATES and carries_all(
+                free, np.int64(of_path[d]), end, path_units, path_hops, path_format, sizes, crossed,
+                block_path, first_slot, num_slots, words,
+            ):  # fmt: skip
+                continue
+            rates, _, _, _ = find_widest(
+                free, begin, end, path_units, path_hops, path_format, sizes, crossed, block_path, first_slot,
+                num_slots, words,
+            )  # fmt: skip
+            for r in range(rates, of_rates[d]):
+                rise += shares[r]
+    return rise
