@@ -38,7 +38,7 @@ def test_a_generation_costs_the_mean_logarithm_of_the_blocking_on_every_network(
 ) -> None:
     setting = benchmark_setting("deeprmsa-nsfnet")
     schools = []
-    for name, load_erlang in (("five-node", 60.0), ("nsfnet", 300.0)):
+    for name, load_erlang in (("five-node", 160.0), ("nsfnet", 140.0)):
         spec = replace(agent_plant(setting), k_paths=3, num_slots=40, max_candidates=12, shortlist=2)
         traffic = replace(setting.traffic, load_erlang=load_erlang)
         schools.append(School(name, build_plant(load_topology(name), spec), traffic))
