@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.observations import observe_under
-from agents.search import GENERATION_SEED, ROUND_START, SearchState, new_search
+from agents.search import GENERATION_SEED, MEANS_KEPT, ROUND_START, SearchState, new_search
 from agents.spec import SearchSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy
@@ -77,16 +77,14 @@ def search_generalist(
             points = np.array(state.strategy.ask())
             first = GENERATION_SEED + 1_000_003 * seed + state.generation
             traces = [
-                make_trace(item.traffic, item.plant, length, first + 7919 * i)
+                [make_trace(item.traffic, item.plant, length, first + 7919 * i)]
                 for i, item in enumerate(schools)
             ]
-            blocking = _blocking(
-                schools, [[trace] for trace in traces], state.weights(points), warmup_requests, pool
-            )
+            blocking = _blocking(schools, traces, state.weights(points), warmup_requests, pool)
             state.strategy.tell(list(points), _cost(blocking).tolist())
             state.generation += 1
             state.requests += len(points) * length * len(schools)
-            state.means = [*state.means, state.strategy.mean.copy()][-24:]
+            state.means = [*state.means, state.strategy.mean.copy()][-MEANS_KEPT:]
             state.elapsed_s = time.monotonic() - began
             means = {
                 item.name: float(value) for item, value in zip(schools, blocking.mean(axis=0), strict=True)

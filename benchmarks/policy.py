@@ -6,13 +6,14 @@ is the agent's share of the way from the best first fit to the defragmentation b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.carried import LoadCurve
 from benchmarks.stored_rows import Row, StoredRows
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import PlantSpec, build_plant
 from envs.policy import ScoringPolicy
 from envs.settings import Setting, agent_plant, benchmark_setting
 from envs.simulation import DEFRAGMENTATION
@@ -21,6 +22,11 @@ from topologies.paths import PathOrder
 
 ORDERS: tuple[PathOrder, ...] = ("hops_over_se", "hops", "km")
 AGENT, TEACHER, GENERALIST = "agent", "teacher", "generalist"
+FAMILIES = {  # of heuristics, by how their names begin
+    "KSP-FF": ("ksp_ff_",),
+    "FF-KSP": ("ff_ksp_",),
+    "MSCL": ("ksp_mscl_", "mscl_ksp_"),
+}
 ROW_VERSION = 1
 AT_PERMILLE, AT_PERCENT = "carried_at_0.1pct_erlang", "carried_at_1pct_erlang"
 
@@ -75,20 +81,17 @@ def figures(
             "policy": who.content,
             "num_requests": who.num_requests,
         }
-
-        def measure(who: Contestant = who, plant: Plant = plant, guess: float = guess_erlang) -> Row:
-            curve = LoadCurve(plant, chosen.traffic, who.policy, who.num_requests, processes)
-            return _row(curve, guess)
-
-        policies[who.name] = rows.row(origin, measure)
-        guess_erlang = _carried(policies[who.name])
+        curve = LoadCurve(plant, chosen.traffic, who.policy, who.num_requests, processes)
+        policies[who.name] = rows.row(origin, partial(_row, curve, guess_erlang))
+        guess_erlang = policies[who.name][AT_PERMILLE]
         if who.name == AGENT or not table_hash:
             table_hash = plant.path_table.content_hash
     bound = policies.pop(DEFRAGMENTATION)
     gap_closed = None
     if AGENT in policies:
-        first_fit = max(_carried(row) for name, row in policies.items() if is_first_fit(name))
-        gap_closed = (_carried(policies[AGENT]) - first_fit) / (_carried(bound) - first_fit)
+        fits = (*FAMILIES["KSP-FF"], *FAMILIES["FF-KSP"])
+        first_fit = max(row[AT_PERMILLE] for name, row in policies.items() if name.startswith(fits))
+        gap_closed = (policies[AGENT][AT_PERMILLE] - first_fit) / (bound[AT_PERMILLE] - first_fit)
     return {
         "setting": setting,
         "path_table_hash": table_hash,
@@ -96,11 +99,6 @@ def figures(
         "bound": bound,
         "gap_closed": gap_closed,
     }
-
-
-def is_first_fit(name: str) -> bool:
-    """Whether a row is one of KSP-FF or FF-KSP."""
-    return name.startswith(("ksp_ff_", "ff_ksp_"))
 
 
 def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Iterator[Contestant]:
@@ -146,7 +144,3 @@ def _row(curve: LoadCurve, guess_erlang: float) -> Row:
             for load, result in sorted(curve.points.items())
         ],
     }
-
-
-def _carried(row: Mapping[str, object]) -> float:
-    return float(str(row[AT_PERMILLE]))

@@ -6,17 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.policy import AGENT, AT_PERMILLE, GENERALIST, TEACHER
-
-FAMILIES = {  # drawn by the best of each
-    "KSP-FF": ("ksp_ff_",),
-    "FF-KSP": ("ff_ksp_",),
-    "MSCL": ("ksp_mscl_", "mscl_ksp_"),
-}
+from benchmarks.policy import AGENT, AT_PERMILLE, FAMILIES, GENERALIST, TEACHER
 
 
 def best_of_families(policies: Mapping[str, Any]) -> dict[str, str]:
-    """Family to the name of the policy in it that carries most at 0.1 %."""
+    """Family to the name of the policy in it that carries most at 0.1 %; drawn for all of the family."""
     best = {}
     for family, prefixes in FAMILIES.items():
         names = [name for name in policies if name.startswith(prefixes)]

@@ -28,9 +28,7 @@ from envs.witness import Witnesses, blocking_rise, no_witnesses, refresh_witness
 
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
 RUN_SCALES = (1.0, 3.0)  # free runs
-NUM_START_SCALES, NUM_RUN_SCALES = len(START_SCALES), len(RUN_SCALES)
-SCALES = NUM_START_SCALES + NUM_RUN_SCALES
-COLUMNS = 3 + SCALES  # shortlisted, capacity_loss, routability_loss_*, runs_loss_*, blocking_loss
+COLUMNS = 3 + len(START_SCALES) + len(RUN_SCALES)  # shortlisted, capacity_loss, one each, blocking_loss
 LOSS_UNIT = 256.0  # starting positions per unit of the capacity_loss column
 SHORTLISTED = 1.0
 
@@ -50,9 +48,7 @@ class AfterArrays(NamedTuple):
     run_potential: np.ndarray  # (most runs + 1, len(RUN_SCALES)) float64, exp(-m / scale)
     num_pairs: int
     pair_row: np.ndarray  # (D,) int32 row of the pair in ``first_path`` of the plant
-    crossed: (
-        np.ndarray
-    )  # (num_paths, ceil(num_units / 64)) uint64, every path of the plant: see ``unit_bits``
+    crossed: np.ndarray  # (num_paths, ceil(num_units / 64)) uint64, ``unit_bits`` of all paths of the plant
 
 
 class AfterStates(NamedTuple):
@@ -192,13 +188,9 @@ def fill_columns(
         )  # fmt: skip
         features[best, column] = SHORTLISTED
         features[best, column + 1] = sums[0] / LOSS_UNIT
-        features[best, column + 2] = sums[1]
-        features[best, column + 3] = sums[2]
-        features[best, column + 4] = sums[3]
-        features[best, column + 5] = sums[4]
-        features[best, column + 6] = sums[5]
-        features[best, column + 7] = sums[6]
-        features[best, column + 8] = blocking_rise(
+        for s in range(1, len(sums)):
+            features[best, column + 1 + s] = sums[s]
+        features[best, column + COLUMNS - 1] = blocking_rise(
             free, pair_row, first_path, path_units, path_hops, plant_format, sizes, shares, crossed, of_path,
             of_first_slot, of_num_slots, of_rates, on_unit, path, hops, first_slot, num_slots, words,
         )  # fmt: skip

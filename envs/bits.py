@@ -75,18 +75,24 @@ def first_run_128(low, high, num_slots):
 
 
 @inlined
-def starts_inplace(words, num_slots):
-    """Turn free bits into starting positions: bit i stays where ``num_slots`` free slots start at i."""
-    have = 1
-    last = len(words) - 1
+def narrow(words, first_word, last_word, have, num_slots):
+    """Of the starts of ``have`` free slots keep those of ``num_slots``, in some of the words.
+
+    Shift-and-AND with doubling. What lies above ``last_word`` counts as taken.
+    """
     while have < num_slots:
         step = min(have, num_slots - have, 63)
-        d = np.uint64(step)
-        up = np.uint64(64) - d
-        for w in range(last):
-            words[w] &= (words[w] >> d) | (words[w + 1] << up)
-        words[last] &= words[last] >> d
+        down, up = np.uint64(step), np.uint64(64 - step)
+        for w in range(first_word, last_word):
+            words[w] &= (words[w] >> down) | (words[w + 1] << up)
+        words[last_word] &= words[last_word] >> down
         have += step
+
+
+@inlined
+def starts_inplace(words, num_slots):
+    """Turn free bits into starting positions: bit i stays where ``num_slots`` free slots start at i."""
+    narrow(words, 0, len(words) - 1, 1, num_slots)
 
 
 @inlined

@@ -63,6 +63,7 @@ def replay(
     policy: ScoringPolicy,
     warmup_requests: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
+    audited: bool = False,
 ) -> tuple[TraceResult, ...]:
     """One result per trace, in order; the same traces give the same requests to every policy.
 
@@ -72,11 +73,14 @@ def replay(
         policy: what decides.
         warmup_requests: requests at the start of each trace that are not counted.
         on_progress: called now and then with (requests done, requests in all) per trace.
+        audited: where quality of transmission decides, add up the noise of what stands anew every
+            ``AUDIT_EVERY`` requests: see ``gsnr/audit.py``.
 
     Raises:
         TrafficError: no traces, or one of another network.
     """
-    return results_of(replay_tally(plant, traces, policy, warmup_requests, ONLY_BLOCKING, on_progress), plant)
+    tally = replay_tally(plant, traces, policy, warmup_requests, ONLY_BLOCKING, on_progress, audited)
+    return results_of(tally, plant)
 
 
 def replay_tally(
@@ -86,11 +90,9 @@ def replay_tally(
     warmup_requests: int,
     reward: RewardWeights,
     on_progress: Callable[[int, int], None] | None = None,
+    audited: bool = False,
 ) -> Tally:
-    """Counts of a policy, one network per trace, with what it earned; see ``replay``.
-
-    Where quality of transmission decides, what stands is audited every ``AUDIT_EVERY`` requests.
-    """
+    """Counts of a policy, one network per trace, with what it earned; see ``replay``."""
     requests = requests_of(list(traces), plant)
     num_classes = max(len(trace.class_names) for trace in traces)
     run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward)
@@ -102,7 +104,7 @@ def replay_tally(
     for t in range(length):
         actions = choose(policy.scores(features, mask, context))
         run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
-        if plant.thresholds_db and t >= warmup_requests and t % AUDIT_EVERY == 0:
+        if audited and plant.thresholds_db and t >= warmup_requests and t % AUDIT_EVERY == 0:
             audit(plant, run.states, run.tally.flow)
         if on_progress and t % 2000 == 0:
             on_progress(t, length)

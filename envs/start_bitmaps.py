@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from envs.bits import U1, population, trailing_zeros
+from envs.bits import U1, narrow, population, trailing_zeros
 from envs.compiled import inlined
+from envs.describe import path_words
 
 RATES = 4  # bit rates looked at; fewer are padded with shares of zero
 U63 = np.uint64(63)
@@ -49,13 +50,11 @@ def refresh_paths(
         while bits != 0:
             q = 64 * x + trailing_zeros(bits)
             bits &= bits - U1
+            path_words(free, path_units, q, path_hops[q], scratch)
             low, high = num_words, -1  # words that changed
             for w in range(num_words):
-                word = free[path_units[q, 0], w]
-                for h in range(1, path_hops[q]):
-                    word &= free[path_units[q, h], w]
-                if word != path_free[q, w]:
-                    path_free[q, w] = word
+                if scratch[w] != path_free[q, w]:
+                    path_free[q, w] = scratch[w]
                     low, high = min(low, w), w
             if high < 0:
                 continue
@@ -107,19 +106,16 @@ def update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f,
 
 @inlined
 def update_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high, reach, scratch):
-    """Path ``q`` where words ``low`` to ``high`` have changed, sizes reaching into ``reach`` words above."""
+    """Path ``q`` where words ``low`` to ``high`` have changed, sizes reaching into ``reach`` words above.
+
+    ``scratch`` holds what is free on the path, and is used up.
+    """
     last = min(high + reach, path_free.shape[1] - 1)
-    for w in range(low, last + 1):
-        scratch[w] = path_free[q, w]
-    have = 1
+    have = np.int64(1)
     for r in range(RATES):
-        while have < sizes[f, r]:
-            step = min(have, sizes[f, r] - have, 63)
-            down, up = np.uint64(step), np.uint64(64 - step)
-            for w in range(low, last):
-                scratch[w] &= (scratch[w] >> down) | (scratch[w + 1] << up)
-            scratch[last] &= scratch[last] >> down
-            have += step
+        size = np.int64(sizes[f, r])
+        narrow(scratch, low, last, have, size)
+        have = size
         starts_gained, runs_gained = np.int64(0), np.int64(0)
         top_now = starts[q, low - 1, r] >> U63 if low > 0 else np.uint64(0)
         top_then = top_now

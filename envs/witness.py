@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.bits import U1, block_mask, leading_zeros, trailing_zeros
+from envs.bits import U1, block_mask, first_set, leading_zeros, narrow, starts_inplace, trailing_zeros
 from envs.compiled import inlined
+from envs.describe import path_words
 from envs.start_bitmaps import RATES
 
 
@@ -66,27 +67,10 @@ def cross(crossed, path, other):
 @inlined
 def free_on(free, path_units, path, hops, crossed, block_path, first_slot, num_slots, words):
     """The slots free on a path, into ``words``, those of a block on ``block_path`` (-1: none) taken off."""
-    for w in range(len(words)):
-        word = free[path_units[path, 0], w]
-        for h in range(1, hops):
-            word &= free[path_units[path, h], w]
-        words[w] = word
+    path_words(free, path_units, path, hops, words)
     if block_path >= 0 and cross(crossed, path, block_path):
         for w in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
             words[w] &= ~block_mask(first_slot, num_slots, w)
-
-
-@inlined
-def narrow(words, have, size):
-    """Keep of the starts of ``have`` free slots those of ``size``."""
-    last = len(words) - 1
-    while have < size:
-        step = min(have, size - have, 63)
-        down, up = np.uint64(step), np.uint64(64 - step)
-        for w in range(last):
-            words[w] &= (words[w] >> down) | (words[w + 1] << up)
-        words[last] &= words[last] >> down
-        have += step
 
 
 @inlined
@@ -105,7 +89,7 @@ def find_widest(
         have = np.int64(1)
         for r in range(RATES):
             size = np.int64(sizes[path_format[path], r])
-            narrow(words, have, size)
+            narrow(words, 0, len(words) - 1, have, size)
             have = size
             highest = -1  # far from where first fit puts things, so that it stays free for long
             for w in range(len(words)):
@@ -128,10 +112,9 @@ def carries_all(
     """Whether one of the paths ``begin`` to ``end - 1`` can carry the highest bit rate: quicker to say."""
     for path in range(begin, end):
         free_on(free, path_units, path, path_hops[path], crossed, block_path, first_slot, num_slots, words)
-        narrow(words, np.int64(1), np.int64(sizes[path_format[path], RATES - 1]))
-        for w in range(len(words)):
-            if words[w] != 0:
-                return True
+        starts_inplace(words, np.int64(sizes[path_format[path], RATES - 1]))
+        if first_set(words) >= 0:
+            return True
     return False
 
 

@@ -138,7 +138,7 @@ def measure(
         return PolicyResult(
             **(stored | sequences | {"classes": classes, "power": power, "policy": contender.name})
         )
-    results = replay(plant, traces, contender.policy, warmup_requests)
+    results = replay(plant, traces, contender.policy, warmup_requests, audited=True)
     names = traces[0].class_names
     found = PolicyResult(
         policy=contender.name,

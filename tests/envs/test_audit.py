@@ -62,7 +62,7 @@ def test_an_evaluation_audits_what_stands() -> None:
     plant = plant_of()
     traces = [make_trace(TRAFFIC, plant, 2_200, seed=seed) for seed in (1, 2)]
 
-    for result in replay(plant, traces, baseline("band_by_band"), 100):
+    for result in replay(plant, traces, baseline("band_by_band"), 100, audited=True):
         assert result.qot is not None
         assert result.qot.audited > 4 * 5  # at requests 500, 1,000, 1,500 and 2,000
         assert result.qot.too_noisy == 0
