@@ -42,6 +42,26 @@ def _population(typing_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
+def _float_as_bits(typing_context: Any, number: Any) -> Any:
+    """The 32 bits of a float32 as an int32; of numbers not below zero the order stays."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.int32(types.float32), codegen
+
+
+def _bits_as_float(typing_context: Any, bits: Any) -> Any:
+    """The way back from ``float_as_bits``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+float_as_bits: Any = intrinsic(_float_as_bits)
+bits_as_float: Any = intrinsic(_bits_as_float)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
 leading_zeros: Any = intrinsic(_leading_zeros)
 population: Any = intrinsic(_population)

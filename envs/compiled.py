@@ -34,5 +34,3 @@ _options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 # ``_nrt`` is said, not left out: a kernel that a helper calls would inherit the helper's way.
 kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
 inlined = njit(**(_options | {"forceinline": True}))
-# Where no NaN can occur: lets the compiler take the largest of a row with vector instructions.
-inlined_no_nan = njit(**(_options | {"forceinline": True, "fastmath": {"nnan", "nsz"}}))

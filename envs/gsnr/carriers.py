@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.bits import block_mask, trailing_zeros
-from envs.compiled import inlined, inlined_no_nan, kernel
+from envs.bits import bits_as_float, block_mask, float_as_bits, trailing_zeros
+from envs.compiled import inlined, kernel
 
 
 class LitArrays(NamedTuple):
@@ -212,7 +212,7 @@ def refresh_shares(carriers, n, path_units, path, hops):
                 share[unit, i] = noise[other] * one_over_limit[other]
 
 
-@inlined_no_nan
+@inlined
 def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_units, path, hops, first, width):
     """Noise over limit of the worst-off lit carrier on a path's units if a block were lit; above 1: refused.
 
@@ -221,14 +221,23 @@ def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_unit
     """
     num_channels = owner.shape[1]
     total = added[len(added) - 1]
-    fullest = np.float32(0.0)
+    # No share is negative, and then the bits compare as the numbers do: a search for the largest that
+    # vector instructions take, which for floating point they do not.
+    fullest = np.int32(0)
     for h in range(hops):
         rows = cross[kind[path_units[path, h]]]
-        for i in range(num_channels):
-            added[h, i] = np.float32(rows[first, i])
-        for channel in range(first + 1, first + width):
+        row = rows[first]
+        if width == 1:
             for i in range(num_channels):
-                added[h, i] += np.float32(rows[channel, i])
+                added[h, i] = np.float32(row[i])
+        else:
+            beside = rows[first + 1]
+            for i in range(num_channels):
+                # Their sum fits, and as the int64 that it would be it converts one by one.
+                added[h, i] = np.float32(np.int32(row[i] + beside[i]))
+            for channel in range(first + 2, first + width):
+                for i in range(num_channels):
+                    added[h, i] += np.float32(rows[channel, i])
         unit = path_units[path, h]
         for i in range(num_channels):
             total[i] = added[h, i]
@@ -237,7 +246,7 @@ def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_unit
             for i in range(num_channels):
                 total[i] += added[g, i] if owner[other, i] == owner[unit, i] else np.float32(0.0)
         for i in range(num_channels):
-            fullest = max(fullest, share[unit, i] + total[i] * one_over_limit_of[unit, i])
-        if fullest > np.float32(1.0):
+            fullest = max(fullest, float_as_bits(share[unit, i] + total[i] * one_over_limit_of[unit, i]))
+        if bits_as_float(fullest) > np.float32(1.0):
             break
-    return fullest
+    return bits_as_float(fullest)

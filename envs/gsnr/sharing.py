@@ -105,8 +105,8 @@ def carrier_loss(lit, scratch, owner, xpm, request, path_units, path_hops, count
                     noise += amid[channel, path_units[path, h]]
                 if noise <= most:
                     f = 0
-                    while noise > most_noise[f]:
-                        f += 1
+                    for too_efficient in range(len(most_noise) - 1):
+                        f += noise > most_noise[too_efficient]
                     lost += value[path, f]
             loss[channel] = lost
         total += loss[channel]
