@@ -26,7 +26,7 @@ from deployments.ports import check_ports
 from deployments.services import Service, service_table
 from tasks.processes import ProcessManager
 
-START_TIMEOUT_S = 180.0
+START_TIMEOUT_S = 600.0  # a first start compiles: minutes on a busy core. What dies is seen at once
 MAX_RESTARTS = 3
 
 

@@ -22,7 +22,7 @@ from tasks.decorate import as_task
 from tasks.processes import ProcessManager
 
 SCORE_TOLERANCE = 1e-4
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 LATENCY_PROBES = 400
 
 
