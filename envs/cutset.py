@@ -4,7 +4,8 @@ For a set of sites S, every request from S to the rest takes at least its fewest
 that leaves S. Take away all else (continuity, contiguity, the rest of the network) and what remains is one
 multi-rate loss system: the slots of the cut, and requests of several sizes. Its blocking has a closed form
 [1, 2], insensitive to the law of the holding times. The blocking of the whole is at least that of the worst
-cut times the share of requests that cross it - for policies that never refuse what fits.
+cut times the share of requests that cross it - for policies that never refuse what fits. Where quality of
+transmission decides, the fewest slots are those of the most efficient format that works on an empty network.
 
 [1] Kaufman, "Blocking in a shared resource environment", IEEE Trans. Commun. 29(10), 1981.
 [2] Roberts, "A service system with heterogeneous user requirements", 1981.
@@ -106,18 +107,27 @@ def cut_set_bound(plant: Plant, traffic: PoissonTraffic) -> CutSetBound:
 
 
 def _least_slots(plant: Plant, rates_gbps: np.ndarray) -> np.ndarray:
-    """(num_nodes, num_nodes, rates) fewest slots of a request on any path of the table; 0 on the diagonal."""
+    """(num_nodes, num_nodes, rates) fewest slots of a request on any path of the table; 0 where none is."""
     count = plant.num_nodes
+    slots_for = _slots_alone if plant.thresholds_db else Plant.num_slots_for
     least = np.zeros((count, count, len(rates_gbps)), np.int64)
     for source in range(count):
         for destination in range(count):
             paths = plant.path_table.paths_of(source, destination)
             for index, rate in enumerate(rates_gbps):
-                if len(paths):
-                    least[source, destination, index] = min(
-                        plant.num_slots_for(float(rate), path) for path in paths
-                    )
+                found = [slots_for(plant, float(rate), path) for path in paths]
+                least[source, destination, index] = min(filter(None, found), default=0)
     return least
+
+
+def _slots_alone(plant: Plant, bit_rate_gbps: float, path: int) -> int:
+    """Fewest slots of a bit rate on a path where nothing else is lit, on its quietest channel; 0: too far."""
+    lit = plant.arrays.lit
+    units = plant.arrays.path_units[path, : plant.arrays.path_hops[path]]
+    works = lit.own[units].sum(axis=0).min() <= lit.most_noise
+    if not works.any():
+        return 0
+    return int(np.ceil(bit_rate_gbps / lit.carrier_gbps[works].max() - 1e-9)) * lit.slots_per_channel
 
 
 def _classes(

@@ -54,6 +54,28 @@ def test_on_one_link_the_cut_is_exact_for_one_slot_requests() -> None:
     assert bound.crossing_share == pytest.approx(1.0)
 
 
+def test_with_quality_of_transmission_a_cut_has_the_channels_of_all_bands() -> None:
+    def blocking(bit_rate_gbps: float, length_km: float) -> float:
+        link = Topology("link", "test", (Node("a", 0, 0), Node("b", 1, 1)), (Fibre("a", "b", length_km),))
+        plant = plant_of(link, bands=("C", "L"), channels_per_band=6, k_paths=1)
+        traffic = PoissonTraffic(20.0, 1.0, truncate_holding=False, bit_rates_gbps=(bit_rate_gbps,))
+        return cut_set_bound(plant, traffic).request_blocking
+
+    # 20 Erlang, half of them in each direction. 50 Gb/s a bit per symbol: 300 Gb/s are one channel of 64QAM
+    # where it reaches and two of 8QAM far behind.
+    assert blocking(300.0, 80.0) == pytest.approx(naive.erlang_b(10.0, 12) / 2, rel=1e-9)
+    assert blocking(300.0, 3000.0) == pytest.approx(naive.erlang_b(10.0, 6) / 2, rel=1e-9)
+
+
+def test_no_policy_with_quality_of_transmission_is_below_the_cut() -> None:
+    plant = plant_of(load_topology("five-node"), bands=("C", "L"), channels_per_band=8, k_paths=3)
+    traffic = PoissonTraffic(60.0, 1.0, truncate_holding=False, bit_rates_gbps=(100.0, 400.0))
+    cut = cut_set_bound(plant, traffic).request_blocking
+    assert cut > 0.0
+    for policy in ("band_by_band", "most_reserve"):
+        assert simulate(plant, traffic, policy, 20_000, 1).request_blocking.high > cut
+
+
 def test_truncated_holding_offers_less() -> None:
     plant = plant_of(load_topology("five-node"), num_slots=16, k_paths=3)
     full = cut_set_bound(plant, PoissonTraffic(150.0, truncate_holding=False)).request_blocking
