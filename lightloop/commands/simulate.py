@@ -55,7 +55,10 @@ def simulate_command(
         typer.Option(help="A-B:FROM:TO: that fibre is down between two requests of every run; repeat."),
     ] = [],  # noqa: B006
     bounds: Annotated[
-        bool, typer.Option("--bounds", help="Also the defragmentation and cut-set bounds.")
+        bool,
+        typer.Option(
+            "--bounds", help="Also the cut-set bound and, where slots alone decide, that of defragmentation."
+        ),
     ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
