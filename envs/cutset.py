@@ -19,6 +19,7 @@ from itertools import combinations
 
 import numpy as np
 
+from envs.gsnr.listing import width_of
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic, traffic_arrays
 
@@ -127,7 +128,7 @@ def _slots_alone(plant: Plant, bit_rate_gbps: float, path: int) -> int:
     works = lit.own[units].sum(axis=0).min() <= lit.most_noise
     if not works.any():
         return 0
-    return int(np.ceil(bit_rate_gbps / lit.carrier_gbps[works].max() - 1e-9)) * lit.slots_per_channel
+    return int(width_of(lit.carrier_gbps[works].max(), bit_rate_gbps)) * lit.slots_per_channel
 
 
 def _classes(
