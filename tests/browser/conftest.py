@@ -23,7 +23,7 @@ from configs.schema import Config
 from controlplane.client import ControllerClient
 
 PARTS = ("elements", "controller", "pce", "console")
-START_S = 240.0  # the first start compiles the kernels
+START_S = 540.0  # the first start compiles the kernels, maybe beside other work
 FLAGS = (
     "--headless=new",
     "--no-sandbox",

@@ -16,7 +16,7 @@ from lightloop.commands.train import curve_chart
 def run(*arguments: str) -> subprocess.CompletedProcess:
     program = "import sys; from lightloop.main import main; sys.argv[0] = 'lightloop'; main()"
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, capture_output=True, text=True, timeout=540)
 
 
 def test_train_prints_one_object_and_leaves_a_policy(tmp_path):

@@ -288,7 +288,7 @@ def commit(southbound: Southbound, node: str, edit: Edit) -> None:
     southbound.confirm(node, "id")
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -32,7 +32,7 @@ class ServerThread:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 240  # where the kernels are not compiled yet
+        deadline = time.monotonic() + 540  # where the kernels are not compiled yet
         while not self._server.started:
             assert self._thread.is_alive(), "the test server ended at its start"
             assert time.monotonic() < deadline, "the test server did not start"

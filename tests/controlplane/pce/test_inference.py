@@ -1,7 +1,6 @@
 """Against a real HTTP server that is slow, dead, wrong, or replaced in mid-flight."""
 
 import asyncio
-import time
 
 import numpy as np
 import pytest
@@ -70,10 +69,8 @@ def test_a_late_answer_costs_the_deadline_and_no_more(model, observation):
     async def run() -> None:
         client = InferenceClient(model.url, deadline_s=0.5)
         await client.choose(observation)
-        model.delay_s = 8.0
-        started = time.perf_counter()
+        model.delay_s = 600.0  # only the deadline can end it
         assert await reason_of(client, observation) == "late"
-        assert 0.5 <= time.perf_counter() - started < 4.0
         model.delay_s = 0.0
         assert (await client.choose(observation)).index == 2
         await client.close()
@@ -83,14 +80,17 @@ def test_a_late_answer_costs_the_deadline_and_no_more(model, observation):
 
 def test_a_dead_endpoint_opens_the_breaker_and_is_found_again_once_it_lives(model, observation):
     async def run() -> None:
-        client = InferenceClient(model.url, 5, CircuitBreaker(failures=3, pause_s=1.0))
+        now_s = [0.0]
+        client = InferenceClient(
+            model.url, 5, CircuitBreaker(failures=3, pause_s=1.0, clock=lambda: now_s[0])
+        )
         await client.choose(observation)
         await asyncio.to_thread(model.die)
         reasons = [await reason_of(client, observation) for _ in range(5)]
         assert reasons == ["down"] * 3 + ["breaker-open"] * 2
         await asyncio.to_thread(model.revive)
         assert await reason_of(client, observation) == "breaker-open"
-        await asyncio.sleep(1.05)
+        now_s[0] = 1.0
         assert (await client.choose(observation)).index == 2
         assert client.breaker_state == "closed"
         await client.close()
@@ -100,12 +100,12 @@ def test_a_dead_endpoint_opens_the_breaker_and_is_found_again_once_it_lives(mode
 
 def test_an_endpoint_that_hangs_costs_the_deadline_three_times_and_then_nothing(model, observation):
     async def run() -> None:
-        client = InferenceClient(model.url, 0.1, CircuitBreaker(failures=3, pause_s=10.0))
-        model.delay_s = 5.0
+        client = InferenceClient(model.url, 0.1, CircuitBreaker(failures=3, pause_s=600.0))
+        model.delay_s = 600.0
         assert [await reason_of(client, observation) for _ in range(3)] == ["late"] * 3
-        started = time.perf_counter()
+        model.asked.clear()
         assert [await reason_of(client, observation) for _ in range(20)] == ["breaker-open"] * 20
-        assert time.perf_counter() - started < 1.0  # twenty deadlines would be 2 s
+        assert model.asked == []
         await client.close()
 
     asyncio.run(run())

@@ -50,7 +50,7 @@ class Process:
         self.http = httpx.Client(base_url=url, headers=bearer_header(CREDENTIALS), timeout=30)
 
     def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 540  # the first start compiles the kernels
         while True:
             assert self.process.poll() is None, "the PCE ended at its start"
             assert time.monotonic() < deadline, "the PCE did not get healthy"
