@@ -41,7 +41,7 @@ class FlatBatch:
     pooled: Tensor  # (B, P) float32, what the value network sees
     actions: Tensor  # (B,) int64
     log_probabilities: Tensor  # (B,) float32, under the policy that acted
-    advantages: Tensor  # (B,) float32, zero mean and unit deviation over the decisions with a choice
+    advantages: Tensor  # (B,) float32; mostly of zero mean and unit deviation over decisions with a choice
     value_targets: Tensor  # (B,) float32, in units of return_scale
     has_choice: Tensor  # (B,) float32, 1 where at least two candidates were allowed
 
@@ -50,12 +50,27 @@ class FlatBatch:
 
 
 class RolloutToBatch(ConnectorV2):
-    """One ``FlatBatch`` from rollouts: centred rewards, values, advantages, value targets."""
+    """One ``FlatBatch`` from rollouts: centred rewards, values, advantages, value targets.
 
-    def __init__(self, gamma: float, gae_lambda: float):
+    Args:
+        gamma: discount.
+        gae_lambda: of generalised advantage estimation.
+        centre_rewards: take the running mean of all rewards from each; else that mean stays 0.
+        standardise_advantages: to zero mean and unit deviation over the decisions with a choice.
+    """
+
+    def __init__(
+        self,
+        gamma: float,
+        gae_lambda: float,
+        centre_rewards: bool = True,
+        standardise_advantages: bool = True,
+    ):
         super().__init__()
         self.gamma = gamma
         self.gae_lambda = gae_lambda
+        self.centre_rewards = centre_rewards
+        self.standardise_advantages = standardise_advantages
 
     def __call__(  # type: ignore[override]
         self, *, rl_module: Any, batch: dict[str, Any], episodes: list[Rollout], **_: Any
@@ -63,7 +78,9 @@ class RolloutToBatch(ConnectorV2):
         """``{module id: {"batch": FlatBatch}}``; updates the running averages kept in the value network."""
         module: ScoringRLModule = rl_module[DEFAULT_MODULE_ID].unwrapped()
         with torch.no_grad():
-            _update_reward_mean(module, episodes)
+            module.value.num_updates += 1
+            if self.centre_rewards:
+                _update_reward_mean(module, episodes)
             parts = [self._flatten(module, rollout) for rollout in episodes]
             scale = _update_return_scale(module, torch.cat([returns for _, returns in parts]))
             columns = [
@@ -73,6 +90,8 @@ class RolloutToBatch(ConnectorV2):
             returns = torch.cat([returns for _, returns in parts]) / scale
             features, mask, context, pooled, actions, log_probabilities, advantage = columns
             has_choice = (mask.sum(dim=1) > 1).float()
+            if self.standardise_advantages:
+                advantage = _standardise(advantage, has_choice)
             batch[DEFAULT_MODULE_ID] = {
                 "batch": FlatBatch(
                     features=features,
@@ -81,7 +100,7 @@ class RolloutToBatch(ConnectorV2):
                     pooled=pooled,
                     actions=actions,
                     log_probabilities=log_probabilities,
-                    advantages=_standardise(advantage, has_choice),
+                    advantages=advantage,
                     value_targets=returns,
                     has_choice=has_choice,
                 )
@@ -263,7 +282,6 @@ def _standardise(values: Tensor, weight: Tensor) -> Tensor:
 
 def _update_reward_mean(module: ScoringRLModule, rollouts: list[Rollout]) -> None:
     value = module.value
-    value.num_updates += 1
     share = max(1.0 / value.num_updates.item(), SLOWEST_AVERAGE)
     mean = float(np.mean([rollout.rewards.mean(dtype=np.float64) for rollout in rollouts]))
     value.reward_mean += share * (mean - value.reward_mean)

@@ -47,6 +47,8 @@ class PPOSettings:
     seed: int
     critic_warmup_updates: int = 0
     clip: float = 0.2
+    centre_rewards: bool = True  # by their running mean; the task has no episodes
+    standardise_advantages: bool = True  # over the decisions with a choice
 
 
 class PipelinedPPO(PPO):
@@ -150,7 +152,9 @@ def build_algorithm(
             num_learners=0,
             learner_class=RolloutLearner,
             learner_config_dict={"critic_warmup_updates": settings.critic_warmup_updates},
-            learner_connector=lambda obs, act: RolloutToBatch(settings.gamma, settings.gae_lambda),
+            learner_connector=lambda obs, act: RolloutToBatch(
+                settings.gamma, settings.gae_lambda, settings.centre_rewards, settings.standardise_advantages
+            ),
             add_default_connectors_to_learner_pipeline=False,
         )
         .training(

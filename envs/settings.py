@@ -107,8 +107,8 @@ def agent_plant(setting: Setting) -> PlantSpec:
     rates_gbps, shares = future_rates(setting.traffic)
     return replace(
         setting.plant,
-        k_paths=20,
-        max_candidates=80,
+        k_paths=50,
+        max_candidates=160,
         shortlist=8,
         future_rates_gbps=rates_gbps,
         future_shares=shares,

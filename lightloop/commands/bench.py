@@ -58,6 +58,29 @@ def training(as_json: JsonFlag = False) -> None:
     emit({"figures": measured}, as_json, render)
 
 
+@bench.command("ablation")
+def ablation(
+    updates: Annotated[
+        int, typer.Option(min=1, help="PPO updates of each training, 8,192 steps each.")
+    ] = 150,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of every kind.")] = 2,
+    as_json: JsonFlag = False,
+) -> None:
+    """What each means against variance is worth to PPO (about a minute for every training)."""
+    from benchmarks.ablation import figures
+
+    rows = figures(updates, seeds, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False))
+
+    def render(console: Console) -> None:
+        table = Table("training", "blocked %", "by seed")
+        for row in rows:
+            by_seed = ", ".join(f"{100 * value:.2f}" for value in row.get("by_seed", ()))
+            table.add_row(row["arm"], f"{100 * row['request_blocking']:.2f}", by_seed)
+        console.print(table)
+
+    emit({"updates": updates, "trainings": rows}, as_json, render)
+
+
 @bench.command("policy")
 def policy(
     setting: Annotated[str, typer.Option(help="A published setting.")] = "deeprmsa-nsfnet",
