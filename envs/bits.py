@@ -155,19 +155,6 @@ def next_clear(words, start):
 
 
 @inlined
-def run_begin(words, slot):
-    """First slot of the run of set bits that contains ``slot``."""
-    w = slot >> 6
-    word = (~words[w]) & (ALL >> np.uint64(63 - (slot & 63)))
-    while word == 0:
-        w -= 1
-        if w < 0:
-            return 0
-        word = ~words[w]
-    return 64 * w + 64 - leading_zeros(word)
-
-
-@inlined
 def count_set(words):
     """Number of set bits."""
     total = 0

@@ -5,9 +5,10 @@ often a request needs them with the path's format. The loss of a block is the ca
 that share a link with it. KSP-MSCL takes the best path that fits and its start of least loss; MSCL-KSP the
 least loss over all paths. Ties fall to the better path, then to the lower slot.
 
-A free run [a, b) of an interfering path loses cap(b - a) - cap(s - a) - cap(b - s - n) to a block [s, s +
-n) (remainders below zero count as zero), so a path costs a few table look-ups per free run that the block
-can touch, not one per slot and size.
+A block [s, s + n) takes from a path that crosses it the starts t of size m with s - m < t < s + n. Kept is,
+for every slot t and size, the set of paths that can start there, as bits. How many of those that share a link
+with the block's path can is then one AND and one population count for 64 paths, and the sum over t a
+difference of running sums. An admission or a departure changes the sets of the slots near it.
 
 The criterion is that of Barry and Subramaniam for wavelengths ("The MAX SUM wavelength assignment algorithm
 for WDM ring networks", OFC 1997), with slots and sizes in the place of wavelengths.
@@ -19,12 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.bits import next_clear, next_set, run_begin, starts_inplace
+from envs.bits import ALL, is_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined, kernel
 from envs.describe import path_words
 from envs.energy.meter import charge, is_metered, read_power
 from envs.first_fit import slots_needed
-from envs.plant import Plant
+from envs.plant import WORD_BITS, Plant
 from envs.state import admit, depart_until
 from envs.tally import count
 from envs.traffic import PoissonTraffic
@@ -34,60 +35,146 @@ MSCL_KSP = 1
 
 
 class LossArrays(NamedTuple):
-    """What the loss of a block is computed from."""
+    """What the loss of a block is computed from.
 
-    first_on_unit: np.ndarray  # (num_units + 1,) int32
-    path_on_unit: np.ndarray  # paths that cross each unit, in compressed rows, int32
-    capacity: (
+    Paths are bits of P words, those of a format side by side, each format beginning with a word of its own.
+    """
+
+    unit_paths: np.ndarray  # (num_units, P) uint64, the paths that cross each unit
+    first_word: np.ndarray  # (num_formats + 1,) int32, the words of each format
+    sizes: (
         np.ndarray
-    )  # (num_formats, 2 num_slots + 1) float32; entry num_slots + L: capacity of a run of L
+    )  # (num_formats, S) int32 ascending, slots that a request may need; 0 where there are fewer
+    weights: np.ndarray  # (num_formats, S) float64, how often it needs them
+
+
+class PathSets(NamedTuple):
+    """Which paths can start where; brought up to date from the spectrum itself."""
+
+    seen: np.ndarray  # (num_units, num_words) uint64, the free slots that the sets were made of
+    blocked: np.ndarray  # (num_slots, P) uint64, the paths on which the slot is taken
+    starts: np.ndarray  # (S, num_slots, P) uint64, the paths on which a block of the size can start there
 
 
 def loss_arrays(plant: Plant, traffic: PoissonTraffic) -> LossArrays:
-    """Interference lists and capacities of a plant under a traffic's bit rates."""
-    num_paths = plant.path_table.num_paths
-    hops = plant.arrays.path_hops
-    units = plant.arrays.path_units
-    path_of_hop = np.repeat(np.arange(num_paths, dtype=np.int32), hops)
-    unit_of_hop = units[units >= 0]
-    order = np.argsort(unit_of_hop, kind="stable")
-    first = np.searchsorted(unit_of_hop[order], np.arange(plant.num_units + 1)).astype(np.int32)
-    weights = np.array(traffic.bit_rate_weights or (1.0,) * len(traffic.bit_rates_gbps), np.float64)
-    num_slots = plant.spec.num_slots
-    lengths = np.arange(-num_slots, num_slots + 1)
-    capacity = np.zeros((len(plant.formats), len(lengths)), np.float64)
-    for index, per_gbps in enumerate(plant.arrays.slots_per_gbps):
-        for rate_gbps, weight in zip(traffic.bit_rates_gbps, weights / weights.sum(), strict=True):
-            size = int(np.ceil(rate_gbps * per_gbps - 1e-9)) + plant.spec.guard_slots
-            capacity[index] += weight * np.maximum(lengths - size + 1, 0)
-    return LossArrays(first, path_of_hop[order].astype(np.int32), capacity.astype(np.float32))
+    """Path sets and sizes of a plant under a traffic's bit rates."""
+    formats, units = plant.arrays.path_format, plant.arrays.path_units
+    words_of_format = -(-np.bincount(formats, minlength=len(plant.formats)) // WORD_BITS)
+    first_word = np.concatenate([[0], np.cumsum(words_of_format)]).astype(np.int32)
+    unit_paths = np.zeros((plant.num_units, int(first_word[-1])), np.uint64)
+    for index in range(len(plant.formats)):
+        for place, path in enumerate(np.flatnonzero(formats == index)):
+            word, bit = int(first_word[index]) + place // WORD_BITS, np.uint64(1 << place % WORD_BITS)
+            unit_paths[units[path, : plant.arrays.path_hops[path]], word] |= bit
+    rates_gbps = np.array(traffic.bit_rates_gbps)
+    shares = np.array(traffic.bit_rate_weights or (1.0,) * len(rates_gbps), np.float64)
+    needed = [
+        np.ceil(rates_gbps * per_gbps - 1e-9).astype(int) + plant.spec.guard_slots
+        for per_gbps in plant.arrays.slots_per_gbps
+    ]
+    most = max(len(set(row.tolist())) for row in needed)
+    sizes, weights = np.zeros((len(needed), most), np.int32), np.zeros((len(needed), most))
+    for index, row in enumerate(needed):
+        for k, size in enumerate(np.unique(row)):
+            sizes[index, k], weights[index, k] = size, shares[row == size].sum()
+    return LossArrays(unit_paths, first_word, sizes, weights)
 
 
 @inlined
-def add_loss_of_path(words, row, own_begin, own_end, num_slots, size, capacity, loss):
-    """Add to ``loss[s]`` what one path loses to a block of ``size`` at each start of one free run.
+def refresh_sets(free, losses, sets, changed, stale, cover):
+    """Bring ``sets`` up to date with ``free``: where a slot has changed, and as far below as a block reaches.
 
     Args:
-        words: (num_paths, num_words) uint64, slots free on each path.
-        row: the path that loses.
-        own_begin: first slot of the free run that the block is placed in.
-        own_end: end of that run.
-        num_slots: slots of the band.
-        size: slots of the block.
-        capacity: (2 num_slots + 1,) float32 of the losing path's format.
-        loss: (num_slots,) float32, updated.
+        free: (num_units, num_words) uint64 of one network.
+        losses: LossArrays.
+        sets: PathSets, updated.
+        changed: (num_words,) uint64 scratch.
+        stale: (num_slots,) bool scratch.
+        cover: (P,) uint64 scratch.
     """
-    start = next_set(words[row], own_begin)
-    if start == own_begin:
-        start = run_begin(words[row], own_begin)
-    while 0 <= start < own_end:
-        end = next_clear(words[row], max(start, own_begin))
-        whole = capacity[num_slots + end - start]
-        if whole > 0.0:
-            for s in range(max(own_begin, start - size + 1), min(own_end - size + 1, end)):
-                below = capacity[num_slots + s - start]
-                loss[s] += whole - below - capacity[num_slots + end - s - size]
-        start = next_set(words[row], end)
+    unit_paths, first_word, sizes = losses.unit_paths, losses.first_word, losses.sizes
+    seen, blocked, starts = sets.seen, sets.blocked, sets.starts
+    num_slots = len(stale)
+    longest = 0
+    for f in range(sizes.shape[0]):
+        for k in range(sizes.shape[1]):
+            longest = max(longest, sizes[f, k])
+    for w in range(len(changed)):
+        changed[w] = np.uint64(0)
+    for unit in range(free.shape[0]):
+        for w in range(free.shape[1]):
+            changed[w] |= free[unit, w] ^ seen[unit, w]
+            seen[unit, w] = free[unit, w]
+    stale[:] = False
+    slot = next_set(changed, 0)
+    while slot >= 0:
+        blocked[slot, :] = np.uint64(0)
+        for unit in range(free.shape[0]):
+            if is_set(free[unit], slot) == 0:
+                for x in range(unit_paths.shape[1]):
+                    blocked[slot, x] |= unit_paths[unit, x]
+        for t in range(max(slot - longest + 1, 0), slot + 1):
+            stale[t] = True
+        slot = next_set(changed, slot + 1)
+    for t in range(num_slots):
+        if not stale[t]:
+            continue
+        for f in range(sizes.shape[0]):
+            begin, end = first_word[f], first_word[f + 1]
+            for x in range(begin, end):
+                cover[x] = np.uint64(0)
+            have = 0
+            for k in range(sizes.shape[1]):
+                for further in range(t + have, min(t + sizes[f, k], num_slots)):
+                    for x in range(begin, end):
+                        cover[x] |= blocked[further, x]
+                have = sizes[f, k]
+                if t + have <= num_slots:
+                    for x in range(begin, end):
+                        starts[k, t, x] = ~cover[x]
+                else:
+                    for x in range(begin, end):
+                        starts[k, t, x] = np.uint64(0)
+
+
+@inlined
+def add_losses(losses, starts, crossing, fits, size, sums, loss):
+    """``loss[s]`` of a block of ``size`` slots at every start ``s`` of ``fits``.
+
+    Args:
+        losses: LossArrays.
+        starts: (S, num_slots, P) uint64 of ``PathSets``.
+        crossing: (P,) uint64, the paths that share a link with the block's.
+        fits: (num_words,) uint64, the starts asked for.
+        size: slots of the block.
+        sums: (num_slots + 1,) int64 scratch.
+        loss: (num_slots,) float64, written.
+    """
+    first_word, sizes, weights = losses.first_word, losses.sizes, losses.weights
+    loss[:] = 0.0
+    for f in range(sizes.shape[0]):
+        begin, end = first_word[f], first_word[f + 1]
+        for k in range(sizes.shape[1] if end > begin else 0):
+            other = sizes[f, k]
+            if other == 0:
+                continue
+            done = -1  # starts below are counted, or taken by no block asked for
+            start = next_set(fits, 0)
+            while start >= 0:
+                behind = next_clear(fits, start)  # starts from here up to there
+                first = max(start - other + 1, 0)
+                if first > done:
+                    done = first
+                    sums[done] = 0
+                for t in range(done, behind - 1 + size):
+                    able = 0
+                    for x in range(begin, end):
+                        able += population(starts[k, t, x] & crossing[x])
+                    sums[t + 1] = sums[t] + able
+                done = max(done, behind - 1 + size)
+                for s in range(start, behind):
+                    loss[s] += weights[f, k] * (sums[s + size] - sums[max(s - other + 1, 0)])
+                start = next_set(fits, behind)
 
 
 @kernel
@@ -110,17 +197,19 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
     service_class = requests.service_class[n]
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
     bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
-    first_on_unit, path_on_unit, capacity = losses.first_on_unit, losses.path_on_unit, losses.capacity
-    num_slots = plant.num_slots
-    stamps = np.full(len(path_hops), -1)
-    stamp = 0
-    own = np.empty(plant.num_words, np.uint64)
-    starts = np.empty(plant.num_words, np.uint64)
-    words = np.empty((len(path_hops), plant.num_words), np.uint64)  # of the paths that are fresh
-    fresh = np.full(len(path_hops), -1)
-    run_begins = np.empty(num_slots, np.int64)
-    run_ends = np.empty(num_slots, np.int64)
-    loss = np.empty(num_slots, np.float32)
+    unit_paths, num_slots = losses.unit_paths, plant.num_slots
+    num_sizes, num_sets = losses.sizes.shape[1], unit_paths.shape[1]
+    sets = PathSets(
+        np.zeros(free.shape, np.uint64),  # nothing is free yet, so every path is blocked everywhere
+        np.full((num_slots, num_sets), ALL),
+        np.zeros((num_sizes, num_slots, num_sets), np.uint64),
+    )
+    changed = np.empty(plant.num_words, np.uint64)
+    stale = np.empty(num_slots, np.bool_)
+    crossing = np.empty(num_sets, np.uint64)
+    fits = np.empty(plant.num_words, np.uint64)
+    sums_of_starts = np.empty(num_slots + 1, np.int64)
+    loss = np.empty(num_slots, np.float64)
     power, metered = plant.power, is_metered(plant.power)
     readings = tally.power[n : n + 1]
     for t in range(len(arrival_s)):
@@ -131,50 +220,30 @@ def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
         best_path = -1
         best_slot = -1
         best_num = 0
-        best_loss = np.float32(np.inf)
+        best_loss = np.inf
+        refresh_sets(free, losses, sets, changed, stale, crossing)
         for path in range(first_path[pairs[t]], first_path[pairs[t] + 1]):
             if path_latency_ms[path] > max_latency_ms[t]:
                 continue
             size = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps[t])
-            path_words(free, path_units, path, path_hops[path], own)
-            for w in range(len(own)):
-                starts[w] = own[w]
-            starts_inplace(starts, size)
-            slot = next_set(starts, 0)
-            if slot < 0:
+            path_words(free, path_units, path, path_hops[path], fits)
+            starts_inplace(fits, size)
+            if next_set(fits, 0) < 0:
                 continue
-            stamp += 1
-            num_runs = 0
-            while slot >= 0:  # the free runs of the path that are long enough
-                end = next_clear(own, slot)
-                run_begins[num_runs] = slot
-                run_ends[num_runs] = end
-                num_runs += 1
-                for s in range(slot, end):
-                    loss[s] = 0.0
-                slot = next_set(starts, end)
+            for x in range(num_sets):
+                crossing[x] = np.uint64(0)
             for h in range(path_hops[path]):
-                unit = path_units[path, h]
-                for index in range(first_on_unit[unit], first_on_unit[unit + 1]):
-                    other = path_on_unit[index]
-                    if stamps[other] != stamp:
-                        stamps[other] = stamp
-                        if fresh[other] != t:
-                            fresh[other] = t
-                            path_words(free, path_units, other, path_hops[other], words[other])
-                        losing = capacity[path_format[other]]
-                        for run in range(num_runs):
-                            add_loss_of_path(
-                                words, other, run_begins[run], run_ends[run], num_slots, size, losing, loss
-                            )
-            slot = next_set(starts, 0)
+                for x in range(num_sets):
+                    crossing[x] |= unit_paths[path_units[path, h], x]
+            add_losses(losses, sets.starts, crossing, fits, size, sums_of_starts, loss)
+            slot = next_set(fits, 0)
             while slot >= 0:
                 if loss[slot] < best_loss:
                     best_loss = loss[slot]
                     best_path = path
                     best_slot = slot
                     best_num = size
-                slot = next_set(starts, slot + 1)
+                slot = next_set(fits, slot + 1)
             if policy == KSP_MSCL:
                 break
         if best_path >= 0:
