@@ -1,6 +1,7 @@
 """Against a real HTTP server that is slow, dead, wrong, or replaced in mid-flight."""
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -70,7 +71,9 @@ def test_a_late_answer_costs_the_deadline_and_no_more(model, observation):
         client = InferenceClient(model.url, deadline_s=0.5)
         await client.choose(observation)
         model.delay_s = 600.0  # only the deadline can end it
+        started = time.perf_counter()
         assert await reason_of(client, observation) == "late"
+        assert time.perf_counter() - started >= 0.5
         model.delay_s = 0.0
         assert (await client.choose(observation)).index == 2
         await client.close()
