@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import gymnasium
@@ -24,10 +24,12 @@ from agents.network import Teacher
 from agents.policy import NetworkPolicy
 from agents.rl_module import ScoringRLModule
 from agents.rollout import Rollout
+from agents.spec import TrainSpec
 
 SAMPLE = "sample"
 SET_STATE = "set_state"  # RLlib's own tag of a weight transfer
 ROLLOUT_TIMEOUT_S = 120.0
+CRITIC_WARMUP_UPDATES = 10  # an untrained critic would push a good teacher in random directions
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class PPOSettings:
     clip: float = 0.2
     centre_rewards: bool = True  # by their running mean; the task has no episodes
     standardise_advantages: bool = True  # over the decisions with a choice
+
+    @classmethod
+    def of(cls, spec: TrainSpec) -> PPOSettings:
+        """What a training says of PPO, after a warm-up of the critic."""
+        said = {item.name: getattr(spec, item.name) for item in fields(cls) if hasattr(spec, item.name)}
+        return cls(critic_warmup_updates=CRITIC_WARMUP_UPDATES, **said)
 
 
 class PipelinedPPO(PPO):

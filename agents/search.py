@@ -18,7 +18,7 @@ import numpy as np
 
 from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
-from envs.features import AFTER_STATE
+from envs.features import AFTER_STATE, FEATURE_NAMES
 from envs.plant import Plant
 from envs.policy import LinearPolicy, linear_policy
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -67,6 +67,16 @@ ROUND_START = linear_policy(
     blocking_loss=-6.0,
     shortlisted=SHORTLIST_FIRST,
 )
+
+
+# The generalist knows nothing of when services end; a plant that does begins with these beside its weights.
+ENDS_START = {"neighbours_stay": 1.0, "neighbours_alike": 1.4}
+
+
+def told_of_ends(policy: LinearPolicy) -> LinearPolicy:
+    """A policy with ``ENDS_START`` in the place of its weights of these features."""
+    weights = dict(zip(FEATURE_NAMES, policy.weights, strict=True)) | ENDS_START
+    return LinearPolicy(f"{policy.name}-told-of-ends", tuple(weights.values()))
 
 
 @dataclass

@@ -18,7 +18,7 @@ import numpy as np
 from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search
+from agents.search import SearchState, new_search, run_search, told_of_ends
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec, fingerprint_of
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
@@ -31,7 +31,6 @@ from envs.traffic import PoissonTraffic
 
 OnProgress = Callable[[TrainPoint], None]
 
-CRITIC_WARMUP_UPDATES = 10
 TEACHER_CONFIDENCE = 0.8  # how often the teacher's own choice is drawn when PPO begins
 OBSERVATION_SEED = 800_000_000
 STORE_SEARCH_EVERY_S = 5.0
@@ -163,6 +162,8 @@ def _find_teacher(training: _Training) -> None:
         start = load_policy(GENERALIST_FOLDER)
         assert isinstance(start, LinearPolicy)
         candidates.append(start)
+        if plant.spec.ends_known:
+            candidates.append(start := told_of_ends(start))
     if spec.search.enabled:
         candidates.append(_search(training, start))
     yardstick = validation_yardstick(
@@ -241,23 +242,9 @@ def _improve_by_ppo(training: _Training) -> None:
         spec.reward,
         1_000_000 * (folder.state.runs - 1),
     )
-    settings = PPOSettings(
-        num_envs=spec.num_envs,
-        rollout_length=spec.rollout_length,
-        minibatch_size=spec.minibatch_size,
-        num_epochs=spec.num_epochs,
-        learning_rate=spec.learning_rate,
-        gamma=spec.gamma,
-        gae_lambda=spec.gae_lambda,
-        entropy_coefficient=spec.entropy_coefficient,
-        hidden_sizes=spec.hidden_sizes,
-        num_env_runners=spec.num_env_runners,
-        seed=spec.seed,
-        critic_warmup_updates=CRITIC_WARMUP_UPDATES,
-    )
     with ray_session(spec.ray_address, max(spec.ray_num_cpus, spec.num_env_runners + 1)):
         algorithm = build_algorithm(
-            settings,
+            PPOSettings.of(spec),
             envs,
             observation_space(training.plant),
             gymnasium.spaces.Discrete(training.plant.spec.max_candidates),

@@ -18,8 +18,10 @@ import numpy as np
 from agents.env_runner import BulkEnv
 from agents.network import Teacher
 from agents.ppo import PPOSettings, build_algorithm, policy_of
-from agents.train import CRITIC_WARMUP_UPDATES, OBSERVATION_SEED, TwinEnvs
+from agents.spec import TrainSpec
+from agents.train import OBSERVATION_SEED, TwinEnvs
 from agents.validation import Yardstick, validation_yardstick
+from configs.load import load_config
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import observation_space
 from envs.plant import Plant, PlantSpec, build_plant
@@ -29,21 +31,6 @@ from topologies.catalogue import load_topology
 
 WARMUP_REQUESTS = 3000
 MISTAKE = np.float32(-1.0)  # reward of naming what is not allowed, where the mask is hidden
-
-BASE = PPOSettings(  # as in configs/base.yaml
-    num_envs=64,
-    rollout_length=128,
-    minibatch_size=1024,
-    num_epochs=2,
-    learning_rate=3e-4,
-    gamma=0.995,
-    gae_lambda=0.98,
-    entropy_coefficient=0.001,
-    hidden_sizes=(64, 64),
-    num_env_runners=1,
-    seed=1,
-    critic_warmup_updates=CRITIC_WARMUP_UPDATES,
-)
 
 
 @dataclass(frozen=True)
@@ -139,23 +126,26 @@ def figures(updates: int, seeds: int, on_progress: Callable[[str], None]) -> lis
     linear = [policy for policy in map(baseline, BASELINE_NAMES) if isinstance(policy, LinearPolicy)]
     best = min(linear, key=yardstick.mean_blocking)
     rows = [{"arm": f"{best.name}, no training", "request_blocking": yardstick.mean_blocking(best)}]
-    with ray_session("", BASE.num_env_runners + 1):
+    base = PPOSettings.of(TrainSpec.of(load_config("latency-rsa").training.model_dump()))
+    with ray_session("", base.num_env_runners + 1):
         for arm in ARMS:
             found = []
             for seed in range(1, seeds + 1):
                 on_progress(f"{arm.name}, seed {seed}")
-                found.append(_trained(arm, seed, plant, traffic, yardstick, updates))
+                found.append(
+                    _trained(replace(base, seed=seed, **arm.changes), arm, plant, traffic, yardstick, updates)
+                )
             rows.append({"arm": arm.name, "request_blocking": float(np.mean(found)), "by_seed": found})
     return rows
 
 
 def _trained(
-    arm: Arm, seed: int, plant: Plant, traffic: PoissonTraffic, yardstick: Yardstick, updates: int
+    settings: PPOSettings, arm: Arm, plant: Plant, traffic: PoissonTraffic, yardstick: Yardstick, updates: int
 ) -> float:
     """Request blocking of what an arm's training ends with."""
     twin = TwinEnvs(plant, traffic, WARMUP_REQUESTS)
     algorithm = build_algorithm(
-        replace(BASE, seed=seed, **arm.changes),
+        settings,
         _UnmaskedTwin(twin) if arm.hide_mask else twin,
         observation_space(plant),
         gymnasium.spaces.Discrete(plant.spec.max_candidates),

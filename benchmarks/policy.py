@@ -122,7 +122,8 @@ def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Ite
         folders |= {TEACHER: agent_folder / "teacher", AGENT: agent_folder / "policy"}
     for name, folder in folders.items():
         content = read_manifest(folder).weights_sha256
-        yield Contestant(name, load_policy(folder), content, agent_plant(chosen), cheap)
+        spec = agent_plant(chosen, name != GENERALIST and chosen.ends_told)
+        yield Contestant(name, load_policy(folder), content, spec, cheap)
     spec = replace(chosen.plant, k_paths=50)
     yield Contestant(DEFRAGMENTATION, DEFRAGMENTATION, DEFRAGMENTATION, spec, cheap)
 

@@ -3,7 +3,8 @@
 Candidates are listed path by path in the order of the path table; on each path the left edges of the free
 runs that are long enough, in ascending order, then the start in the tightest run (best fit) and the highest
 possible start (last fit) where these are not among them. So the first candidate is KSP-FF's choice. Where the
-plant allows more than one format per path, the less efficient ones follow on the same path.
+plant knows when services end, what is beside a block counts, and each left edge is followed by the right edge
+of its run. Where it allows more than one format per path, the less efficient ones follow on the same path.
 A path slower than the request's bound has no candidates.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from envs.after_state import AfterStates, look_ahead, new_after_states
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
+from envs.calendar import describe_ends
 from envs.compiled import inlined, kernel
 from envs.describe import (
     describe_block,
@@ -27,7 +29,7 @@ from envs.describe import (
     path_words,
 )
 from envs.energy.meter import describe_power, is_metered
-from envs.features import AFTER_STATE, NUM_CONTEXT, NUM_FEATURES
+from envs.features import AFTER_STATE, ENDS, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
 from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_lit
@@ -76,18 +78,18 @@ def _append(count, start, end, slot, num_slots, path, paths, slots, nums, starts
 
 
 @inlined
-def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, starts, lengths):
+def list_on_path(words, path, num_slots, limit, both_edges, count, paths, slots, nums, starts, lengths):
     """Append the candidates of one path; ``words`` holds the slots free on all its units.
 
     Returns the new number of candidates, and of the path's free runs how many there are and the longest.
-    ``limit`` is the most starts per path.
+    ``limit`` is the most starts per path; ``both_edges``: right edges of runs too.
     """
     room = min(limit, len(paths) - count)
     edges = max(room - 2, 1)
     listed = 0
     tight_start, tight_end, last_start, last_end = -1, -1, -1, -1
     tight_listed = False
-    last_listed = False
+    last_listed, last_right_listed = False, False
     runs, longest = 0, 0
     start = next_set(words, 0)
     while start >= 0:
@@ -95,7 +97,7 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
         runs += 1
         longest = max(longest, end - start)
         if end - start >= num_slots:
-            edge_listed = False
+            edge_listed, right_listed = False, False
             is_tighter = tight_start < 0 or end - start < tight_end - tight_start
             if listed < edges and room > 0:
                 _append(count, start, end, start, num_slots, path, paths, slots, nums, starts, lengths)
@@ -104,10 +106,16 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
                 edge_listed = True
                 if is_tighter:
                     tight_start, tight_end, tight_listed = start, end, True
+                slot = end - num_slots
+                if both_edges and slot > start and listed < edges:
+                    _append(count, start, end, slot, num_slots, path, paths, slots, nums, starts, lengths)
+                    count += 1
+                    listed += 1
+                    right_listed = True
             elif is_tighter:
                 tight_start, tight_end, tight_listed = start, end, False
             last_start, last_end = start, end
-            last_listed = edge_listed
+            last_listed, last_right_listed = edge_listed, right_listed
         start = next_set(words, end)
     if tight_start >= 0 and not tight_listed and listed < room:
         _append(
@@ -115,7 +123,7 @@ def list_on_path(words, path, num_slots, limit, count, paths, slots, nums, start
         )
         count += 1
         listed += 1
-    if last_start >= 0 and listed < room:
+    if last_start >= 0 and not last_right_listed and listed < room:
         slot = last_end - num_slots
         if slot != last_start or not (last_listed or tight_start == last_start):
             _append(count, last_start, last_end, slot, num_slots, path, paths, slots, nums, starts, lengths)
@@ -161,8 +169,9 @@ def list_by_reach(
         path_words(free, path_units, path, hops, words)
         listed = count
         count, runs, longest = list_on_path(
-            words, path, num_slots, plant.starts_per_path, count, paths, slots, nums, starts, lengths
-        )
+            words, path, num_slots, plant.starts_per_path, plant.ends_known, count, paths, slots, nums,
+            starts, lengths,
+        )  # fmt: skip
         if count == listed:
             continue
         describe_route(
@@ -186,29 +195,21 @@ def list_by_reach(
 
 @inlined
 def observe_request(
-    plant,
-    free,
-    carriers,
-    pair,
-    bit_rate_gbps,
-    max_latency_ms,
-    words,
-    scratch,
-    candidates,
-    n,
-    features,
-    mask,
-    context,
-):
+    plant, free, carriers, calendar, pair, bit_rate_gbps, max_latency_ms, now_s, end_s, words, scratch,
+    candidates, n, features, mask, context,
+):  # fmt: skip
     """List the candidates of one request and fill its observation.
 
     Args:
         plant: PlantArrays.
         free: (num_units, num_words) uint64 of one network.
         carriers: CarrierStates of all networks; row ``n`` is brought in step with ``free`` first.
+        calendar: (num_units, num_slots) float64 of one network; empty where no ends are known.
         pair: row of the ordered node pair.
         bit_rate_gbps: of the request.
         max_latency_ms: of the request; infinite without a bound.
+        now_s: when it would be set up; of no meaning where no ends are known, like ``end_s``.
+        end_s: when it would end.
         words: (num_words,) uint64, scratch.
         scratch: (num_words,) uint64, scratch.
         candidates: CandidateArrays; row ``n`` is written.
@@ -279,6 +280,11 @@ def observe_request(
     for c in range(count):  # load in the middle of the allocation
         load = features[c, 18] + 8.0 * features[c, 4] / num_band_slots
         features[c, AFTER_STATE - 1] = features[c, 6] * load
+    if calendar.shape[1] > 0:
+        describe_ends(
+            calendar, free, plant.path_units, path_hops, candidates.path[n], candidates.first_slot[n],
+            candidates.num_slots[n], count, now_s, end_s, ENDS, features,
+        )  # fmt: skip
     if plant.after.shortlist > 0:
         look_ahead(
             plant.after, plant.first_path, plant.path_units, path_hops, path_format, free, candidates.after,
@@ -305,24 +311,13 @@ def observe_request(
 def observe_one(
     plant, free, carriers, pair, bit_rate_gbps, max_latency_ms, candidates, features, mask, context
 ):
-    """``observe_request`` for a single network, callable from Python."""
+    """``observe_request`` for a single network that knows no ends, callable from Python."""
     words = np.empty(plant.num_words, np.uint64)
     scratch = np.empty(plant.num_words, np.uint64)
     observe_request(
-        plant,
-        free,
-        carriers,
-        pair,
-        bit_rate_gbps,
-        max_latency_ms,
-        words,
-        scratch,
-        candidates,
-        0,
-        features,
-        mask,
-        context,
-    )
+        plant, free, carriers, np.empty((0, 0)), pair, bit_rate_gbps, max_latency_ms, 0.0, 0.0, words,
+        scratch, candidates, 0, features, mask, context,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ topology and every use case: what a plant does not know of is 0. The numbers the
 
 from __future__ import annotations
 
-FEATURE_SCHEMA_VERSION = 4
+FEATURE_SCHEMA_VERSION = 5
 
 FEATURE_NAMES = (
     "path_rank",  # place of the path in the path table over K
@@ -43,6 +43,9 @@ FEATURE_NAMES = (
     "dark_links",  # share of the path's links with nothing lit
     # Quality of transmission again
     "carrier_loss",  # bit rate that paths sharing a link lose with the block's channels: gsnr/sharing.py
+    # Ends of services; 0 where the plant knows none: calendar.py
+    "neighbours_stay",  # share of the block's life that what is beside it stays
+    "neighbours_alike",  # how much what is beside it ends when it does
     # What is left behind; after-state columns are 0 where the candidate was not looked at, see after_state.py
     "spend_loaded",  # slots x load, summed over the path's links, / 32; load in the middle of the allocation
     "shortlisted",  # 1 where the after-state was looked at
@@ -67,5 +70,6 @@ CONTEXT_NAMES = (
 
 NUM_FEATURES = len(FEATURE_NAMES)
 CARRIER_LOSS = FEATURE_NAMES.index("carrier_loss")
+ENDS = FEATURE_NAMES.index("neighbours_stay")  # first of two
 AFTER_STATE = FEATURE_NAMES.index("shortlisted")  # first of the after-state columns
 NUM_CONTEXT = len(CONTEXT_NAMES)

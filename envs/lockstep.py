@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.calendar import note_end
 from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined, kernel
 from envs.energy.meter import charge, is_metered, read_power
@@ -38,20 +39,10 @@ def _bring_next(plant, states, requests, n, t, words, scratch, candidates, featu
     now_s = requests.arrival_s[n, t]
     depart_until(free, wheel, lightpaths, book, plant.path_units, plant.path_hops, plant.power, now_s)
     observe_request(
-        plant,
-        free,
-        states.carriers,
-        requests.pair[n, t],
-        requests.bit_rate_gbps[n, t],
-        requests.max_latency_ms[n, t],
-        words,
-        scratch,
-        candidates,
-        n,
-        features[n],
-        mask[n],
-        context[n],
-    )
+        plant, free, states.carriers, states.calendars.end_s[n], requests.pair[n, t],
+        requests.bit_rate_gbps[n, t], requests.max_latency_ms[n, t], now_s,
+        now_s + requests.holding_s[n, t], words, scratch, candidates, n, features[n], mask[n], context[n],
+    )  # fmt: skip
 
 
 @kernel
@@ -110,29 +101,17 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
             if metered:
                 rate_gbps = requests.bit_rate_gbps[n, t]
                 charge(power, lightpaths, book, book[0].vacant, candidates.format[n, action], rate_gbps)
-            admit(
-                free,
-                wheel,
-                lightpaths,
-                book,
-                path_units,
-                chosen,
-                path_hops[chosen],
-                np.int64(candidates.first_slot[n, action]),
-                np.int64(candidates.num_slots[n, action]),
-                requests.arrival_s[n, t] + requests.holding_s[n, t],
-            )
+            hops = path_hops[chosen]
+            first_slot = np.int64(candidates.first_slot[n, action])
+            num_slots = np.int64(candidates.num_slots[n, action])
+            end_s = requests.arrival_s[n, t] + requests.holding_s[n, t]
+            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, end_s)
+            if plant.ends_known:
+                note_end(states.calendars.end_s[n], path_units, chosen, hops, first_slot, num_slots, end_s)
             if plant.lit.num_channels > 0:
+                format_row = candidates.format[n, action]
                 light_block(
-                    plant.lit,
-                    states.carriers,
-                    n,
-                    path_units,
-                    chosen,
-                    path_hops[chosen],
-                    np.int64(candidates.first_slot[n, action]),
-                    np.int64(candidates.num_slots[n, action]),
-                    candidates.format[n, action],
+                    plant.lit, states.carriers, n, path_units, chosen, hops, first_slot, num_slots, format_row
                 )
             slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
             rewards[n] = reward_of_carried(

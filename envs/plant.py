@@ -52,6 +52,7 @@ class PlantSpec:
         shortlist_paths: best paths of every node pair that an after-state is judged by.
         future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
         future_shares: how often each.
+        ends_known: requests say how long they stay, and candidates are compared by it; see ``calendar.py``.
     """
 
     num_slots: int = 100
@@ -75,6 +76,7 @@ class PlantSpec:
     shortlist_paths: int = 2
     future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
     future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
+    ends_known: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_slots <= 4096:
@@ -110,6 +112,7 @@ class PlantArrays(NamedTuple):
     path_format: np.ndarray  # (num_paths,) int32 index into the modulation table
     slots_per_gbps: np.ndarray  # (num_formats,) float64
     bits_per_symbol: np.ndarray  # (num_formats,) int32
+    ends_known: bool
     lit: LitArrays  # noise, where quality of transmission decides
     power: PowerArrays
     after: AfterArrays
@@ -244,6 +247,7 @@ def build_plant(
         path_format=path_format,
         slots_per_gbps=slots_per_gbps,
         bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
+        ends_known=spec.ends_known,
         power=no_power()
         if power is None
         else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),

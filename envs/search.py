@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from envs.calendar import note_end
 from envs.candidates import new_candidates, observe_request
 from envs.compiled import kernel
 from envs.energy.meter import charge, is_metered, read_power
@@ -41,6 +42,7 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, r
     )
     offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
     bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
+    calendar = states.calendars.end_s[n]
     power, metered = plant.power, is_metered(plant.power)
     readings = tally.power[n : n + 1]
     words = np.empty(plant.num_words, np.uint64)
@@ -58,21 +60,11 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, r
         bit_rate_gbps = requests.bit_rate_gbps[row, t]
         max_latency_ms = requests.max_latency_ms[row, t]
         pair = requests.pair[row, t]
+        end_s = now_s + requests.holding_s[row, t]
         observe_request(
-            plant,
-            free,
-            states.carriers,
-            pair,
-            bit_rate_gbps,
-            max_latency_ms,
-            words,
-            scratch,
-            candidates,
-            n,
-            features,
-            mask,
-            context,
-        )
+            plant, free, states.carriers, calendar, pair, bit_rate_gbps, max_latency_ms, now_s, end_s, words,
+            scratch, candidates, n, features, mask, context,
+        )  # fmt: skip
         chosen = -1
         best = -np.inf
         action = 0
@@ -111,9 +103,10 @@ def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, r
                 charge(power, lightpaths, book, book[0].vacant, candidates.format[n, action], bit_rate_gbps)
             first_slot = np.int64(candidates.first_slot[n, action])
             num_slots = np.int64(candidates.num_slots[n, action])
-            departure_s = now_s + requests.holding_s[row, t]
             hops = path_hops[chosen]
-            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, departure_s)
+            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, end_s)
+            if plant.ends_known:
+                note_end(calendar, path_units, chosen, hops, first_slot, num_slots, end_s)
             if plant.lit.num_channels > 0:
                 format_row = candidates.format[n, action]
                 light_block(

@@ -32,6 +32,7 @@ class Setting:
     traffic: PoissonTraffic
     training_load_erlang: float
     source: str
+    ends_told: bool = False  # the published agent is told how long a request stays
 
 
 TRAINING_SHARE = 1.2  # training load over best-known load, where the network is PtrNet-RSA's
@@ -71,8 +72,8 @@ _MASKRSA = "Shimoda and Tanaka, Mask RSA, ECOC 2021, as re-run by Doherty et al.
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("deeprmsa-nsfnet", "nsfnet", _DEEPRMSA_PLANT, _deeprmsa(250.0), 235.0, _DEEPRMSA),
-        Setting("deeprmsa-cost239", "cost239", _DEEPRMSA_PLANT, _deeprmsa(600.0), 580.0, _DEEPRMSA),
+        Setting("deeprmsa-nsfnet", "nsfnet", _DEEPRMSA_PLANT, _deeprmsa(250.0), 235.0, _DEEPRMSA, True),
+        Setting("deeprmsa-cost239", "cost239", _DEEPRMSA_PLANT, _deeprmsa(600.0), 580.0, _DEEPRMSA, True),
         Setting(
             "gcnrmsa-usnet",
             "usnet",
@@ -102,16 +103,22 @@ SCHOOL_SETTINGS = (
 )
 
 
-def agent_plant(setting: Setting) -> PlantSpec:
-    """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind."""
+def agent_plant(setting: Setting, ends_known: bool = False) -> PlantSpec:
+    """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind.
+
+    ``ends_known``: it is also told when services end, as ``Setting.ends_told`` says of the published agent;
+    then twice as many starts are listed, as there are twice as many edges.
+    """
     rates_gbps, shares = future_rates(setting.traffic)
     return replace(
         setting.plant,
         k_paths=50,
         max_candidates=160,
+        starts_per_path=setting.plant.starts_per_path * (2 if ends_known else 1),
         shortlist=8,
         future_rates_gbps=rates_gbps,
         future_shares=shares,
+        ends_known=ends_known,
     )
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import block_mask
+from envs.calendar import Calendars, new_calendars
 from envs.compiled import inlined
 from envs.energy.meter import discharge, is_metered
 from envs.gsnr.carriers import CarrierStates, clear_carriers, dark_carriers
@@ -53,6 +54,7 @@ class NetworkStates(NamedTuple):
     lightpaths: np.ndarray  # (N, A) LIGHTPATH
     book: np.ndarray  # (N,) BOOK
     carriers: CarrierStates  # noise of what is lit, where quality of transmission decides
+    calendars: Calendars  # when what is lit ends, where that is known
 
 
 def wheel_size(load_erlang: float) -> int:
@@ -76,6 +78,9 @@ def new_states(plant: Plant, num_networks: int, load_erlang: float, mean_holding
         lightpaths=np.zeros((num_networks, most_active), LIGHTPATH),
         book=np.zeros(num_networks, BOOK),
         carriers=dark_carriers(plant.arrays.lit, num_networks, plant.num_units, plant.arrays.num_words),
+        calendars=new_calendars(
+            plant.arrays.ends_known, num_networks, plant.num_units, plant.arrays.num_slots
+        ),
     )
     states.book["buckets_per_s"] = load_erlang / mean_holding_s
     for network in range(num_networks):

@@ -110,7 +110,12 @@ def candidates(
         num_slots = slots_needed(plant, path, bit_rate_gbps)
         room = min(plant.spec.starts_per_path, plant.spec.max_candidates - len(listed))
         fitting = [run for run in runs(network.on_path(path)) if run[1] - run[0] >= num_slots]
-        starts = [run[0] for run in fitting[: max(room - 2, 1)]]
+        if plant.spec.ends_known:
+            both = [(run[0], run[1] - num_slots) for run in fitting]
+            edges = [start for pair_of_run in both for start in sorted(set(pair_of_run))]
+        else:
+            edges = [run[0] for run in fitting]
+        starts = edges[: max(room - 2, 1)]
         if fitting:
             tightest = min(fitting, key=lambda run: (run[1] - run[0], run[0]))[0]
             highest = fitting[-1][1] - num_slots
@@ -185,8 +190,36 @@ def features(
         "marginal_power": 0.0,
         "dark_links": 0.0,
         "carrier_loss": 0.0,
+        "neighbours_stay": 0.0,
+        "neighbours_alike": 0.0,
         "spend_loaded": sum(num_slots * (load + num_slots / 2 / size) for load in loads) / 32,
     } | dict.fromkeys(AFTER_STATE_COLUMNS, 0.0)
+
+
+def ends(
+    network: NaiveNetwork, candidate: tuple[int, int, int], now_s: float, end_s: float
+) -> dict[str, float]:
+    """The columns about when what stands beside a candidate ends, from their definitions."""
+    path, first_slot, num_slots = candidate
+    stays, alike = [], []
+    for unit in network.units(path):
+        for slot in (first_slot - 1, first_slot + num_slots):
+            on_slot = [
+                departure_s
+                for departure_s, units, first, num in network.active
+                if unit in units and first <= slot < first + num
+            ]
+            if not 0 <= slot < network.plant.spec.num_slots:
+                stays.append(1.0)
+                alike.append(0.0)
+            elif on_slot:
+                own, other = end_s - now_s, on_slot[0] - now_s
+                stays.append(min(other / own, 1.0))
+                alike.append((min(own, other) / max(own, other)) ** 2)
+            else:
+                stays.append(0.0)
+                alike.append(0.0)
+    return {"neighbours_stay": float(np.mean(stays)), "neighbours_alike": float(np.mean(alike))}
 
 
 AFTER_STATE_COLUMNS = FEATURE_NAMES[FEATURE_NAMES.index("shortlisted") :]

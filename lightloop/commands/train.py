@@ -90,7 +90,9 @@ def train_command(
             spec, output or _new_folder(Home.from_environment().training, "generalist"), as_json
         )
         return
-    plant, traffic = _setting(setting) if setting else (plant_of(config), traffic_of(config))
+    plant, traffic = (
+        _setting(setting, as_published=True) if setting else (plant_of(config), traffic_of(config))
+    )
     name = setting or config.scenario
     folder = output or _new_folder(Home.from_environment().training, name)
     view = TrainingView(f"{name} on {plant.topology.name}", spec)
@@ -99,15 +101,17 @@ def train_command(
     emit(result.to_json(), as_json, lambda console: _print_result(console, result))
 
 
-def _setting(name: str) -> tuple[Plant, PoissonTraffic]:
-    """Plant and traffic of a published setting."""
+def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
+    """Plant and traffic of a published setting; ``as_published``: told of ends where its own agent is."""
     from envs.plant import build_plant
     from envs.settings import agent_plant, benchmark_setting
     from topologies.catalogue import load_topology
 
     chosen = benchmark_setting(name)
     traffic = replace(chosen.traffic, load_erlang=chosen.training_load_erlang)
-    return build_plant(load_topology(chosen.topology), agent_plant(chosen)), traffic
+    return build_plant(
+        load_topology(chosen.topology), agent_plant(chosen, as_published and chosen.ends_told)
+    ), traffic
 
 
 def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
@@ -115,7 +119,7 @@ def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
     from agents.generalist import School, search_generalist
     from envs.settings import SCHOOL_SETTINGS
 
-    schools = [School(name, *_setting(name)) for name in SCHOOL_SETTINGS]
+    schools = [School(name, *_setting(name, as_published=False)) for name in SCHOOL_SETTINGS]
     began = time.monotonic()
 
     def report(state: Any, blocking: dict[str, float]) -> None:

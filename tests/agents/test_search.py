@@ -9,17 +9,20 @@ import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search
+from agents.search import SearchState, new_search, run_search, told_of_ends
 from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
-from envs.evaluation import paired_difference
+from envs.evaluation import paired_difference, replay
 from envs.features import FEATURE_NAMES
 from envs.heuristics import baseline
 from envs.plant import build_plant
+from envs.policy import LinearPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
+from envs.settings import SETTINGS, agent_plant
 from envs.traffic import make_trace
+from topologies.catalogue import load_topology
 
 SPEC = SearchSpec(enabled=True, budget_s=1e9, population=8, requests_per_candidate=4000)
 
@@ -175,3 +178,21 @@ def test_settled_costs_do_not_depend_on_the_number_of_threads(five_node):
         costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING, threads=3).tolist()
         == alone.tolist()
     )
+
+
+def test_the_generalist_told_of_ends_blocks_less_and_decides_as_before_where_they_are_not_known() -> None:
+    setting = SETTINGS["deeprmsa-nsfnet"]
+    traffic = replace(setting.traffic, load_erlang=260.0)
+    generalist = load_policy(GENERALIST_FOLDER)
+    assert isinstance(generalist, LinearPolicy)
+    runs = {}
+    for known in (False, True):
+        spec = replace(agent_plant(setting, known), k_paths=10, max_candidates=40, shortlist=4)
+        plant = build_plant(load_topology(setting.topology), spec)
+        traces = [make_trace(traffic, plant, 8000, 100 + index) for index in range(4)]
+        for policy in (generalist, told_of_ends(generalist)):
+            runs[policy.name, known] = replay(plant, traces, policy, 2000)
+    plain, told = generalist.name, told_of_ends(generalist).name
+    blocked = {key: [trace.request_blocking for trace in traces] for key, traces in runs.items()}
+    assert blocked[plain, False] == blocked[plain, True] == blocked[told, False]
+    assert paired_difference(blocked[plain, True], blocked[told, True]).low > 0
