@@ -10,11 +10,12 @@ import sys
 import numpy as np
 import pytest
 
-from agents.artefact import ArtefactError, load_policy, read_manifest, save_policy
+from agents.artefact import GENERALIST_FOLDER, ArtefactError, load_policy, read_manifest, save_policy
 from agents.policy import NetworkPolicy
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.features import CONTEXT_NAMES, ENDS, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.policy import LinearPolicy
+from envs.settings import SETTINGS
 
 F, C, M = len(FEATURE_NAMES), len(CONTEXT_NAMES), 30
 
@@ -170,3 +171,13 @@ def test_loading_needs_neither_torch_nor_ray(tmp_path):
         [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_policy_that_ships_fits_the_features_and_only_those_of_a_setting_that_tells_them_know_of_ends():
+    folders = sorted(folder for folder in GENERALIST_FOLDER.parent.iterdir() if folder.is_dir())
+    assert {folder.name for folder in folders} >= {"generalist", "deeprmsa-nsfnet", "deeprmsa-cost239"}
+    for folder in folders:
+        policy = load_policy(folder)
+        assert isinstance(policy, LinearPolicy)
+        told = folder.name in SETTINGS and SETTINGS[folder.name].ends_told
+        assert any(policy.weights[ENDS : ENDS + 2]) == told

@@ -182,17 +182,18 @@ def test_settled_costs_do_not_depend_on_the_number_of_threads(five_node):
 
 def test_the_generalist_told_of_ends_blocks_less_and_decides_as_before_where_they_are_not_known() -> None:
     setting = SETTINGS["deeprmsa-nsfnet"]
-    traffic = replace(setting.traffic, load_erlang=260.0)
+    traffic = replace(setting.traffic, load_erlang=270.0)
     generalist = load_policy(GENERALIST_FOLDER)
     assert isinstance(generalist, LinearPolicy)
     runs = {}
     for known in (False, True):
-        spec = replace(agent_plant(setting, known), k_paths=10, max_candidates=40, shortlist=4)
+        spec = replace(agent_plant(setting, known), k_paths=10, max_candidates=80)
         plant = build_plant(load_topology(setting.topology), spec)
-        traces = [make_trace(traffic, plant, 8000, 100 + index) for index in range(4)]
+        traces = [make_trace(traffic, plant, 10_000, 100 + index) for index in range(6)]
         for policy in (generalist, told_of_ends(generalist)):
             runs[policy.name, known] = replay(plant, traces, policy, 2000)
     plain, told = generalist.name, told_of_ends(generalist).name
     blocked = {key: [trace.request_blocking for trace in traces] for key, traces in runs.items()}
-    assert blocked[plain, False] == blocked[plain, True] == blocked[told, False]
-    assert paired_difference(blocked[plain, True], blocked[told, True]).low > 0
+    assert blocked[plain, False] == blocked[told, False]
+    for known in (False, True):  # knowing the ends, the plant also lists both edges of free runs
+        assert paired_difference(blocked[plain, known], blocked[told, True]).low > 0
