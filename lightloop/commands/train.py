@@ -38,7 +38,11 @@ def register(app: typer.Typer) -> None:
 def train_command(
     scenario: Annotated[str, typer.Option(help="A shipped scenario, or a YAML file.")] = "latency-rsa",
     setting: Annotated[
-        str, typer.Option(help="A published setting in the scenario's place; see `lightloop bench settings`.")
+        str,
+        typer.Option(
+            help="A published setting in the scenario's place; see `lightloop bench settings`. "
+            "On DeepRMSA's the agent is told when services end."
+        ),
     ] = "",
     generalist: Annotated[
         bool,
