@@ -104,6 +104,13 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             stop_wait_s=20,
         ),
         Service(
+            name="upkeep",
+            purpose="settles runs that lost their process, reconciles what is served, applies retention",
+            command=(python, "-m", "deployments.upkeep"),
+            address=f"{home.logs}/upkeep.log",
+            wave=2,
+        ),
+        Service(
             name="mlflow",
             purpose="tracking and registry: server and UI",
             command=tuple(mlflow),

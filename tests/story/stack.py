@@ -1,0 +1,145 @@
+"""The installation that the chapters of the story share: the real servers, and what tests ask of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from configs.home import Home
+from configs.schema import Config
+from controlplane.client import ControllerClient
+from deployments.orchestration import PrefectApi
+from tasks.processes import ProcessManager
+
+LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
+PORTS = ("prefect", "mlflow", "model_a", "model_b", "pce", "controller", "elements", "console")
+SMALL = ("evaluation.num_traces=5", "evaluation.requests_per_trace=6000", "traffic.requests_per_trace=8000")
+TRAINING = "continuous-training/continuous-training"
+MODEL = "lightloop-five-node"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The installation under test."""
+
+    home: Home
+    config: Config
+    environment: dict[str, str]
+
+    def lightloop(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [LIGHTLOOP, *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    def json(self, *arguments: str) -> Any:
+        done = self.lightloop(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @property
+    def manager(self) -> ProcessManager:
+        return ProcessManager(self.home.run)
+
+    @property
+    def prefect(self) -> PrefectApi:
+        return PrefectApi(self.config)
+
+    def client(self) -> ControllerClient:
+        return ControllerClient(self.config.services.url("controller"), self.home.credentials())
+
+    def get(self, service: str, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.home.credentials().token}"}
+        answer = httpx.get(self.config.services.url(service) + path, headers=headers, timeout=20)
+        answer.raise_for_status()
+        return answer.json()
+
+    def finished(self, run_id: str, timeout_s: float = 200) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            run = self.prefect.flow_run(run_id)
+            if run["state_type"] in ENDED:
+                assert run["state_type"] == "COMPLETED", log_end(self.home, "worker")
+                return run
+            time.sleep(0.5)
+        raise AssertionError(f"run {run_id} has not ended: {log_end(self.home, 'worker')}")
+
+    def training_runs(self) -> list[str]:
+        deployment = self.prefect.deployment_id(TRAINING)
+        runs = self.prefect.post("/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+        # The nightly schedule has its runs waiting already.
+        return [run["id"] for run in runs if run["parameters"].get("reason") != "nightly"]
+
+    def service_uuids(self) -> set[str]:
+        context = self.get("controller", "/restconf/data/tapi-common:context")["tapi-common:context"]
+        services = context["tapi-connectivity:connectivity-context"]["connectivity-service"]
+        return {item["uuid"] for item in services}
+
+
+def clean_environment(home: Home) -> dict[str, str]:
+    """The caller's environment without settings of another installation, and with this home."""
+    drop = ("LIGHTLOOP", "PREFECT_", "MLFLOW_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(drop)}
+    return kept | {"LIGHTLOOP_HOME": str(home.root), "OMP_NUM_THREADS": "1"}
+
+
+def port_overrides() -> list[str]:
+    """Free ports for every service, as overrides of the configuration."""
+    return [f"services.{name}_port={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)]
+
+
+def as_options(overrides: Sequence[str]) -> list[str]:
+    """Overrides as ``--set`` options of the command line."""
+    return [word for item in overrides for word in ("--set", item)]
+
+
+def stop(environment: Mapping[str, str]) -> None:
+    """``lightloop down``, whatever state it is in."""
+    subprocess.run([LIGHTLOOP, "down"], env=dict(environment), check=False, timeout=120)
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL to a process and its group."""
+    os.killpg(os.getpgid(pid), signal.SIGKILL)
+
+
+def until(condition: Callable[[], Any], timeout_s: float = 40) -> None:
+    """Return when the condition holds; a server that is away for a while is asked again."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.3)
+    raise AssertionError(f"not within {timeout_s:g} s")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for item in sockets:
+        item.bind(("127.0.0.1", 0))
+    ports = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports
+
+
+def log_end(home: Home, service: str) -> str:
+    """The last lines of a service's log."""
+    file = Path(home.logs / f"{service}.log")
+    return "\n".join(file.read_text(errors="replace").splitlines()[-40:]) if file.exists() else ""
