@@ -24,10 +24,13 @@ from deployments.orchestration import PrefectApi, deploy_flows
 from deployments.plants import switch_plant
 from deployments.ports import check_ports
 from deployments.services import Service, service_table
+from tasks.locks import only_one
 from tasks.processes import ProcessManager
 
 START_TIMEOUT_S = 600.0  # a first start compiles: minutes on a busy core. What dies is seen at once
 MAX_RESTARTS = 3
+UP_LOCK = "up.lock"
+UP_WAIT_S = START_TIMEOUT_S + 60.0
 
 
 class StartError(ValueError):
@@ -47,11 +50,19 @@ class Progress(Protocol):
 def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceStatus, ...]:
     """Everything running under this configuration, the champion in service. What runs already is reused.
 
+    One at a time: whoever comes second waits for the first, then finds everything there.
+
     Raises:
+        BusyError: another one has not ended in time; names its process.
         PortTakenError: before anything is started.
         StartError, ProcessError, OrchestrationError: what has been started stays up, to be looked at.
     """
     home.create()
+    with only_one(home.run / UP_LOCK, "lightloop up", UP_WAIT_S, progress.step, "starting this installation"):
+        return _bring_up(config, home, progress)
+
+
+def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceStatus, ...]:
     _adopt(config, home, progress)
     services = service_table(config, home)
     manager = ProcessManager(home.run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tasks.promotions import Promotion, append_promotion, champions, read_promotions
+from tasks.promotions import Promotion, append_promotion, champions, pending_promotion, read_promotions
 
 
 def entry(version: str, action: Literal["promote", "rollback"] = "promote", model: str = "m") -> Promotion:
@@ -45,3 +45,34 @@ def test_two_rollbacks_go_two_back_and_never_to_what_was_left() -> None:
 
 def test_promoting_the_champion_again_changes_nothing() -> None:
     assert champions([entry("1"), entry("1")]) == ("1",)
+
+
+def test_a_line_cut_short_does_not_take_the_next_one_along(tmp_path: Path) -> None:
+    file = tmp_path / "promotions.jsonl"
+    append_promotion(file, entry("1"))
+    with file.open("a") as stream:
+        stream.write('{"action": "promo')
+    append_promotion(file, entry("2"))
+
+    assert [item.version for item in read_promotions(file, "m")] == ["1", "2"]
+
+
+def test_an_announced_switch_is_pending_until_it_is_settled_or_given_up(tmp_path: Path) -> None:
+    file = tmp_path / "promotions.jsonl"
+    switching = Promotion("switching", "m", "2", "1", "policy", "why", then="rollback")
+    append_promotion(file, entry("1"))
+    assert pending_promotion(file, "m") is None
+
+    append_promotion(file, switching)
+    found = pending_promotion(file, "m")
+    assert found is not None
+    assert (found.version, found.then) == ("2", "rollback")
+    assert [item.version for item in read_promotions(file, "m")] == ["1"]
+    assert pending_promotion(file, "other") is None
+
+    append_promotion(file, Promotion("undone", "m", "2", "1", "policy", "the PCE asks 1"))
+    assert pending_promotion(file, "m") is None
+    append_promotion(file, switching)
+    append_promotion(file, entry("2"))
+    assert pending_promotion(file, "m") is None
+    assert champions(read_promotions(file, "m")) == ("1", "2")
