@@ -73,7 +73,7 @@ def search_generalist(
     length = spec.requests_per_candidate + warmup_requests
     began = time.monotonic()
     with ThreadPoolExecutor(spec.threads) as pool:
-        while state.elapsed_s < spec.budget_s:
+        while spec.budget.share(state.elapsed_s, state.requests) < 1:
             points = np.array(state.strategy.ask())
             first = GENERATION_SEED + 1_000_003 * seed + state.generation
             traces = [

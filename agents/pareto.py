@@ -80,7 +80,7 @@ def _search(
     state = new_search(spec, sample.spread_within_requests(), seed, start)
 
     def on_generation(state: SearchState) -> None:
-        on_step(name, min(1.0, state.elapsed_s / spec.budget_s))
+        on_step(name, min(1.0, spec.budget.share(state.elapsed_s, state.requests)))
 
     run_search(state, plant, traffic, spec, warmup_requests, seed, on_generation, yardstick.reward)
     better, _ = best_of([start, state.policy()], yardstick)

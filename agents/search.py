@@ -156,9 +156,9 @@ def run_search(
     on_generation: Callable[[SearchState], None],
     reward: RewardWeights = ONLY_BLOCKING,
 ) -> SearchState:
-    """The same state, searched for the highest mean reward until ``spec.budget_s`` is spent.
+    """The same state, searched for the highest mean reward until ``spec.budget`` is spent.
 
-    The time of earlier runs counts.
+    The time and the requests of earlier runs count.
 
     Args:
         state: from ``new_search`` or ``SearchState.loads``.
@@ -176,7 +176,7 @@ def run_search(
     before_s, began = state.elapsed_s, time.monotonic()
     first = GENERATION_SEED + 1_000_003 * seed
     with ThreadPoolExecutor(spec.threads) as pool:
-        while state.elapsed_s < spec.budget_s:
+        while spec.budget.share(state.elapsed_s, state.requests) < 1:
             points = np.array(state.strategy.ask())
             trace = make_trace(traffic, plant, settle + length, first + state.generation)
             weights = state.weights(points)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from agents.budget import Budget
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -31,6 +32,12 @@ class SearchSpec:
     requests_per_candidate: int = 60_000
     threads: int = 2  # that share a generation; the outcome does not depend on it
     settle_requests: int = 0  # served before, once for all candidates of a generation; where warm-up is long
+    budget_requests: int = 0  # 0: ``budget_s`` counts; else this does
+
+    @property
+    def budget(self) -> Budget:
+        """How long the search goes on."""
+        return Budget(self.budget_s, self.budget_requests)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ class TrainSpec:
 
     Attributes:
         budget_s: wall-clock budget of the PPO stage.
+        budget_requests: its budget in requests; 0: ``budget_s`` counts. With it, curve and checkpoints follow
+            the requests too, and one seed gives one policy with at most one runner.
         num_env_runners: processes that sample; 0 samples in the learner's process.
         reward: weights of what PPO is rewarded for.
         baselines: what the policy is compared with, and the search may start from; those that are linear
@@ -80,6 +89,12 @@ class TrainSpec:
     warmup_requests: int = 3000
     ray_address: str = ""
     ray_num_cpus: int = 2
+    budget_requests: int = 0
+
+    @property
+    def budget(self) -> Budget:
+        """How long PPO goes on."""
+        return Budget(self.budget_s, self.budget_requests)
 
     def __post_init__(self) -> None:
         if self.algorithm != "ppo":
@@ -94,6 +109,12 @@ class TrainSpec:
         ):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"training.{name} is {getattr(self, name)}; it must be positive")
+        for name, requests in (
+            ("budget_requests", self.budget_requests),
+            ("search.budget_requests", self.search.budget_requests),
+        ):
+            if requests < 0:
+                raise TrainingError(f"training.{name} is {requests}; give requests, or 0 for seconds")
         if not self.hidden_sizes:
             raise TrainingError("training.hidden_sizes is empty; at least one hidden layer is needed")
         if min(self.yardstick.curve_traces, self.yardstick.validation_traces) < 2:

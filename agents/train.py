@@ -16,6 +16,7 @@ import gymnasium
 import numpy as np
 
 from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
+from agents.budget import CHECKPOINTS, REPORTS
 from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, told_of_ends
@@ -184,6 +185,8 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
         )
         state = new_search(spec.search, sample.spread_within_requests(), spec.seed, start)
     clock = {"reported": -np.inf, "stored": state.elapsed_s}
+    budget = spec.search.budget
+    between = min(budget.apart(spec.evaluate_every_s, REPORTS), 1 / REPORTS)
 
     def store(state: SearchState) -> None:
         write_atomically(file, state.dumps())
@@ -193,8 +196,9 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
     def on_generation(state: SearchState) -> None:
         if state.elapsed_s - clock["stored"] >= STORE_SEARCH_EVERY_S:
             store(state)
-        if state.elapsed_s - clock["reported"] >= min(spec.evaluate_every_s, spec.search.budget_s / 10):
-            clock["reported"] = state.elapsed_s
+        share = budget.share(state.elapsed_s, state.requests)
+        if share - clock["reported"] >= between:
+            clock["reported"] = share
             training.report(
                 training.point(
                     state.policy(),
@@ -202,7 +206,7 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
                     stage="search",
                     steps=state.requests,
                     steps_per_s=state.requests / state.elapsed_s,
-                    share_done=min(1.0, state.elapsed_s / spec.search.budget_s),
+                    share_done=min(1.0, share),
                 )
             )
 
@@ -263,11 +267,16 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 
     spec, folder = training.spec, training.folder
     before_s, steps_before, began = folder.state.ppo_elapsed_s, folder.state.ppo_steps, time.monotonic()
-    checkpointed, reported = before_s, before_s
-    steps = steps_before
+    steps, budget = steps_before, spec.budget
+    checkpointed = reported = budget.share(before_s, steps_before)
+    until_point = budget.apart(spec.evaluate_every_s, REPORTS)
+    until_checkpoint = budget.apart(spec.checkpoint_every_s, CHECKPOINTS)
 
     def elapsed() -> float:
         return before_s + time.monotonic() - began
+
+    def spent() -> float:
+        return budget.share(elapsed(), steps)
 
     def report(figures: Figures) -> None:
         policy = policy_of(algorithm, "ppo")
@@ -277,7 +286,7 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
             stage="ppo",
             steps=steps,
             steps_per_s=(steps - steps_before) / max(time.monotonic() - began, 1e-9),
-            share_done=min(1.0, elapsed() / spec.budget_s),
+            share_done=min(1.0, spent()),
             reward=figures.reward,
             entropy=figures.entropy,
             explained_variance=figures.explained_variance,
@@ -294,14 +303,14 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
         folder.update(ppo_elapsed_s=elapsed(), ppo_steps=steps, checkpoint=target.name)
 
     figures = Figures()
-    while elapsed() < spec.budget_s:
+    while spent() < 1:
         figures = figures_of(algorithm.train(), figures)
         steps = steps_before + figures.steps
-        if elapsed() - reported >= spec.evaluate_every_s:
-            reported = elapsed()
+        if spent() - reported >= until_point:
+            reported = spent()
             report(figures)
-        if elapsed() - checkpointed >= spec.checkpoint_every_s:
-            checkpointed = elapsed()
+        if spent() - checkpointed >= until_checkpoint:
+            checkpointed = spent()
             checkpoint()
     report(figures)
     checkpoint()

@@ -83,6 +83,9 @@ class Search(_Section):
 
     enabled: bool
     budget_s: PositiveFloat
+    budget_requests: NonNegativeInt = Field(
+        default=0, description="in the place of budget_s, which is then ignored; 0: budget_s counts"
+    )
     population: PositiveInt
     requests_per_candidate: PositiveInt
     settle_requests: NonNegativeInt = Field(
@@ -108,6 +111,9 @@ class Training(_Section):
 
     algorithm: Literal["ppo"]
     budget_s: PositiveFloat = Field(description="wall-clock budget of the PPO stage")
+    budget_requests: NonNegativeInt = Field(
+        default=0, description="in the place of budget_s, which is then ignored; 0: budget_s counts"
+    )
     num_envs: PositiveInt
     rollout_length: PositiveInt
     minibatch_size: PositiveInt

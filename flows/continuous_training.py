@@ -32,6 +32,7 @@ def continuous_training(
     scenario: str | None = None,
     trace: str | None = None,
     training_budget_s: float | None = None,
+    training_budget_requests: int | None = None,
     overrides: list[str] | None = None,
     reason: str = "",
 ) -> str:
@@ -41,10 +42,11 @@ def continuous_training(
         scenario: a name in configs/scenarios; empty: the one that is running.
         trace: id or path of a trace to train on; empty: drawn from the scenario's traffic.
         training_budget_s: wall-clock seconds for search and PPO together; empty: as configured.
+        training_budget_requests: the same in requests, in the place of seconds: one seed, one policy.
         overrides: settings such as ``training.seed=2``.
         reason: why this run was started, for the record.
     """
-    settings = load_settings(scenario, overrides or (), training_budget_s)
+    settings = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
     journal = Journal(settings.home.training / str(flow_run.id))
     name = f"train {settings.config.scenario}"
     tags = settings.model_tags | {"kind": TRAINING, "reason": reason or "by hand"}

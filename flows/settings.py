@@ -9,10 +9,11 @@ from typing import Any
 
 import yaml
 
+from agents.budget import halves
 from agents.spec import TrainSpec
 from configs.build import plant_of, traffic_of
 from configs.home import Home
-from configs.load import CONFIG_FILE_VARIABLE, dump_config, load_config
+from configs.load import CONFIG_FILE_VARIABLE, ConfigError, dump_config, load_config
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
@@ -93,7 +94,10 @@ class Settings:
 
 
 def load_settings(
-    scenario: str | None = None, overrides: Sequence[str] = (), training_budget_s: float | None = None
+    scenario: str | None = None,
+    overrides: Sequence[str] = (),
+    training_budget_s: float | None = None,
+    training_budget_requests: int | None = None,
 ) -> Settings:
     """The settings of a flow run.
 
@@ -101,9 +105,9 @@ def load_settings(
     base. Another scenario keeps the installation's addresses and names.
 
     Raises:
-        ConfigError, TopologyError: see ``load_config`` and ``load_topology``.
+        ConfigError, TopologyError: see ``load_config`` and ``load_topology``; or two budgets.
     """
-    overrides = [*overrides, *_budget_overrides(training_budget_s)]
+    overrides = [*overrides, *_budget_overrides(training_budget_s, training_budget_requests)]
     running = load_config() if os.environ.get(CONFIG_FILE_VARIABLE) else None
     if running is not None and scenario in (None, "", running.scenario):
         config = load_config(None, overrides)
@@ -129,12 +133,26 @@ def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
     return Settings(config, home, plant_of(config), traffic_of(config), registry, in_service)
 
 
-def _budget_overrides(training_budget_s: float | None) -> list[str]:
-    """One budget for both stages: what is not spent searching is spent on PPO."""
+def _budget_overrides(training_budget_s: float | None, training_budget_requests: int | None) -> list[str]:
+    """One budget for both stages, half each."""
+    if training_budget_s is not None and training_budget_requests is not None:
+        raise ConfigError("a training has one budget: training_budget_s or training_budget_requests")
+    if training_budget_requests is not None:
+        if training_budget_requests < 2:
+            raise ConfigError(
+                f"training_budget_requests is {training_budget_requests}; at least 2 are needed"
+            )
+        of_search, of_ppo = halves(training_budget_requests)
+        return [f"training.search.budget_requests={of_search}", f"training.budget_requests={of_ppo}"]
     if training_budget_s is None:
         return []
     half_s = training_budget_s / 2
-    return [f"training.search.budget_s={half_s}", f"training.budget_s={half_s}"]
+    return [
+        f"training.search.budget_s={half_s}",
+        f"training.budget_s={half_s}",
+        "training.search.budget_requests=0",
+        "training.budget_requests=0",
+    ]
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -51,6 +51,14 @@ def train_command(
     budget_s: Annotated[
         float | None, typer.Option(help="Seconds for search and PPO together, shared as in the scenario.")
     ] = None,
+    budget_requests: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Requests for search and PPO together, half each, in the place of seconds: "
+            "one seed then gives one policy.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder of the training; one that was killed continues there.")
     ] = None,
@@ -69,6 +77,8 @@ def train_command(
       lightloop train --generalist --output agents/data/generalist
 
       lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
+
+      lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
     """
     from agents.spec import TrainSpec
     from agents.train import train
@@ -79,8 +89,12 @@ def train_command(
 
     config = load_config(scenario, settings or [])
     section = config.training.model_dump()
+    if budget_s is not None and budget_requests is not None:
+        raise typer.BadParameter("a training has one budget: give --budget-s or --budget-requests")
     if budget_s is not None:
         section = _with_budget(section, budget_s)
+    if budget_requests is not None:
+        section = _with_requests(section, budget_requests)
     spec = TrainSpec.of(
         section,
         reward=RewardWeights(**config.reward.model_dump()),
@@ -134,7 +148,7 @@ def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
     origin = {
         "origin": "lightloop train --generalist",
         "settings": list(SCHOOL_SETTINGS),
-        "budget_s": spec.search.budget_s,
+        "budget": str(spec.search.budget),
         "population": spec.search.population,
         "requests_per_candidate": spec.search.requests_per_candidate,
         "seed": spec.seed,
@@ -174,15 +188,15 @@ class TrainingView:
 
     def _bars(self) -> RenderableType:
         grid = Table.grid(padding=(0, 1))
-        stages = [("PPO", "ppo", self._spec.budget_s)]
+        stages = [("PPO", "ppo", self._spec.budget)]
         if self._spec.search.enabled:
-            stages.insert(0, ("search", "search", self._spec.search.budget_s))
-        for label, stage, seconds in stages:
+            stages.insert(0, ("search", "search", self._spec.search.budget))
+        for label, stage, budget in stages:
             share = max((point.share_done for point in self._points if point.stage == stage), default=0.0)
             if stage == "search" and any(point.stage != "search" for point in self._points):
                 share = 1.0
             grid.add_row(
-                label, ProgressBar(total=1.0, completed=share, width=44), f"{share:4.0%} of {seconds:.0f} s"
+                label, ProgressBar(total=1.0, completed=share, width=44), f"{share:4.0%} of {budget}"
             )
         return grid
 
@@ -234,8 +248,17 @@ def _with_budget(section: dict[str, Any], budget_s: float) -> dict[str, Any]:
     factor = budget_s / configured
     return section | {
         "budget_s": section["budget_s"] * factor,
-        "search": search | {"budget_s": search["budget_s"] * factor},
+        "budget_requests": 0,
+        "search": search | {"budget_s": search["budget_s"] * factor, "budget_requests": 0},
     }
+
+
+def _with_requests(section: dict[str, Any], budget_requests: int) -> dict[str, Any]:
+    from agents.budget import halves
+
+    search = section["search"]
+    of_search, of_ppo = halves(budget_requests) if search["enabled"] else (0, budget_requests)
+    return section | {"budget_requests": of_ppo, "search": search | {"budget_requests": of_search}}
 
 
 def _new_folder(root: Path, scenario: str) -> Path:

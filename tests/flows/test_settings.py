@@ -47,6 +47,22 @@ def test_one_budget_is_shared_by_search_and_ppo(installation: None) -> None:
     assert spec.seed == 7
 
 
+def test_a_budget_in_requests_is_shared_too_and_two_budgets_are_refused(installation: None) -> None:
+    spec = load_settings(None, training_budget_requests=1001).training_spec(seed_offset=0)
+
+    assert (spec.search.budget.requests, spec.budget.requests) == (501, 500)
+    with pytest.raises(ConfigError, match="one budget"):
+        load_settings(None, training_budget_s=3.0, training_budget_requests=1000)
+    with pytest.raises(ConfigError, match="at least 2"):
+        load_settings(None, training_budget_requests=1)
+
+
+def test_seconds_asked_for_count_where_the_configuration_gives_requests(installation: None) -> None:
+    spec = load_settings(None, ["training.budget_requests=9"], training_budget_s=3.0).training_spec(0)
+
+    assert (spec.budget.requests, spec.budget.seconds) == (0, 1.5)
+
+
 def test_an_unknown_key_is_refused_by_name(installation: None) -> None:
     with pytest.raises(ConfigError, match=r"traffic\.erlang"):
         load_settings(None, ["traffic.erlang=3"])

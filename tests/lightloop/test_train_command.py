@@ -29,6 +29,13 @@ def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
     assert load_policy(output / "policy").name == document["policy_name"]
 
 
+def test_two_budgets_are_refused(tmp_path):
+    done = run("train", "--budget-s", "4", "--budget-requests", "9000", "--output", str(tmp_path / "t"))
+    assert done.returncode != 0
+    assert "one budget" in " ".join(done.stderr.split())
+    assert not (tmp_path / "t").exists()
+
+
 def test_a_folder_of_another_training_is_refused_with_the_reason(tmp_path):
     (tmp_path / "state.json").write_text(json.dumps({"fingerprint": "0123456789abcdef"}))
     done = run("train", "--scenario", "five-node", "--output", str(tmp_path), "--json")

@@ -1,0 +1,75 @@
+"""A budget in requests: one seed gives one policy, whatever the clock says."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from agents.budget import Budget, halves
+from agents.spec import TrainingError, TrainResult, TrainSpec
+from agents.train import train
+
+UPDATE_REQUESTS = 16 * 32
+CLOCK = ("elapsed_s", "steps_per_s")
+
+
+@pytest.mark.parametrize("num_env_runners", [0, 1])
+def test_one_seed_gives_identical_weights_twice(
+    local_ray: None, five_node, small_spec: TrainSpec, tmp_path: Path, num_env_runners: int
+) -> None:
+    spec = replace(
+        small_spec,
+        budget_s=1e-3,  # ignored
+        budget_requests=24 * UPDATE_REQUESTS,
+        num_env_runners=num_env_runners,
+        learning_rate=3e-3,
+        search=replace(small_spec.search, budget_s=1e-3, budget_requests=8 * 4000 * 6, threads=1),
+    )
+    hurried = replace(spec, checkpoint_every_s=1e-3, evaluate_every_s=1e-3)
+
+    first = train(spec, *five_node, tmp_path / "first", lambda _: time.sleep(0.2))
+    second = train(hurried, *five_node, tmp_path / "second")
+    other = train(replace(spec, seed=2), *five_node, tmp_path / "other")
+
+    assert first.steps == second.steps == spec.budget_requests
+    assert first.search_requests == second.search_requests > 0
+    for name in ("teacher", "ppo-best", "ppo-last", "policy"):
+        assert weights(tmp_path / "first" / name) == weights(tmp_path / "second" / name), name
+    assert weights(tmp_path / "first" / "ppo-last") != weights(tmp_path / "other" / "ppo-last")
+    assert weights(tmp_path / "first" / "teacher") != weights(tmp_path / "other" / "teacher")
+    assert without_clock(first) == without_clock(second)
+    assert (first.chosen_candidate, first.validation) == (second.chosen_candidate, second.validation)
+    # PPO has moved away from its teacher, so that equal weights say something.
+    assert first.validation["ppo-last"] != first.validation["teacher"]
+    assert len({point.steps for point in first.curve if point.stage == "ppo"}) >= 8
+    assert first.policy_name != ""
+    assert other.steps == first.steps
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in load_file(folder / "weights.safetensors").items()}
+
+
+def without_clock(result: TrainResult) -> list[dict]:
+    return [{k: v for k, v in asdict(point).items() if k not in CLOCK} for point in result.curve]
+
+
+def test_requests_count_where_they_are_given_and_seconds_otherwise() -> None:
+    assert Budget(10.0).share(5.0, 10**9) == 0.5
+    assert Budget(10.0, 1000).share(1e9, 250) == 0.25
+    assert Budget(10.0).apart(2.5, 4) == 0.25
+    assert Budget(10.0, 1000).apart(2.5, 5) == 0.2
+    assert (str(Budget(10.0)), str(Budget(1.0, 2000))) == ("10 s", "2,000 requests")
+
+
+def test_halves_add_up() -> None:
+    assert halves(7) == (4, 3)
+
+
+def test_a_negative_budget_is_refused_by_name(small_spec: TrainSpec) -> None:
+    with pytest.raises(TrainingError, match=r"training\.search\.budget_requests is -1"):
+        replace(small_spec, search=replace(small_spec.search, budget_requests=-1))
