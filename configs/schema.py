@@ -154,6 +154,7 @@ class Gate(_Section):
     max_slice_regression: float = Field(ge=0, description="blocking points a traffic slice may lose")
     latency_budget_ms: PositiveFloat = Field(description="p99 of a decision behind the real endpoint")
     require_approval: bool
+    approval_timeout_s: PositiveFloat = Field(description="how long a person is waited for; then: no")
 
 
 class Drift(_Section):

@@ -15,12 +15,14 @@ from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from flows.settings import Settings, settings_of
-from flows.sites import site_of
+from flows.sites import own_slots
+from tasks.champion import champion_of, promote
 from tasks.evaluate import best_baseline, contender_in, measure
 from tasks.package import package
-from tasks.provision import put_in_service, restart_in_service, stage
+from tasks.provision import restart_in_service, stage
 from tasks.registry import RECORDED_FILE, ModelVersion
 from tasks.results import Objective, PolicyResult
+from tasks.takeover import take_over
 from tasks.trace import StoredTrace, held_out_traces, provide_trace, read_stored
 
 # Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
@@ -32,23 +34,34 @@ ENERGY = "energy_per_bit_pj"
 def champion_in_service(
     config: Config, home: Home, environment: Mapping[str, str], on_step: Callable[[str], None]
 ) -> ModelVersion:
-    """The champion, registered if there was none, its slot running and the PCE asking it."""
+    """The champion, registered if there was none, its slot running and the PCE asking it.
+
+    Whatever a killed flow left is finished or undone first, by the promotion log. Safe to repeat: ``lightloop
+    up`` does it at its end, and the upkeep process where it finds a difference.
+
+    Raises:
+        BusyError: a flow has the slots and did not give them back in time.
+        ProvisionError, RegistryError: the PCE or MLflow does not answer, or the model does not start.
+    """
     os.environ.update({key: value for key, value in environment.items() if key.startswith("MLFLOW_")})
     settings = settings_of(config, home, running=config)
-    champion = settings.registry.champion()
-    if champion is not None and champion.tags.get("feature_schema_version") != str(FEATURE_SCHEMA_VERSION):
-        on_step(f"version {champion.version} was made for other features than this code computes")
-        champion = None
-    if champion is None:
-        champion = register_first_champion(settings, on_step)
-    site = site_of(settings)
-    if restart_in_service(site, on_step) == champion.version:
+    with own_slots(settings, "putting the champion in service", on_step) as site:
+        champion = champion_of(settings.registry)
+        if champion is not None and champion.tags.get("feature_schema_version") != str(
+            FEATURE_SCHEMA_VERSION
+        ):
+            on_step(f"version {champion.version} was made for other features than this code computes")
+            champion = None
+        if champion is None:
+            champion = register_first_champion(settings, on_step)
+        if restart_in_service(site, on_step) == champion.version:
+            promote(settings.registry, champion, "found in service")
+            return champion
+        recorded = settings.registry.fetch(champion.uri, home.root / "models") / RECORDED_FILE
+        staged = stage(site, champion.uri, recorded, on_step)
+        reason = "put in service again; the champion is the same"
+        take_over(site, settings.registry, staged, champion, "promote", reason, on_step)
         return champion
-    recorded = settings.registry.fetch(champion.uri, home.root / "models") / RECORDED_FILE
-    staged = stage(site, champion.uri, recorded, on_step)
-    name = champion.name
-    put_in_service(site, staged, name, champion.version, champion.policy, champion.uri, on_step)
-    return champion
 
 
 def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
@@ -82,7 +95,7 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
         version = registry.register(model.uri, run_id, policy.name, settings.model_tags | {"kind": kind})
-    registry.promote(version, "the best in a quick evaluation; there was no champion")
+    promote(registry, version, "the best in a quick evaluation; there was no champion")
     return version
 
 

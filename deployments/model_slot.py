@@ -1,14 +1,16 @@
-"""What runs in a model slot: the MLflow inference server for the model named in ``serving/<slot>.json``.
+"""What runs in a model slot: MLflow's own scoring app around the model that ``serving/<slot>.json`` names.
 
-``python -m deployments.model_slot model-a`` becomes ``mlflow models serve``; nothing of ours stays between.
+``python -m deployments.model_slot model-a`` answers as ``mlflow models serve`` does, and ``GET /version``
+says which model it has loaded: the slot's file says only what the next start would load.
 """
 
 from __future__ import annotations
 
+import gc
 import json
-import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from configs.home import Home
 
@@ -17,32 +19,58 @@ class SlotError(ValueError):
     """The slot's file is missing or incomplete."""
 
 
-def serve_command(slot_file: Path, host: str = "127.0.0.1") -> list[str]:
-    """The command line that serves what a slot file names.
+def slot_model(slot_file: Path) -> tuple[str, int]:
+    """The model URI and the port that a slot file names.
 
     Raises:
         SlotError: no such file, not JSON, or a field is missing.
     """
     try:
         slot = json.loads(slot_file.read_text())
-        model_uri, port = str(slot["model_uri"]), int(slot["port"])
+        return str(slot["model_uri"]), int(slot["port"])
     except OSError:
         raise SlotError(f"{slot_file}: no model has been provisioned into this slot") from None
     except (ValueError, KeyError, TypeError) as error:
         raise SlotError(f"{slot_file}: need model_uri and port: {error!r}") from None
-    serve = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model_uri, "-h", host, "-p", str(port)]
-    return [*serve, "--env-manager", "local", "--workers", "1"]
+
+
+def scoring_app(model_uri: str) -> Any:
+    """MLflow's scoring app around a model, which says what it has loaded.
+
+    Raises:
+        SlotError: MLflow does not have the model.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.pyfunc import scoring_server
+
+    try:
+        app = scoring_server.init(mlflow.pyfunc.load_model(model_uri))
+    except MlflowException as error:
+        raise SlotError(f"{model_uri} cannot be loaded: {error.message}") from None
+    app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", "") != "/version"]
+
+    @app.get("/version")
+    async def version() -> dict[str, str]:
+        return {"model_uri": model_uri, "mlflow": mlflow.__version__}
+
+    return app
 
 
 def main() -> None:
-    """Become the inference server."""
+    """Serve until SIGTERM."""
+    import uvicorn
+
     home = Home.from_environment()
     try:
-        command = serve_command(home.serving / f"{sys.argv[1]}.json")
+        model_uri, port = slot_model(home.serving / f"{sys.argv[1]}.json")
+        app = scoring_app(model_uri)
     except SlotError as error:
         sys.exit(str(error))
+    gc.collect()
+    gc.freeze()  # a full collection over what MLflow has loaded would cost a decision its deadline
     # The PCE logs every decision; a line for each request again would only cost time.
-    os.execve(command[0], command, os.environ | {"UVICORN_ACCESS_LOG": "false"})
+    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ from deployments.manager import start_manager, stop_everything
 from deployments.orchestration import PrefectApi, deploy_flows
 from deployments.plants import switch_plant
 from deployments.ports import check_ports
+from deployments.served import up_lock
 from deployments.services import Service, service_table
 from tasks.locks import only_one
 from tasks.processes import ProcessManager
 
 START_TIMEOUT_S = 600.0  # a first start compiles: minutes on a busy core. What dies is seen at once
 MAX_RESTARTS = 3
-UP_LOCK = "up.lock"
 UP_WAIT_S = START_TIMEOUT_S + 60.0
 
 
@@ -58,7 +58,7 @@ def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSta
         StartError, ProcessError, OrchestrationError: what has been started stays up, to be looked at.
     """
     home.create()
-    with only_one(home.run / UP_LOCK, "lightloop up", UP_WAIT_S, progress.step, "starting this installation"):
+    with only_one(up_lock(home), "lightloop up", UP_WAIT_S, progress.step, "starting this installation"):
         return _bring_up(config, home, progress)
 
 

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
+from deployments.approvals import refuse_overdue
+from deployments.served import mend
 
+MENDING_INTERVAL_S = 60.0
+APPROVALS_INTERVAL_S = 30.0
 _logger = logging.getLogger("upkeep")
 
 
@@ -31,7 +35,10 @@ class Duty:
 
 def duties_of(config: Config, home: Home) -> tuple[Duty, ...]:
     """Every duty of an installation."""
-    return ()
+    return (
+        Duty("what is served", MENDING_INTERVAL_S, lambda: mend(config, home)),
+        Duty("approvals", APPROVALS_INTERVAL_S, lambda: refuse_overdue(config, home)),
+    )
 
 
 def turn(duties: Sequence[Duty], due_s: dict[str, float], now_s: float) -> None:

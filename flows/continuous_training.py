@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from prefect import flow
+from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
-from flows.approval import approved
+from flows.approval import ask
 from flows.settings import Settings, load_settings
-from flows.sites import site_of
+from flows.sites import own_slots
+from tasks.challenger import (
+    Challenger,
+    recall_asked,
+    recall_challenger,
+    remember_asked,
+    remember_challenger,
+)
+from tasks.champion import champion_of, promote_task
 from tasks.evaluate import evaluate_task
 from tasks.gate import GateReport, judge_task
 from tasks.journal import Journal
-from tasks.package import PackagedModel, package_task
-from tasks.provision import Staged, put_in_service_task, stage_task, unstage_task
-from tasks.registry import promote_task, register_task
+from tasks.package import package_task
+from tasks.provision import Staged, stage_task, unstage_task
+from tasks.registry import ModelVersion, register_task
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
-from tasks.trace import held_out_traces_task, provide_trace_task, traffic_for
+from tasks.results import Evaluation
+from tasks.site import Site
+from tasks.takeover import take_over_task
+from tasks.trace import StoredTrace, held_out_traces_task, provide_trace_task, traffic_for
 from tasks.train import train_task
 
 TRAINING = "training"
@@ -48,76 +63,146 @@ def continuous_training(
     """
     settings = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
     journal = Journal(settings.home.training / str(flow_run.id))
+    made = recall_challenger(journal.folder)  # where a person's answer takes the run up again
     name = f"train {settings.config.scenario}"
     tags = settings.model_tags | {"kind": TRAINING, "reason": reason or "by hand"}
-    with settings.registry.run(name, tags) as run_id:
-        model, report, staged = _make_and_judge(settings, trace, run_id, journal)
-        if not report.passed or not approved(settings.config.gate.require_approval, report.verdict):
-            unstage_task(site_of(settings), staged)
-            return f"the champion stays: {report.verdict}"
-        return _put_in_charge(settings, model, report, staged, journal)
+    with settings.registry.run(name, tags, made.run_id if made else "", goes_on_after=(Pause,)) as run_id:
+        challenge = _make(settings, trace, run_id, journal, made)
+        if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
+            return refusal
+        evaluation = _evaluated(challenge)
+        with own_slots(settings, f"flow run {flow_run.name}", journal.step) as site:
+            staged, report = _judged(challenge, evaluation, site)
+            if not report.passed:
+                unstage_task(site, staged)
+                return f"the champion stays: {report.verdict}"
+            return _put_in_charge(challenge, site, staged, report)
 
 
-def _make_and_judge(
-    settings: Settings, trace: str | None, run_id: str, journal: Journal
-) -> tuple[PackagedModel, GateReport, Staged]:
-    """A challenger, trained, evaluated, running in the idle slot, and the gate's report on it."""
+@dataclass(frozen=True)
+class _Challenge:
+    """A challenger with what it is judged on."""
+
+    settings: Settings
+    journal: Journal
+    run_id: str
+    made: Challenger
+    traces: tuple[StoredTrace, ...]
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """An evaluation, and whom the challenger met in it."""
+
+    champion: str  # version; empty: there was none
+    evaluation: Evaluation
+
+
+def _make(
+    settings: Settings, trace: str | None, run_id: str, journal: Journal, made: Challenger | None
+) -> _Challenge:
+    """A challenger, trained and packaged, or the one that this run has made already."""
     config, plant, registry, home = settings.config, settings.plant, settings.registry, settings.home
-    registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
     section, held_out = config.traffic, config.evaluation
     training = provide_trace_task(
         plant, settings.traffic, section.requests_per_trace, section.seed, home.traces, trace, journal
     )
     traffic = traffic_for(plant, settings.traffic, training, trace)
-    champion = registry.champion()
-    champion_folder = registry.policy_folder(champion, home.root / "models") if champion else None
-    spec = settings.training_spec(seed_offset=registry.count_runs(TRAINING, config.scenario) - 1)
-    trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
+    if made is None:
+        registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
+        spec = settings.training_spec(seed_offset=registry.count_runs(TRAINING, config.scenario) - 1)
+        trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
     traces = held_out_traces_task(
         plant, traffic, held_out.num_traces, held_out.requests_per_trace, held_out.seed, home.traces
     )
-    registry.log_traces(run_id, [item.id for item in traces], home.traces, "evaluation")
+    if made is None:
+        registry.log_traces(run_id, [item.id for item in traces], home.traces, "evaluation")
+        folder, warmup = trained.policy_folder, held_out.warmup_requests
+        model = package_task(registry, run_id, plant, training, folder, warmup, settings.model_tags)
+        made = Challenger(run_id, model.policy, folder, model.uri, model.recorded)
+        remember_challenger(journal.folder, made)
+    else:
+        journal.step(f"{made.policy} has been made already: {made.uri}")
+    return _Challenge(settings, journal, run_id, made, tuple(traces))
+
+
+def _evaluated(challenge: _Challenge) -> _Evaluated:
+    """The challenger against the present champion; what has been measured before is found again."""
+    settings, held_out = challenge.settings, challenge.settings.config.evaluation
+    registry, home = settings.registry, settings.home
+    champion = champion_of(registry)
     evaluation = evaluate_task(
-        plant,
-        traces,
-        trained.policy_folder,
-        champion_folder,
+        settings.plant,
+        challenge.traces,
+        challenge.made.policy_folder,
+        _folder_of(settings, champion),
         held_out.baselines,
         held_out.warmup_requests,
         home.root / "evaluations",
-        journal.step,
+        challenge.journal.step,
     )
-    publish_evaluation_task(registry, run_id, evaluation, journal)
-    model = package_task(
-        registry,
-        run_id,
-        plant,
-        training,
-        trained.policy_folder,
-        held_out.warmup_requests,
-        settings.model_tags,
-    )
-    staged = stage_task(site_of(settings), model.uri, model.recorded, journal.step)
-    report = judge_task(evaluation, staged.p99_ms, settings.gate_limits)
-    publish_gate_task(registry, run_id, report, journal)
-    return model, report, staged
+    publish_evaluation_task(registry, challenge.run_id, evaluation, challenge.journal)
+    return _Evaluated(champion.version if champion else "", evaluation)
 
 
-def _put_in_charge(
-    settings: Settings, model: PackagedModel, report: GateReport, staged: Staged, journal: Journal
-) -> str:
+def _folder_of(settings: Settings, champion: ModelVersion | None) -> Path | None:
+    if champion is None:
+        return None
+    return settings.registry.policy_folder(champion, settings.home.root / "models")
+
+
+def _judged(challenge: _Challenge, found: _Evaluated, site: Site) -> tuple[Staged, GateReport]:
+    """The challenger in the idle slot, and the gate's report on it against whoever is champion now."""
+    settings, journal = challenge.settings, challenge.journal
+    champion = champion_of(settings.registry)
+    if (champion.version if champion else "") != found.champion:
+        journal.step("the champion has changed meanwhile: evaluating against the new one")
+        found = _evaluated(challenge)
+    staged = stage_task(site, challenge.made.uri, challenge.made.recorded, journal.step)
+    report = judge_task(found.evaluation, staged.p99_ms, settings.gate_limits)
+    publish_gate_task(settings.registry, challenge.run_id, report, journal)
+    return staged, report
+
+
+def _refused_by_gate_or_person(challenge: _Challenge) -> str:
+    """Why the challenger does not get further; empty where it passes the gate and a person agrees.
+
+    Nothing is staged while the person is waited for. What passed then must pass again afterwards.
+    """
+    settings, journal = challenge.settings, challenge.journal
+    timeout_s = settings.config.gate.approval_timeout_s
+    asked = recall_asked(journal.folder)
+    if asked is None:
+        found = _evaluated(challenge)
+        with own_slots(settings, f"flow run {flow_run.name}", journal.step) as site:
+            staged, report = _judged(challenge, found, site)
+            unstage_task(site, staged)
+        if not report.passed:
+            return f"the champion stays: {report.verdict}"
+        settings.registry.log_tags(challenge.run_id, {"approval": "waiting"})
+        asked = remember_asked(journal.folder, report.verdict, found.champion, timeout_s)
+        journal.step("waiting for a person's approval")
+    answer = ask(asked.verdict, timeout_s)
+    said = f": {answer.comment}" if answer.comment else ""
+    word = "given" if answer.approve else "refused"
+    settings.registry.log_tags(challenge.run_id, {"approval": f"{word}{said}"})
+    journal.step(f"approval {word}{said}")
+    return "" if answer.approve else f"the champion stays: {asked.verdict}; approval refused{said}"
+
+
+def _put_in_charge(challenge: _Challenge, site: Site, staged: Staged, report: GateReport) -> str:
     """What was done with a challenger that passed, in words."""
-    registry, site = settings.registry, site_of(settings)
+    settings, journal, made = challenge.settings, challenge.journal, challenge.made
+    registry = settings.registry
     tags = settings.model_tags | {"kind": "agent", "gate": "passed"}
-    version = register_task(registry, model.uri, model.run_id, model.policy, tags)
+    version = register_task(registry, made.uri, made.run_id, made.policy, tags)
     if settings.is_in_service:
-        names = (version.name, version.version, version.policy, version.uri)
-        put_in_service_task(site, staged, *names, journal.step)
+        take_over_task(site, registry, staged, version, "promote", report.verdict, journal.step)
         text = f"in service at {staged.slot.url}"
     else:
         unstage_task(site, staged)
+        promote_task(registry, version, report.verdict)
         text = f"not in service: this installation operates another plant than {settings.config.scenario}"
-    promote_task(registry, version, report.verdict)
     publish_version_task(registry, version, text, journal)
     return f"version {version.version} is the champion, {text}: {report.verdict}"
 

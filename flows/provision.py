@@ -6,9 +6,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.settings import load_settings
-from flows.sites import site_of
-from tasks.provision import put_in_service_task, stage_task
-from tasks.registry import RECORDED_FILE, promote_task
+from flows.sites import own_slots
+from tasks.provision import stage_task
+from tasks.registry import RECORDED_FILE
+from tasks.takeover import take_over_task
 
 
 def _run_name() -> str:
@@ -23,12 +24,12 @@ def provision(version: str = "@champion") -> str:
         version: a version number, which becomes champion; or ``@champion``, ``@previous``.
     """
     settings = load_settings()
-    registry, site = settings.registry, site_of(settings)
-    wanted = registry.version(version)
-    recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
-    staged = stage_task(site, wanted.uri, recorded)
-    put_in_service_task(site, staged, wanted.name, wanted.version, wanted.policy, wanted.uri)
-    promote_task(registry, wanted, "put in service by hand")
+    registry = settings.registry
+    with own_slots(settings, f"provision {version}") as site:
+        wanted = registry.version(version)
+        recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
+        staged = stage_task(site, wanted.uri, recorded)
+        take_over_task(site, registry, staged, wanted, "promote", "put in service by hand")
     return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"
 
 

@@ -6,9 +6,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.settings import load_settings
-from flows.sites import site_of
-from tasks.provision import put_in_service_task, stage_task
-from tasks.registry import RECORDED_FILE, roll_back_task
+from flows.sites import own_slots
+from tasks.champion import rollback_target
+from tasks.provision import stage_task
+from tasks.registry import RECORDED_FILE
+from tasks.takeover import take_over_task
 
 
 def _run_name() -> str:
@@ -23,12 +25,12 @@ def rollback(reason: str = "by hand") -> str:
         reason: for the promotion log.
     """
     settings = load_settings()
-    registry, site = settings.registry, site_of(settings)
-    former = registry.rollback_target()
-    recorded = registry.fetch(former.uri, settings.home.root / "models") / RECORDED_FILE
-    staged = stage_task(site, former.uri, recorded)
-    put_in_service_task(site, staged, former.name, former.version, former.policy, former.uri)
-    roll_back_task(registry, former, reason)
+    registry = settings.registry
+    with own_slots(settings, "rollback") as site:
+        former = rollback_target(registry)
+        recorded = registry.fetch(former.uri, settings.home.root / "models") / RECORDED_FILE
+        staged = stage_task(site, former.uri, recorded)
+        take_over_task(site, registry, staged, former, "rollback", reason)
     return f"back to {former.name} version {former.version} ({former.policy}) at {staged.slot.url}"
 
 

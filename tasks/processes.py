@@ -123,12 +123,16 @@ class ProcessManager:
 
     def log_tail(self, name: str, num_bytes: int = 3000) -> str:
         """The last lines a program has written, whole lines only."""
+        # From the file: a colour sequence in a log is no XML, and the manager would answer with it in XML.
         with self._connected() as supervisor:
-            try:
-                text, _, _ = supervisor.tailProcessStdoutLog(name, 0, num_bytes)
-            except xmlrpc.client.Fault:
-                return ""
-        lines = str(text).splitlines()
+            file = Path(str(supervisor.getProcessInfo(name)["stdout_logfile"]))
+        try:
+            with file.open("rb") as stream:
+                stream.seek(max(0, file.stat().st_size - num_bytes))
+                text = stream.read().decode(errors="replace")
+        except OSError:
+            return ""
+        lines = text.splitlines()
         return "\n".join(lines[1:] if len(text) >= num_bytes else lines)
 
     def shut_down(self) -> None:

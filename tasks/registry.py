@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.decorate import as_task
-from tasks.promotions import Promotion, append_promotion, champions, read_promotions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,11 +94,30 @@ class Registry:
         return f"{self.tracking_uri}/#/models/{self.model_name}/versions/{version}"
 
     @contextmanager
-    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
-        """A new run for the length of the block; gives its id, marks it finished or failed."""
-        run_id = self.start_run(name, tags)
+    def run(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        run_id: str = "",
+        goes_on_after: tuple[type[BaseException], ...] = (),
+    ) -> Iterator[str]:
+        """A run for the length of the block; gives its id, marks it finished or failed.
+
+        Args:
+            name: of a new run.
+            tags: of a new run.
+            run_id: a run to go on with, in the place of a new one.
+            goes_on_after: exceptions after which the run is taken up again later: it is marked scheduled.
+        """
+        if run_id:
+            self._client.update_run(run_id, "RUNNING")
+        else:
+            run_id = self.start_run(name, tags)
         try:
             yield run_id
+        except goes_on_after:
+            self._client.update_run(run_id, "SCHEDULED")
+            raise
         except BaseException:
             self.end_run(run_id, "FAILED")
             raise
@@ -219,10 +237,6 @@ class Registry:
         )
         return _version(made)
 
-    def champion(self) -> ModelVersion | None:
-        """The version in charge; None in a new registry."""
-        return self._by_alias(CHAMPION)
-
     def version(self, label: str) -> ModelVersion:
         """A version by its number, or by its alias with ``@`` in front.
 
@@ -245,27 +259,38 @@ class Registry:
                 f"model {self.model_name!r} has no version {label}: {error.message}"
             ) from None
 
-    def promote(self, version: ModelVersion, reason: str) -> None:
-        """Put a version in charge; the one before it becomes ``@previous``. Safe to repeat."""
-        before = self.champion()
-        if before is not None and before.version == version.version:
-            return
-        self._put_in_charge("promote", version, before, reason)
+    def existing(self, number: str) -> ModelVersion | None:
+        """A version by its number; None where there is none, or none any more."""
+        from mlflow.exceptions import MlflowException
 
-    def rollback_target(self) -> ModelVersion:
-        """The version that was in charge before the champion.
+        try:
+            return _version(self._client.get_model_version(self.model_name, number))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise RegistryError(f"MLflow at {self.tracking_uri} does not answer: {error.message}") from None
 
-        Raises:
-            RegistryError: there was none.
-        """
-        past = champions(read_promotions(self.promotion_log, self.model_name))
-        if len(past) < 2:
-            raise RegistryError(f"model {self.model_name!r} has had one champion only; nothing to go back to")
-        return self.version(past[-2])
+    def aliased(self, alias: str) -> str:
+        """The number that an alias points at, whether or not that version still exists; empty: no such."""
+        from mlflow.exceptions import MlflowException
 
-    def roll_back(self, version: ModelVersion, reason: str) -> None:
-        """Put a former champion back in charge."""
-        self._put_in_charge("rollback", version, self.champion(), reason)
+        try:
+            model = self._client.get_registered_model(self.model_name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return ""
+            raise RegistryError(f"MLflow at {self.tracking_uri} does not answer: {error.message}") from None
+        return str(model.aliases.get(alias, ""))
+
+    def point(self, alias: str, number: str) -> bool:
+        """Have an alias point at a version, or nowhere where the number is empty; whether it did not yet."""
+        if self.aliased(alias) == number:
+            return False
+        if number:
+            self._client.set_registered_model_alias(self.model_name, alias, number)
+        else:
+            self._client.delete_registered_model_alias(self.model_name, alias)
+        return True
 
     def set_version_tags(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
         """Tags of a model version."""
@@ -297,26 +322,6 @@ class Registry:
 
         mlflow.set_tracking_uri(self.tracking_uri)
         mlflow.set_registry_uri(self.tracking_uri)
-
-    def _put_in_charge(
-        self, action: Any, version: ModelVersion, before: ModelVersion | None, reason: str
-    ) -> None:
-        # The log first: an alias that moved without a line could never be rolled back.
-        entry = Promotion(
-            action=action,
-            model_name=self.model_name,
-            version=version.version,
-            previous_version=before.version if before else "",
-            policy=version.policy,
-            reason=reason,
-        )
-        append_promotion(self.promotion_log, entry)
-        self._client.set_registered_model_alias(self.model_name, CHAMPION, version.version)
-        past = champions(read_promotions(self.promotion_log, self.model_name))
-        if len(past) > 1:
-            self._client.set_registered_model_alias(self.model_name, PREVIOUS, past[-2])
-        elif before is not None:
-            self._client.delete_registered_model_alias(self.model_name, PREVIOUS)
 
     def _by_alias(self, alias: str) -> ModelVersion | None:
         from mlflow.exceptions import MlflowException
@@ -370,16 +375,4 @@ def register(
     return registry.register(model_uri, run_id, policy, tags)
 
 
-def promote(registry: Registry, version: ModelVersion, reason: str) -> None:
-    """Put a version in charge, with a line in the promotion log."""
-    registry.promote(version, reason)
-
-
-def roll_back(registry: Registry, version: ModelVersion, reason: str) -> None:
-    """Put a former champion back in charge, with a line in the promotion log."""
-    registry.roll_back(version, reason)
-
-
 register_task = as_task(register, "register", timeout_s=120)
-promote_task = as_task(promote, "promote", timeout_s=60)
-roll_back_task = as_task(roll_back, "roll back", timeout_s=60)

@@ -30,7 +30,7 @@ from controlplane.pce.computation import PathComputation, warm_up
 from controlplane.pce.databases import Databases, DatabasesError, controller_changes
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError
 from controlplane.pce.decision_parts import read_rows
-from controlplane.pce.endpoint import Endpoint, EndpointInUse
+from controlplane.pce.endpoint import Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
@@ -54,6 +54,7 @@ class PceSettings:
         fallback_policy: a baseline's name.
         part_rows, part_s: when a part of the decision log is closed.
         follow_interval_s: how often changes are pulled when nobody asks.
+        look_interval_s: how often the endpoint is asked which model it serves.
         recent: decisions that ``GET /decisions`` can show.
     """
 
@@ -65,6 +66,7 @@ class PceSettings:
     part_rows: int = 1000
     part_s: float = 300.0
     follow_interval_s: float = 1.0
+    look_interval_s: float = 60.0
     recent: int = 1000
 
 
@@ -99,12 +101,16 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
             computation.recent.extend(await asyncio.to_thread(read_rows, settings.decisions, settings.recent))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
-            following = asyncio.create_task(databases.follow(settings.follow_interval_s))
+            beside = [
+                asyncio.create_task(databases.follow(settings.follow_interval_s)),
+                asyncio.create_task(endpoint.watch(settings.look_interval_s)),
+            ]
             try:
                 yield
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
                 await endpoint.close()
         finally:
             await controller.aclose()
@@ -157,11 +163,15 @@ async def _path(request: Request) -> Response:
 async def _status(request: Request) -> Response:
     computation: PathComputation = request.app.state.computation
     endpoint, client = computation.endpoint.endpoint, computation.endpoint.client
+    trouble = computation.endpoint.trouble(computation.fallback.name)
     return JSONResponse(
         {
+            "health": "degraded" if trouble else "healthy",
+            "reasons": trouble,
             "policy": endpoint.policy if endpoint else computation.fallback.name,
             "model_name": endpoint.model_name if endpoint else None,
             "model_version": endpoint.model_version if endpoint else None,
+            "model_uri": endpoint.model_uri if endpoint else None,
             "endpoint_url": endpoint.url if endpoint else None,
             "breaker": client.breaker_state if client else None,
             "fallback_policy": computation.fallback.name,
@@ -180,7 +190,10 @@ async def _endpoint(request: Request) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the body"
         raise invalid(f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})") from None
-    await computation.endpoint.switch(endpoint)
+    try:
+        await computation.endpoint.switch(endpoint)
+    except WrongModelError as error:
+        raise TapiError(409, "operation-failed", str(error)) from None
     return JSONResponse(endpoint.model_dump())
 
 

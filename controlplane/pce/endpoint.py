@@ -30,6 +30,9 @@ class Endpoint(BaseModel):
     model_name: str
     model_version: str
     policy: str
+    model_uri: str = Field(
+        default="", description="what the server must say it has loaded; empty: it is not asked"
+    )
 
 
 def read_endpoint(file: Path) -> Endpoint | None:
@@ -61,6 +64,10 @@ def write_endpoint(file: Path, endpoint: Endpoint) -> None:
     sync_folder(file.parent)
 
 
+class WrongModelError(ValueError):
+    """An endpoint serves another model than it was said to; names both."""
+
+
 class EndpointInUse:
     """The endpoint in use and its client; ``switch`` replaces both at once.
 
@@ -73,19 +80,65 @@ class EndpointInUse:
         self._drain_s = drain_s
         self._switching = asyncio.Lock()
         self._draining: set[asyncio.Task[None]] = set()
+        self._mismatch = ""
         self.endpoint = read_endpoint(file)
         self.client = connect(self.endpoint.url) if self.endpoint else None
 
     async def switch(self, endpoint: Endpoint) -> None:
-        """Store the endpoint, then use it. When storing fails the old one stays in use."""
+        """Store the endpoint, then use it. When storing fails the old one stays in use.
+
+        Raises:
+            WrongModelError: its server has loaded another model than the endpoint names. Nothing is changed.
+        """
         async with self._switching:
+            client = self._connect(endpoint.url)
+            if endpoint.model_uri and (serves := await client.served_uri()) != endpoint.model_uri:
+                await client.close()
+                raise WrongModelError(
+                    f"{endpoint.url} serves {serves or 'no model that it names'}, not {endpoint.model_uri}"
+                )
             await asyncio.to_thread(write_endpoint, self._file, endpoint)
-            old, self.endpoint, self.client = self.client, endpoint, self._connect(endpoint.url)
+            old, self.endpoint, self.client = self.client, endpoint, client
+            self._mismatch = ""
         _logger.info("asking %s, %s version %s", endpoint.url, endpoint.policy, endpoint.model_version)
         if old is not None:
             task = asyncio.create_task(old.close(self._drain_s))
             self._draining.add(task)
             task.add_done_callback(self._draining.discard)
+
+    async def look(self) -> None:
+        """Ask the server in use which model it has loaded; ``trouble`` tells what came of it."""
+        endpoint, client = self.endpoint, self.client
+        if endpoint is None or client is None or not endpoint.model_uri:
+            return
+        serves = await client.served_uri()
+        if endpoint is not self.endpoint:  # switched meanwhile, and checked then
+            return
+        before, self._mismatch = self._mismatch, ""
+        if serves is None:
+            self._mismatch = f"{endpoint.url} does not say which model it serves"
+        elif serves != endpoint.model_uri:
+            self._mismatch = (
+                f"{endpoint.url} serves {serves}, and version {endpoint.model_version} of "
+                f"{endpoint.model_name} is {endpoint.model_uri}"
+            )
+        if self._mismatch != before:
+            _logger.warning("%s", self._mismatch or f"{endpoint.url} serves {endpoint.model_uri} again")
+
+    async def watch(self, interval_s: float) -> None:
+        """``look`` again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(interval_s)
+
+    def trouble(self, fallback: str) -> list[str]:
+        """Why the model that is said to decide does not, in words; empty where all is well."""
+        if self.endpoint is None or self.client is None:
+            return [f"no model is in service; {fallback} decides"]
+        found = [self._mismatch] if self._mismatch else []
+        if self.client.breaker_state != "closed":
+            found.append(f"{self.endpoint.url} does not answer; {fallback} decides")
+        return found
 
     async def close(self) -> None:
         """Close every connection."""

@@ -21,6 +21,7 @@ from envs.candidates import Observation
 
 _logger = logging.getLogger(__name__)
 _HEADERS = {"Content-Type": "application/json"}
+IDENTITY_TIMEOUT_S = 5.0
 
 
 class InferenceError(Exception):
@@ -91,6 +92,15 @@ class InferenceClient:
             self._in_flight -= 1
             if self._in_flight == 0:
                 self._idle.set()
+
+    async def served_uri(self) -> str | None:
+        """The model that the server says it has loaded; None where it does not answer or does not say."""
+        try:
+            async with asyncio.timeout(IDENTITY_TIMEOUT_S):
+                response = await self._fresh.get(f"{self.url}/version", headers=_HEADERS)
+            return str(response.json()["model_uri"]) if response.is_success else None
+        except (TimeoutError, httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None
 
     async def close(self, drain_s: float = 0.0) -> None:
         """Close the connections, after requests in flight have ended or ``drain_s`` has passed."""

@@ -10,6 +10,7 @@ import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from configs.home import Home
@@ -86,6 +87,10 @@ def status(as_json: JsonFlag = False) -> None:
             f"{document['champion_version'] or '-'}, policy {document['policy'] or '-'}",
             highlight=False,
         )
+        for text in document["differences"]:
+            console.print(f"[yellow]not as it should be:[/] {escape(text)}", highlight=False)
+        if document["slots_owner"]:
+            console.print(f"the model slots are in the hands of {document['slots_owner']}", highlight=False)
         for item in statuses:
             if item.health == "failed":
                 console.print(f"\n{item.service.name} has failed ({item.detail}); {_log_end(home, item)}")
@@ -120,11 +125,17 @@ def status_table(statuses: Sequence[ServiceStatus]) -> Table:
 
 def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus]) -> dict[str, Any]:
     """What ``--json`` prints."""
-    in_service = _policy_in_service(config, home)
+    from deployments.served import served_differences
+
+    in_service, seen = _policy_in_service(config, home), served_differences(config, home)
+    differences = [] if seen.owner else list(seen.found)  # while somebody is at work, they are his
     return {
         "scenario": config.scenario,
         "home": str(home.root),
-        "healthy": all(item.health == "healthy" for item in statuses if not item.service.is_slot),
+        "healthy": not differences
+        and all(item.health == "healthy" for item in statuses if not item.service.is_slot),
+        "differences": differences,
+        "slots_owner": seen.owner or None,
         "services": {
             item.service.name: {
                 "address": item.service.address,

@@ -12,7 +12,7 @@ import pytest
 from configs.home import Home
 from configs.load import load_config
 from deployments.environment import process_environment
-from deployments.model_slot import SlotError, serve_command
+from deployments.model_slot import SlotError, slot_model
 from deployments.plants import switch_plant
 from deployments.ports import PortTakenError, check_ports
 from deployments.services import service_table
@@ -84,11 +84,7 @@ def test_a_slot_serves_what_its_file_names(home: Home) -> None:
     file = home.serving / "model-a.json"
     file.write_text(json.dumps({"model_uri": "models:/m/3", "model_version": "3", "port": 5101}))
 
-    command = serve_command(file)
-
-    assert command[1:5] == ["-m", "mlflow", "models", "serve"]
-    assert command[command.index("-m", 4) + 1] == "models:/m/3"
-    assert command[command.index("-p") + 1] == "5101"
+    assert slot_model(file) == ("models:/m/3", 5101)
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"port": 1}', '{"model_uri": "x", "port": "y"}'])
@@ -98,7 +94,7 @@ def test_a_slot_without_a_sound_file_says_so(home: Home, content: str | None) ->
         file.write_text(content)
 
     with pytest.raises(SlotError, match=r"model-a\.json"):
-        serve_command(file)
+        slot_model(file)
 
 
 def test_another_plant_finds_its_own_state_and_the_first_comes_back(home: Home) -> None:

@@ -24,11 +24,14 @@ from deployments.services import Service
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
+from tasks.champion import champion_of, promote, roll_back, rollback_target
 from tasks.package import package
 from tasks.processes import ProcessManager
 from tasks.promotions import read_promotions
-from tasks.provision import ProvisionError, Site, Slot, put_in_service, restart_in_service, stage
+from tasks.provision import restart_in_service, stage, unstage
 from tasks.registry import CHAMPION, PREVIOUS, RECORDED_FILE, ModelVersion, Registry, RegistryError
+from tasks.site import ProvisionError, Site, Slot, owning_slots, served_uri
+from tasks.takeover import settle, take_over
 from tasks.trace import provide_trace
 
 
@@ -92,7 +95,7 @@ def versions(
             artefact = save_policy(baseline(name), folder / "policy")
             model = package(registry, run_id, plant, training, artefact, 100, {"topology": "five-node"})
             made.append(registry.register(model.uri, run_id, model.policy, {"kind": "baseline"}))
-        registry.promote(made[-1], "test")
+        promote(registry, made[-1], "test")
     return made
 
 
@@ -165,13 +168,14 @@ def test_promotion_moves_the_aliases_and_rollback_goes_back(
 
     assert registry.version(f"@{CHAMPION}") == second
     assert registry.version(f"@{PREVIOUS}") == first
-    assert registry.rollback_target() == first
+    assert rollback_target(registry) == first
 
-    registry.roll_back(first, "test")
-    assert registry.champion() == first
+    roll_back(registry, first, "test")
+    assert champion_of(registry) == first
+    assert registry.version(f"@{CHAMPION}") == first
     with pytest.raises(RegistryError, match="nothing to go back to"):
-        registry.rollback_target()
-    registry.promote(second, "test")
+        rollback_target(registry)
+    promote(registry, second, "test")
     assert [entry.version for entry in read_promotions(registry.promotion_log, "model")] == [
         "1",
         "2",
@@ -195,12 +199,11 @@ def test_a_model_goes_into_service_and_the_next_takes_its_place(
 
     def serve(version: ModelVersion) -> None:
         recorded = registry.fetch(version.uri, tmp_path) / RECORDED_FILE
-        staged = stage(where, version.uri, recorded, lambda text: None)
-        assert staged.largest_difference < 1e-6
-        assert 0 < staged.p50_ms <= staged.p99_ms < 1000
-        put_in_service(
-            where, staged, "model", version.version, version.policy, version.uri, lambda text: None
-        )
+        with owning_slots(where, "test", timeout_s=0):
+            staged = stage(where, version.uri, recorded, lambda text: None)
+            assert staged.largest_difference < 1e-6
+            assert 0 < staged.p50_ms <= staged.p99_ms < 1000
+            take_over(where, registry, staged, version, "promote", "test", lambda text: None)
 
     serve(versions[0])
     assert pce.endpoint["url"] == where.slots[0].url
@@ -211,12 +214,15 @@ def test_a_model_goes_into_service_and_the_next_takes_its_place(
         "model_name": "model",
         "model_version": "2",
         "policy": "least_fragmentation",
+        "model_uri": versions[1].uri,
     }
+    assert served_uri(where, where.slots[1]) == versions[1].uri
     assert manager.state("model-a").state == "STOPPED"
     assert not (where.serving_folder / "model-a.json").exists()
     assert httpx.get(where.slots[1].url + "/ping").is_success
     manager.stop("model-b")  # as after a restart of the machine
-    assert restart_in_service(where, lambda text: None) == "2"
+    with owning_slots(where, "test", timeout_s=0):
+        assert restart_in_service(where, lambda text: None) == "2"
     assert httpx.get(where.slots[1].url + "/ping").is_success
 
 
@@ -229,7 +235,10 @@ def test_a_model_that_answers_otherwise_stays_out(
     recorded["scores"][3] = -recorded["scores"][3]
     np.savez(tmp_path / "other.npz", **recorded)
 
-    with pytest.raises(ProvisionError, match="observation 3"):
+    with (
+        owning_slots(where, "test", timeout_s=0),
+        pytest.raises(ProvisionError, match="observation 3"),
+    ):
         stage(where, versions[0].uri, tmp_path / "other.npz", lambda text: None)
 
     assert pce.endpoint == before
@@ -243,15 +252,15 @@ def test_when_the_pce_refuses_the_old_model_stays(
     where, pce = site
     before = dict(pce.endpoint)
     version = versions[0]
-    staged = stage(
-        where, version.uri, registry.fetch(version.uri, tmp_path) / RECORDED_FILE, lambda text: None
-    )
-    pce.refuses = True
-
-    with pytest.raises(ProvisionError, match="503"):
-        put_in_service(where, staged, "model", "1", "ksp_ff", version.uri, lambda text: None)
+    recorded = registry.fetch(version.uri, tmp_path) / RECORDED_FILE
+    with owning_slots(where, "test", timeout_s=0):
+        staged = stage(where, version.uri, recorded, lambda text: None)
+        pce.refuses = True
+        with pytest.raises(ProvisionError, match="503"):
+            take_over(where, registry, staged, version, "promote", "test", lambda text: None)
 
     pce.refuses = False
+    assert champion_of(registry) == versions[1]
     assert pce.endpoint == before
     assert httpx.get(before["url"] + "/ping").is_success
     assert ProcessManager(where.run_folder).state("model-a").state == "STOPPED"
@@ -263,7 +272,48 @@ def test_a_model_that_does_not_exist_is_told_with_the_end_of_its_log(
     where, pce = site
     before = dict(pce.endpoint)
 
-    with pytest.raises(ProvisionError, match=r"(?s)model-a does not answer.*not found"):
+    with (
+        owning_slots(where, "test", timeout_s=0),
+        pytest.raises(ProvisionError, match=r"(?s)model-a does not answer.*not found"),
+    ):
         stage(where, "models:/model/99", tmp_path / "none.npz", lambda text: None)
 
     assert pce.endpoint == before
+
+
+def test_what_is_in_service_is_never_stopped_whoever_asks(
+    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+) -> None:
+    where, pce = site
+    recorded = registry.fetch(versions[0].uri, tmp_path) / RECORDED_FILE
+    with owning_slots(where, "test", timeout_s=0):
+        staged = stage(where, versions[0].uri, recorded, lambda text: None)
+        take_over(where, registry, staged, versions[0], "promote", "test", lambda text: None)
+
+        with pytest.raises(ProvisionError, match="is in service"):
+            unstage(where, staged)
+
+    with pytest.raises(ProvisionError, match="by their owner only"):
+        unstage(where, staged)
+    assert pce.endpoint["url"] == staged.slot.url
+    assert served_uri(where, staged.slot) == versions[0].uri
+
+
+def test_what_a_killed_flow_left_staged_is_emptied(
+    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+) -> None:
+    where, pce = site
+    before = dict(pce.endpoint)
+    with owning_slots(where, "killed", timeout_s=0):
+        staged = stage(
+            where, versions[1].uri, registry.fetch(versions[1].uri, tmp_path) / RECORDED_FILE, lambda t: None
+        )
+
+    with owning_slots(where, "test", timeout_s=0):
+        done = settle(where, registry, lambda text: None)
+        assert settle(where, registry, lambda text: None) == []
+
+    assert done == [f"emptied {staged.slot.name}, which held {versions[1].uri} for nobody"]
+    assert ProcessManager(where.run_folder).state(staged.slot.name).state == "STOPPED"
+    assert pce.endpoint == before
+    assert httpx.get(before["url"] + "/ping").is_success
