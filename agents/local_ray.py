@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 
 @contextmanager
@@ -30,7 +34,8 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
     for name in ("ray", "ray.rllib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if address:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        with _sigterm_kept():
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         try:
             yield
         finally:
@@ -40,17 +45,37 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="llray-")
     with _on_loopback():
         try:
-            ray.init(
-                num_cpus=num_cpus,
-                include_dashboard=False,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _temp_dir=folder,
-            )
+            with _sigterm_kept():
+                ray.init(
+                    num_cpus=num_cpus,
+                    include_dashboard=False,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    _temp_dir=folder,
+                )
             yield
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """SIGTERM is answered after the block as it was before it.
+
+    ``ray.init`` puts a handler of its own there, which ends the process at once: a run that is cancelled
+    would tell nobody. Where nobody had one, SIGTERM leaves by ``SystemExit``, so that Ray is shut down.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, _leave if before in (signal.SIG_DFL, None) else before)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 @contextmanager

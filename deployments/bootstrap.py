@@ -86,15 +86,22 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         plant, settings.traffic, config.traffic.requests_per_trace, config.traffic.seed, home.traces
     )
     tags = {"scenario": config.scenario, "policy": policy.name, "kind": kind}
-    with registry.run(f"{kind} {policy.name}", tags) as run_id, tempfile.TemporaryDirectory() as scratch:
+    name = f"{config.scenario}, first champion: {policy.name}"
+    with (
+        registry.run(name, tags) as run_id,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
         registry.log_traces(run_id, [trace.id for trace in traces], home.traces, "evaluation")
         registry.log_traces(run_id, [training.id], home.traces, "training")
         figures = [key for key in ("request_blocking", "utilisation", ENERGY) if key in row]
-        registry.log_metrics(run_id, {f"evaluation.{key}": row[key] for key in figures})
+        registry.log_metrics(run_id, {f"quick_evaluation/{key}": row[key] for key in figures})
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
-        version = registry.register(model.uri, run_id, policy.name, settings.model_tags | {"kind": kind})
+        rows = [row | {"role": "first champion"}]
+        cards = settings.cards(policy.name, f"taken as it is: {kind}", "by the first up", training.id, rows)
+        tags = settings.model_tags | {"kind": kind}
+        version = registry.register(model.uri, run_id, policy.name, tags, cards)
     promote(registry, version, "the best in a quick evaluation; there was no champion")
     return version
 

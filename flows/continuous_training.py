@@ -10,7 +10,7 @@ from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from flows.approval import ask
-from flows.settings import Settings, load_settings
+from flows.settings import BY_HAND, Settings, load_settings
 from flows.sites import own_slots
 from tasks.challenger import (
     Challenger,
@@ -61,12 +61,16 @@ def continuous_training(
         overrides: settings such as ``training.seed=2``.
         reason: why this run was started, for the record.
     """
-    settings = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
-    journal = Journal(settings.home.training / str(flow_run.id))
+    asked = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
+    journal = Journal(asked.home.training / str(flow_run.id))
     made = recall_challenger(journal.folder)  # where a person's answer takes the run up again
-    name = f"train {settings.config.scenario}"
-    tags = settings.model_tags | {"kind": TRAINING, "reason": reason or "by hand"}
-    with settings.registry.run(name, tags, made.run_id if made else "", goes_on_after=(Pause,)) as run_id:
+    known = made.run_id if made else ""
+    settings = asked.reseeded(TRAINING, known)
+    name, tags = (
+        settings.run_name(reason),
+        settings.model_tags | {"kind": TRAINING, "reason": reason or BY_HAND},
+    )
+    with settings.registry.run(name, tags, known, goes_on_after=(Pause,)) as run_id:
         challenge = _make(settings, trace, run_id, journal, made)
         if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
             return refusal
@@ -88,6 +92,7 @@ class _Challenge:
     run_id: str
     made: Challenger
     traces: tuple[StoredTrace, ...]
+    trace_id: str  # that it was trained on
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ def _make(
     traffic = traffic_for(plant, settings.traffic, training, trace)
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
-        spec = settings.training_spec(seed_offset=registry.count_runs(TRAINING, config.scenario) - 1)
+        spec = settings.training_spec()
         trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
     traces = held_out_traces_task(
         plant, traffic, held_out.num_traces, held_out.requests_per_trace, held_out.seed, home.traces
@@ -123,7 +128,7 @@ def _make(
         remember_challenger(journal.folder, made)
     else:
         journal.step(f"{made.policy} has been made already: {made.uri}")
-    return _Challenge(settings, journal, run_id, made, tuple(traces))
+    return _Challenge(settings, journal, run_id, made, tuple(traces), training.id)
 
 
 def _evaluated(challenge: _Challenge) -> _Evaluated:
@@ -195,7 +200,10 @@ def _put_in_charge(challenge: _Challenge, site: Site, staged: Staged, report: Ga
     settings, journal, made = challenge.settings, challenge.journal, challenge.made
     registry = settings.registry
     tags = settings.model_tags | {"kind": "agent", "gate": "passed"}
-    version = register_task(registry, made.uri, made.run_id, made.policy, tags)
+    reason, made_by = flow_run.parameters.get("reason") or "", f"search and PPO, {settings.recipe}"
+    rows = report.evaluation["policies"]
+    cards = settings.cards(made.policy, made_by, reason, challenge.trace_id, rows, report)
+    version = register_task(registry, made.uri, made.run_id, made.policy, tags, cards)
     if settings.is_in_service:
         take_over_task(site, registry, staged, version, "promote", report.verdict, journal.step)
         text = f"in service at {staged.slot.url}"

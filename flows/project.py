@@ -11,6 +11,7 @@ from configs.home import Home
 from configs.load import load_config
 from flows.settings import Settings, settings_of
 from tasks.evaluate import best_baseline, contender_baseline, contender_in, measure
+from tasks.figures import role_metrics
 from tasks.journal import Journal
 from tasks.package import package
 from tasks.trace import held_out_traces, provide_trace, read_stored
@@ -29,11 +30,12 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
     plant, registry, section = settings.plant, settings.registry, settings.config.traffic
     registry.log_tags(run_id, settings.model_tags)
     registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
+    registry.log_tags(run_id, {"mlflow.runName": settings.run_name("mlflow run")})
     training = provide_trace(
         plant, settings.traffic, section.requests_per_trace, section.seed, settings.home.traces
     )
     journal = Journal(settings.home.training / run_id)
-    spec = settings.training_spec(seed_offset=0)
+    spec = settings.training_spec()
     result = train_challenger(spec, plant, settings.traffic, training, registry, run_id, journal)
     _compare(settings, run_id, str(result.policy_folder))
     warmup_requests = settings.config.evaluation.warmup_requests
@@ -71,9 +73,8 @@ def _compare(settings: Settings, run_id: str, policy: str) -> None:
         settings.plant, stored, section.baselines, warmup_requests, results, settings.config.gate.objective
     ).row()
     settings.registry.log_traces(run_id, [item.id for item in stored], home.traces, "evaluation")
-    for role, row in (("policy", found), ("best_baseline", best)):
-        figures = {key: value for key, value in row.items() if isinstance(value, float)}
-        settings.registry.log_metrics(run_id, {f"evaluation.{role}.{k}": v for k, v in figures.items()})
+    metrics = role_metrics("challenger", found) | role_metrics("best_baseline", best)
+    settings.registry.log_metrics(run_id, metrics)
     settings.registry.log_document(run_id, {"policy": found, "best_baseline": best}, "evaluation.json")
     print(f"{found['policy']}: {found['request_blocking']:.3%} of requests blocked; ", end="")
     print(f"{best['policy']}: {best['request_blocking']:.3%}")

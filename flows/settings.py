@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
@@ -20,9 +21,11 @@ from envs.plant import Plant
 from envs.reward import RewardWeights
 from envs.traffic import PoissonTraffic
 from tasks.drift import DriftLimits
-from tasks.gate import GateLimits
+from tasks.gate import GateLimits, GateReport
+from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.registry import Registry
 
+BY_HAND = "by hand"
 # Where the processes are and what they are called belongs to the installation, not to the scenario of a run.
 INSTALLATION_SECTIONS = ("services", "mlflow", "prefect", "ray", "online")
 
@@ -37,6 +40,7 @@ class Settings:
     traffic: PoissonTraffic
     registry: Registry
     is_in_service: bool  # the plant is the one that the running installation operates
+    is_seed_given: bool = False  # the run names its training seed
 
     @property
     def resolved_yaml(self) -> str:
@@ -59,12 +63,54 @@ class Settings:
             "feature_schema_version": str(FEATURE_SCHEMA_VERSION),
         }
 
-    def training_spec(self, seed_offset: int) -> TrainSpec:
-        """How the challenger is made; every further one starts from another seed."""
-        section = self.config.training.model_dump()
-        section["seed"] += seed_offset
+    def reseeded(self, kind: str, run_id: str = "") -> Settings:
+        """The same with a training seed that no earlier run of the scenario had, unless the run names one.
+
+        Args:
+            kind: of runs.
+            run_id: of an MLflow run that is gone on with: its seed stays.
+        """
+        if self.is_seed_given:
+            return self
+        training, used = self.config.training, self.registry.seeds_used(kind, self.config.scenario)
+        seed = used.get(run_id) or max([training.seed, *(earlier + 1 for earlier in used.values())])
+        config = self.config.model_copy(update={"training": training.model_copy(update={"seed": seed})})
+        return replace(self, config=config)
+
+    @property
+    def recipe(self) -> str:
+        """How a challenger is made, in short: ``seed 3, 20 s``."""
+        spec = self.training_spec()
+        budgets = [spec.search.budget, spec.budget] if spec.search.enabled else [spec.budget]
+        return f"seed {spec.seed}, {' + '.join(map(str, budgets))}"
+
+    def run_name(self, reason: str) -> str:
+        """What an MLflow run is called: what was tried, why, and when (UTC)."""
+        why = reason.split(":")[0][:40] or BY_HAND
+        return f"{self.config.scenario}, {why}, {self.recipe}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+
+    def cards(
+        self,
+        policy: str,
+        made_by: str,
+        reason: str,
+        trace_id: str,
+        rows: Sequence[Mapping[str, Any]],
+        report: GateReport | None = None,
+    ) -> Cards:
+        """What the pages of the registered model and of a new version say."""
+        scenario, topology, traffic = self.config.scenario, self.plant.topology.name, self.config.traffic
+        offered = f"{traffic.generator} traffic of {traffic.load_erlang:g} Erlang"
+        origin = Origin(scenario, topology, offered, made_by, reason or BY_HAND, trace_id)
+        return Cards(
+            model_card(self.registry.model_name, scenario, topology),
+            version_card(policy, origin, rows, report),
+        )
+
+    def training_spec(self) -> TrainSpec:
+        """How the challenger is made."""
         return TrainSpec.of(
-            section,
+            self.config.training.model_dump(),
             reward=RewardWeights(**self.config.reward.model_dump()),
             baselines=self.config.evaluation.baselines,
             warmup_requests=self.config.evaluation.warmup_requests,
@@ -118,7 +164,8 @@ def load_settings(
         )
     else:
         config = load_config(scenario or None, overrides)
-    return settings_of(config, Home.from_environment(), running)
+    is_seed_given = any(item.split("=")[0].strip() == "training.seed" for item in overrides)
+    return replace(settings_of(config, Home.from_environment(), running), is_seed_given=is_seed_given)
 
 
 def settings_of(config: Config, home: Home, running: Config | None) -> Settings:

@@ -43,7 +43,7 @@ class DriftReport:
     scores: Mapping[str, float]  # column: population stability index
     summary: str
     document: Mapping[str, Any]  # Evidently's report
-    html: str
+    html: str  # its page; empty where nothing has drifted
 
 
 def detect_drift(decisions_folder: Path, reference_file: Path, limits: DriftLimits) -> DriftReport:
@@ -101,10 +101,12 @@ def _compare(window: pd.DataFrame, reference: pd.DataFrame, limits: DriftLimits)
         f"{len(drifted)} of {len(scores)} columns drifted over {len(window)} decisions "
         f"({share:.0%}, {limits.drift_share:.0%} counts as drift): {', '.join(drifted) or 'none'}"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "drift.html"
-        snapshot.save_html(str(file))
-        page = file.read_text()
+    page = ""
+    if has_drifted:  # 5 MB, which nobody looks at where nothing was found; the numbers are always kept
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "drift.html"
+            snapshot.save_html(str(file))
+            page = file.read_text()
     return DriftReport(has_drifted, len(window), share, drifted, scores, summary, document, page)
 
 

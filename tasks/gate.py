@@ -47,6 +47,7 @@ class GateReport:
     passed: bool
     rules: tuple[RuleResult, ...]
     evaluation: dict[str, Any]
+    p99_ms: float  # of a decision behind the endpoint
 
     @property
     def verdict(self) -> str:
@@ -154,7 +155,7 @@ def judge(evaluation: Evaluation, p99_ms: float, limits: GateLimits) -> GateRepo
         rules.append(survives_failure(after[0], after[1], limits.max_slice_regression))
     rules.append(quick_enough(p99_ms, limits.latency_budget_ms))
     passed = all(rule.passed for rule in rules)
-    return GateReport(challenger.policy, passed, tuple(rules), evaluation.to_json())
+    return GateReport(challenger.policy, passed, tuple(rules), evaluation.to_json(), p99_ms)
 
 
 def _merit(evaluation: Evaluation, limits: GateLimits) -> tuple[list[RuleResult], PolicyResult]:

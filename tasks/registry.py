@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import tempfile
 import time
 import warnings
@@ -22,7 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.commit import git_commit
 from tasks.decorate import as_task
+from tasks.figures import Table
+from tasks.model_card import NO_CARDS, Cards
+from tasks.model_signature import signature_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,6 +36,11 @@ RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "reference.parquet"
 POLICY_FOLDER = "policy"
 MAX_PARAM_CHARACTERS = 6000
+# Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.
+EXPERIMENT_KIND = "mlflow.experimentKind"
+MODELS = "custom_model_development"
+MODELS_VIEW = "workflowType=machine_learning"  # MLflow 3.17's page looks here before its own switch
+TABLES_TAG = "mlflow.loggedArtifacts"  # what MLflow's page shows as tables
 
 
 class RegistryError(ValueError):
@@ -77,9 +85,11 @@ class Registry:
 
         found = self._client.get_experiment_by_name(self.experiment)
         if found is not None:
+            if found.tags.get(EXPERIMENT_KIND) != MODELS:
+                self._client.set_experiment_tag(found.experiment_id, EXPERIMENT_KIND, MODELS)
             return str(found.experiment_id)
         try:
-            return str(self._client.create_experiment(self.experiment))
+            return str(self._client.create_experiment(self.experiment, tags={EXPERIMENT_KIND: MODELS}))
         except MlflowException:  # somebody else made it in between
             found = self._client.get_experiment_by_name(self.experiment)
             assert found is not None
@@ -87,7 +97,7 @@ class Registry:
 
     def run_url(self, run_id: str) -> str:
         """Address of a run's page."""
-        return f"{self.tracking_uri}/#/experiments/{self.experiment_id}/runs/{run_id}"
+        return f"{self.tracking_uri}/#/experiments/{self.experiment_id}/runs/{run_id}?{MODELS_VIEW}"
 
     def version_url(self, version: str) -> str:
         """Address of a model version's page."""
@@ -101,7 +111,7 @@ class Registry:
         run_id: str = "",
         goes_on_after: tuple[type[BaseException], ...] = (),
     ) -> Iterator[str]:
-        """A run for the length of the block; gives its id, marks it finished or failed.
+        """A run for the length of the block; gives its id, marks it finished, failed or killed.
 
         Args:
             name: of a new run.
@@ -118,8 +128,8 @@ class Registry:
         except goes_on_after:
             self._client.update_run(run_id, "SCHEDULED")
             raise
-        except BaseException:
-            self.end_run(run_id, "FAILED")
+        except BaseException as error:  # one that is no Exception is somebody's wish: cancelled, SIGTERM
+            self.end_run(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
             raise
         self.end_run(run_id)
 
@@ -130,10 +140,12 @@ class Registry:
         run = self._client.create_run(self.experiment_id, tags=all_tags, run_name=name)
         return str(run.info.run_id)
 
-    def count_runs(self, kind: str, scenario: str) -> int:
-        """How many runs of a kind a scenario has had, this one included."""
+    def seeds_used(self, kind: str, scenario: str) -> dict[str, int]:
+        """Run id: ``training.seed``, of the runs of a kind that a scenario has had and that are kept."""
         query = f"tags.kind = '{kind}' and tags.scenario = '{scenario}'"
-        return len(self._client.search_runs([self.experiment_id], query, max_results=5000))
+        runs = self._client.search_runs([self.experiment_id], query, max_results=5000)
+        seeds = {run.info.run_id: run.data.params.get("training.seed") for run in runs}
+        return {run_id: int(seed) for run_id, seed in seeds.items() if seed is not None}
 
     def end_run(self, run_id: str, status: str = "FINISHED") -> None:
         """Mark a run ended."""
@@ -186,6 +198,14 @@ class Registry:
         """A text or HTML artifact."""
         self._client.log_text(run_id, text, file)
 
+    def log_table(self, run_id: str, table: Table, file: str) -> None:
+        """A table as MLflow's page shows it. Safe to repeat, unlike the client's own, which appends."""
+        document = {"columns": table.columns, "data": table.rows}
+        self._client.log_text(run_id, json.dumps(document, default=float), file)
+        listed = json.loads(self._client.get_run(run_id).data.tags.get(TABLES_TAG, "[]"))
+        if (entry := {"path": file, "type": "table"}) not in listed:
+            self._client.set_tag(run_id, TABLES_TAG, json.dumps([*listed, entry]))
+
     def log_model(
         self, run_id: str, policy_folder: Path, recorded: Path, reference: Path, metadata: Mapping[str, str]
     ) -> str:
@@ -213,7 +233,7 @@ class Registry:
                     "recorded": str(recorded),
                     "reference": str(reference),
                 },
-                signature=_signature(inputs),
+                signature=signature_of(inputs),
                 input_example=inputs,
                 pip_requirements=[f"mlflow=={mlflow.__version__}", "numpy", "safetensors", "numba"],
                 metadata=dict(metadata),
@@ -221,8 +241,10 @@ class Registry:
         self._client.update_run(run_id, "RUNNING")  # leaving the block above has ended it
         return f"models:/{info.model_id}"
 
-    def register(self, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str]) -> ModelVersion:
-        """A logged model as the next version of the registered model."""
+    def register(
+        self, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str], cards: Cards = NO_CARDS
+    ) -> ModelVersion:
+        """A logged model as the next version of the registered model, with what their pages say."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -230,10 +252,16 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+        self._client.update_registered_model(self.model_name, cards.model)
         model_id = model_uri.removeprefix("models:/")
         source = self._client.get_logged_model(model_id).artifact_location
         made = self._client.create_model_version(
-            self.model_name, source, run_id, tags={"policy": policy, **tags}, model_id=model_id
+            self.model_name,
+            source,
+            run_id,
+            tags={"policy": policy, **tags},
+            description=cards.version,
+            model_id=model_id,
         )
         return _version(made)
 
@@ -334,45 +362,16 @@ class Registry:
             raise
 
 
-def git_commit(folder: Path) -> str:
-    """The commit of the working tree, with ``-dirty`` where it differs; ``unknown`` outside git."""
-    describe = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        done = subprocess.run(describe, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def _signature(inputs: Mapping[str, np.ndarray]) -> Any:
-    """Tensors with open sizes where the number of requests and of candidates go: one policy, any network."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    single = np.dtype(np.float32)
-    num_features, num_context = inputs["features"].shape[-1], inputs["context"].shape[-1]
-    return ModelSignature(
-        inputs=Schema(
-            [
-                TensorSpec(single, (-1, -1, num_features), "features"),
-                TensorSpec(single, (-1, -1), "action_mask"),
-                TensorSpec(single, (-1, num_context), "context"),
-            ]
-        ),
-        outputs=Schema([TensorSpec(single, (-1, -1), "scores")]),
-    )
-
-
 def _version(made: Any) -> ModelVersion:
     tags = dict(made.tags)
     return ModelVersion(made.name, str(made.version), tags.get("policy", ""), str(made.run_id), tags)
 
 
 def register(
-    registry: Registry, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str]
+    registry: Registry, model_uri: str, run_id: str, policy: str, tags: Mapping[str, str], cards: Cards
 ) -> ModelVersion:
     """A logged model as the next version of the registered model."""
-    return registry.register(model_uri, run_id, policy, tags)
+    return registry.register(model_uri, run_id, policy, tags, cards)
 
 
 register_task = as_task(register, "register", timeout_s=120)

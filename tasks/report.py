@@ -6,6 +6,14 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.decorate import as_task
 from tasks.drift import DriftReport
+from tasks.figures import (
+    Table,
+    class_table,
+    evaluation_metrics,
+    gate_metrics,
+    policy_table,
+    rule_table,
+)
 from tasks.gate import GateReport, report_html
 from tasks.journal import Journal
 from tasks.registry import ModelVersion, Registry
@@ -13,21 +21,11 @@ from tasks.results import Evaluation
 
 
 def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, journal: Journal) -> None:
-    """The evaluation as metrics and JSON in MLflow and as a table in Prefect."""
+    """The evaluation as metrics, tables and JSON in MLflow and as a table in Prefect."""
     document = evaluation.to_json()
-    metrics = {
-        f"evaluation.{row['role']}.{row['policy']}.{name}": row[name]
-        for row in document["policies"]
-        for name in ("request_blocking", "bit_rate_blocking", "utilisation", "mean_latency_ms")
-    }
-    metrics |= {
-        f"evaluation.{row['role']}.{row['policy']}.{found['service_class']}.{name}": found[name]
-        for row in document["policies"]
-        for found in row["classes"]
-        for name in ("request_blocking", "mean_latency_ms", "p95_latency_ms", "mean_slack", "violations")
-        if found[name] is not None
-    }
-    registry.log_metrics(run_id, metrics)
+    registry.log_metrics(run_id, evaluation_metrics(evaluation))
+    registry.log_table(run_id, policy_table(evaluation), "tables/policies.json")
+    registry.log_table(run_id, class_table(evaluation), "tables/service-classes.json")
     registry.log_document(run_id, document, "evaluation.json")
     table = [
         {
@@ -47,7 +45,9 @@ def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, 
 
 
 def publish_gate(registry: Registry, run_id: str, report: GateReport, journal: Journal) -> None:
-    """The gate's report as JSON and HTML in MLflow and as a page in Prefect."""
+    """The gate's report as metrics, table, JSON and HTML in MLflow and as a page in Prefect."""
+    registry.log_metrics(run_id, gate_metrics(report))
+    registry.log_table(run_id, rule_table(report), "tables/gate-rules.json")
     registry.log_document(run_id, report.to_json(), "gate/report.json")
     registry.log_text(run_id, report_html(report), "gate/report.html")
     registry.log_tags(
@@ -81,13 +81,17 @@ def publish_version(registry: Registry, version: ModelVersion, in_service: str, 
 
 def publish_drift(registry: Registry, run_id: str, report: DriftReport) -> None:
     """The drift report in MLflow and as a page in Prefect."""
-    registry.log_metrics(run_id, {"drift.share": report.share, "drift.decisions": report.num_decisions})
-    registry.log_metrics(run_id, {f"psi.{name}": score for name, score in report.scores.items()})
-    registry.log_tags(run_id, {"drift": str(report.has_drifted).lower(), "drift.summary": report.summary})
-    if report.html:
-        registry.log_document(run_id, report.document, "drift/report.json")
-        registry.log_text(run_id, report.html, "drift/report.html")
     ranked = sorted(report.scores.items(), key=lambda item: -item[1])
+    metrics = {"drift/share": report.share, "drift/decisions": float(report.num_decisions)}
+    metrics |= {"drift/largest_psi": ranked[0][1]} if ranked else {}
+    registry.log_metrics(run_id, metrics)
+    registry.log_tags(run_id, {"drift": str(report.has_drifted).lower(), "drift.summary": report.summary})
+    scores = tuple((name, score, name in report.drifted_columns) for name, score in ranked)
+    registry.log_table(run_id, Table(("column", "psi", "drifted"), scores), "tables/psi.json")
+    if report.document:
+        registry.log_document(run_id, report.document, "drift/report.json")
+    if report.html:
+        registry.log_text(run_id, report.html, "drift/report.html")
     rows = "\n".join(
         f"| {name} | {score:.3f} | {'yes' if name in report.drifted_columns else ''} |"
         for name, score in ranked

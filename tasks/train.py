@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
 from tasks.decorate import as_task
+from tasks.figures import curve_metrics, training_metrics, validation_table
 from tasks.journal import Journal
 from tasks.registry import Registry
 from tasks.trace import StoredTrace
@@ -28,17 +29,14 @@ def train_challenger(
     from agents.train import train  # torch and ray: 5 s to import
 
     registry.log_traces(run_id, [training.id], training.file.parent, "training")
-    registry.log_tags(run_id, {"training.seed": str(spec.seed)})
 
     def on_progress(point: TrainPoint) -> None:
-        fields = point.to_json()
-        journal.write("training", **fields)
-        numbers = {key: value for key, value in fields.items() if isinstance(value, int | float)}
-        curve = {f"training.{key}": value for key, value in numbers.items()}
-        curve |= {f"training.baseline.{name}": value for name, value in point.baselines.items()}
-        registry.log_metrics(run_id, curve, round(point.elapsed_s))
+        journal.write("training", **point.to_json())
+        registry.log_metrics(run_id, curve_metrics(point), round(point.elapsed_s))
 
     result = train(spec, plant, traffic, journal.folder / "agent", on_progress)
+    registry.log_metrics(run_id, training_metrics(result))
+    registry.log_table(run_id, validation_table(result), "tables/validation.json")
     registry.log_document(run_id, result.to_json(), "training.json")
     return result
 
