@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from flows.approval import ask
+from flows.outcome import promoted, refused
+from flows.scenarios import Scenario
 from flows.settings import BY_HAND, Settings, load_settings
 from flows.sites import own_slots
 from tasks.challenger import (
@@ -25,7 +28,7 @@ from tasks.gate import GateReport, judge_task
 from tasks.journal import Journal
 from tasks.package import package_task
 from tasks.provision import Staged, stage_task, unstage_task
-from tasks.registry import ModelVersion, register_task
+from tasks.registry import FLOW_RUN_TAG, ModelVersion, register_task
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
 from tasks.site import Site
@@ -44,14 +47,14 @@ def _run_name() -> str:
 
 @flow(name="continuous-training", flow_run_name=_run_name, log_prints=True)
 def continuous_training(
-    scenario: str | None = None,
+    scenario: Scenario | None = None,
     trace: str | None = None,
     training_budget_s: float | None = None,
     training_budget_requests: int | None = None,
     overrides: list[str] | None = None,
     reason: str = "",
-) -> str:
-    """The verdict on a new challenger, in words; a challenger that does not pass is a successful run.
+) -> State[str]:
+    """The verdict on a new challenger as the final state; one that does not pass is a successful run.
 
     Args:
         scenario: a name in configs/scenarios; empty: the one that is running.
@@ -68,19 +71,19 @@ def continuous_training(
     settings = asked.reseeded(TRAINING, known)
     name, tags = (
         settings.run_name(reason),
-        settings.model_tags | {"kind": TRAINING, "reason": reason or BY_HAND},
+        settings.model_tags | {"kind": TRAINING, "reason": reason or BY_HAND, FLOW_RUN_TAG: str(flow_run.id)},
     )
     with settings.registry.run(name, tags, known, goes_on_after=(Pause,)) as run_id:
         challenge = _make(settings, trace, run_id, journal, made)
         if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
-            return refusal
+            return refused(refusal)
         evaluation = _evaluated(challenge)
         with own_slots(settings, f"flow run {flow_run.name}", journal.step) as site:
             staged, report = _judged(challenge, evaluation, site)
             if not report.passed:
                 unstage_task(site, staged)
-                return f"the champion stays: {report.verdict}"
-            return _put_in_charge(challenge, site, staged, report)
+                return refused(f"the champion stays: {report.verdict}")
+            return promoted(_put_in_charge(challenge, site, staged, report))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from prefect.runtime import flow_run
 
 from flows.settings import load_settings
 from tasks.drift import announce_drift_task, detect_drift_task
-from tasks.registry import REFERENCE_FILE
+from tasks.registry import FLOW_RUN_TAG, REFERENCE_FILE
 from tasks.report import publish_drift_task
 
 
@@ -28,6 +28,7 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
     reference = registry.fetch(champion.uri, home.root / "models") / REFERENCE_FILE
     report = detect_drift_task(home.decisions, reference, settings.drift_limits)
     tags = settings.model_tags | {"kind": "drift", "model_version": champion.version}
+    tags[FLOW_RUN_TAG] = str(flow_run.id)
     with registry.run(f"drift {settings.config.scenario}", tags) as run_id:
         publish_drift_task(registry, run_id, report)
     if report.has_drifted:

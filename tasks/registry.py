@@ -34,6 +34,7 @@ CHAMPION = "champion"
 PREVIOUS = "previous"
 RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "reference.parquet"
+FLOW_RUN_TAG = "prefect.flow_run_id"  # of an MLflow run: by it a run is ended whose flow has died
 POLICY_FOLDER = "policy"
 MAX_PARAM_CHARACTERS = 6000
 # Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.

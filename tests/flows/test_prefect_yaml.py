@@ -10,6 +10,8 @@ import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
+from configs.load import scenario_names
+
 ROOT = Path(__file__).parents[2]
 DECLARED: dict[str, dict[str, Any]] = {
     item["name"]: item for item in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -45,6 +47,20 @@ def test_training_can_be_started_without_parameters_and_with_the_documented_ones
 
     assert not schema.required
     assert {"scenario", "trace", "training_budget_s", "overrides"} <= set(schema.properties)
+
+
+def test_a_scenario_is_chosen_from_those_there_are() -> None:
+    schema = parameter_schema(flow_of("continuous-training")).model_dump()
+
+    choice, nothing = schema["properties"]["scenario"]["anyOf"]
+    assert choice["enum"] == scenario_names()
+    assert nothing == {"type": "null"}
+
+
+def test_the_zone_of_a_cron_is_told() -> None:
+    for declared in DECLARED.values():
+        for schedule in declared.get("schedules", ()):
+            assert "cron" not in schedule or schedule["timezone"] in declared["description"]
 
 
 def test_training_runs_by_cron_and_by_the_drift_event_one_at_a_time() -> None:
