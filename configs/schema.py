@@ -167,6 +167,23 @@ class Drift(_Section):
     interval_s: PositiveFloat
 
 
+class Retention(_Section):
+    """Days that something is kept after it was last used; null: for ever.
+
+    What a registered version refers to, what is in service and what a running flow uses is always kept.
+    """
+
+    interval_s: PositiveFloat = Field(description="how often upkeep applies it")
+    drift_runs_days: PositiveFloat | None = Field(description="MLflow runs of the drift monitor")
+    trainings_days: PositiveFloat | None = Field(description="folders of trainings: checkpoints, journal")
+    traces_days: PositiveFloat | None = Field(description="traces that can be made again from their note")
+    evaluations_days: PositiveFloat | None = Field(description="measured results that are found again")
+    models_days: PositiveFloat | None = Field(description="fetched copies of models")
+    decisions_days: PositiveFloat | None = Field(description="closed parts of the decision log")
+    logs_days: PositiveFloat | None = Field(description="logs that were turned over")
+    prefect_runs_days: PositiveFloat | None = Field(description="ended flow runs with their artifacts")
+
+
 class Services(_Section):
     """Where the processes listen. Loopback unless said otherwise."""
 
@@ -229,6 +246,7 @@ class Config(_Section):
     evaluation: Evaluation
     gate: Gate
     drift: Drift
+    retention: Retention
     services: Services
     online: Online
     ray: Ray

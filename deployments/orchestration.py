@@ -47,6 +47,14 @@ class PrefectApi:
         """
         return self._call("POST", path, body)
 
+    def delete(self, path: str) -> None:
+        """Have something deleted.
+
+        Raises:
+            OrchestrationError: the server is away or refuses.
+        """
+        self._call("DELETE", path, None)
+
     def create_work_pool(self, name: str) -> None:
         """Make a process work pool; nothing happens when it exists."""
         response = self._client.get(f"/work_pools/{name}")

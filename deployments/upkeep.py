@@ -18,6 +18,7 @@ from configs.load import load_config
 from configs.schema import Config
 from deployments.approvals import refuse_overdue
 from deployments.served import mend
+from deployments.tidying import tidy
 
 MENDING_INTERVAL_S = 60.0
 APPROVALS_INTERVAL_S = 30.0
@@ -37,6 +38,7 @@ def duties_of(config: Config, home: Home) -> tuple[Duty, ...]:
     """Every duty of an installation."""
     return (
         Duty("what is served", MENDING_INTERVAL_S, lambda: mend(config, home)),
+        Duty("retention", config.retention.interval_s, lambda: tidy(config)),
         Duty("approvals", APPROVALS_INTERVAL_S, lambda: refuse_overdue(config, home)),
     )
 

@@ -27,7 +27,7 @@ from tasks.registry import Registry
 
 BY_HAND = "by hand"
 # Where the processes are and what they are called belongs to the installation, not to the scenario of a run.
-INSTALLATION_SECTIONS = ("services", "mlflow", "prefect", "ray", "online")
+INSTALLATION_SECTIONS = ("services", "mlflow", "prefect", "ray", "online", "retention")
 
 
 @dataclass(frozen=True)

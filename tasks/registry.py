@@ -79,6 +79,11 @@ class Registry:
 
         return MlflowClient(self.tracking_uri, self.tracking_uri)
 
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's own client, for ``kept_runs.py``."""
+        return self._client
+
     @cached_property
     def experiment_id(self) -> str:
         """Id of the experiment, made at first use."""
@@ -331,7 +336,9 @@ class Registry:
         import mlflow
 
         target = folder / model_uri.removeprefix("models:/").replace("/", "-")
-        if not target.exists():
+        if target.exists():
+            target.touch()  # used: see ``retention.py``
+        else:
             folder.mkdir(parents=True, exist_ok=True)
             self._use_globally()
             with tempfile.TemporaryDirectory(dir=folder) as unfinished:

@@ -1,0 +1,166 @@
+"""Retention: what the configuration no longer keeps is found, told, and deleted.
+
+``python -m deployments.tidy`` is what upkeep starts; ``lightloop tidy`` runs the same. Both servers must
+answer: without them nobody knows what is in use. Not here: the rules (``tasks/retention.py``,
+``tasks/kept_runs.py``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from configs.home import Home
+from configs.load import load_config
+from configs.schema import Config
+from deployments.environment import process_environment, tracking_uri
+from deployments.orchestration import PrefectApi
+from tasks.kept_runs import DRIFT, delete_runs, expired_runs, referred
+from tasks.registry import Registry
+from tasks.retention import (
+    Expired,
+    InUse,
+    closed_parts,
+    expired_files,
+    expired_models,
+    expired_traces,
+    expired_trainings,
+    made_a_version,
+)
+
+UNDER_WAY = ("RUNNING", "PENDING", "PAUSED", "CANCELLING")
+WAITING = "SCHEDULED"
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+FLOW_RUN = "Prefect run"
+PAGE = 200
+
+
+def registry_of(config: Config, home: Home) -> Registry:
+    """The registry of an installation."""
+    name = f"{config.mlflow.model_name}-{config.scenario}"
+    return Registry(tracking_uri(config), config.mlflow.experiment, name, home.serving / "promotions.jsonl")
+
+
+def find_expired(config: Config, home: Home, registry: Registry, api: PrefectApi) -> list[Expired]:
+    """Everything that may go now.
+
+    Raises:
+        OrchestrationError: Prefect does not answer.
+    """
+    in_use = used_now(home, registry, api)
+    return list(_expired(config, home, registry, api, in_use, time.time()))
+
+
+def used_now(home: Home, registry: Registry, api: PrefectApi) -> InUse:
+    """What registered versions, slots and flow runs that have not ended refer to."""
+    known = referred(registry)
+    runs = list(_flow_runs(api, (*UNDER_WAY, WAITING)))
+    began = [run["start_time"] or run["created"] for run in runs if run["state_type"] in UNDER_WAY]
+    # One that waits after it has begun (a retry, a suspended one) has touched things too.
+    began += [run["start_time"] for run in runs if run["state_type"] == WAITING and run["start_time"]]
+    made = {folder.name for folder in home.training.glob("*") if made_a_version(folder)}
+    texts = [file.read_text() for file in home.serving.glob("*.json")]
+    served = {found.replace("/", "-") for text in texts for found in re.findall(r"models:/([\w./-]+)", text)}
+    return replace(
+        known,
+        flow_runs=known.flow_runs | made | {run["id"] for run in runs},
+        models=known.models | served,
+        since_s=min((_epoch_s(text) for text in began), default=math.inf),
+    )
+
+
+def delete(expired: list[Expired], config: Config, home: Home, registry: Registry, api: PrefectApi) -> None:
+    """Delete what was found.
+
+    Raises:
+        KeptRunsError, OrchestrationError: a server refused; what came before is gone.
+    """
+    for item in expired:
+        item.delete()
+        if item.kind == FLOW_RUN:
+            for artifact in api.artifacts(item.name):
+                api.delete(f"/artifacts/{artifact['id']}")
+            api.delete(f"/flow_runs/{item.name}")
+    run_ids = [item.name for item in expired if item.kind.startswith("MLflow")]
+    own = config.mlflow.backend_store_uri or f"sqlite:///{home.state}/mlflow.db"
+    backend = "" if config.mlflow.tracking_uri else own
+    delete_runs(registry, run_ids, backend, process_environment(config, home))
+
+
+def in_words(expired: list[Expired]) -> str:
+    """``12 traces, 3 trainings: 4.1 MB``; empty where there is nothing."""
+    if not expired:
+        return ""
+    counts: dict[str, int] = {}
+    for item in expired:
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+    megabytes = sum(item.num_bytes for item in expired) / 1e6
+    parts = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items()]
+    return f"{', '.join(parts)}: {megabytes:.1f} MB"
+
+
+def _expired(
+    config: Config, home: Home, registry: Registry, api: PrefectApi, in_use: InUse, now_s: float
+) -> Iterator[Expired]:
+    keep = config.retention
+
+    def before_s(days: float | None) -> float:
+        return -math.inf if days is None else in_use.before_s(now_s, days)
+
+    yield from expired_traces(home.traces, before_s(keep.traces_days), in_use)
+    yield from expired_trainings(home.training, before_s(keep.trainings_days), in_use)
+    yield from expired_models(home.root / "models", before_s(keep.models_days), in_use)
+    evaluations = (home.root / "evaluations").glob("*.json")
+    yield from expired_files("evaluation", evaluations, before_s(keep.evaluations_days))
+    read = config.drift.window_decisions // config.online.decision_log_part_rows + 2
+    parts = closed_parts(home.decisions, read)
+    yield from expired_files("decision log part", parts, before_s(keep.decisions_days))
+    # A log without a number behind it may be open; the process manager turns it over.
+    yield from expired_files("log", home.logs.glob("*.log.*"), before_s(keep.logs_days))
+    if keep.drift_runs_days is not None:
+        yield from expired_runs(registry, DRIFT, before_s(keep.drift_runs_days), in_use)
+    if keep.prefect_runs_days is not None:
+        before = datetime.fromtimestamp(before_s(keep.prefect_runs_days), UTC).isoformat()
+        for run in _flow_runs(api, ENDED, {"end_time": {"before_": before}}):
+            if run["id"] not in in_use.flow_runs:
+                yield Expired(FLOW_RUN, run["id"], 0)
+
+
+def _flow_runs(
+    api: PrefectApi, states: tuple[str, ...], more: Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    """Flow runs in one of some states; read to the end before anything is deleted."""
+    chosen = {"state": {"type": {"any_": list(states)}}, **(more or {})}
+    found: list[Any] = []
+    while True:
+        page = api.post(
+            "/flow_runs/filter",
+            {"flow_runs": chosen, "limit": PAGE, "offset": len(found), "sort": "ID_DESC"},
+        )
+        found += page
+        if len(page) < PAGE:
+            yield from found
+            return
+
+
+def _epoch_s(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def main() -> None:
+    """Delete what may go, and say what it was."""
+    config, home = load_config(), Home.from_environment()
+    registry, api = registry_of(config, home), PrefectApi(config)
+    expired = find_expired(config, home, registry, api)
+    delete(expired, config, home, registry, api)
+    if expired:
+        print(f"deleted {in_words(expired)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What an installation may forget: what nobody has used for as long as it was told to keep such things.
+
+Rules over a folder and over what is in use. What a registered version refers to is in use for ever; so is
+what a flow run that has not ended has touched. A trace that cannot be made again (one given by a person)
+stays. Not here: who is asked what is in use, and when (``deployments/tidy.py``), MLflow's runs
+(``kept_runs.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DAY_S = 86_400.0
+# Why a training folder stays: the journal of one that made a version says so.
+VERSION_EVENT = "version"
+
+
+@dataclass(frozen=True)
+class InUse:
+    """What must stay, whatever its age."""
+
+    mlflow_runs: frozenset[str] = frozenset()  # that a registered version comes from
+    traces: frozenset[str] = frozenset()  # ids: datasets of those runs
+    flow_runs: frozenset[str] = frozenset()  # Prefect's: behind those runs, or not ended
+    models: frozenset[str] = frozenset()  # folders of fetched models: with an alias, or in a slot
+    since_s: float = math.inf  # epoch; when the oldest flow run that has not ended began
+
+    def before_s(self, now_s: float, days: float) -> float:
+        """What was last used earlier than this may go."""
+        return min(now_s - days * DAY_S, self.since_s)
+
+
+@dataclass(frozen=True)
+class Expired:
+    """One thing that may go."""
+
+    kind: str
+    name: str
+    num_bytes: int
+    paths: tuple[Path, ...] = field(default=())  # empty: not on disk, a server keeps it
+
+    def delete(self) -> None:
+        """Remove what lies on disk; nothing happens where somebody was faster."""
+        for path in self.paths:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def expired_traces(folder: Path, before_s: float, in_use: InUse) -> Iterator[Expired]:
+    """Traces that were made here, with the notes that say from which parameters."""
+    notes: dict[str, list[Path]] = {}
+    for note in (folder / "made").glob("*.json"):
+        notes.setdefault(str(json.loads(note.read_text())["id"]), []).append(note)
+    for file in _unused(folder.glob("*.parquet"), before_s):
+        if file.stem in notes and file.stem not in in_use.traces:
+            yield Expired("trace", file.stem, size_of(file), (file, *notes[file.stem]))
+
+
+def expired_trainings(folder: Path, before_s: float, in_use: InUse) -> Iterator[Expired]:
+    """Folders of trainings that made no registered version."""
+    for training in _unused(folder.glob("*"), before_s):
+        if training.is_dir() and training.name not in in_use.flow_runs and not made_a_version(training):
+            yield Expired("training", training.name, size_of(training), (training,))
+
+
+def expired_models(folder: Path, before_s: float, in_use: InUse) -> Iterator[Expired]:
+    """Copies of models that were fetched from MLflow; they can be fetched again."""
+    for copy in _unused(folder.glob("*"), before_s):
+        if copy.name not in in_use.models:
+            yield Expired("fetched model", copy.name, size_of(copy), (copy,))
+
+
+def expired_files(kind: str, files: Iterable[Path], before_s: float) -> Iterator[Expired]:
+    """Files that nothing refers to."""
+    for file in _unused(files, before_s):
+        yield Expired(kind, file.name, size_of(file), (file,))
+
+
+def closed_parts(folder: Path, keep: int) -> list[Path]:
+    """Closed parts of the decision log but for the newest, which the drift monitor reads."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    return parts[: max(0, len(parts) - keep)]
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    return sum(file.stat().st_size for file in _files(path))
+
+
+def _unused(paths: Iterable[Path], before_s: float) -> Iterator[Path]:
+    for path in sorted(paths):
+        if max((file.stat().st_mtime for file in [path, *_files(path)]), default=0.0) < before_s:
+            yield path
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+
+
+def made_a_version(training: Path) -> bool:
+    """Whether the flow run whose folder this is registered a version."""
+    journal = training / "journal.jsonl"
+    lines = journal.read_text(errors="replace").splitlines() if journal.exists() else []
+    return any(f'"event": "{VERSION_EVENT}"' in line for line in lines)

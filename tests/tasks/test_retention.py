@@ -1,0 +1,174 @@
+"""What may go and what stays, on a disk and in an MLflow store."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from envs.plant import Plant
+from envs.traffic import PoissonTraffic
+from tasks.kept_runs import delete_runs, expired_runs, referred
+from tasks.registry import Registry
+from tasks.retention import (
+    DAY_S,
+    InUse,
+    closed_parts,
+    expired_files,
+    expired_models,
+    expired_traces,
+    expired_trainings,
+)
+from tasks.trace import provide_trace
+
+NOBODY = InUse()
+LONG_AGO_S = 1_000_000.0
+
+
+def age(path: Path) -> None:
+    """Last used long ago, with everything inside."""
+    for item in [path, *path.rglob("*")]:
+        os.utime(item, (LONG_AGO_S, LONG_AGO_S))
+
+
+def names(found) -> set[str]:
+    return {item.name for item in found}
+
+
+@pytest.fixture
+def now_s() -> float:
+    return time.time()
+
+
+def test_a_trace_goes_when_unused_unless_a_version_was_made_on_it(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path, now_s: float
+) -> None:
+    old, kept, given = (provide_trace(plant, traffic, 200, seed, tmp_path) for seed in (1, 2, 3))
+    provide_trace(plant, traffic, 200, 4, tmp_path)
+    for note in (tmp_path / "made").glob("*.json"):  # as if a person had brought it
+        if json.loads(note.read_text())["id"] == given.id:
+            note.unlink()
+    for trace in (old, kept, given):
+        age(trace.file)
+
+    found = list(expired_traces(tmp_path, now_s - DAY_S, replace(NOBODY, traces=frozenset({kept.id}))))
+
+    assert names(found) == {old.id}
+    assert found[0].num_bytes == old.file.stat().st_size > 0
+    found[0].delete()
+    assert not old.file.exists()
+    assert kept.file.exists()
+    assert given.file.exists()
+    assert len(list((tmp_path / "made").glob("*.json"))) == 2
+    assert not provide_trace(plant, traffic, 200, 1, tmp_path).was_there  # it is made again
+
+
+def test_using_a_trace_keeps_it(plant: Plant, traffic: PoissonTraffic, tmp_path: Path, now_s: float) -> None:
+    trace = provide_trace(plant, traffic, 200, 1, tmp_path)
+    age(trace.file)
+
+    provide_trace(plant, traffic, 200, 1, tmp_path)
+
+    assert not list(expired_traces(tmp_path, now_s - DAY_S, NOBODY))
+
+
+def test_a_training_stays_while_it_runs_and_when_it_made_a_version(tmp_path: Path, now_s: float) -> None:
+    for name in ("old", "running", "champion", "written-to"):
+        (tmp_path / name / "agent").mkdir(parents=True)
+        (tmp_path / name / "agent" / "checkpoint").write_bytes(b"x" * 1000)
+        (tmp_path / name / "journal.jsonl").write_text(json.dumps({"event": "training"}) + "\n")
+    with (tmp_path / "champion" / "journal.jsonl").open("a") as stream:
+        stream.write(json.dumps({"event": "version", "version": "2"}) + "\n")
+    for name in ("old", "running", "champion", "written-to"):
+        age(tmp_path / name)
+    (tmp_path / "written-to" / "agent" / "checkpoint").touch()
+
+    found = list(
+        expired_trainings(tmp_path, now_s - DAY_S, replace(NOBODY, flow_runs=frozenset({"running"})))
+    )
+
+    assert names(found) == {"old"}
+    found[0].delete()
+    assert {item.name for item in tmp_path.iterdir()} == {"running", "champion", "written-to"}
+
+
+def test_fetched_models_in_service_and_fresh_files_stay(tmp_path: Path, now_s: float) -> None:
+    for name in ("m-1", "lightloop-five-node-2"):
+        (tmp_path / name).mkdir()
+        age(tmp_path / name)
+    in_use = replace(NOBODY, models=frozenset({"lightloop-five-node-2"}))
+    assert names(expired_models(tmp_path, now_s - DAY_S, in_use)) == {"m-1"}
+
+    old, fresh = tmp_path / "old.json", tmp_path / "fresh.json"
+    old.write_text("{}")
+    fresh.write_text("{}")
+    age(old)
+    assert names(expired_files("evaluation", tmp_path.glob("*.json"), now_s - DAY_S)) == {"old.json"}
+    assert not list(expired_files("evaluation", tmp_path.glob("*.json"), -math.inf))  # null: for ever
+
+
+def test_the_newest_parts_of_the_decision_log_stay(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"part-{number:08d}-20260101T000000Z.parquet").touch()
+    (tmp_path / "part-00000005-20260101T000000Z.jsonl").touch()
+
+    assert [file.name[5:13] for file in closed_parts(tmp_path, 3)] == ["00000000", "00000001"]
+
+
+def test_what_a_flow_run_under_way_may_have_touched_stays() -> None:
+    assert InUse().before_s(10 * DAY_S, 2) == 8 * DAY_S
+    assert InUse(since_s=3 * DAY_S).before_s(10 * DAY_S, 2) == 3 * DAY_S
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    folder = tmp_path_factory.mktemp("mlflow")
+    registry = Registry(f"sqlite:///{folder}/mlflow.db", "test", "model", folder / "promotions.jsonl")
+    client = MlflowClient(registry.tracking_uri)
+    client.create_experiment("test", artifact_location=(folder / "artifacts").as_uri())
+    return registry
+
+
+def test_old_drift_runs_go_for_good_and_what_versions_refer_to_stays(
+    registry: Registry, plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    client = MlflowClient(registry.tracking_uri)
+    trace = provide_trace(plant, traffic, 200, 1, tmp_path)
+    made = {}
+    for name, kind in (("old", "drift"), ("championed", "drift"), ("trained", "training")):
+        with registry.run(name, {"kind": kind, "prefect.flow_run_id": f"flow-{name}"}) as run_id:
+            registry.log_text(run_id, "x" * 5000, "drift/report.html")
+            registry.log_traces(run_id, [trace.id], tmp_path, "training")
+        made[name] = run_id
+    running = registry.start_run("running", {"kind": "drift"})
+    client.create_registered_model("model")
+    version = client.create_model_version("model", "file:///nowhere", made["championed"])
+    client.set_registered_model_alias("model", "champion", version.version)
+
+    in_use = referred(registry)
+    assert in_use.mlflow_runs == {made["championed"]}
+    assert in_use.traces == {trace.id}
+    assert in_use.flow_runs == {"flow-championed"}
+    assert in_use.models == {"model-1"}
+    assert expired_runs(registry, "drift", time.time() - DAY_S, in_use) == []
+
+    found = expired_runs(registry, "drift", time.time() + 1, in_use)
+    assert names(found) == {made["old"]}
+    assert found[0].num_bytes >= 5000
+    artifacts = Path(client.get_run(made["old"]).info.artifact_uri.removeprefix("file://"))
+    assert artifacts.exists()
+    delete_runs(registry, [made["old"]], registry.tracking_uri, os.environ)
+
+    assert not (artifacts / "drift" / "report.html").exists()
+    with pytest.raises(MlflowException):
+        client.get_run(made["old"])
+    assert {client.get_run(run).info.lifecycle_stage for run in (*list(made.values())[1:], running)} == {
+        "active"
+    }
