@@ -9,6 +9,7 @@ from envs.plant import Plant, PlantSpec, build_plant
 from envs.settings import future_rates
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
+from topologies.model import Topology
 
 
 def plant_of(config: Config) -> Plant:
@@ -17,10 +18,20 @@ def plant_of(config: Config) -> Plant:
     Raises:
         TopologyError, PlantError: see ``load_topology`` and ``build_plant``.
     """
+    topology, spec = parts_of(config)
+    return build_plant(topology, spec)
+
+
+def parts_of(config: Config) -> tuple[Topology, PlantSpec]:
+    """What a plant is built of, checked; without the path table, which takes a minute on a large network.
+
+    Raises:
+        TopologyError, PlantError, TrafficError: see ``load_topology``, ``PlantSpec`` and ``PoissonTraffic``.
+    """
     section = config.plant.model_dump(exclude={"topology"})
     rates_gbps, shares = future_rates(traffic_of(config))
     spec = PlantSpec(**section, future_rates_gbps=rates_gbps, future_shares=shares)
-    return build_plant(load_topology(config.plant.topology), spec)
+    return load_topology(config.plant.topology), spec
 
 
 def traffic_of(config: Config) -> PoissonTraffic:

@@ -16,6 +16,10 @@ PASSWORD_VARIABLE = "LIGHTLOOP_PASSWORD"
 TOKEN_VARIABLE = "LIGHTLOOP_TOKEN"
 
 
+class HomeError(ValueError):
+    """The home folder cannot be used; names it, what is wrong and the remedy."""
+
+
 @dataclass(frozen=True)
 class Credentials:
     """What the doors ask for: user and password northbound, a bearer token between our own processes."""
@@ -37,8 +41,16 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """``LIGHTLOOP_HOME``, or ``var`` in the current folder."""
-        return cls(Path(os.environ.get(HOME_VARIABLE, "var")).resolve())
+        """``LIGHTLOOP_HOME``, or ``var`` in the current folder; an empty variable counts as none.
+
+        Raises:
+            HomeError: a path that no file system can hold.
+        """
+        named = os.environ.get(HOME_VARIABLE) or "var"
+        try:
+            return cls(Path(named).resolve())
+        except (OSError, ValueError, RuntimeError) as error:
+            raise HomeError(f"{HOME_VARIABLE} is {named!r}: {error}; choose another folder") from None
 
     @property
     def config_file(self) -> Path:
@@ -81,7 +93,11 @@ class Home:
         return self.root / "state"
 
     def create(self) -> Home:
-        """Make the folders; safe to repeat."""
+        """Make the folders; safe to repeat.
+
+        Raises:
+            HomeError: one cannot be made.
+        """
         for folder in (
             self.logs,
             self.run,
@@ -91,7 +107,13 @@ class Home:
             self.training,
             self.state,
         ):
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise HomeError(
+                    f"{folder} cannot be made: {error.strerror}; set {HOME_VARIABLE} to a folder that you "
+                    "may write to"
+                ) from None
         return self
 
     def credentials(self) -> Credentials:

@@ -57,6 +57,7 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
         if not equals:
             raise ConfigError(f"override {override!r}: write section.key=value, e.g. traffic.load_erlang=200")
         _set(document, key.strip().split("."), text, override)
+    _make_absolute(document)
     try:
         return Config.model_validate(document)
     except ValidationError as error:
@@ -90,11 +91,24 @@ def _read(path: Path) -> Mapping[str, Any]:
         document = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not text in UTF-8: {error}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: a mapping of sections is needed, not {type(document).__name__}")
     return document
+
+
+def _make_absolute(document: dict[str, Any]) -> None:
+    """Files are named from where the user stands; the processes that read them later stand elsewhere."""
+    plant = document.get("plant")
+    if not isinstance(plant, dict):
+        return
+    for key in ("topology", "power_model"):
+        name = plant.get(key)
+        if isinstance(name, str) and (Path(name).suffix or os.sep in name):
+            plant[key] = str(Path(name).expanduser().absolute())
 
 
 def _merge(into: dict[str, Any], update: Mapping[str, Any]) -> None:
@@ -112,4 +126,7 @@ def _set(document: dict[str, Any], keys: Sequence[str], text: str, label: str) -
         place = place.setdefault(section, {}) if isinstance(place, dict) else None
     if not isinstance(place, dict):
         raise ConfigError(f"{label!r}: {'.'.join(sections)} is a value, not a section")
-    place[leaf] = yaml.safe_load(text)
+    try:
+        place[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{label!r}: {text!r} is not YAML: {error}") from None

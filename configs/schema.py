@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class _Section(BaseModel):
@@ -188,14 +190,14 @@ class Services(_Section):
     """Where the processes listen. Loopback unless said otherwise."""
 
     host: str
-    prefect_port: PositiveInt
-    mlflow_port: PositiveInt
-    model_a_port: PositiveInt
-    model_b_port: PositiveInt
-    pce_port: PositiveInt
-    controller_port: PositiveInt
-    elements_port: PositiveInt
-    console_port: PositiveInt
+    prefect_port: Port
+    mlflow_port: Port
+    model_a_port: Port
+    model_b_port: Port
+    pce_port: Port
+    controller_port: Port
+    elements_port: Port
+    console_port: Port
 
     def url(self, service: str) -> str:
         """Base address of a service by its name: ``prefect``, ``mlflow``, ``model_a``, ``pce``, ..."""

@@ -21,32 +21,37 @@ from deployments.services import Service
 from tasks.processes import ProcessError, ProcessManager, socket_path
 
 MANAGED_VARIABLE = "LIGHTLOOP_MANAGED"  # marks every process that descends from our supervisord
+MANAGER_PREFIX = "LIGHTLOOP_MANAGER_"  # of what supervisord's configuration takes from the environment
 SHUTDOWN_TIMEOUT_S = 60.0
 
 
 def render_configuration(services: Sequence[Service], home: Home) -> str:
-    """supervisord.conf for these services. Holds no secret: processes inherit supervisord's environment."""
-    socket_file = socket_path(home.run)
+    """supervisord.conf for these services. Holds no secret: processes inherit supervisord's environment.
+
+    What holds a path comes by environment (``manager_environment``): in the file a blank and ``#`` or ``;``
+    begin a comment, and a home may be called so.
+    """
     lines = [
         "; written by `lightloop up`; changes are lost",
         "[unix_http_server]",
-        f"file={_value(socket_file)}",
+        f"file={_from_environment('SOCKET')}",
         "chmod=0700",
         "[supervisord]",
-        f"logfile={_value(home.logs / 'supervisord.log')}",
+        f"logfile={_from_environment('LOG')}",
         "logfile_maxbytes=5MB",
         "logfile_backups=1",
-        f"pidfile={_value(home.run / 'supervisord.pid')}",
-        f"directory={_value(PROJECT_ROOT)}",
+        f"pidfile={_from_environment('PIDFILE')}",
+        f"directory={_from_environment('PROJECT')}",
         "nodaemon=false",
         "silent=true",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",
     ]
     for service in services:
+        key = _key(service)
         lines += [
             f"[program:{service.name}]",
-            f"command={_value(shlex.join(service.command))}",
+            f"command={_from_environment(f'COMMAND_{key}')}",
             "autostart=false",
             "autorestart=true",
             "startsecs=1",
@@ -55,12 +60,26 @@ def render_configuration(services: Sequence[Service], home: Home) -> str:
             "stopasgroup=true",
             "killasgroup=true",
             "redirect_stderr=true",
-            # Of all values this one is expanded twice.
-            f"stdout_logfile={_value(_value(home.logs / (service.name + '.log')))}",
+            f"stdout_logfile={_from_environment(f'LOG_{key}')}",
             "stdout_logfile_maxbytes=10MB",
             "stdout_logfile_backups=3",
         ]
     return "\n".join(lines) + "\n"
+
+
+def manager_environment(services: Sequence[Service], home: Home) -> dict[str, str]:
+    """The variables that ``render_configuration`` names."""
+    values = {
+        "SOCKET": str(socket_path(home.run)),
+        "LOG": str(home.logs / "supervisord.log"),
+        "PIDFILE": str(home.run / "supervisord.pid"),
+        "PROJECT": str(PROJECT_ROOT),
+    }
+    for service in services:
+        values[f"COMMAND_{_key(service)}"] = shlex.join(service.command)
+        # Of all values this one is expanded twice.
+        values[f"LOG_{_key(service)}"] = str(home.logs / f"{service.name}.log").replace("%", "%%")
+    return {MANAGER_PREFIX + name: value for name, value in values.items()}
 
 
 def start_manager(services: Sequence[Service], home: Home, environment: Mapping[str, str]) -> ProcessManager:
@@ -74,7 +93,7 @@ def start_manager(services: Sequence[Service], home: Home, environment: Mapping[
     manager = ProcessManager(home.run)
     manager.socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(file)]
-    marked = {**environment, MANAGED_VARIABLE: "1"}
+    marked = {**environment, **manager_environment(services, home), MANAGED_VARIABLE: "1"}
     started = subprocess.run(
         command, env=marked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30
     )
@@ -144,6 +163,9 @@ def _end(processes: Sequence[psutil.Process], force: bool) -> None:
             process.kill() if force else process.terminate()
 
 
-def _value(text: object) -> str:
-    """A value with ``%`` doubled: supervisord expands ``%(ENV_X)s`` in every value."""
-    return str(text).replace("%", "%%")
+def _key(service: Service) -> str:
+    return service.name.upper().replace("-", "_")
+
+
+def _from_environment(name: str) -> str:
+    return f"%(ENV_{MANAGER_PREFIX}{name})s"

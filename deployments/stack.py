@@ -11,15 +11,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+import psutil
 import yaml
 
+from configs.build import parts_of
 from configs.home import Home
 from configs.load import dump_config
 from configs.schema import Config
 from deployments.bootstrap import champion_in_service
 from deployments.environment import process_environment
 from deployments.health import ServiceStatus, service_statuses
-from deployments.manager import start_manager, stop_everything
+from deployments.manager import managed_processes, start_manager, stop_everything
 from deployments.orchestration import PrefectApi, deploy_flows
 from deployments.plants import switch_plant
 from deployments.ports import check_ports
@@ -63,8 +65,9 @@ def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSta
 
 
 def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceStatus, ...]:
-    _adopt(config, home, progress)
     services = service_table(config, home)
+    _check(config, services, home)
+    _adopt(config, home, progress)
     manager = ProcessManager(home.run)
     idle = [status.service for status in service_statuses(services, manager) if not status.pid]
     check_ports(idle, config.services.host)
@@ -96,6 +99,21 @@ def bring_down(home: Home) -> list[str]:
 def current_statuses(config: Config, home: Home) -> tuple[ServiceStatus, ...]:
     """How each service is now."""
     return service_statuses(service_table(config, home), ProcessManager(home.run))
+
+
+def _check(config: Config, services: Sequence[Service], home: Home) -> None:
+    """Return where the configuration can be brought up, as far as that shows before anything is changed.
+
+    Ports that this home's own processes hold count as free: what runs under another configuration is stopped.
+    """
+    parts_of(config)
+    own = {
+        connection.laddr.port
+        for process in managed_processes(home)
+        for connection in process.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    check_ports([service for service in services if service.port not in own], config.services.host)
 
 
 def _adopt(config: Config, home: Home, progress: Progress) -> None:

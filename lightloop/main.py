@@ -1,16 +1,42 @@
-"""The tree of commands, and how a refusal is printed."""
+"""The tree of commands, and how a refusal, a defect and an interruption are told."""
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
 import sys
+from collections.abc import Sequence
+from types import FrameType
 
 import typer
 
 from lightloop.commands import register
 from lightloop.output import Refusal, stderr
 
+DEBUG_VARIABLE = "LIGHTLOOP_DEBUG"
+DEBUG_OPTION = "--debug"
+INTERRUPTED_STATUS = 130  # as shells count it: 128 + SIGINT
+FILE_SYSTEM_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+
+OUR_PACKAGES = frozenset(
+    (
+        "topologies",
+        "envs",
+        "agents",
+        "tasks",
+        "flows",
+        "controlplane",
+        "configs",
+        "deployments",
+        "benchmarks",
+        "lightloop",
+    )
+)
+
 app = typer.Typer(
     help="Continuous training and serving of deep-RL agents for optical networks.",
+    epilog=f"{DEBUG_OPTION} before the command shows where a defect happened.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -19,20 +45,72 @@ app = typer.Typer(
 register(app)
 
 
+class Interrupted(BaseException):
+    """Ctrl-C; not an ``Exception``, so that nothing on the way takes it for an error of its own."""
+
+
 def main() -> None:
     """Entry point of ``lightloop``. A refusal prints its reason on stderr and exits with status 1.
 
-    Every refusal of this project is a ``ValueError`` of its own subclass (``TopologyError``, ``TraceError``,
-    ``ConfigError``, ...) or a ``Refusal``; anything else is a defect and keeps its traceback.
+    Every refusal of this project is a ``ValueError`` of a subclass of its own (``TopologyError``,
+    ``ConfigError``, ...) or a ``Refusal``. Anything else is a defect: one line says what, and its traceback
+    is shown with ``--debug`` or where ``LIGHTLOOP_DEBUG`` is set.
     """
+    arguments, debug = _without_debug(sys.argv[1:])
+    signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        app(args=arguments)
+    except Interrupted:
+        stderr.print(f"lightloop: interrupted. {_what_goes_on()}", markup=False, highlight=False)
+        sys.exit(INTERRUPTED_STATUS)
     except Refusal as refusal:
         _refuse(str(refusal))
-    except ValueError as error:
-        if type(error) is ValueError:
+    except Exception as error:
+        if debug:
             raise
-        _refuse(str(error))
+        _refuse(_in_one_line(error))
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without a leading ``--debug``, and whether a traceback is wanted."""
+    wanted = bool(os.environ.get(DEBUG_VARIABLE))
+    if arguments and arguments[0] == DEBUG_OPTION:
+        return list(arguments[1:]), True
+    return list(arguments), wanted
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, ValueError) and type(error).__module__.partition(".")[0] in OUR_PACKAGES:
+        return str(error)  # a refusal
+    if isinstance(error, OSError) and error.errno in FILE_SYSTEM_TROUBLE:
+        place = error.filename or "a file"
+        return (
+            f"{place}: {error.strerror}; make room or give the right to write there, or choose another folder"
+        )
+    text = " ".join(str(error).split())
+    return (
+        f"a defect: {type(error).__name__}: {text[:300]}. "
+        f"lightloop {DEBUG_OPTION} {' '.join(sys.argv[1:])} shows where"
+    )
+
+
+def _what_goes_on() -> str:
+    """Whether services go on running after the command has been left, and how they are stopped."""
+    from configs.home import Home, HomeError
+    from tasks.processes import ProcessManager
+
+    try:
+        runs = ProcessManager(Home.from_environment().run).is_running()
+    except HomeError:
+        runs = False
+    if runs:
+        return "The services go on running: lightloop status shows them, lightloop down stops them"
+    return "Nothing goes on running"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: what is open is being closed
+    raise Interrupted
 
 
 def _refuse(reason: str) -> None:

@@ -32,7 +32,7 @@ def program(name: str, code: str) -> Service:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    made = Home(tmp_path / "home with 100% blank").create()
+    made = Home(tmp_path / '100% #of ;it \'s "é"').create()
     yield made
     stop_everything(made)
 

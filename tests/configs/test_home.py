@@ -1,0 +1,31 @@
+"""The home folder: odd names, and what cannot be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from configs.home import Home, HomeError
+
+
+def test_an_empty_variable_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIGHTLOOP_HOME", "")
+
+    assert Home.from_environment().root == tmp_path / "var"
+
+
+def test_a_file_in_the_place_of_the_home_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.touch()
+
+    with pytest.raises(HomeError, match=r"Not a directory.*LIGHTLOOP_HOME"):
+        Home(file).create()
+
+
+def test_a_home_that_no_file_system_can_hold_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("configs.home.os.environ", {"LIGHTLOOP_HOME": "a\0b"})
+
+    with pytest.raises(HomeError, match="choose another folder"):
+        Home.from_environment()

@@ -1,0 +1,130 @@
+"""The entry point: no person sees a traceback unless it is asked for; Ctrl-C says what goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lightloop import main as entry
+
+LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, *arguments: str
+) -> str:
+    """What a command that ends with an error prints on stderr."""
+
+    def command(args: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(entry, "app", command)
+    monkeypatch.setattr(sys, "argv", ["lightloop", *arguments])
+    with pytest.raises(SystemExit) as left:
+        entry.main()
+    assert left.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_a_defect_is_one_line_that_says_how_to_see_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(monkeypatch, capsys, KeyError("chosen"), "simulate", "--seed", "1")
+
+    assert text.count("\n") == 1
+    assert "KeyError: 'chosen'" in text
+    assert "lightloop --debug simulate --seed 1" in text
+
+
+def test_a_foreign_value_error_is_a_defect_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(monkeypatch, capsys, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+
+    assert "a defect: UnicodeDecodeError" in text
+
+
+def test_a_full_disk_is_told_with_the_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(monkeypatch, capsys, OSError(28, "No space left on device", "/srv/traces/x.parquet"))
+
+    assert "/srv/traces/x.parquet: No space left on device; make room" in text
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(args: list[str]) -> None:
+        assert args == ["simulate"]
+        raise KeyError("chosen")
+
+    monkeypatch.setattr(entry, "app", command)
+    monkeypatch.setattr(sys, "argv", ["lightloop", "--debug", "simulate"])
+    with pytest.raises(KeyError):
+        entry.main()
+
+
+def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
+    command = [
+        LIGHTLOOP,
+        "simulate",
+        "--topology",
+        "nsfnet",
+        "--policy",
+        "ksp_ff",
+        "--requests",
+        "2000000000",
+    ]
+    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(12)  # it has begun to simulate, or still compiles: both can be left
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert "interrupted. Nothing goes on running" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("home", "word"),
+    [("f", "Not a directory"), ("f/inside", "Not a directory"), ("/proc/1/x", "cannot be made")],
+)
+def test_a_home_that_cannot_be_one_is_told_in_one_line(tmp_path: Path, home: str, word: str) -> None:
+    (tmp_path / "f").touch()
+    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path / home)}
+
+    done = subprocess.run(
+        [LIGHTLOOP, "up", "--scenario", "five-node"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 1
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_configuration_that_cannot_be_brought_up_is_not_kept(tmp_path: Path) -> None:
+    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path / "home")}
+    for refused in ("services.mlflow_port=80000", "plant.topology=nowhere.csv", "plant.max_candidates=0"):
+        done = subprocess.run(
+            [LIGHTLOOP, "up", "--scenario", "five-node", "--set", refused],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "home" / "config.yaml").exists()
