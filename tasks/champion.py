@@ -38,10 +38,9 @@ def rollback_target(registry: Registry) -> ModelVersion:
     Raises:
         RegistryError: there is none.
     """
-    for number in reversed(_past(registry)[:-1]):
-        found = registry.existing(number)
-        if found is not None:
-            return found
+    found = _predecessor(registry)
+    if found is not None:
+        return found
     raise RegistryError(f"model {registry.model_name!r} has had one champion only; nothing to go back to")
 
 
@@ -89,9 +88,9 @@ def align_aliases(registry: Registry) -> list[str]:
     past = _past(registry)
     if not past or registry.existing(past[-1]) is None:
         return []
-    before = next((number for number in reversed(past[:-1]) if registry.existing(number)), "")
+    before = _predecessor(registry)
     moved = []
-    for alias, number in ((CHAMPION, past[-1]), (PREVIOUS, before)):
+    for alias, number in ((CHAMPION, past[-1]), (PREVIOUS, before.version if before else "")):
         stood = registry.aliased(alias)
         if registry.point(alias, number):
             places = f"from {stood or 'nowhere'} to {number or 'nowhere'}"
@@ -107,7 +106,7 @@ def step_back_from_deleted(registry: Registry) -> list[str]:
     past = _past(registry)
     if not past or registry.existing(past[-1]) is not None:
         return []
-    target = next((found for number in reversed(past[:-1]) if (found := registry.existing(number))), None)
+    target = _predecessor(registry)
     if target is None:
         return []
     roll_back(registry, target, f"version {past[-1]} has been deleted in MLflow")
@@ -116,6 +115,13 @@ def step_back_from_deleted(registry: Registry) -> list[str]:
 
 def _past(registry: Registry) -> tuple[str, ...]:
     return champions(read_promotions(registry.promotion_log, registry.model_name))
+
+
+def _predecessor(registry: Registry) -> ModelVersion | None:
+    """The last version in charge before the champion that still exists."""
+    past = _past(registry)
+    others = (number for number in reversed(past[:-1]) if number != past[-1])
+    return next((found for number in others if (found := registry.existing(number))), None)
 
 
 def _append(
