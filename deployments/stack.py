@@ -60,7 +60,7 @@ def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSta
         StartError, ProcessError, OrchestrationError: what has been started stays up, to be looked at.
     """
     home.create()
-    with only_one(up_lock(home), "lightloop up", UP_WAIT_S, progress.step, "starting this installation"):
+    with only_one(up_lock(home), "lightloop up", UP_WAIT_S, progress.step, "the installation"):
         return _bring_up(config, home, progress)
 
 

@@ -22,8 +22,9 @@ class Differences:
     """What does not agree now.
 
     Attributes:
-        found: one line each; empty where all is as the promotion log has it.
-        owner: who changes the slots at this moment. Then differences are work in progress.
+        found: one line each; empty where all is as the promotion log has it. While somebody changes the
+            slots only what the PCE itself complains of.
+        owner: who changes the slots at this moment.
     """
 
     found: tuple[str, ...]
@@ -45,7 +46,9 @@ def differences(site: Site, reader: RegistryReader, promotion_log: Path) -> Diff
         *(f"{slot.name} holds a model that nobody asks" for slot in _left(site)),
     ]
     owner = holder_of(site.lock_file)  # asked last: who came meanwhile explains what was seen
-    return Differences(tuple(found), str(owner) if owner else "")
+    if owner is not None:  # at work; that no model decides is worth saying all the same
+        return Differences(tuple(map(str, status.get("reasons", ()))), str(owner))
+    return Differences(tuple(found))
 
 
 def _in_log(promotion_log: Path, model_name: str) -> list[str]:

@@ -128,7 +128,7 @@ def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus
     from deployments.served import served_differences
 
     in_service, seen = _policy_in_service(config, home), served_differences(config, home)
-    differences = [] if seen.owner else list(seen.found)  # while somebody is at work, they are his
+    differences = list(seen.found)
     return {
         "scenario": config.scenario,
         "home": str(home.root),

@@ -58,7 +58,13 @@ class FakeModel:
         self.delay_s = 0.0
         self.scores: Callable[[list, list, list], list[float]] = last_allowed
         self.asked: list[dict[str, Any]] = []
-        app = Starlette(routes=[Route("/invocations", self._invocations, methods=["POST"])])
+        self.model_uri: str | None = None  # what it says it has loaded
+        app = Starlette(
+            routes=[
+                Route("/invocations", self._invocations, methods=["POST"]),
+                Route("/version", self._version),
+            ]
+        )
         self._app = app
         self._server: ServerThread | None = ServerThread(app)
         self.port = self._server.port
@@ -71,6 +77,9 @@ class FakeModel:
 
     def revive(self) -> None:
         self._server = ServerThread(self._app, self.port)
+
+    async def _version(self, request: Request) -> Response:
+        return JSONResponse({"model_uri": self.model_uri} if self.model_uri else {})
 
     async def _invocations(self, request: Request) -> Response:
         inputs = (await request.json())["inputs"]

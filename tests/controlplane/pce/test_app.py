@@ -68,8 +68,8 @@ class Pce:
     def log(self) -> Any:
         return read_decisions(self.folder / "decisions")
 
-    def use(self, url: str, version: str = "7") -> httpx.Response:
-        body = {"url": url, "model_name": "lightloop", "model_version": version, "policy": "ppo"}
+    def use(self, url: str, version: str = "7", **more: str) -> httpx.Response:
+        body = {"url": url, "model_name": "lightloop", "model_version": version, "policy": "ppo", **more}
         return self.http.put("/endpoint", json=body)
 
 
@@ -360,6 +360,55 @@ def test_an_endpoint_is_stored_before_it_is_acknowledged_and_found_after_a_resta
         assert pce.http.get("/status").json()["model_version"] == "3"
         assert pce.path(pce.ask("A", "B")).decided_by == "model"
         assert len(pce.http.get("/decisions").json()) == 2
+
+
+def test_a_server_with_another_model_than_said_is_not_switched_to(start, model, new_model):
+    model.model_uri = "models:/lightloop/1"
+    other = new_model()
+    other.model_uri = "models:/lightloop/1"  # the slot was given to somebody else meanwhile
+    with start() as pce:
+        assert pce.use(model.url, version="1", model_uri="models:/lightloop/1").status_code == 200
+        before = pce.http.get("/status").json()
+        assert before["health"] == "healthy"
+
+        refused = pce.use(other.url, version="2", model_uri="models:/lightloop/2")
+
+        assert reason(refused) == f"{other.url} serves models:/lightloop/1, not models:/lightloop/2"
+        other.model_uri = None
+        assert "no model that it names" in reason(
+            pce.use(other.url, version="2", model_uri="models:/lightloop/2")
+        )
+        assert pce.http.get("/status").json() == before
+
+
+def test_a_model_that_changes_behind_the_pce_degrades_its_status_until_it_is_right_again(start, model):
+    model.model_uri = "models:/lightloop/2"
+    with start(look_interval_s=0.05) as pce:
+        assert pce.use(model.url, version="2", model_uri="models:/lightloop/2").status_code == 200
+
+        def status() -> dict[str, Any]:
+            time.sleep(0.05)
+            return pce.http.get("/status").json()
+
+        def wait_for(health: str) -> list[str]:
+            deadline = time.monotonic() + 20
+            while (found := status())["health"] != health:
+                assert time.monotonic() < deadline, found
+            return found["reasons"]
+
+        model.model_uri = "models:/lightloop/1"
+        (why,) = wait_for("degraded")
+        assert "serves models:/lightloop/1, and version 2 of lightloop is models:/lightloop/2" in why
+        model.model_uri = "models:/lightloop/2"
+        assert wait_for("healthy") == []
+
+
+def test_no_model_in_service_is_said(start):
+    with start() as pce:
+        status = pce.http.get("/status").json()
+
+    assert status["health"] == "degraded"
+    assert status["reasons"] == ["no model is in service; ksp_ff decides"]
 
 
 def test_switching_between_endpoints_under_load_loses_no_request(start, new_model):
