@@ -7,5 +7,7 @@ Where to go:
   model_slot.py                 the process of a model slot: the MLflow inference server on what it is told
   upkeep.py                     what is looked after while it runs, each minute or so
   orchestration.py              work pool and deployments in Prefect
+  served.py, reconcile.py       what is served against what should be; a process that mends it
+  approvals.py                  the answer for the person who did not give one
   bootstrap.py, plants.py       the first champion; a controller's stored services against the plant
 """

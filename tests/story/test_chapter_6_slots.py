@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from typing import Any
 
 import httpx
 import pytest
 
+from tasks.challenger import CHALLENGER_FILE, remember_asked
 from tasks.locks import holder_of
 from tasks.promotions import Promotion, append_promotion, pending_promotion, read_promotions
 from tasks.registry import Registry
@@ -143,6 +145,9 @@ def test_an_approval_is_waited_for_through_a_restart_and_nothing_is_trained_twic
     assert done.returncode == 0, done.stderr
     assert stack.prefect.flow_run(run_id)["state_name"] == "Suspended"
 
+    wrong = stack.prefect.post(f"/flow_runs/{run_id}/resume", {"run_input": {"approve": "perhaps"}})
+    assert wrong["status"] == "REJECT"
+    assert stack.prefect.flow_run(run_id)["state_name"] == "Suspended"
     answer = {"run_input": {"approve": True, "comment": "go on"}}
     assert stack.prefect.post(f"/flow_runs/{run_id}/resume", answer)["status"] == "ACCEPT"
     stack.finished(run_id)
@@ -158,17 +163,22 @@ def test_an_approval_is_waited_for_through_a_restart_and_nothing_is_trained_twic
 
 def test_nobody_answers_and_the_run_ends_as_refused(stack: Stack) -> None:
     champion = stack.json("status")["champion_version"]
-    stack.finished(stack.prefect.run_deployment("provision/provision", {"version": "1"}))
+    made = next(stack.home.training.glob("*/asked.json")).parent
     overrides = ["gate.require_approval=true", "gate.approval_timeout_s=1"]
-    parameters = {"scenario": "five-node", "training_budget_s": 8, "overrides": overrides}
+    run_id = stack.prefect.run_deployment(TRAINING, {"scenario": "five-node", "overrides": overrides})
+    folder = stack.home.training / run_id  # it has trained and asked already; its process starts in seconds
+    folder.mkdir(exist_ok=True)
+    shutil.copy(made / CHALLENGER_FILE, folder)
+    remember_asked(folder, "it passes", champion, 1.0)
+    until(lambda: stack.prefect.flow_run(run_id)["state_type"] in ("PAUSED", *ENDED), timeout_s=90)
 
-    run_id = stack.prefect.run_deployment(TRAINING, parameters)
-    stack.finished(run_id)
+    stack.manager.restart("upkeep")  # its first turn comes at once
+    run = stack.finished(run_id)
 
-    told = [e["text"] for e in entries(stack, run_id) if e["event"] == "step"]
-    assert "approval refused: nobody answered within 1 s" in told
-    assert stack.json("status")["champion_version"] == "1"
-    stack.finished(stack.prefect.run_deployment("provision/provision", {"version": champion}))
+    assert run["state_name"] == "Refused"
+    assert run["state"]["message"].endswith("approval refused: nobody answered within 1 s")
+    assert "training" not in events(stack, run_id)
+    assert stack.json("status")["champion_version"] == champion
 
 
 def mended(stack: Stack) -> bool:
