@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tasks.registry import Registry
+from tasks.registry import FLOW_RUN_TAG, Registry
 from tasks.retention import Expired, InUse
 
-FLOW_RUN_TAG = "prefect.flow_run_id"
 DRIFT = "drift"
 BATCH = 100
 TIMEOUT_S = 300.0
