@@ -1,4 +1,4 @@
-"""Answers "no" for the person who did not answer in time: a run waits for approval, but not for ever.
+"""Runs that wait for a person's approval: answered "no" in time, and not left open where they were cancelled.
 
 Not here: asking (``flows/approval.py``), what a training run keeps (``tasks/challenger.py``).
 """
@@ -9,8 +9,39 @@ import time
 
 from configs.home import Home
 from configs.schema import Config
+from deployments.environment import tracking_uri
 from deployments.orchestration import PrefectApi
-from tasks.challenger import recall_asked
+from tasks.challenger import ASKED_FILE, recall_asked, recall_challenger
+from tasks.registry_reader import RegistryReader
+
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def look_after(config: Config, home: Home) -> str:
+    """What waits too long refused, what was cancelled while it waited closed in MLflow; in words.
+
+    Raises:
+        OrchestrationError, RegistryReadError: Prefect or MLflow does not answer.
+    """
+    return "; ".join(text for text in (refuse_overdue(config, home), close_abandoned(config, home)) if text)
+
+
+def close_abandoned(config: Config, home: Home) -> str:
+    """MLflow runs marked killed whose flow run ended while it waited; which, in words."""
+    api = PrefectApi(config)
+    reader = RegistryReader(tracking_uri(config), "")
+    closed = []
+    for file in sorted(home.training.glob(f"*/{ASKED_FILE}")):
+        body = {"flow_runs": {"id": {"any_": [file.parent.name]}}}
+        state = next((run["state_type"] for run in api.post("/flow_runs/filter", body)), "CANCELLED")
+        if state not in ENDED:
+            continue
+        made = recall_challenger(file.parent)
+        if state != "COMPLETED" and made is not None:
+            reader.kill_run(made.run_id)
+            closed.append(file.parent.name)
+        file.unlink(missing_ok=True)
+    return f"ended while they waited for approval: {', '.join(closed)}" if closed else ""
 
 
 def refuse_overdue(config: Config, home: Home) -> str:

@@ -26,6 +26,7 @@ from tasks.decorate import as_task
 from tasks.figures import Table
 from tasks.model_card import NO_CARDS, Cards
 from tasks.model_signature import signature_of
+from tasks.registry_reader import FLOW_RUN_TAG as FLOW_RUN_TAG  # also for those who do not load this file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +35,6 @@ CHAMPION = "champion"
 PREVIOUS = "previous"
 RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "reference.parquet"
-FLOW_RUN_TAG = "prefect.flow_run_id"  # of an MLflow run: by it a run is ended whose flow has died
 POLICY_FOLDER = "policy"
 MAX_PARAM_CHARACTERS = 6000
 # Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.

@@ -1,18 +1,20 @@
-"""What MLflow's registry says of one model, over REST: for processes that must stay light.
+"""The few things of MLflow that a light process asks for, over REST: aliases, versions, the end of a run.
 
-MLflow's client takes seconds and hundreds of megabytes to import; two GETs need neither. Everything else that
-is known about MLflow is in ``registry.py``.
+MLflow's client takes seconds and hundreds of megabytes to import; three calls need neither. Everything else
+that is known about MLflow is in ``registry.py``.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 TIMEOUT_S = 5.0
+FLOW_RUN_TAG = "prefect.flow_run_id"  # of an MLflow run: by it a run is ended whose flow has died
 
 
 class RegistryReadError(ValueError):
@@ -21,7 +23,7 @@ class RegistryReadError(ValueError):
 
 @dataclass(frozen=True)
 class RegistryReader:
-    """Reads one registered model."""
+    """One registered model, and the runs beside it."""
 
     tracking_uri: str
     model_name: str
@@ -44,15 +46,36 @@ class RegistryReader:
         """
         return self._get("model-versions/get", {"name": self.model_name, "version": number}) is not None
 
+    def kill_run(self, run_id: str) -> None:
+        """Mark a run that will not go on as killed; nothing happens where it is gone.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        body = {"run_id": run_id, "status": "KILLED", "end_time": int(time.time() * 1000)}
+        self._call("POST", "runs/update", body=body)
+
     def _get(self, path: str, query: dict[str, str]) -> dict[str, Any] | None:
+        return self._call("GET", path, query=query)
+
+    def _call(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         url = f"{self.tracking_uri.rstrip('/')}/api/2.0/mlflow/{path}"
         user = os.environ.get("MLFLOW_TRACKING_USERNAME")
         auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
         token = os.environ.get("MLFLOW_TRACKING_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token and not user else {}
         try:
-            answer = httpx.get(
-                url, params=query, auth=auth, headers=headers, timeout=TIMEOUT_S, trust_env=False
+            answer = httpx.request(
+                method,
+                url,
+                params=query,
+                json=body,
+                auth=auth,
+                headers=headers,
+                timeout=TIMEOUT_S,
+                trust_env=False,
             )
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None

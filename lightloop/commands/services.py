@@ -18,6 +18,7 @@ from configs.load import CONFIG_FILE_VARIABLE, load_config
 from configs.schema import Config
 from deployments.health import ServiceStatus
 from lightloop.output import JsonFlag, emit, stderr
+from tasks.registry_reader import RegistryReader, RegistryReadError
 
 COLOURS = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim", "empty": "dim"}
 ScenarioOption = Annotated[
@@ -181,14 +182,12 @@ def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
 
 
 def _champion_version(config: Config) -> str | None:
-    url = (
-        config.mlflow.tracking_uri or config.services.url("mlflow")
-    ) + "/api/2.0/mlflow/registered-models/alias"
-    asked = {"name": f"{config.mlflow.model_name}-{config.scenario}", "alias": "champion"}
+    from deployments.environment import tracking_uri
+
+    reader = RegistryReader(tracking_uri(config), f"{config.mlflow.model_name}-{config.scenario}")
     try:
-        answer = httpx.get(url, params=asked, timeout=3, trust_env=False)
-        return str(answer.json()["model_version"]["version"]) if answer.is_success else None
-    except (httpx.HTTPError, ValueError, KeyError):
+        return reader.aliases().get("champion")
+    except RegistryReadError:
         return None
 
 

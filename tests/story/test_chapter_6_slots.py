@@ -163,7 +163,7 @@ def test_an_approval_is_waited_for_through_a_restart_and_nothing_is_trained_twic
 
 def test_nobody_answers_and_the_run_ends_as_refused(stack: Stack) -> None:
     champion = stack.json("status")["champion_version"]
-    made = next(stack.home.training.glob("*/asked.json")).parent
+    made = next(stack.home.training.glob(f"*/{CHALLENGER_FILE}")).parent
     overrides = ["gate.require_approval=true", "gate.approval_timeout_s=1"]
     run_id = stack.prefect.run_deployment(TRAINING, {"scenario": "five-node", "overrides": overrides})
     folder = stack.home.training / run_id  # it has trained and asked already; its process starts in seconds
