@@ -39,6 +39,30 @@ TUNING = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
 
+# What a client of a cluster needs of the shell that starts the installation; secrets stay out of files.
+CLUSTER = (
+    "RAY_AUTH_MODE",
+    "RAY_AUTH_TOKEN",
+    "RAY_AUTH_TOKEN_PATH",
+    "RAY_USE_TLS",
+    "RAY_TLS_SERVER_CERT",
+    "RAY_TLS_SERVER_KEY",
+    "RAY_TLS_CA_CERT",
+)
+
+
+def cluster_environment(config: Config) -> dict[str, str]:
+    """Token and TLS settings of the cluster at ``ray.address``; nothing for a Ray of our own.
+
+    Where a token is given and no mode, the mode is token: a client without one would not send it.
+    """
+    if not config.ray.address:
+        return {}
+    given = {key: os.environ[key] for key in CLUSTER if os.environ.get(key)}
+    if "RAY_AUTH_TOKEN" in given or "RAY_AUTH_TOKEN_PATH" in given:
+        given.setdefault("RAY_AUTH_MODE", "token")
+    return given
+
 
 def tracking_uri(config: Config) -> str:
     """Address of the MLflow server in use."""
@@ -55,7 +79,8 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
 
     ``LIGHTLOOP__*`` overrides are left out: they are already in the resolved file that ``LIGHTLOOP_CONFIG``
     names, and must not win over what was said on the command line when it was made. ``PREFECT_*`` and
-    ``MLFLOW_*`` of the user's own shell are left out too, so that a profile for another server stays out.
+    ``MLFLOW_*`` of the user's own shell are left out too, so that a profile for another server stays out; of
+    ``RAY_*`` what a cluster needs goes through.
     """
     foreign = (ENVIRONMENT_PREFIX, "PREFECT_", "MLFLOW_", "RAY_")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
@@ -66,6 +91,7 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
         **inherited,
         **QUIET,
         **TUNING,
+        **cluster_environment(config),
         **home.credentials().environment(),
         "PATH": path,
         HOME_VARIABLE: str(home.root),

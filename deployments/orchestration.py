@@ -61,6 +61,10 @@ class PrefectApi:
         if response.status_code == httpx.codes.NOT_FOUND:
             self.post("/work_pools/", {"name": name, "type": "process"})
 
+    def pause_work_pool(self, name: str, is_paused: bool) -> None:
+        """Whether the worker of a pool may take new runs; what runs goes on."""
+        self._call("PATCH", f"/work_pools/{name}", {"is_paused": is_paused})
+
     def deployment_id(self, name: str) -> str:
         """The id of a deployment by ``flow-name/deployment-name``."""
         return str(self.get(f"/deployments/name/{name}")["id"])

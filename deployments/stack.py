@@ -5,6 +5,7 @@ Not here: the table of services (``services.py``), the first champion (``bootstr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,13 +17,14 @@ import yaml
 
 from configs.build import parts_of
 from configs.home import Home
-from configs.load import dump_config
+from configs.load import ConfigError, dump_config, load_config
 from configs.schema import Config
 from deployments.bootstrap import champion_in_service
 from deployments.environment import process_environment
+from deployments.flow_runs import cancel_all, settle, skip_overdue
 from deployments.health import ServiceStatus, service_statuses
 from deployments.manager import managed_processes, start_manager, stop_everything
-from deployments.orchestration import PrefectApi, deploy_flows
+from deployments.orchestration import OrchestrationError, PrefectApi, deploy_flows
 from deployments.plants import switch_plant
 from deployments.ports import check_ports
 from deployments.served import up_lock
@@ -84,6 +86,11 @@ def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSt
         champion_in_service(config, home, environment, progress.step)
         deployed.result()
     api.set_interval("drift-monitor/drift-monitor", config.drift.interval_s)
+    if not manager.states()["worker"].is_up:  # whatever was under way has no process any more
+        for done in (settle(config, home, starting_s=0.0), skip_overdue(config)):
+            if done:
+                progress.step(done)
+        api.pause_work_pool(config.prefect.work_pool, False)
     _start_wave(2, services, manager, home, progress)
     api.wait_for_worker(config.prefect.work_pool)
     statuses = service_statuses(services, manager)
@@ -92,7 +99,13 @@ def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSt
 
 
 def bring_down(home: Home) -> list[str]:
-    """Everything stopped, children too; the names of what was running."""
+    """What runs cancelled, then everything stopped, children too; the names of what was running."""
+    manager = ProcessManager(home.run)
+    worker = manager.states().get("worker") if manager.is_running() else None
+    if worker is not None and worker.is_up:
+        # Where that is impossible everything is stopped all the same, and the next start settles the runs.
+        with contextlib.suppress(ConfigError, OrchestrationError):
+            cancel_all(load_config(str(home.config_file)), home)
     return stop_everything(home)
 
 
@@ -124,7 +137,7 @@ def _adopt(config: Config, home: Home, progress: Progress) -> None:
         changed = _differences(previous, yaml.safe_load(text))
         if changed and ProcessManager(home.run).is_running():
             progress.step(f"the configuration has changed ({', '.join(changed[:4])}): stopping what runs")
-            stop_everything(home)
+            bring_down(home)
         if any(key.startswith(("plant.", "scenario")) for key in changed) and switch_plant(
             home, Config.model_validate(previous), config
         ):

@@ -17,10 +17,12 @@ from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
 from deployments.approvals import look_after
+from deployments.flow_runs import settle
 from deployments.served import mend
 from deployments.tidying import tidy
 
 MENDING_INTERVAL_S = 60.0
+SETTLING_INTERVAL_S = 15.0
 APPROVALS_INTERVAL_S = 30.0
 _logger = logging.getLogger("upkeep")
 
@@ -37,6 +39,7 @@ class Duty:
 def duties_of(config: Config, home: Home) -> tuple[Duty, ...]:
     """Every duty of an installation."""
     return (
+        Duty("runs without a process", SETTLING_INTERVAL_S, lambda: settle(config, home)),
         Duty("what is served", MENDING_INTERVAL_S, lambda: mend(config, home)),
         Duty("retention", config.retention.interval_s, lambda: tidy(config)),
         Duty("approvals", APPROVALS_INTERVAL_S, lambda: look_after(config, home)),

@@ -28,7 +28,8 @@ from tasks.gate import GateReport, judge_task
 from tasks.journal import Journal
 from tasks.package import package_task
 from tasks.provision import Staged, stage_task, unstage_task
-from tasks.registry import FLOW_RUN_TAG, ModelVersion, register_task
+from tasks.registry import ModelVersion, register_task
+from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
 from tasks.site import Site

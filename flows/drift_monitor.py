@@ -7,7 +7,8 @@ from prefect.runtime import flow_run
 
 from flows.settings import load_settings
 from tasks.drift import announce_drift_task, detect_drift_task
-from tasks.registry import FLOW_RUN_TAG, REFERENCE_FILE
+from tasks.registry import REFERENCE_FILE
+from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_drift_task
 
 

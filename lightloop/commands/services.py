@@ -17,6 +17,7 @@ from configs.home import Home
 from configs.load import CONFIG_FILE_VARIABLE, load_config
 from configs.schema import Config
 from deployments.health import ServiceStatus
+from deployments.orchestration import OrchestrationError
 from lightloop.output import JsonFlag, emit, stderr
 from tasks.registry_reader import RegistryReader, RegistryReadError
 
@@ -73,7 +74,7 @@ def down(as_json: JsonFlag = False) -> None:
 
 
 def status(as_json: JsonFlag = False) -> None:
-    """Each service with its address and health, the champion's version, the policy's name."""
+    """Each service with its address and health, each deployment's last and next run, who is in service."""
     from deployments.stack import current_statuses
 
     home = Home.from_environment()
@@ -88,6 +89,10 @@ def status(as_json: JsonFlag = False) -> None:
             f"{document['champion_version'] or '-'}, policy {document['policy'] or '-'}",
             highlight=False,
         )
+        console.print(deployment_table(document["deployments"]))
+        for check in document["checks"]:
+            if not check["ok"] and check["what"] not in ("services", "what is served"):
+                console.print(f"[yellow]degraded:[/] {escape(check['what'])}: {escape(check['detail'])}")
         for text in document["differences"]:
             console.print(f"[yellow]not as it should be:[/] {escape(text)}", highlight=False)
         if document["slots_owner"]:
@@ -124,17 +129,47 @@ def status_table(statuses: Sequence[ServiceStatus]) -> Table:
     return table
 
 
+def deployment_table(deployments: Sequence[dict[str, Any]]) -> Table:
+    """The deployments with their last and next run as a table."""
+    table = Table("deployment", "health", "last run", "next run", box=None, pad_edge=False)
+    for item in deployments:
+        last, coming = item["last_run"], item["next_run"]
+        health = "[yellow]degraded[/]" if item["degraded"] else "[green]healthy[/]"
+        when = f"{coming['at']}  [dim]{item['schedule']}[/]" if coming else item["schedule"] or "on demand"
+        table.add_row(item["name"], health, f"{last['state']} {last['at']}" if last else "-", when)
+    return table
+
+
 def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus]) -> dict[str, Any]:
     """What ``--json`` prints."""
+    from deployments.schedules import deployment_statuses
     from deployments.served import served_differences
 
     in_service, seen = _policy_in_service(config, home), served_differences(config, home)
     differences = list(seen.found)
+    deployments: list[dict[str, Any]] = []
+    away = ""
+    try:
+        deployments = [item.to_json() for item in deployment_statuses(config, home)]
+    except OrchestrationError as error:
+        away = str(error)
+    ill = [
+        f"{item.service.name} is {item.health}"
+        for item in statuses
+        if item.health != "healthy" and not item.service.is_slot
+    ]
+    checks = [
+        _check("services", ill),
+        _check("what is served", differences),
+        _check("orchestration", [away] if away else [] if deployments else ["nothing is deployed"]),
+        *(_check(f"deployment {item['name']}", [item["degraded"]]) for item in deployments),
+    ]
     return {
         "scenario": config.scenario,
         "home": str(home.root),
-        "healthy": not differences
-        and all(item.health == "healthy" for item in statuses if not item.service.is_slot),
+        "healthy": all(check["ok"] for check in checks),
+        "checks": checks,  # healthy says that each of these is well, and nothing else
+        "deployments": deployments,
         "differences": differences,
         "slots_owner": seen.owner or None,
         "services": {
@@ -153,6 +188,11 @@ def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus
         "policy": in_service.get("policy"),
         "endpoint": in_service.get("endpoint_url"),
     }
+
+
+def _check(what: str, faults: Sequence[str]) -> dict[str, Any]:
+    text = "; ".join(fault for fault in faults if fault)
+    return {"what": what, "ok": not text, "detail": text}
 
 
 def print_addresses(console: Console, config: Config, home: Home) -> None:

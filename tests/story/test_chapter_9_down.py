@@ -1,6 +1,8 @@
-"""The last chapter: everything is stopped, and nothing is left behind."""
+"""The last chapter: everything is stopped, nothing is left behind, and no process has logged an exception."""
 
 from __future__ import annotations
+
+import re
 
 import psutil
 import pytest
@@ -9,6 +11,9 @@ from deployments.manager import managed_processes
 from tests.story.stack import Stack
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
+FAULT = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b|^\S*(Error|Exception)\b:")
+# Prefect calls a task of a flow that is cancelled crashed, and says so as an error; the story cancels some.
+EXPECTED = (re.compile(r"ERROR +\| Task run .*aborted by a termination signal"),)
 
 
 def test_down_leaves_no_process(stack: Stack) -> None:
@@ -20,3 +25,17 @@ def test_down_leaves_no_process(stack: Stack) -> None:
     assert done.returncode == 0, done.stderr
     assert managed_processes(stack.home) == []
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_no_process_has_logged_an_exception(stack: Stack) -> None:
+    logs = [file for file in stack.home.logs.iterdir() if ".log" in file.name]
+    assert {file.name.split(".")[0] for file in logs} >= set(stack.json("status")["services"])
+
+    found = [
+        f"{file.name}: {line}"
+        for file in logs
+        for line in file.read_text(errors="replace").splitlines()
+        if FAULT.search(line) and not any(known.search(line) for known in EXPECTED)
+    ]
+
+    assert not found, "\n".join(found[:40])
