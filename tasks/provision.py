@@ -105,6 +105,10 @@ def switch(
     """
     demand_owner(site)
     slot = staged.slot
+    if (serves := served_uri(site, slot)) != staged.model_uri:  # somebody else has had the slot meanwhile
+        raise ProvisionError(
+            f"{slot.name} serves {serves or 'nothing'}, not {staged.model_uri}; not switched"
+        )
     write_slot(site, slot, staged.model_uri, version)
     body = {
         "url": slot.url,

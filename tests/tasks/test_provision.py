@@ -12,7 +12,7 @@ from envs.heuristics import baseline
 from tasks.champion import champion_of, promote, roll_back, rollback_target
 from tasks.processes import ProcessManager
 from tasks.promotions import read_promotions
-from tasks.provision import restart_in_service, stage, unstage
+from tasks.provision import Staged, restart_in_service, stage, unstage
 from tasks.registry import CHAMPION, PREVIOUS, RECORDED_FILE, ModelVersion, Registry, RegistryError
 from tasks.site import ProvisionError, Site, owning_slots, served_uri
 from tasks.takeover import settle, take_over
@@ -187,6 +187,29 @@ def test_what_is_in_service_is_never_stopped_whoever_asks(
         unstage(where, staged)
     assert pce.endpoint["url"] == staged.slot.url
     assert served_uri(where, staged.slot) == versions[0].uri
+
+
+def test_a_challenger_whose_slot_was_given_to_another_model_is_not_switched_to(
+    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+) -> None:
+    where, pce = site
+    before = dict(pce.endpoint)
+
+    def staged(version: ModelVersion) -> Staged:
+        recorded = registry.fetch(version.uri, tmp_path) / RECORDED_FILE
+        return stage(where, version.uri, recorded, lambda text: None)
+
+    with owning_slots(where, "test", timeout_s=0):
+        challenger = staged(versions[1])
+        other = staged(versions[0])
+        assert other.slot == challenger.slot
+        with pytest.raises(ProvisionError, match=f"serves {versions[0].uri}, not {versions[1].uri}"):
+            take_over(where, registry, challenger, versions[1], "promote", "test", lambda text: None)
+        unstage(where, challenger)
+
+    assert pce.endpoint == before
+    assert champion_of(registry) == versions[0]
+    assert httpx.get(before["url"] + "/ping").is_success
 
 
 def test_what_a_killed_flow_left_staged_is_emptied(
