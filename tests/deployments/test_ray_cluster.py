@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import socket
 import subprocess
 import sys
@@ -64,6 +65,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     finally:
         for process in reversed(running):
             kill_group(process.pid)
+            process.wait(10)
+        shutil.rmtree(short, ignore_errors=True)
 
 
 def wait_for_port(port: int) -> None:
