@@ -42,7 +42,7 @@ print("nodes", *(node["NodeID"] for node in ray.nodes() if node["Resources"].get
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a head without CPUs and two workers with one each, on loopback; the shell has its token."""
+    """Address of a head without CPUs and two workers with one each; the shell has the token."""
     for key in [key for key in os.environ if key.startswith("RAY_")]:
         monkeypatch.delenv(key)
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
