@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -57,26 +57,25 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     try:
         for node in nodes:
             command = [str(Path(sys.executable).with_name("ray")), "start", *node, *common]
-            log = (tmp_path_factory.mktemp("ray") / "log").open("wb")
-            running.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
-            if node is head:
-                wait_for_port(int(address.split(":")[1]))
+            log = tmp_path_factory.mktemp("ray") / "log"
+            with log.open("wb") as file:
+                running.append(subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True))
+            wait_until_started(running[-1], log)  # two that start at once get in each other's way
         yield address
     finally:
         for process in reversed(running):
-            kill_group(process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                kill_group(process.pid)
             process.wait(10)
         shutil.rmtree(short, ignore_errors=True)
 
 
-def wait_for_port(port: int) -> None:
+def wait_until_started(node: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.3)
-    raise AssertionError(f"nothing listens on {port}")
+    while "To terminate the Ray runtime" not in log.read_text(errors="replace"):
+        assert node.poll() is None, log.read_text(errors="replace")[-2000:]
+        assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+        time.sleep(0.2)
 
 
 def python(program: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
