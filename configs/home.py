@@ -5,6 +5,7 @@ Nothing is created on import: ``Home.create`` makes the folders, ``credentials``
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -108,19 +109,29 @@ class Home:
             self.state,
         ):
             try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
+                reason = "a file is in its place" if self.root.is_file() else error.strerror
                 raise HomeError(
-                    f"{folder} cannot be made: {error.strerror}; set {HOME_VARIABLE} to a folder that you "
+                    f"{folder} cannot be made: {reason}; set {HOME_VARIABLE} to a folder that you "
                     "may write to"
                 ) from None
+        return self
+
+    def tighten(self) -> Home:
+        """Take other users' rights to the folder and to what is kept in it away."""
+        self.root.chmod(0o700)
+        for kept in (self.config_file, *self.state.glob("*.db*"), *self.run.glob("*")):
+            with contextlib.suppress(OSError):  # gone in between, or not ours to change
+                kept.chmod(0o700 if kept.is_dir() else 0o600)
         return self
 
     def credentials(self) -> Credentials:
         """From the environment where set, else from ``secrets.env``, made at first use (mode 600)."""
         file = self.root / "secrets.env"
         if not file.exists():
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = Credentials("admin", secrets.token_urlsafe(18), secrets.token_urlsafe(32))
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as stream:

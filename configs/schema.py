@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
+NORTHBOUND = ("controller", "console")
+EVERY_ADDRESS = ("0.0.0.0", "::")
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Section(BaseModel):
@@ -187,9 +197,15 @@ class Retention(_Section):
 
 
 class Services(_Section):
-    """Where the processes listen. Loopback unless said otherwise."""
+    """Where the processes listen: those between each other on the loopback, two of them also northbound."""
 
-    host: str
+    host: str = Field(description="of the internal processes; a loopback address, and no other")
+    northbound_host: str = Field(
+        description="of the controller and the console, which users reach; 0.0.0.0: every address"
+    )
+    northbound_names: tuple[str, ...] = Field(
+        description="names and addresses that users call these two by, beside northbound_host"
+    )
     prefect_port: Port
     mlflow_port: Port
     model_a_port: Port
@@ -199,9 +215,33 @@ class Services(_Section):
     elements_port: Port
     console_port: Port
 
+    @field_validator("host")
+    @classmethod
+    def _stays_inside(cls, host: str) -> str:
+        if host == "localhost" or _is_loopback(host):
+            return host
+        raise ValueError(
+            f"{host} is no loopback address; internal processes stay on one. Controller and console are "
+            "moved with services.northbound_host"
+        )
+
     def url(self, service: str) -> str:
         """Base address of a service by its name: ``prefect``, ``mlflow``, ``model_a``, ``pce``, ..."""
-        return f"http://{self.host}:{getattr(self, service + '_port')}"
+        host = self.listens_on(service)
+        if host in EVERY_ADDRESS:  # where it listens everywhere, our own processes ask on the loopback
+            host = self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{getattr(self, service + '_port')}"
+
+    def listens_on(self, service: str) -> str:
+        """The address that a service binds."""
+        return self.northbound_host if service in NORTHBOUND else self.host
+
+    def names_of(self, service: str) -> tuple[str, ...]:
+        """Names that a service answers to, beside those of the loopback."""
+        if service not in NORTHBOUND:
+            return ()
+        own = () if self.northbound_host in EVERY_ADDRESS else (self.northbound_host,)
+        return (*own, *self.northbound_names)
 
 
 class Online(_Section):

@@ -80,8 +80,10 @@ class AuthMiddleware:
             json.dumps(body),
             status_code=401,
             media_type=YANG_DATA_JSON,
-            headers={"WWW-Authenticate": f'Basic realm="{self.realm}", Bearer'},
         )
+        # Two headers, because Chromium does not ask a person for a password where both stand in one.
+        response.headers.append("WWW-Authenticate", f'Basic realm="{self.realm}"')
+        response.headers.append("WWW-Authenticate", "Bearer")
         await response(scope, receive, send)
 
 

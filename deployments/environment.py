@@ -11,6 +11,7 @@ from pathlib import Path
 
 from configs.home import HOME_VARIABLE, Home
 from configs.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX
+from configs.proxies import without_proxies
 from configs.schema import Config
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +65,9 @@ def cluster_environment(config: Config) -> dict[str, str]:
     return given
 
 
+MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
 def tracking_uri(config: Config) -> str:
     """Address of the MLflow server in use."""
     return config.mlflow.tracking_uri or config.services.url("mlflow")
@@ -72,6 +76,14 @@ def tracking_uri(config: Config) -> str:
 def prefect_api_url(config: Config) -> str:
     """Address of the Prefect API in use."""
     return config.services.url("prefect") + "/api"
+
+
+def mlflow_login(config: Config, home: Home) -> dict[str, str]:
+    """What MLflow's client reads its credentials from: ours for our own server, the user's for another."""
+    if config.mlflow.tracking_uri:
+        return {name: os.environ[name] for name in MLFLOW_LOGIN if name in os.environ}
+    credentials = home.credentials()
+    return {"MLFLOW_TRACKING_USERNAME": credentials.user, "MLFLOW_TRACKING_PASSWORD": credentials.password}
 
 
 def process_environment(config: Config, home: Home) -> dict[str, str]:
@@ -84,6 +96,9 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
     """
     foreign = (ENVIRONMENT_PREFIX, "PREFECT_", "MLFLOW_", "RAY_")
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    without_proxies(inherited)
+    credentials = home.credentials()
+    login = f"{credentials.user}:{credentials.password}"
     database_url = config.prefect.database_url or f"sqlite+aiosqlite:///{home.state}/prefect.db"
     # mlflow starts `uvicorn` by name: our own programs come first on the path.
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
@@ -92,7 +107,11 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
         **QUIET,
         **TUNING,
         **cluster_environment(config),
-        **home.credentials().environment(),
+        **credentials.environment(),
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_API_AUTH_STRING": login,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": config.services.url("prefect"),
+        **mlflow_login(config, home),
         "PATH": path,
         HOME_VARIABLE: str(home.root),
         CONFIG_FILE_VARIABLE: str(home.config_file),

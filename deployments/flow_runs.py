@@ -23,7 +23,7 @@ from configs.home import HOME_VARIABLE, Home
 from configs.schema import Config
 from deployments.environment import tracking_uri
 from deployments.orchestration import OrchestrationError, PrefectApi
-from tasks.registry_reader import FLOW_RUN_TAG
+from tasks.registry_reader import FLOW_RUN_TAG, login_headers
 
 FLOW_RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # set by Prefect's worker for the process of a run
 STARTING_S = 120.0  # a run that has no process yet may be about to get one for so long
@@ -138,7 +138,10 @@ def end_mlflow_runs(config: Config, flow_run_id: str, status: str) -> None:
     """End what MLflow still shows as running for a flow run; nothing where MLflow is away."""
     api = tracking_uri(config) + "/api/2.0/mlflow"
     name = {"experiment_name": config.mlflow.experiment}
-    with contextlib.suppress(httpx.HTTPError, KeyError), httpx.Client(timeout=10, trust_env=False) as client:
+    with (
+        contextlib.suppress(httpx.HTTPError, KeyError),
+        httpx.Client(headers=login_headers(), timeout=10, trust_env=False) as client,
+    ):
         found = client.get(f"{api}/experiments/get-by-name", params=name).raise_for_status().json()
         search = {
             "experiment_ids": [found["experiment"]["experiment_id"]],

@@ -43,6 +43,7 @@ def render_configuration(services: Sequence[Service], home: Home) -> str:
         f"pidfile={_from_environment('PIDFILE')}",
         f"directory={_from_environment('PROJECT')}",
         "nodaemon=false",
+        "umask=077",
         "silent=true",
         "[rpcinterface:supervisor]",
         "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface",

@@ -12,7 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from configs.home import Home
+from configs.home import Credentials, Home
+from controlplane.auth import AuthMiddleware
+from controlplane.guard import Guard
+from controlplane.http_server import run
+
+OPEN_PATHS = ("/ping", "/health")
 
 
 class SlotError(ValueError):
@@ -57,10 +62,13 @@ def scoring_app(model_uri: str) -> Any:
     return app
 
 
+def guarded(app: Any, credentials: Credentials) -> Guard:
+    """The scoring app behind the doors; ``/ping`` and ``/health`` are open."""
+    return Guard(AuthMiddleware(app, credentials, open_paths=OPEN_PATHS))
+
+
 def main() -> None:
     """Serve until SIGTERM."""
-    import uvicorn
-
     home = Home.from_environment()
     try:
         model_uri, port = slot_model(home.serving / f"{sys.argv[1]}.json")
@@ -70,7 +78,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # a full collection over what MLflow has loaded would cost a decision its deadline
     # The PCE logs every decision; a line for each request again would only cost time.
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning")
+    run(guarded(app, home.credentials()), "127.0.0.1", port, access_log=False)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,17 @@ from uuid import uuid4
 
 import httpx
 
+from configs.home import Credentials, Home
 from configs.schema import Config
 from deployments.environment import PROJECT_ROOT, prefect_api_url
 
 BUSY_LIMIT_S = 30.0
+# What a run of the pool may be told by whoever starts it: nothing. Prefect's own template takes a shell
+# command, an environment and a working folder: starting a run would mean running any program.
+JOB_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"stream_output": True},
+    "variables": {"type": "object", "properties": {}},
+}
 
 
 class OrchestrationError(ValueError):
@@ -27,9 +34,12 @@ class OrchestrationError(ValueError):
 class PrefectApi:
     """The few calls of Prefect's REST interface that the command line needs."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, credentials: Credentials | None = None) -> None:
         self.url = prefect_api_url(config)
-        self._client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        found = credentials or Home.from_environment().credentials()
+        self._client = httpx.Client(
+            base_url=self.url, auth=(found.user, found.password), timeout=30.0, trust_env=False
+        )
 
     def get(self, path: str) -> Any:
         """The body of a GET.
@@ -56,10 +66,13 @@ class PrefectApi:
         self._call("DELETE", path, None)
 
     def create_work_pool(self, name: str) -> None:
-        """Make a process work pool; nothing happens when it exists."""
+        """Make a process work pool whose runs take no command from outside; correct one that does."""
         response = self._client.get(f"/work_pools/{name}")
         if response.status_code == httpx.codes.NOT_FOUND:
-            self.post("/work_pools/", {"name": name, "type": "process"})
+            body = {"name": name, "type": "process", "base_job_template": JOB_TEMPLATE}
+            self.post("/work_pools/", body)
+        elif response.is_success and response.json()["base_job_template"] != JOB_TEMPLATE:
+            self._call("PATCH", f"/work_pools/{name}", {"base_job_template": JOB_TEMPLATE})
 
     def pause_work_pool(self, name: str, is_paused: bool) -> None:
         """Whether the worker of a pool may take new runs; what runs goes on."""

@@ -25,8 +25,8 @@ def is_free(host: str, port: int) -> bool:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 return False
             raise PortTakenError(
-                f"nothing can listen on {host}:{port}: {error.strerror}; set services.host to an address of "
-                "this machine"
+                f"nothing can listen on {host}:{port}: {error.strerror}; set services.host or "
+                "services.northbound_host to an address of this machine"
             ) from None
     return True
 
@@ -43,7 +43,7 @@ def holder(port: int) -> str:
     return "a process this user may not see"
 
 
-def check_ports(services: Iterable[Service], host: str) -> None:
+def check_ports(services: Iterable[Service]) -> None:
     """Return when every port is free or none is needed.
 
     Raises:
@@ -59,7 +59,7 @@ def check_ports(services: Iterable[Service], host: str) -> None:
             problems.append(
                 f"port {service.port} is given to both {twin.name} and {service.name}: change one"
             )
-        elif not is_free(host, service.port):
+        elif not is_free(service.host, service.port):
             key = service.port_key
             problems.append(
                 f"port {service.port}, wanted by {service.name}, is held by {holder(service.port)}: "

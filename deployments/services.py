@@ -17,6 +17,7 @@ class Service:
 
     Attributes:
         port: where it listens; None where it listens nowhere.
+        host: the address it binds.
         port_key: the configuration key that moves it elsewhere.
         health_url: answers 200 when it is healthy; None where running is all there is to see.
         wave: started together with those of the same number, after those of a smaller one are healthy.
@@ -28,6 +29,7 @@ class Service:
     command: tuple[str, ...]
     address: str
     port: int | None = None
+    host: str = "127.0.0.1"
     port_key: str = ""
     health_url: str | None = None
     wave: int | None = 1
@@ -43,7 +45,6 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
     """Every managed process under a configuration, in the order in which they are shown."""
     at = config.services
     python = sys.executable
-    backend = config.mlflow.backend_store_uri or f"sqlite:///{home.state}/mlflow.db"
 
     def own(name: str, purpose: str) -> Service:
         return Service(
@@ -52,6 +53,7 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             command=(python, "-m", f"controlplane.{name}.main"),
             address=at.url(name),
             port=getattr(at, f"{name}_port"),
+            host=at.listens_on(name),
             port_key=f"services.{name}_port",
             health_url=at.url(name) + "/health",
         )
@@ -64,34 +66,24 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             command=(python, "-m", "deployments.model_slot", name),
             address=at.url(field),
             port=getattr(at, f"{field}_port"),
+            host=at.host,
             port_key=f"services.{field}_port",
             health_url=at.url(field) + "/ping",
             wave=None,
         )
 
-    mlflow = [
-        python,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        at.host,
-        "--port",
-        str(at.mlflow_port),
-        "--workers",
-        "1",
-    ]
-    mlflow += ["--backend-store-uri", backend, "--artifacts-destination", str(home.state / "artifacts")]
-    prefect = [python, "-m", "prefect", "server", "start", "--host", at.host, "--port", str(at.prefect_port)]
+    mlflow = (python, "-m", "deployments.mlflow_server")
+    prefect = (python, "-m", "deployments.prefect_server")
     worker = [python, "-m", "prefect", "worker", "start", "--pool", config.prefect.work_pool]
     worker += ["--type", "process", "--name", "lightloop", "--install-policy", "never"]
     return (
         Service(
             name="prefect",
             purpose="orchestration: server and UI",
-            command=tuple(prefect),
+            command=prefect,
             address=at.url("prefect"),
             port=at.prefect_port,
+            host=at.host,
             port_key="services.prefect_port",
             health_url=at.url("prefect") + "/api/health",
         ),
@@ -113,9 +105,10 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
         Service(
             name="mlflow",
             purpose="tracking and registry: server and UI",
-            command=tuple(mlflow),
+            command=mlflow,
             address=at.url("mlflow"),
             port=at.mlflow_port,
+            host=at.host,
             port_key="services.mlflow_port",
             health_url=at.url("mlflow") + "/health",
         ),

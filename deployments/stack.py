@@ -20,7 +20,7 @@ from configs.home import Home
 from configs.load import ConfigError, dump_config, load_config
 from configs.schema import Config
 from deployments.bootstrap import champion_in_service
-from deployments.environment import process_environment
+from deployments.environment import mlflow_login, process_environment
 from deployments.flow_runs import cancel_all, settle, skip_overdue
 from deployments.health import ServiceStatus, service_statuses
 from deployments.manager import managed_processes, start_manager, stop_everything
@@ -61,7 +61,8 @@ def bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSta
         PortTakenError: before anything is started.
         StartError, ProcessError, OrchestrationError: what has been started stays up, to be looked at.
     """
-    home.create()
+    os.umask(0o077)  # what is made from here on is this user's alone
+    home.create().tighten()
     with only_one(up_lock(home), "lightloop up", UP_WAIT_S, progress.step, "the installation"):
         return _bring_up(config, home, progress)
 
@@ -72,7 +73,7 @@ def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSt
     _adopt(config, home, progress)
     manager = ProcessManager(home.run)
     idle = [status.service for status in service_statuses(services, manager) if not status.pid]
-    check_ports(idle, config.services.host)
+    check_ports(idle)
     environment = process_environment(config, home)
     if not manager.is_running():
         progress.step("starting the process manager")
@@ -105,7 +106,9 @@ def bring_down(home: Home) -> list[str]:
     if worker is not None and worker.is_up:
         # Where that is impossible everything is stopped all the same, and the next start settles the runs.
         with contextlib.suppress(ConfigError, OrchestrationError):
-            cancel_all(load_config(str(home.config_file)), home)
+            config = load_config(str(home.config_file))
+            os.environ |= mlflow_login(config, home)
+            cancel_all(config, home)
     return stop_everything(home)
 
 
@@ -126,7 +129,7 @@ def _check(config: Config, services: Sequence[Service], home: Home) -> None:
         for connection in process.net_connections(kind="tcp")
         if connection.status == psutil.CONN_LISTEN
     }
-    check_ports([service for service in services if service.port not in own], config.services.host)
+    check_ports([service for service in services if service.port not in own])
 
 
 def _adopt(config: Config, home: Home, progress: Progress) -> None:
@@ -139,7 +142,7 @@ def _adopt(config: Config, home: Home, progress: Progress) -> None:
             progress.step(f"the configuration has changed ({', '.join(changed[:4])}): stopping what runs")
             bring_down(home)
         if any(key.startswith(("plant.", "scenario")) for key in changed) and switch_plant(
-            home, Config.model_validate(previous), config
+            home, load_config(str(home.config_file)), config
         ):
             progress.step(f"laying aside the state of scenario {previous['scenario']}")
     temporary = home.config_file.with_suffix(".tmp")

@@ -11,6 +11,7 @@ from types import FrameType
 
 import typer
 
+from configs.proxies import without_proxies
 from lightloop.commands import register
 from lightloop.output import Refusal, stderr
 
@@ -57,6 +58,7 @@ def main() -> None:
     is shown with ``--debug`` or where ``LIGHTLOOP_DEBUG`` is set.
     """
     arguments, debug = _without_debug(sys.argv[1:])
+    without_proxies()
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app(args=arguments)

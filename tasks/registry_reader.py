@@ -6,6 +6,7 @@ that is known about MLflow is in ``registry.py``.
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from dataclasses import dataclass
@@ -19,6 +20,15 @@ FLOW_RUN_TAG = "prefect.flow_run_id"  # of an MLflow run: by it a run is ended w
 
 class RegistryReadError(ValueError):
     """MLflow does not answer, or refuses; repeats its words."""
+
+
+def login_headers() -> dict[str, str]:
+    """The credentials that MLflow's own client would take from the environment, as headers."""
+    user, token = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_TOKEN")
+    if user:
+        login = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
+        return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @dataclass(frozen=True)
@@ -62,18 +72,13 @@ class RegistryReader:
         self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any] | None:
         url = f"{self.tracking_uri.rstrip('/')}/api/2.0/mlflow/{path}"
-        user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-        auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", "")) if user else None
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN")
-        headers = {"Authorization": f"Bearer {token}"} if token and not user else {}
         try:
             answer = httpx.request(
                 method,
                 url,
                 params=query,
                 json=body,
-                auth=auth,
-                headers=headers,
+                headers=login_headers(),
                 timeout=TIMEOUT_S,
                 trust_env=False,
             )

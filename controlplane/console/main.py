@@ -7,11 +7,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-import uvicorn
 from fastapi import FastAPI, Request
 from nicegui import ui
-from starlette.applications import Starlette
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from configs.bands import bands_of
 from configs.home import Credentials, Home
@@ -21,9 +18,10 @@ from controlplane.auth import AuthMiddleware
 from controlplane.console.doors import ControllerDoor, PceDoor
 from controlplane.console.feed import Feed
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
+from controlplane.guard import Guard
+from controlplane.http_server import run
 from topologies.catalogue import load_topology
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke-linecap="round"
 stroke-width="2.6" stroke="#4f46e5"><path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9"/><circle cx="6.4" cy="5.2" r="2.1"
 fill="#4f46e5"/></svg>"""
@@ -52,20 +50,11 @@ def page_settings(config: Config) -> PageSettings:
     )
 
 
-def guard(app: Starlette, credentials: Credentials, host: str) -> None:
-    """Close an application to strangers, because the page acts with the console's own credentials.
+def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> FastAPI:
+    """The ASGI application: the page at ``/``, ``GET /health``.
 
-    On loopback it answers only under loopback names, so that a foreign page cannot reach it through a name of
-    its own that points here. Elsewhere it asks for user and password.
+    Page and socket ask for user and password, because they act with the console's own credentials.
     """
-    if host in LOOPBACK:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
-    else:
-        app.add_middleware(AuthMiddleware, credentials=credentials)
-
-
-def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host: str) -> FastAPI:
-    """The ASGI application: the page at ``/``, ``GET /health``."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +68,7 @@ def build_app(feed: Feed, settings: PageSettings, credentials: Credentials, host
     app = FastAPI(
         title="lightloop console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    guard(app, credentials, host)
+    app.add_middleware(AuthMiddleware, credentials=credentials, realm="lightloop console")
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -101,12 +90,11 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     config = load_config()
     credentials = Home.from_environment().credentials()
-    app = build_app(make_feed(config, credentials), page_settings(config), credentials, config.services.host)
-    uvicorn.run(
-        app,
-        host=config.services.host,
-        port=config.services.console_port,
-        log_level="warning",
+    app = build_app(make_feed(config, credentials), page_settings(config), credentials)
+    run(
+        Guard(app, config.services.names_of("console")),
+        config.services.listens_on("console"),
+        config.services.console_port,
         timeout_graceful_shutdown=3,  # open pages hold a WebSocket each; do not wait for people to close them
     )
 

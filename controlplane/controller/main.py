@@ -20,6 +20,8 @@ from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store, StoreError, sqlite_url
 from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
+from controlplane.guard import Guard
+from controlplane.http_server import server_config
 
 
 def main() -> None:
@@ -43,11 +45,11 @@ def main() -> None:
     southbound = HttpSouthbound(config.services.url("elements"), credentials)
     manager = ServiceManager(state, pce, southbound)
     stream = NotificationStream(state)
-    settings = uvicorn.Config(
-        build_app(state, manager, pce, credentials, stream, Maintenance(manager)),
-        host=config.services.host,
-        port=config.services.controller_port,
-        log_level="warning",
+    app = build_app(state, manager, pce, credentials, stream, Maintenance(manager))
+    settings = server_config(
+        Guard(app, config.services.names_of("controller")),
+        config.services.listens_on("controller"),
+        config.services.controller_port,
         timeout_graceful_shutdown=10,
     )
     try:

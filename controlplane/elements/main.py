@@ -7,8 +7,6 @@ import signal
 import sys
 from types import FrameType
 
-import uvicorn
-
 from configs.bands import bands_of
 from configs.home import Home
 from configs.load import load_config
@@ -16,6 +14,8 @@ from controlplane.elements.app import build_app
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.store import ElementStore
+from controlplane.guard import Guard
+from controlplane.http_server import run
 from topologies.catalogue import load_topology
 
 
@@ -31,11 +31,10 @@ def main() -> None:
     )
     host = ElementHost(specs, ElementStore(home.state / "elements.db"))
     try:
-        uvicorn.run(
-            build_app(host, home.credentials()),
-            host=config.services.host,
-            port=config.services.elements_port,
-            log_level="warning",
+        run(
+            Guard(build_app(host, home.credentials())),
+            config.services.host,
+            config.services.elements_port,
             timeout_graceful_shutdown=5,
         )
     finally:

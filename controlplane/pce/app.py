@@ -94,7 +94,9 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
         try:
             endpoint = EndpointInUse(
                 settings.endpoint_file,
-                lambda url: InferenceClient(url, settings.decision_deadline_ms / 1000.0),
+                lambda url: InferenceClient(
+                    url, settings.decision_deadline_ms / 1000.0, credentials=credentials
+                ),
             )
             databases = Databases(plant, controller_changes(controller))
             computation = PathComputation(databases, endpoint, fallback, log, settings.recent)

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from configs.home import Credentials
+from controlplane.auth import bearer_header
 from controlplane.pce.breaker import BreakerState, CircuitBreaker
 from controlplane.pce.decide import Choice, WrongScoresError, choose
 from controlplane.pce.decision_record import FallbackReason
@@ -39,9 +41,16 @@ class InferenceClient:
         url: base address; ``/invocations`` is asked.
         deadline_s: from asking to checked scores, a retry included.
         breaker: decides when an unresponsive server is left alone.
+        credentials: what the server asks for; None where it asks for none.
     """
 
-    def __init__(self, url: str, deadline_s: float, breaker: CircuitBreaker | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        deadline_s: float,
+        breaker: CircuitBreaker | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._address = f"{self.url}/invocations"
         self._deadline_s = deadline_s
@@ -51,6 +60,7 @@ class InferenceClient:
         # Certificates take 20 ms to load and are of no use without TLS.
         verify = self.url.startswith("https")
         no_keeping = httpx.Limits(max_keepalive_connections=0)
+        self._headers = _HEADERS | (bearer_header(credentials) if credentials else {})
         self._kept = httpx.AsyncClient(timeout=None, trust_env=False, verify=verify)
         self._fresh = httpx.AsyncClient(timeout=None, trust_env=False, verify=verify, limits=no_keeping)
         self._in_flight = 0
@@ -97,7 +107,7 @@ class InferenceClient:
         """The model that the server says it has loaded; None where it does not answer or does not say."""
         try:
             async with asyncio.timeout(IDENTITY_TIMEOUT_S):
-                response = await self._fresh.get(f"{self.url}/version", headers=_HEADERS)
+                response = await self._fresh.get(f"{self.url}/version", headers=self._headers)
             return str(response.json()["model_uri"]) if response.is_success else None
         except (TimeoutError, httpx.HTTPError, ValueError, KeyError, TypeError):
             return None
@@ -133,12 +143,12 @@ class InferenceClient:
 
     async def _post(self, body: bytes) -> httpx.Response:
         try:
-            return await self._kept.post(self._address, content=body, headers=_HEADERS)
+            return await self._kept.post(self._address, content=body, headers=self._headers)
         except httpx.TransportError as error:
             # A server that ended may have closed a kept-alive connection just as it was used. Asking for
             # scores changes nothing, so asking again is safe.
             _logger.debug("%s: %r; once more on a fresh connection", self.url, error)
-            return await self._fresh.post(self._address, content=body, headers=_HEADERS)
+            return await self._fresh.post(self._address, content=body, headers=self._headers)
 
 
 def request_body(observation: Observation) -> bytes:

@@ -7,12 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-import uvicorn
-
 from configs.build import plant_of
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
+from controlplane.guard import Guard
+from controlplane.http_server import run
 from controlplane.pce.app import PceSettings, build_app
 
 _DRAIN_S = 5
@@ -40,10 +40,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     config, home = load_config(), Home.from_environment()
     app = build_app(plant_of(config), settings_of(config, home), home.credentials())
-    uvicorn.run(
-        app,
-        host=config.services.host,
-        port=config.services.pce_port,
+    run(
+        Guard(app),
+        config.services.host,
+        config.services.pce_port,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_DRAIN_S,

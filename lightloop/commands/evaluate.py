@@ -112,9 +112,9 @@ def _contender(policy: str, context: Settings) -> Contender:
 def _registered(label: str, context: Settings) -> Path:
     import httpx
 
-    from deployments.environment import QUIET
+    from deployments.environment import QUIET, mlflow_login
 
-    os.environ.update(QUIET)
+    os.environ.update(QUIET | mlflow_login(context.config, context.home))
     try:
         httpx.get(context.registry.tracking_uri + "/health", timeout=3, trust_env=False).raise_for_status()
     except httpx.HTTPError:

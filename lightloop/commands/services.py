@@ -142,9 +142,11 @@ def deployment_table(deployments: Sequence[dict[str, Any]]) -> Table:
 
 def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus]) -> dict[str, Any]:
     """What ``--json`` prints."""
+    from deployments.environment import mlflow_login
     from deployments.schedules import deployment_statuses
     from deployments.served import served_differences
 
+    os.environ |= mlflow_login(config, home)
     in_service, seen = _policy_in_service(config, home), served_differences(config, home)
     differences = list(seen.found)
     deployments: list[dict[str, Any]] = []

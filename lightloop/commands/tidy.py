@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,11 +40,13 @@ def tidy_command(
       lightloop tidy --set retention.trainings_days=3
     """
     from configs.home import Home
+    from deployments.environment import mlflow_login
     from deployments.orchestration import PrefectApi
     from deployments.tidy import delete, find_expired, in_words, registry_of
 
     home = Home.from_environment()
     config = installation_config(None, settings or [])
+    os.environ |= mlflow_login(config, home)
     registry, api = registry_of(config, home), PrefectApi(config)
     expired = find_expired(config, home, registry, api)
     if not dry_run:

@@ -91,6 +91,12 @@ class OnlineSide:
     def url(self) -> str:
         return self.config.services.url("console")
 
+    @property
+    def login_url(self) -> str:
+        """The console's address with user and password in it: the browser asks nobody then."""
+        known = Home(self.folder / "home").credentials()
+        return self.url.replace("://", f"://{known.user}:{known.password}@")
+
     def client(self) -> ControllerClient:
         return ControllerClient(
             self.config.services.url("controller"), Home(self.folder / "home").credentials()

@@ -124,6 +124,7 @@ def client(online: Any) -> Iterator[ControllerClient]:
 def page(online: Any, chromium: Any, client: ControllerClient) -> Page:
     for lightpath in client.services():
         client.delete_service(lightpath.uuid)
+    chromium.get(online.login_url)  # once told, the browser remembers user and password
     chromium.get(online.url)
     opened = Page(chromium)
     opened.until(lambda: opened.drawn("map", "nodes") and not opened.services())

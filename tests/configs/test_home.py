@@ -20,7 +20,7 @@ def test_a_file_in_the_place_of_the_home_is_told(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.touch()
 
-    with pytest.raises(HomeError, match=r"Not a directory.*LIGHTLOOP_HOME"):
+    with pytest.raises(HomeError, match=r"a file is in its place.*LIGHTLOOP_HOME"):
         Home(file).create()
 
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 import deployments.flow_runs as flow_runs
-from configs.home import Home
+from configs.home import Credentials, Home
 from configs.load import load_config
 from deployments.flow_runs import FLOW_RUN_VARIABLE, dead_runs, living_run_ids, settle, skip_overdue
 from deployments.orchestration import PrefectApi
@@ -55,7 +55,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def api_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> PrefectApi:
-    api = PrefectApi(CONFIG)
+    api = PrefectApi(CONFIG, Credentials("admin", "secret", "token"))
     api._client = httpx.Client(base_url="http://prefect/api", transport=httpx.MockTransport(server))
     monkeypatch.setattr(flow_runs, "PrefectApi", lambda config: api)
     monkeypatch.setattr(flow_runs, "end_mlflow_runs", lambda config, run_id, status: None)

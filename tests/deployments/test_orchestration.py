@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 import deployments.orchestration as orchestration
+from configs.home import Credentials
 from configs.load import load_config
 from deployments.orchestration import OrchestrationError, PrefectApi
 
@@ -29,7 +30,7 @@ class Server:
 
 
 def api_of(server: Server) -> PrefectApi:
-    api = PrefectApi(load_config("five-node"))
+    api = PrefectApi(load_config("five-node"), Credentials("admin", "secret", "token"))
     api._client = httpx.Client(base_url="http://prefect/api", transport=httpx.MockTransport(server))
     return api
 

@@ -43,14 +43,14 @@ def test_a_taken_port_is_told_with_its_holder_and_the_key_to_change(home: Home) 
         mlflow = [item for item in services if item.name == "mlflow"]
 
         with pytest.raises(PortTakenError) as caught:
-            check_ports(mlflow, "127.0.0.1")
+            check_ports(mlflow)
 
     text = str(caught.value)
     assert f"port {port}" in text
     assert "mlflow" in text
     assert f"pid {os.getpid()}" in text
     assert "services.mlflow_port" in text
-    check_ports(mlflow, "127.0.0.1")
+    check_ports(mlflow)
 
 
 def test_one_port_for_two_services_is_refused(home: Home) -> None:
@@ -61,7 +61,7 @@ def test_one_port_for_two_services_is_refused(home: Home) -> None:
     services = [item for item in service_table(config, home) if item.name in ("pce", "console")]
 
     with pytest.raises(PortTakenError, match="both pce and console"):
-        check_ports(services, "127.0.0.1")
+        check_ports(services)
 
 
 def test_overrides_and_foreign_servers_do_not_reach_the_processes(

@@ -93,7 +93,7 @@ def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("home", "word"),
-    [("f", "Not a directory"), ("f/inside", "Not a directory"), ("/proc/1/x", "cannot be made")],
+    [("f", "a file is in its place"), ("f/inside", "Not a directory"), ("/proc/1/x", "cannot be made")],
 )
 def test_a_home_that_cannot_be_one_is_told_in_one_line(tmp_path: Path, home: str, word: str) -> None:
     (tmp_path / "f").touch()

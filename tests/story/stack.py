@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ class Stack:
     home: Home
     config: Config
     environment: dict[str, str]
+    trap: ProxyTrap
 
     def lightloop(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [LIGHTLOOP, *arguments]
@@ -55,7 +58,7 @@ class Stack:
 
     @property
     def prefect(self) -> PrefectApi:
-        return PrefectApi(self.config)
+        return PrefectApi(self.config, self.home.credentials())
 
     def client(self) -> ControllerClient:
         return ControllerClient(self.config.services.url("controller"), self.home.credentials())
@@ -86,6 +89,29 @@ class Stack:
         context = self.get("controller", "/restconf/data/tapi-common:context")["tapi-common:context"]
         services = context["tapi-connectivity:connectivity-context"]["connectivity-service"]
         return {item["uuid"] for item in services}
+
+
+class ProxyTrap:
+    """A proxy that nobody should use: counts what arrives, answers nothing."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        self.heard: list[bytes] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def environment(self) -> dict[str, str]:
+        """The shell of somebody who works behind this proxy."""
+        names = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+        return dict.fromkeys(names, f"http://{self.address}") | {"ALL_PROXY": f"socks5://{self.address}"}
+
+    def _listen(self) -> None:
+        while True:
+            connection, _ = self._listening.accept()
+            with connection:
+                connection.settimeout(2)
+                with contextlib.suppress(OSError):
+                    self.heard.append(connection.recv(2000))
 
 
 def clean_environment(home: Home) -> dict[str, str]:

@@ -107,8 +107,11 @@ def process_of(run_id: str) -> int:
 def mlflow_statuses(stack: Stack, flow_run_id: str) -> list[str]:
     api = stack.config.services.url("mlflow") + "/api/2.0/mlflow"
     name = {"experiment_name": stack.config.mlflow.experiment}
-    found = httpx.get(f"{api}/experiments/get-by-name", params=name, timeout=20).json()["experiment"]
+    known = stack.home.credentials()
+    login = (known.user, known.password)
+    answer = httpx.get(f"{api}/experiments/get-by-name", params=name, auth=login, timeout=20)
+    found = answer.json()["experiment"]
     query = f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}'"
     search = {"experiment_ids": [found["experiment_id"]], "filter": query}
-    runs = httpx.post(f"{api}/runs/search", json=search, timeout=20).json().get("runs", [])
+    runs = httpx.post(f"{api}/runs/search", json=search, auth=login, timeout=20).json().get("runs", [])
     return [run["info"]["status"] for run in runs]

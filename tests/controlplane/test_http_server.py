@@ -1,0 +1,107 @@
+"""Time limits on connections, with real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from controlplane.http_server import TimedProtocol, server_config
+
+WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Hasty(TimedProtocol):
+    """The limits of the product, shorter."""
+
+    head_s = 0.5
+    body_pause_s = 0.5
+
+
+async def echo(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
+        server = uvicorn.Server(server_config(app, "127.0.0.1", 0, http=Hasty))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield int(listening.getsockname()[1])
+        server.should_exit = True
+        thread.join(10)
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server closes the connection; waits for it."""
+    try:
+        return connection.recv(4096) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_hundreds_of_half_open_connections_are_closed(port: int) -> None:
+    silent = [connected(port) for _ in range(200)]
+    begun = [connected(port) for _ in range(200)]
+    for connection in begun:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+    assert all(is_closed(connection) for connection in (*silent, *begun))
+    with connected(port) as another:  # and others are served
+        another.sendall(WHOLE)
+        assert another.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_that_drips_is_not_waited_for(port: int) -> None:
+    with connected(port) as connection, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        drip(connection)
+
+
+def drip(connection: socket.socket) -> None:
+    """A byte now and then, for half a minute."""
+    for _ in range(600):
+        connection.sendall(b"X")
+        time.sleep(0.05)
+
+
+def test_a_body_that_stops_is_not_waited_for(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+
+        assert is_closed(connection)
+
+
+def test_a_slow_body_that_goes_on_is_taken(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            time.sleep(0.15)
+            connection.sendall(b"x")
+
+        assert connection.recv(4096).endswith(b"8")
+
+
+def test_the_next_request_of_a_connection_must_be_whole_too(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(WHOLE)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"GET / HTT")
+
+        assert is_closed(connection)

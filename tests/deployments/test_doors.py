@@ -1,0 +1,129 @@
+"""Every route of every process, and what it asks for: a new route is closed unless it stands here."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from configs.home import Credentials, Home
+from configs.load import load_config
+from controlplane.auth import AuthMiddleware
+from controlplane.guard import Guard
+from deployments.mlflow_server import OPEN_PATHS as MLFLOW_OPEN
+from deployments.model_slot import guarded
+
+CREDENTIALS = Credentials("admin", "a-password", "a-token")
+HERE = "http://127.0.0.1:8702"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# What answers without credentials. Everything else must ask for them.
+OPEN = {
+    "controller": {"/health"},
+    "pce": {"/health"},
+    "elements": {"/health"},
+    "console": {"/health"},
+    "slot": {"/ping", "/health"},
+    "mlflow": {"/health"},
+}
+
+
+def paths_of(routes: Iterable[Any], prefix: str = "") -> set[str]:
+    """Every path of an application, parameters filled in, mounted ones too."""
+    found: set[str] = set()
+    for route in routes:
+        path = prefix + str(getattr(route, "path", ""))
+        inner = getattr(route, "routes", None) or getattr(getattr(route, "app", None), "routes", None)
+        if inner:
+            found |= paths_of(inner, path.rstrip("/"))
+        else:
+            found.add(path.replace("{", "").replace("}", "").replace(":path", "") or "/")
+    return found
+
+
+def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
+    """The application behind the doors of each process, and the whole."""
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    from configs.build import plant_of
+    from controlplane.console.main import build_app as console_app
+    from controlplane.console.main import make_feed, page_settings
+    from controlplane.elements.app import build_app as elements_app
+    from controlplane.elements.host import ElementHost
+    from controlplane.elements.store import ElementStore
+    from controlplane.pce.app import PceSettings
+    from controlplane.pce.app import build_app as pce_app
+
+    config = load_config("five-node")
+    host = ElementHost({}, ElementStore(tmp_path / "elements.db"))
+    settings = PceSettings("http://127.0.0.1:1", tmp_path / "decisions", tmp_path / "endpoint.json")
+    served = ("/ping", "/invocations", "/version")
+    slot = Starlette(routes=[Route(path, lambda request: None) for path in served])
+    console = console_app(make_feed(config, CREDENTIALS), page_settings(config), CREDENTIALS)
+    elements, pce = elements_app(host, CREDENTIALS), pce_app(plant_of(config), settings, CREDENTIALS)
+    return {
+        "elements": (elements, Guard(elements)),
+        "pce": (pce.app, Guard(pce)),
+        "console": (console, Guard(console)),
+        "slot": (slot, guarded(slot, CREDENTIALS)),
+    }
+
+
+def answers(app: Any, path: str, method: str, **further: Any) -> int:
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
+            return (await client.request(method, path, **further)).status_code
+
+    return asyncio.run(ask())
+
+
+def test_every_route_of_our_own_processes_asks_for_credentials(tmp_path: Path) -> None:
+    for name, (inner, whole) in apps(tmp_path).items():
+        paths = paths_of(inner.routes) | {"/nowhere"}
+        assert len(paths) > 2, name
+        for path in paths - OPEN[name]:
+            for method in METHODS:
+                assert answers(whole, path, method) == 401, (name, method, path)
+
+
+def test_every_route_of_every_process_refuses_foreign_names_and_pages(tmp_path: Path) -> None:
+    for name, (inner, whole) in apps(tmp_path).items():
+        for path in paths_of(inner.routes):
+            for method in METHODS:
+                login = {"Authorization": f"Bearer {CREDENTIALS.token}"}
+                foreign = login | {"Origin": "http://evil.example"}
+                assert answers(whole, path, method, headers=foreign) == 403, (name, method, path)
+                rebound = login | {"Host": "evil.example:8702"}
+                assert answers(whole, path, method, headers=rebound) == 421, (name, method, path)
+
+
+def test_every_route_of_mlflow_asks_for_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.server import app as flask_app
+    from mlflow.server.fastapi_app import app
+
+    whole = Guard(AuthMiddleware(app, CREDENTIALS, open_paths=MLFLOW_OPEN), framed_by="self")
+    rules = {re.sub(r"<(path:)?(\w+)>", r"\2", str(rule)) for rule in flask_app.url_map.iter_rules()}
+    paths = (rules | paths_of(app.routes) | {"/"}) - set(MLFLOW_OPEN)
+
+    assert set(MLFLOW_OPEN) == OPEN["mlflow"]
+    assert len(paths) > 100
+    for path in paths:
+        assert answers(whole, path, "GET") == answers(whole, path, "POST") == 401, path
+
+
+def test_the_homes_of_an_older_version_are_closed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").create()
+    home.root.chmod(0o755)
+    database = home.state / "prefect.db"
+    database.touch(mode=0o644)
+
+    home.tighten()
+
+    assert home.root.stat().st_mode & 0o077 == 0
+    assert database.stat().st_mode & 0o077 == 0
