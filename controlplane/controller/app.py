@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -21,7 +22,16 @@ from controlplane.auth import AuthMiddleware
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.pce_client import PathComputation
-from controlplane.controller.restconf import error_response, plain_error, read_json, yang_response
+from controlplane.controller.restconf import (
+    accepts_json,
+    check_conditions,
+    error_response,
+    is_known,
+    plain_error,
+    read_json,
+    tagged,
+    yang_response,
+)
 from controlplane.controller.services import Restoration, ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
@@ -40,6 +50,9 @@ OPERATIONS = (
     "lightloop:repair-link",
 )
 MAX_WAITING_CHANGES = 64
+LAST_VERSION = 2**63 - 1  # what a database counts to
+_READ = ("GET", "HEAD", "OPTIONS")
+_ALLOWED = {f"/restconf/operations/{name}": ("POST", "OPTIONS") for name in OPERATIONS}
 Result = TypeVar("Result")
 
 
@@ -75,11 +88,27 @@ def build_app(
 
     @app.exception_handler(TapiError)
     async def refused(_request: Request, error: TapiError) -> Response:
-        return error_response(error)
+        answer = error_response(error)
+        if error.status == 405:
+            answer.headers["Allow"] = ", ".join(allowed_at(_request.url.path))
+        return answer
+
+    def allowed_at(path: str) -> tuple[str, ...]:
+        data = "/restconf/data"
+        return datastore.allowed(path[len(data) :]) if path.startswith(data) else _ALLOWED.get(path, _READ)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        return plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+        answer = plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(allowed_at(request.url.path))
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def odd_query(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return plain_error(400, f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})")
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
@@ -95,16 +124,26 @@ def build_app(
         return Response(HOST_META_BODY, media_type="application/xrd+xml")
 
     @app.get("/changes")
-    def changes(since: int = 0, store: str | None = None) -> dict[str, Any]:
+    def changes(
+        since: Annotated[int, Query(ge=0, le=LAST_VERSION)] = 0,
+        store: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> dict[str, Any]:
         return state.feed(since, store)
 
-    @app.get("/restconf")
-    async def root() -> Response:
+    @app.api_route("/restconf", methods=["GET", "HEAD"])
+    async def root(request: Request) -> Response:
+        accepts_json(request)
         resources = {"data": {}, "operations": {}, "yang-library-version": "2016-06-21"}
         return yang_response({"ietf-restconf:restconf": resources})
 
-    @app.get("/restconf/operations")
-    async def operations() -> Response:
+    @app.options("/restconf")
+    @app.options("/restconf/{path:path}")
+    async def options(request: Request) -> Response:
+        return Response(status_code=200, headers={"Allow": ", ".join(allowed_at(request.url.path))})
+
+    @app.api_route("/restconf/operations", methods=["GET", "HEAD"])
+    async def operations(request: Request) -> Response:
+        accepts_json(request)
         return yang_response({"ietf-restconf:operations": {name: [None] for name in OPERATIONS}})
 
     @app.post(COMPUTE_OPERATION)
@@ -133,16 +172,25 @@ def build_app(
             stream.events(since), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
         )
 
-    @app.get("/restconf/data")
-    @app.get("/restconf/data/{path:path}")
-    def read(path: str = "") -> Response:
-        return datastore.read(path)
+    @app.api_route("/restconf/data", methods=["GET", "HEAD"])
+    @app.api_route("/restconf/data/{path:path}", methods=["GET", "HEAD"])
+    def read(request: Request, path: str = "") -> Response:
+        accepts_json(request)
+        answer = tagged(datastore.read(path))
+        if is_known(request, answer):
+            return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
+        return answer
 
     @app.api_route("/restconf/data/{path:path}", methods=["POST", "PUT", "DELETE", "PATCH"])
     async def write(request: Request, path: str) -> Response:
         act = datastore.writer(request.method, path)
         body = await read_json(request) if request.method in ("POST", "PUT") else None
-        return await change(lambda: act(body))
+
+        def act_on_conditions() -> Response:
+            check_conditions(request, lambda: datastore.current(path, body))
+            return act(body)
+
+        return await change(act_on_conditions)
 
     app.add_middleware(
         AuthMiddleware, credentials=credentials, realm="lightloop controller", open_paths=(HOST_META,)

@@ -81,6 +81,31 @@ class Datastore:
             error_type="protocol",
         )
 
+    def allowed(self, path: str) -> tuple[str, ...]:
+        """Methods that the resource at a path takes (RFC 8040 4.1)."""
+        methods: tuple[str, ...] = ("GET", "HEAD", "OPTIONS")
+        segments = [bare(segment) for segment in path.split("/") if segment]
+        if segments in _COLLECTIONS:
+            methods = (*methods, "POST")
+        if segments[:-1] == _COLLECTIONS[0] and segments[-1].startswith("connectivity-service="):
+            methods = (*methods, "PUT", "DELETE")
+        return methods
+
+    def current(self, path: str, body: Any = None) -> Response | None:
+        """What a GET of the service that a change at ``path`` concerns answers now; None: there is none.
+
+        Args:
+            path: of the change.
+            body: of a POST, which names the service.
+        """
+        segments = [bare(segment) for segment in path.split("/") if segment]
+        key = segments[-1].partition("=")[2] if "=" in segments[-1] else ""
+        uuid = unquote(key) if key else self._parse(body).uuid
+        try:
+            return yang_response({SERVICE: [connectivity.service_entry(self._service(uuid))]})
+        except TapiError:
+            return None
+
     def _parse(self, body: Any, uuid: str | None = None) -> ServiceRequest:
         return parse_service(body, self._state.naming, self._state.plant.shared_spectrum, uuid)
 
@@ -89,11 +114,15 @@ class Datastore:
         return yang_response(None, 201 if is_new else 204, {"Location": SERVICES + service.uuid})
 
     def _delete(self, uuid: str) -> Response:
-        self._manager.delete(uuid)
+        self._manager.delete(self._service(uuid).uuid)
         return yang_response(None, 204)
 
     def _service(self, uuid: str) -> connectivity.Service:
         service = self._state.service(uuid)
+        if service is None:
+            # A version before took UUIDs with a line break behind; by that name no address leads to them.
+            odd = (item for item in self._state.services() if item.uuid.strip() == uuid.lower().strip())
+            service = next(odd, None)
         if service is None:
             raise unknown(f"no connectivity service {uuid!r}")
         return service
@@ -107,5 +136,5 @@ class Datastore:
     def _computed_path(self, path: str, uuid: str) -> Response:
         if any(service.path and service.path.uuid == uuid.lower() for service in self._state.services()):
             return yang_response(resource({CONTEXT: context(self._state.view())}, path))
-        status, answer = self._pce.forward("GET", PATH_RESOURCE + uuid, None, {})
+        status, answer = self._pce.forward("GET", PATH_RESOURCE + as_uuid(unquote(uuid), "path"), None, {})
         return yang_response(answer, status)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,8 +13,8 @@ from starlette.responses import Response
 
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, unknown
 from controlplane.tapi.fields import bare
+from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
 
-MAX_BODY_BYTES = 1_000_000
 _ACCEPTED = ("", "application/yang-data+json", "application/json")
 
 # Keys of the lists that are not keyed by ``uuid`` alone.
@@ -29,8 +31,61 @@ def yang_response(document: Any, status: int = 200, headers: dict[str, str] | No
     """A document as ``application/yang-data+json``; without one, an empty answer."""
     if document is None:
         return Response(status_code=status, headers=headers)
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # What an older version stored may hold half a character; everything else is still told.
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     return Response(body, status, headers, media_type=YANG_DATA_JSON)
+
+
+def tagged(answer: Response) -> Response:
+    """An answer to a GET with its ETag (RFC 9110 8.8.3): equal for equal content."""
+    answer.headers["ETag"] = etag_of(answer)
+    return answer
+
+
+def etag_of(answer: Response) -> str:
+    """The strong entity tag of an answer."""
+    return f'"{hashlib.sha256(bytes(answer.body)).hexdigest()[:32]}"'
+
+
+def check_conditions(request: Request, current: Callable[[], Response | None]) -> None:
+    """Return where ``If-Match`` and ``If-None-Match`` of a change hold (RFC 8040 3.4.1, RFC 9110 13.1).
+
+    Args:
+        request: the change.
+        current: what a GET of the resource would answer now; None where there is no such resource.
+
+    Raises:
+        TapiError: 412, they do not.
+    """
+    wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
+    if wanted is None and unwanted is None:
+        return
+    answer = current()
+    tag = etag_of(answer) if answer is not None else None
+    if wanted is not None and not _lists(wanted, tag):
+        raise TapiError(412, "operation-failed", f"If-Match {wanted[:100]} is not the resource as it is now")
+    if unwanted is not None and _lists(unwanted, tag):
+        raise TapiError(412, "operation-failed", f"If-None-Match {unwanted[:100]}: the resource is there")
+
+
+def is_known(request: Request, answer: Response) -> bool:
+    """Whether the client of a GET has this very answer already (``If-None-Match``)."""
+    return _lists(request.headers.get("if-none-match", ""), etag_of(answer))
+
+
+def accepts_json(request: Request) -> None:
+    """Return where the client takes JSON (RFC 8040 5.2).
+
+    Raises:
+        TapiError: 406, it wants something else.
+    """
+    accepted = request.headers.get("accept", "*/*")
+    for item in accepted.split(","):
+        media_type, _, parameters = item.partition(";")
+        refused = parameters.replace(" ", "").lower() in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        if media_type.strip().lower() in (*_ACCEPTED, "application/*", "*/*") and not refused:
+            return
+    raise TapiError(406, "invalid-value", f"Accept {accepted[:100]!r}: only {YANG_DATA_JSON} is sent")
 
 
 def error_response(error: TapiError) -> Response:
@@ -57,17 +112,20 @@ async def read_json(request: Request) -> Any:
         raise TapiError(
             415, "invalid-value", f"content type {media_type!r}; send {YANG_DATA_JSON}", error_type="protocol"
         )
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise TapiError(
+            415,
+            "invalid-value",
+            f"content encoding {encoding[:100]!r}; send it as it is",
+            error_type="protocol",
+        )
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise TapiError(413, "too-big", f"the body is over {MAX_BODY_BYTES} bytes", error_type="protocol")
-    try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise TapiError(
-            400, "malformed-message", f"the body is not JSON: {error}", error_type="protocol"
-        ) from None
+    return decode_json(body)
 
 
 def resource(document: dict[str, Any], path: str) -> dict[str, Any]:
@@ -84,7 +142,7 @@ def resource(document: dict[str, Any], path: str) -> dict[str, Any]:
     module = name = ""
     segments = [segment for segment in path.split("/") if segment]
     for position, segment in enumerate(segments):
-        name, _, keys = segment.partition("=")
+        name, has_keys, keys = segment.partition("=")
         name = unquote(name)
         if isinstance(here, list):
             raise TapiError(400, "invalid-value", f"{name!r}: name one entry of the list first, as list=key")
@@ -95,7 +153,7 @@ def resource(document: dict[str, Any], path: str) -> dict[str, Any]:
             raise unknown(f"there is no {segment!r} here", f"/{path}")
         module = found.partition(":")[0] if ":" in found else module
         name, here = bare(found), here[found]
-        if keys:
+        if has_keys:
             here = _entry(here, name, [unquote(key) for key in keys.split(",")], path)
             if position == len(segments) - 1:
                 here = [here]  # one entry of a list is sent as a list of one (RFC 7951 5.4)
@@ -106,16 +164,31 @@ def _entry(entries: Any, name: str, keys: list[str], path: str) -> Any:
     if not isinstance(entries, list):
         raise TapiError(400, "invalid-value", f"{name!r} is not a list", f"/{path}")
     key_names = _KEYS.get(name)
+    num_keys = 1 if key_names is None else len(key_names)
+    if len(keys) != num_keys or not all(keys):
+        raise TapiError(
+            400,
+            "invalid-value",
+            f"{name}={','.join(keys)[:100]}: {num_keys} list key(s) are needed",
+            f"/{path}",
+        )
     for entry in entries:
+        if not isinstance(entry, dict):  # a leaf-list: its entries are their own keys (RFC 8040 3.5.3)
+            if str(entry).lower() == keys[0].lower():
+                return entry
+            continue
         if key_names is None:
             leaf = next((key for key in entry if key == "uuid" or key.endswith("-uuid")), "local-id")
             wanted = {leaf: keys[0]}
         else:
-            wanted = dict(zip(key_names, keys, strict=False))
+            wanted = dict(zip(key_names, keys, strict=True))
         if all(str(entry.get(leaf, "")).lower() == value.lower() for leaf, value in wanted.items()):
             return entry
     raise unknown(f"no {name} {','.join(keys)!r}", f"/{path}")
 
 
-def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not a JSON value")
+def _lists(header: str, tag: str | None) -> bool:
+    """Whether a list of entity tags, or ``*``, names the tag of what there is."""
+    if tag is None:
+        return False
+    return header.strip() == "*" or tag in (item.strip().removeprefix("W/") for item in header.split(","))

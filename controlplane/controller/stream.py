@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 
 import anyio.to_thread
@@ -50,8 +51,8 @@ class NotificationStream:
         """
         if not last_event_id:
             return self._state.version
-        if not last_event_id.isdigit():
-            raise invalid(f"Last-Event-ID {last_event_id!r} is not a sequence number")
+        if not re.fullmatch("[0-9]{1,18}", last_event_id):
+            raise invalid(f"Last-Event-ID {last_event_id[:40]!r} is not a sequence number")
         return int(last_event_id) if int(last_event_id) <= self._state.version else 0
 
     async def events(self, since: int) -> AsyncGenerator[str, None]:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +35,14 @@ from controlplane.pce.endpoint import Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
+from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
 from envs.heuristics import baseline
 from envs.plant import Plant
 
 _logger = logging.getLogger(__name__)
 _CONTROLLER_TIMEOUT_S = 5.0
 _MAX_ID_LENGTH = 200
+_DECISION_ID = re.compile(f"[\x21-\x7e]{{1,{_MAX_ID_LENGTH}}}")
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,13 @@ async def _health(request: Request) -> Response:
 async def _compute(request: Request) -> Response:
     answers: PathAnswers = request.app.state.answers
     decision_id = request.headers.get("x-decision-id")
-    if decision_id is not None and not 0 < len(decision_id) <= _MAX_ID_LENGTH:
-        raise invalid(f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} are needed")
+    if decision_id is not None and not _DECISION_ID.fullmatch(decision_id):
+        raise invalid(
+            f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} printable ones of ASCII "
+            "are needed"
+        )
     version = request.headers.get("x-state-version")
-    if version is not None and not (version.isascii() and version.isdigit()):
+    if version is not None and not re.fullmatch("[0-9]{1,18}", version):
         raise invalid(
             f"X-State-Version is {version!r}; a version of the controller's state is needed, e.g. 12"
         )
@@ -202,19 +208,19 @@ async def _endpoint(request: Request) -> Response:
 async def _decisions(request: Request) -> Response:
     computation: PathComputation = request.app.state.computation
     limit = request.query_params.get("limit", "50")
-    if not (limit.isascii() and limit.isdigit()):
-        raise invalid(f"limit is {limit!r}; a number of decisions is needed, e.g. 50")
+    if not re.fullmatch("[0-9]{1,9}", limit):
+        raise invalid(f"limit is {limit[:40]!r}; a number of decisions is needed, e.g. 50")
     newest_first = list(computation.recent)[::-1]
     return JSONResponse(newest_first[: int(limit)])
 
 
 async def _body(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError as error:  # also text that is not UTF-8
-        raise TapiError(
-            400, "malformed-message", f"the body is not JSON: {error}", error_type="protocol"
-        ) from None
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise TapiError(413, "too-big", f"the body is over {MAX_BODY_BYTES} bytes", error_type="protocol")
+    return decode_json(body)
 
 
 def _yang(document: Any, status: int = 200) -> Response:

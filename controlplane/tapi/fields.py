@@ -9,8 +9,8 @@ from typing import Any
 
 from controlplane.tapi.errors import invalid, missing
 
-_PREFIX = re.compile(r"^tapi-[a-z-]+:")
-_UUID = re.compile(r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
+_PREFIX = re.compile(r"\Atapi-[a-z-]+:")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 UINT64_MAX = 2**64 - 1
 
 
@@ -73,7 +73,7 @@ def as_uint64(value: Any, path: str) -> int:
         number = int(value)
     elif isinstance(value, str):
         text = value.strip()
-        if re.fullmatch(r"[+-]?\d{1,24}(\.0+)?", text):
+        if re.fullmatch(r"[+-]?[0-9]{1,24}(\.0{1,18})?", text):
             number = int(text.partition(".")[0])
     if number is None or not 0 <= number <= UINT64_MAX:
         raise invalid(f"{path}: {value!r} is not a whole number from 0 to 2^64-1", path)
@@ -86,9 +86,11 @@ def as_uuid(value: Any, path: str) -> str:
     Raises:
         TapiError: 400, anything else.
     """
-    if not isinstance(value, str) or not _UUID.match(value):
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
         raise invalid(
-            f"{path}: {value!r} is not a UUID (RFC 4122, e.g. f81d4fae-7dec-11d0-a765-00a0c91e6bf6)", path
+            f"{path}: {str(value)[:100]!r} is not a UUID (RFC 4122), e.g. "
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+            path,
         )
     return value.lower()
 

@@ -17,7 +17,7 @@ from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
 from controlplane.tapi.frequency import Bands, spectrum
 from controlplane.tapi.naming import Naming
-from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL
+from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, excluded
 
 INPUT = "tapi-path-computation:input"
 OUTPUT = "tapi-path-computation:output"
@@ -204,11 +204,11 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
         max_latency_ms=math.inf if delay_us is None else delay_us / 1000.0,
         direction=asked,
         max_hops=_value(routing, "max-allowed-hops", f"{root}/routing-constraint"),
-        exclude_links=tuple(
-            naming.link_ends[u] for u in _uuids(topology, "exclude-link", root) if u in naming.link_ends
+        exclude_links=excluded(
+            _uuids(topology, "exclude-link", root), naming.link_ends, f"{root}/exclude-link"
         ),
-        exclude_nodes=tuple(
-            naming.node_names[u] for u in _uuids(topology, "exclude-node", root) if u in naming.node_names
+        exclude_nodes=excluded(
+            _uuids(topology, "exclude-node", root), naming.node_names, f"{root}/exclude-node"
         ),
     )
 

@@ -13,6 +13,9 @@ from typing import Any
 
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, as_uint64, as_uuid
+from controlplane.tapi.wire import sound_text
+
+MAX_DECIMAL = 40  # characters of a decimal64
 
 
 @dataclass(frozen=True)
@@ -147,15 +150,18 @@ def _choice(value: Any, kind: Choice, path: str) -> str:
 
 def _decimal(value: Any, path: str) -> str:
     try:
-        number = Decimal(str(value))
+        number = Decimal(str(value)[: MAX_DECIMAL + 1])
     except InvalidOperation:
         number = Decimal("NaN")
-    if isinstance(value, bool) or not number.is_finite():
-        raise invalid(f"{path}: {value!r} is not a decimal number", path)
+    # RFC 7950 9.3: 64 bits, at most 18 digits behind the point.
+    fits = number.is_finite() and number.adjusted() < 18 and len(str(value)) <= MAX_DECIMAL
+    exponent = number.as_tuple().exponent
+    if isinstance(value, bool) or not fits or not isinstance(exponent, int) or exponent < -18:
+        raise invalid(f"{path}: {str(value)[:100]!r} is not a decimal number of 64 bits", path)
     return f"{number:f}"
 
 
 def _text(value: Any, path: str) -> str:
     if not isinstance(value, str):
-        raise invalid(f"{path}: {value!r} is not a string", path)
-    return value
+        raise invalid(f"{path}: {str(value)[:100]!r} is not a string", path)
+    return sound_text(value, path)

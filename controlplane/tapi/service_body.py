@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from controlplane.tapi.errors import TapiError, invalid, missing
@@ -19,6 +19,7 @@ from controlplane.tapi.service_schema import SERVICE, WRAPPERS
 ROOT = "/tapi-connectivity:connectivity-service"
 BIDIRECTIONAL = "BIDIRECTIONAL"
 UNIDIRECTIONAL = "UNIDIRECTIONAL"
+Named = TypeVar("Named")
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,28 @@ def parse_service(
         max_latency_ms=math.inf if max_delay_us is None else max_delay_us / 1000.0,
         direction=_direction(config, shared_spectrum),
         max_hops=_target(config, "max-allowed-hops"),
-        exclude_links=tuple(
-            naming.link_ends[u] for u in config.get("exclude-link", ()) if u in naming.link_ends
-        ),
-        exclude_nodes=tuple(
-            naming.node_names[u] for u in config.get("exclude-node", ()) if u in naming.node_names
-        ),
+        exclude_links=excluded(config.get("exclude-link", ()), naming.link_ends, f"{ROOT}/exclude-link"),
+        exclude_nodes=excluded(config.get("exclude-node", ()), naming.node_names, f"{ROOT}/exclude-node"),
         document=config,
     )
+
+
+def excluded(uuids: Iterable[str], known: Mapping[str, Named], path: str) -> tuple[Named, ...]:
+    """What the UUIDs of links or nodes to avoid stand for: each of them binds.
+
+    Raises:
+        TapiError: 400, one that the network does not have.
+    """
+    found = []
+    for uuid in uuids:
+        if uuid.lower() not in known:
+            raise invalid(
+                f"{path}: the network has no {uuid!r}; those there are: GET "
+                "/restconf/data/tapi-common:context/tapi-topology:topology-context",
+                path,
+            )
+        found.append(known[uuid.lower()])
+    return tuple(found)
 
 
 def build_service(

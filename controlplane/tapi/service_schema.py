@@ -170,9 +170,9 @@ SERVICE = Container(
         "max-allowed-delay": _TARGET,
         "include-topology": LeafList(Uuid(strict=False)),
         "include-link": LeafList(Uuid(strict=False)),
-        "exclude-link": LeafList(Uuid(strict=False)),
+        "exclude-link": LeafList(Uuid()),
         "include-node": LeafList(Uuid(strict=False)),
-        "exclude-node": LeafList(Uuid(strict=False)),
+        "exclude-node": LeafList(Uuid()),
         "preferred-transport-layer": LeafList(LAYER),
         "resilience-type": Container(
             {
