@@ -125,7 +125,7 @@ def build_app(
 
     @app.get("/changes")
     def changes(
-        since: Annotated[int, Query(ge=0, le=LAST_VERSION)] = 0,
+        since: Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)] = 0,
         store: Annotated[str | None, Query(max_length=200)] = None,
     ) -> dict[str, Any]:
         return state.feed(since, store)
