@@ -18,7 +18,7 @@ import numpy as np
 
 from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
-from envs.features import AFTER_STATE, FEATURE_NAMES
+from envs.features import COLUMN, FEATURE_NAMES
 from envs.plant import Plant
 from envs.policy import LinearPolicy, linear_policy
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -117,7 +117,9 @@ class SearchState:
     def weights(self, points: np.ndarray) -> np.ndarray:
         """(..., F) weights of points of the search; a candidate that was looked at always goes first."""
         weights = points / self.scale
-        weights[..., AFTER_STATE] = SHORTLIST_FIRST if np.isfinite(self.scale[AFTER_STATE]) else 0.0
+        weights[..., COLUMN.shortlisted] = (
+            SHORTLIST_FIRST if np.isfinite(self.scale[COLUMN.shortlisted]) else 0.0
+        )
         return weights
 
 
@@ -138,10 +140,10 @@ def new_search(
         origin = np.where(
             np.isfinite(scale), np.asarray(start.weights) * np.where(np.isfinite(scale), scale, 0), 0
         )
-        origin[AFTER_STATE] = 0.0  # not searched: see ``SearchState.weights``
+        origin[COLUMN.shortlisted] = 0.0  # not searched: see ``SearchState.weights``
         origin /= max(float(np.linalg.norm(origin)), 1e-12)
     options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
-    knows_after_states = start is not None and start.weights[AFTER_STATE] > 0
+    knows_after_states = start is not None and start.weights[COLUMN.shortlisted] > 0
     step = STEP_FROM_A_GOOD_START if knows_after_states else STEP_SIZE
     return SearchState(cma.CMAEvolutionStrategy(origin, step, options), scale)
 

@@ -23,12 +23,12 @@ import numpy as np
 
 from envs.block_losses import fill_masks, sum_losses
 from envs.compiled import inlined, kernel
+from envs.features import COLUMN
 from envs.start_bitmaps import RATES, refresh_paths
 from envs.witness import Witnesses, blocking_rise, no_witnesses, refresh_witnesses, unit_bits
 
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
 RUN_SCALES = (1.0, 3.0)  # free runs
-COLUMNS = 3 + len(START_SCALES) + len(RUN_SCALES)  # shortlisted, capacity_loss, one each, blocking_loss
 LOSS_UNIT = 256.0  # starting positions per unit of the capacity_loss column
 SHORTLISTED = 1.0
 
@@ -143,15 +143,16 @@ def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_
 
 
 @inlined
-def worth_a_look(row):
+def shortlist_score(row):
     """Rank of a candidate by what is cheap to know of it: the after-state of the highest is looked at."""
-    return 0.5 * row[13] - 0.5 * row[0] - 3.0 * row[5] - row[7] - row[12] - row[17]
+    spent = 0.5 * row[COLUMN.fills] - 0.5 * row[COLUMN.path_rank] - 3.0 * row[COLUMN.spend]
+    return spent - row[COLUMN.first_slot] - row[COLUMN.splits] - row[COLUMN.starts_lost]
 
 
 @inlined
 def fill_columns(
     after, first_path, path_units, path_hops, plant_format, free, states, n, num_listed, paths, slots, nums,
-    column, features, words, stale_paths, changed_units, masks, rank,
+    features, words, stale_paths, changed_units, masks, rank,
 ):  # fmt: skip
     """``look_ahead`` with its scratch."""
     sizes, shares = after.sizes, after.shares
@@ -163,7 +164,7 @@ def fill_columns(
     of_path, of_first_slot, of_num_slots = found.path[n], found.first_slot[n], found.num_slots[n]
     of_rates, on_unit, short = found.rates[n], found.on_unit[n], found.short[n]
     for c in range(num_listed):
-        rank[c] = worth_a_look(features[c])
+        rank[c] = shortlist_score(features[c])
     refresh_paths(
         free, states.seen[n], states.path_free[n], starts, num_starts, num_runs, after.path_units,
         after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, changed_units, words,
@@ -186,11 +187,15 @@ def fill_columns(
             starts, num_starts, num_runs, masks, shares, start_potential, run_potential, unit_paths,
             path_pair, path_format, path_units, path, hops, first_word, first_slot + num_slots,
         )  # fmt: skip
-        features[best, column] = SHORTLISTED
-        features[best, column + 1] = sums[0] / LOSS_UNIT
-        for s in range(1, len(sums)):
-            features[best, column + 1 + s] = sums[s]
-        features[best, column + COLUMNS - 1] = blocking_rise(
+        features[best, COLUMN.shortlisted] = SHORTLISTED
+        features[best, COLUMN.capacity_loss] = sums[0] / LOSS_UNIT
+        features[best, COLUMN.routability_loss_2] = sums[1]
+        features[best, COLUMN.routability_loss_5] = sums[2]
+        features[best, COLUMN.routability_loss_12] = sums[3]
+        features[best, COLUMN.routability_loss_40] = sums[4]
+        features[best, COLUMN.runs_loss_1] = sums[5]
+        features[best, COLUMN.runs_loss_3] = sums[6]
+        features[best, COLUMN.blocking_loss] = blocking_rise(
             free, pair_row, first_path, path_units, path_hops, plant_format, sizes, shares, crossed, of_path,
             of_first_slot, of_num_slots, of_rates, on_unit, path, hops, first_slot, num_slots, words,
         )  # fmt: skip
@@ -199,7 +204,7 @@ def fill_columns(
 @kernel
 def look_ahead(
     after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots, nums,
-    column, features,
+    features,
 ):  # fmt: skip
     """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
 
@@ -218,12 +223,11 @@ def look_ahead(
         paths: (M,) int32 of the candidates.
         slots: (M,) int32 first slots.
         nums: (M,) int32 numbers of slots.
-        column: where the columns begin in ``features``.
         features: (M, F) float32.
     """
     fill_columns(
         after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots,
-        nums, column, features, np.empty(free.shape[1], np.uint64),
+        nums, features, np.empty(free.shape[1], np.uint64),
         np.empty(after.unit_paths.shape[1], np.uint64), np.empty(after.crossed.shape[1], np.uint64),
         np.empty((after.sizes.shape[0], states.starts.shape[2], RATES), np.uint64), np.empty(num_listed),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.compiled import inlined
+from envs.features import COLUMN
 
 EDGE_STAYS = 1.0  # beyond the last slot nothing ever becomes free
 
@@ -38,7 +39,7 @@ def note_end(calendar, path_units, path, hops, first_slot, num_slots, end_s):
 
 @inlined
 def describe_ends(
-    calendar, free, path_units, path_hops, paths, slots, nums, num_listed, now_s, end_s, column, features
+    calendar, free, path_units, path_hops, paths, slots, nums, num_listed, now_s, end_s, features
 ):
     """Fill the two columns about the neighbours of each candidate, of a block that would end at ``end_s``.
 
@@ -64,5 +65,5 @@ def describe_ends(
                     share = min(own_s, other_s) / max(own_s, other_s)
                     stays += share if other_s < own_s else 1.0
                     alike += share * share
-        features[c, column] = stays / (2 * path_hops[path])
-        features[c, column + 1] = alike / (2 * path_hops[path])
+        features[c, COLUMN.neighbours_stay] = stays / (2 * path_hops[path])
+        features[c, COLUMN.neighbours_alike] = alike / (2 * path_hops[path])

@@ -29,7 +29,7 @@ from envs.describe import (
     path_words,
 )
 from envs.energy.meter import describe_power, is_metered
-from envs.features import AFTER_STATE, ENDS, NUM_CONTEXT, NUM_FEATURES
+from envs.features import COLUMN, CONTEXT, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import slots_needed
 from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_lit
@@ -278,18 +278,17 @@ def observe_request(
             features[c, f] = 0.0
     candidates.listed[n] = count
     for c in range(count):  # load in the middle of the allocation
-        load = features[c, 18] + 8.0 * features[c, 4] / num_band_slots
-        features[c, AFTER_STATE - 1] = features[c, 6] * load
+        load = features[c, COLUMN.mean_load] + 8.0 * features[c, COLUMN.slots] / num_band_slots
+        features[c, COLUMN.spend_loaded] = features[c, COLUMN.spend_total] * load
     if calendar.shape[1] > 0:
         describe_ends(
             calendar, free, plant.path_units, path_hops, candidates.path[n], candidates.first_slot[n],
-            candidates.num_slots[n], count, now_s, end_s, ENDS, features,
+            candidates.num_slots[n], count, now_s, end_s, features,
         )  # fmt: skip
     if plant.after.shortlist > 0:
         look_ahead(
             plant.after, plant.first_path, plant.path_units, path_hops, path_format, free, candidates.after,
-            n, count, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], AFTER_STATE,
-            features,
+            n, count, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], features,
         )  # fmt: skip
     taken, lit_units = 0, 0
     for unit in range(free.shape[0]):
@@ -298,13 +297,13 @@ def observe_request(
             free_slots += population(free[unit, w])
         taken += free_slots
         lit_units += free_slots < num_band_slots
-    context[0] = bit_rate_gbps / 400.0
-    context[1] = least_slots / 16.0
-    context[2] = least_hops / 8.0
-    context[3] = 0.0 if max_latency_ms == np.inf else 1.0
-    context[4] = 1.0 - taken / (free.shape[0] * num_band_slots)
-    context[5] = count / len(mask)
-    context[6] = lit_units / free.shape[0]
+    context[CONTEXT.bit_rate] = bit_rate_gbps / 400.0
+    context[CONTEXT.least_slots] = least_slots / 16.0
+    context[CONTEXT.least_hops] = least_hops / 8.0
+    context[CONTEXT.bounded] = 0.0 if max_latency_ms == np.inf else 1.0
+    context[CONTEXT.network_load] = 1.0 - taken / (free.shape[0] * num_band_slots)
+    context[CONTEXT.candidates] = count / len(mask)
+    context[CONTEXT.lit_links] = lit_units / free.shape[0]
 
 
 @kernel

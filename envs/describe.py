@@ -10,6 +10,7 @@ import numpy as np
 
 from envs.bits import count_set, next_clear, next_set, population
 from envs.compiled import inlined
+from envs.features import COLUMN
 
 
 @inlined
@@ -25,20 +26,20 @@ def path_words(free, path_units, path, hops, words):
 @inlined
 def describe_route(path, begin, end, hops, least_hops, latency_ms, least_ms, max_latency_ms, row):
     """Fill the features that follow from the route alone into ``row``."""
-    row[0] = (path - begin) / (end - begin)
-    row[1] = hops / 8.0
-    row[2] = (hops - least_hops) / 4.0
-    row[3] = latency_ms / least_ms - 1.0
-    row[20] = 1.0 if max_latency_ms == np.inf else 1.0 - latency_ms / max_latency_ms
+    row[COLUMN.path_rank] = (path - begin) / (end - begin)
+    row[COLUMN.hops] = hops / 8.0
+    row[COLUMN.extra_hops] = (hops - least_hops) / 4.0
+    row[COLUMN.detour] = latency_ms / least_ms - 1.0
+    row[COLUMN.latency_slack] = 1.0 if max_latency_ms == np.inf else 1.0 - latency_ms / max_latency_ms
 
 
 @inlined
 def describe_size(hops, num_slots, least_spend, bits_per_symbol, row):
     """Fill the features that follow from the size of the block and its format into ``row``."""
-    row[4] = num_slots / 16.0
-    row[5] = (num_slots * hops) / least_spend - 1.0
-    row[6] = (num_slots * hops) / 32.0
-    row[21] = bits_per_symbol / 6.0
+    row[COLUMN.slots] = num_slots / 16.0
+    row[COLUMN.spend] = (num_slots * hops) / least_spend - 1.0
+    row[COLUMN.spend_total] = (num_slots * hops) / 32.0
+    row[COLUMN.bits_per_symbol] = bits_per_symbol / 6.0
 
 
 @inlined
@@ -71,11 +72,11 @@ def describe_path(free, path_units, path, hops, words, runs, longest, num_band_s
         load = 1.0 - free_slots / num_band_slots
         load_sum += load
         load_max = max(load_max, load)
-    row[14] = free_on_path / num_band_slots
-    row[15] = longest / num_band_slots
-    row[16] = runs / 8.0
-    row[18] = load_sum / hops
-    row[19] = load_max
+    row[COLUMN.path_free] = free_on_path / num_band_slots
+    row[COLUMN.path_longest_run] = longest / num_band_slots
+    row[COLUMN.path_runs] = runs / 8.0
+    row[COLUMN.mean_load] = load_sum / hops
+    row[COLUMN.max_load] = load_max
 
 
 @inlined
@@ -95,11 +96,11 @@ def describe_block(start, length, first_slot, num_slots, low, high, positions, s
     """
     left = first_slot - start
     right = length - num_slots - left
-    row[7] = (first_slot - low) / (high - low)
-    row[8] = min(length - num_slots, 32) / 16.0
-    row[9] = 1.0 if length == num_slots else 0.0
+    row[COLUMN.first_slot] = (first_slot - low) / (high - low)
+    row[COLUMN.leftover] = min(length - num_slots, 32) / 16.0
+    row[COLUMN.exact_fit] = 1.0 if length == num_slots else 0.0
     kept = max((left - num_slots) // step + 1, 0) + max((right - num_slots) // step + 1, 0)
-    row[17] = ((length - num_slots) // step + 1 - kept) / positions
+    row[COLUMN.starts_lost] = ((length - num_slots) // step + 1 - kept) / positions
 
 
 @inlined
@@ -121,7 +122,7 @@ def describe_edges(free, path_units, path, hops, first_slot, num_slots, low, hig
         high_taken += not high_free
         splits += low_free and high_free
         fills += not low_free and not high_free
-    row[10] = low_taken / hops
-    row[11] = high_taken / hops
-    row[12] = splits / hops
-    row[13] = fills / hops
+    row[COLUMN.touches_low] = low_taken / hops
+    row[COLUMN.touches_high] = high_taken / hops
+    row[COLUMN.splits] = splits / hops
+    row[COLUMN.fills] = fills / hops

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from envs.features import FEATURE_NAMES
 from envs.plant import Plant
 
 
@@ -222,7 +221,13 @@ def ends(
     return {"neighbours_stay": float(np.mean(stays)), "neighbours_alike": float(np.mean(alike))}
 
 
-AFTER_STATE_COLUMNS = FEATURE_NAMES[FEATURE_NAMES.index("shortlisted") :]
+AFTER_STATE_COLUMNS = (
+    "shortlisted",
+    "capacity_loss",
+    *(f"routability_loss_{scale}" for scale in (2, 5, 12, 40)),
+    *(f"runs_loss_{scale}" for scale in (1, 3)),
+    "blocking_loss",
+)
 
 
 def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[str, float]:

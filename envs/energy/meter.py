@@ -16,10 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.compiled import inlined
-from envs.features import FEATURE_NAMES
+from envs.features import COLUMN
 
-MARGINAL_POWER = FEATURE_NAMES.index("marginal_power")
-DARK_LINKS = FEATURE_NAMES.index("dark_links")
 READINGS = np.dtype(
     [
         ("samples", np.int64),  # arrivals at which power was read
@@ -196,5 +194,5 @@ def describe_power(plant, free, bit_rate_gbps, candidates, n, listed, features):
             watts, dark = switched_on(power, free, path_units, path, path_hops[path], band)
             known_path, known_band = path, band
         marginal_kw[c] = (watts + transponders_w(power, formats[c], bit_rate_gbps)) / 1000.0
-        features[c, MARGINAL_POWER] = marginal_kw[c]
-        features[c, DARK_LINKS] = dark / path_hops[path]
+        features[c, COLUMN.marginal_power] = marginal_kw[c]
+        features[c, COLUMN.dark_links] = dark / path_hops[path]

@@ -24,7 +24,7 @@ from envs.describe import (
     path_words,
     runs_on_path,
 )
-from envs.features import CARRIER_LOSS
+from envs.features import COLUMN
 from envs.gsnr.carriers import block_noise, fullest_share, refresh_shares
 from envs.gsnr.sharing import carrier_loss, gather_sharing
 
@@ -184,8 +184,8 @@ def list_lit(
                             for h in range(hops):
                                 dark += population(free[path_units[path, h], word] & of_band)
                         sharing = gather_sharing(lit, scratch, path_units, path, hops)
-                        row[22] = b / len(band_first)
-                        row[23] = 1.0 - dark / (hops * (high - low))
+                        row[COLUMN.band_rank] = b / len(band_first)
+                        row[COLUMN.band_load] = 1.0 - dark / (hops * (high - low))
                     if found == 0:
                         positions = positions_in(words, low, high, num_slots, step)
                         describe_size(hops, num_slots, least_spend, bits_per_symbol[f], row)
@@ -198,9 +198,9 @@ def list_lit(
                     reserve_db = LARGEST_DB
                     if fullest > 0.0:
                         reserve_db = min(-10.0 * np.log10(fullest), LARGEST_DB)
-                    row[24] = min(margin_db, LARGEST_DB) / 10.0
-                    row[25] = reserve_db / 10.0
-                    row[CARRIER_LOSS] = carrier_loss(
+                    row[COLUMN.gsnr_margin] = min(margin_db, LARGEST_DB) / 10.0
+                    row[COLUMN.gsnr_reserve] = reserve_db / 10.0
+                    row[COLUMN.carrier_loss] = carrier_loss(
                         lit, scratch, owner, xpm, request, path_units, path_hops, sharing, first, width
                     )
                     candidates.path[n, count] = path
@@ -209,7 +209,7 @@ def list_lit(
                     candidates.run_start[n, count] = run_first
                     candidates.run_length[n, count] = run_stop - run_first
                     candidates.format[n, count] = f
-                    candidates.margin_10db[n, count] = row[24]
+                    candidates.margin_10db[n, count] = row[COLUMN.gsnr_margin]
                     candidates.noise[n, count] = worst / lit.scale + lit.transceiver_noise
                     for column in range(len(row)):
                         features[count, column] = row[column]

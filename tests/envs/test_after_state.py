@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from envs.candidates import new_candidates, observe_one
 from envs.errors import PlantError
-from envs.features import AFTER_STATE, FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
+from envs.features import COLUMN, NUM_CONTEXT, NUM_FEATURES
 from envs.heuristics import baseline
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant, PlantSpec, build_plant
@@ -56,13 +56,13 @@ def test_after_state_columns_equal_their_definitions_after_any_history(
         now_s = float(requests.arrival_s[0, t])
         network.depart(now_s)
         listed = int(run.candidates.listed[0])
-        looked_at = np.flatnonzero(features[0, :, AFTER_STATE])
+        looked_at = np.flatnonzero(features[0, :, COLUMN.shortlisted])
         assert len(looked_at) == min(plant.spec.shortlist, listed)
         arrays = (run.candidates.path, run.candidates.first_slot, run.candidates.num_slots)
         for c in looked_at[:2]:
             path, slot, size = (int(array[0, c]) for array in arrays)
             expected = naive.after_state(network, (path, slot, size))
-            got = dict(zip(FEATURE_NAMES[AFTER_STATE:], features[0, c, AFTER_STATE:], strict=True))
+            got = {name: features[0, c, getattr(COLUMN, name)] for name in naive.AFTER_STATE_COLUMNS}
             assert got == pytest.approx(expected, rel=1e-5, abs=1e-6)
         if t % 10 == 0:
             assert observed_afresh(plant, run.states.free[0], requests, t) == features[0].tobytes()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.after_state import COLUMNS, LOSS_UNIT, RUN_SCALES, START_SCALES, look_ahead, new_after_states
+from envs.after_state import LOSS_UNIT, RUN_SCALES, START_SCALES, look_ahead, new_after_states
+from envs.features import COLUMN, NUM_FEATURES
 from envs.plant import Plant, PlantSpec, build_plant
 from topologies.model import Fibre, Node, Topology
 
@@ -66,7 +67,7 @@ def test_losses_equal_those_of_walking_every_slot(
     plant = build_plant(LINE, spec)
     rng = np.random.default_rng(seed)
     states = new_after_states(plant.arrays.after, 1, plant.num_units, plant.arrays.num_words)
-    features = np.zeros((1, 40), np.float32)
+    features = np.zeros((1, NUM_FEATURES), np.float32)
     is_free = rng.random((plant.num_units, num_slots)) < share_free
     for _ in range(8):
         # Some slots change here and there, or nowhere.
@@ -86,15 +87,16 @@ def test_losses_equal_those_of_walking_every_slot(
         look_ahead(
             plant.arrays.after, plant.arrays.first_path, plant.arrays.path_units, plant.arrays.path_hops,
             plant.arrays.path_format, free, states, 0, 1,
-            *(np.array([value], np.int32) for value in (path, first, size)), 0, features,
+            *(np.array([value], np.int32) for value in (path, first, size)), features,
         )  # fmt: skip
 
-        assert features[0, 0] == 1.0
-        expected = np.zeros(COLUMNS - 1)
+        assert features[0, COLUMN.shortlisted] == 1.0
+        expected = np.zeros(2 + len(START_SCALES) + len(RUN_SCALES))
         for (n, m), (n_after, m_after) in zip(counts(plant, is_free), counts(plant, after), strict=True):
             expected[0] += (n - n_after) / LOSS_UNIT / len(RATES_GBPS)
             expected[-1] += ((n > 0) - (n_after > 0)) / len(RATES_GBPS)  # the only path of the pair
             rises = [math.exp(-n_after / scale) - math.exp(-n / scale) for scale in START_SCALES]
             rises += [math.exp(-m_after / scale) - math.exp(-m / scale) for scale in RUN_SCALES]
             expected[1:-1] += np.array(rises) / len(RATES_GBPS)
-        assert features[0, 1:COLUMNS] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        got = features[0, COLUMN.capacity_loss : COLUMN.blocking_loss + 1]
+        assert got == pytest.approx(expected, rel=1e-5, abs=1e-6)

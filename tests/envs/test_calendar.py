@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.candidates import observe
-from envs.features import ENDS, FEATURE_NAMES
+from envs.features import COLUMN
 from envs.lockstep import lockstep_on_requests
 from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
@@ -18,6 +18,8 @@ from envs.traffic import Requests
 from tests import naive
 from tests.envs.test_kernels import settings_of_twin
 from topologies.catalogue import load_topology
+
+ENDS = ("neighbours_stay", "neighbours_alike")
 
 
 @settings(max_examples=25, deadline=None)
@@ -46,7 +48,7 @@ def test_columns_of_ends_equal_their_definitions_after_any_history(
         assert rows == naive.candidates(network, pair, rate_gbps, bound_ms)
         for c, (path, slot, size) in enumerate(rows):
             expected = naive.ends(network, (path, slot, size), now_s, end_s)
-            got = dict(zip(FEATURE_NAMES[ENDS : ENDS + 2], features[0, c, ENDS : ENDS + 2], strict=True))
+            got = {name: features[0, c, getattr(COLUMN, name)] for name in ENDS}
             for name, value in expected.items():
                 np.testing.assert_allclose(got[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
         action = int(rng.integers(listed)) if listed else -1
@@ -59,4 +61,4 @@ def test_a_request_without_an_end_gets_columns_of_zeros() -> None:
     for ends_known in (False, True):
         plant = build_plant(load_topology("nsfnet"), PlantSpec(ends_known=ends_known))
         observation, _ = observe(plant, Network(plant), Request(0, 5, 100.0))
-        assert not observation.features[:, ENDS : ENDS + 2].any()
+        assert not observation.features[:, [getattr(COLUMN, name) for name in ENDS]].any()

@@ -21,7 +21,7 @@ from envs.energy.model import (
     load_power_model,
 )
 from envs.evaluation import interval, replay
-from envs.features import FEATURE_NAMES
+from envs.features import COLUMN
 from envs.first_fit import KSP_FF, serve_first_fit
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests, offered_load
@@ -43,7 +43,6 @@ from topologies.model import Fibre, Node, Topology
 
 MODEL = load_power_model()
 REWARD = RewardWeights(slack=0.01, energy=0.002)
-MARGINAL_POWER, DARK_LINKS = FEATURE_NAMES.index("marginal_power"), FEATURE_NAMES.index("dark_links")
 
 
 def charged(plant: Plant, model: PowerModel, bands: tuple[SpectrumBand, ...] = ()) -> Plant:
@@ -111,9 +110,9 @@ def check_choices(
     for row, candidate in enumerate(candidates):
         more_w = sum(naive_power.watts_of(plant, [*lit, candidate])) - before_w
         assert 1000 * marginal_kw[row] == pytest.approx(more_w, rel=1e-5)
-        assert features[row, MARGINAL_POWER] == marginal_kw[row]
+        assert features[row, COLUMN.marginal_power] == marginal_kw[row]
         dark = naive_power.dark_share(plant, lit, candidate.path)
-        assert features[row, DARK_LINKS] == pytest.approx(dark, abs=1e-6)
+        assert features[row, COLUMN.dark_links] == pytest.approx(dark, abs=1e-6)
 
 
 def check_constraints(plant: Plant, candidate: Lit, num_slots: int, bound_ms: float) -> None:
@@ -218,11 +217,11 @@ def test_the_baselines_take_what_their_names_say() -> None:
     features, mask, context = run.observation_buffers()
     rewards, differing = np.zeros(1, np.float32), 0
     run.observe_into(features, mask, context)
-    load = FEATURE_NAMES.index("mean_load")
+    load = COLUMN.mean_load
     for _ in range(399):
         listed = int(run.candidates.listed[0])
-        ranks = features[0, :listed, 0]
-        watts = np.round(features[0, :listed, MARGINAL_POWER].astype(float), 4)
+        ranks = features[0, :listed, COLUMN.path_rank]
+        watts = np.round(features[0, :listed, COLUMN.marginal_power].astype(float), 4)
         loads = np.round(features[0, :listed, load].astype(float), 5)
         orders = {"least_marginal_power": watts, "most_used": -loads, "ksp_ff": np.zeros(listed)}
         for name, key in orders.items():

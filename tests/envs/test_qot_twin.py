@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from envs.candidates import observe
 from envs.errors import PlantError, PolicyError, SpectrumError
 from envs.failures import fail_fibre, repair_fibre
-from envs.features import FEATURE_NAMES
+from envs.features import COLUMN, FEATURE_NAMES
 from envs.gsnr.errors import GsnrError
 from envs.gsnr.formats import load_formats
 from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
@@ -265,7 +265,9 @@ def test_online_shows_what_training_shows_bit_for_bit() -> None:
         np.testing.assert_array_equal(observation.action_mask, mask[0])
         for c, candidate in enumerate(candidates):
             kept_db = plant.spec.margin_db
-            assert candidate.margin_db == pytest.approx(10 * features[0, c, 24] + kept_db, abs=1e-4)
+            assert candidate.margin_db == pytest.approx(
+                10 * features[0, c, COLUMN.gsnr_margin] + kept_db, abs=1e-4
+            )
             assert candidate.band in BANDS
         compared += len(candidates)
         walk.step(rng.integers(0, np.maximum(walk.run.candidates.listed, 1)))
