@@ -345,9 +345,17 @@ class Observation:
 
 
 def observe(plant: Plant, network: Network, request: Request) -> tuple[Observation, tuple[Candidate, ...]]:
-    """The observation of a request on a network, and the candidates behind it; candidate i is action i."""
+    """The observation of a request on a network, and the candidates behind it; candidate i is action i.
+
+    What a listing needs beside its result is kept with the network, so one network is looked at by one thread
+    at a time. Nothing is remembered there but the spectrum: the same network gives the same bits.
+    """
     size = plant.spec.max_candidates
-    candidates = new_candidates(plant, 1)
+    candidates = network.listing if plant is network.plant else None
+    if candidates is None:
+        candidates = new_candidates(plant, 1)
+        if plant is network.plant:
+            network.listing = candidates
     features = np.empty((size, NUM_FEATURES), np.float32)
     mask = np.empty(size, np.bool_)
     context = np.empty(NUM_CONTEXT, np.float32)

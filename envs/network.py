@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,17 @@ from envs.errors import SpectrumError
 from envs.gsnr.carriers import clear_carriers, dark_carriers, follow_from_python, light_from_python
 from envs.plant import Plant
 
+if TYPE_CHECKING:
+    from envs.candidates import CandidateArrays
+
 
 class Network:
-    """The spectrum of one network. Every change is checked first; a refused change changes nothing."""
+    """The spectrum of one network. Every change is checked first; a refused change changes nothing.
+
+    Attributes:
+        revision: grows with every change, so that two looks can tell whether there was one in between.
+        listing: room for listing candidates, made at the first request and kept; see ``candidates.observe``.
+    """
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
@@ -24,6 +33,8 @@ class Network:
         self.carriers = dark_carriers(plant.arrays.lit, 1, plant.num_units, plant.arrays.num_words)
         clear_carriers(self.carriers, plant.arrays.full, 0)
         self._failed: set[int] = set()
+        self.revision = 0
+        self.listing: CandidateArrays | None = None
 
     def provision(
         self, nodes: Sequence[int], first_slot: int, num_slots: int, modulation_format: str = ""
@@ -52,6 +63,7 @@ class Network:
         if self.plant.thresholds_db:
             self._light(units, first_slot, num_slots, modulation_format)
         self._mark(units, first_slot, num_slots, free=False)
+        self.revision += 1
 
     def release(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
         """Give a block of slots along a route back. Units of a failed link stay unusable.
@@ -66,6 +78,7 @@ class Network:
         self._mark(units, first_slot, num_slots, free=True)
         self._follow()  # also on units of a failed link, where the lightpath was lit until now
         self._mark([unit for unit in units if unit in self._failed], first_slot, num_slots, free=False)
+        self.revision += 1
 
     def is_free(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> bool:
         """True where the block is free on every link of the route and no link has failed."""
@@ -87,6 +100,7 @@ class Network:
         for unit in self._both_directions(node_a, node_b):
             self._failed.add(unit)
             self.free[unit] = 0
+        self.revision += 1
 
     def repair_link(self, node_a: int, node_b: int) -> None:
         """Make a failed fibre pair usable again, empty."""
@@ -94,6 +108,7 @@ class Network:
             if unit in self._failed:
                 self._failed.remove(unit)
                 self.free[unit] = self.plant.arrays.full
+        self.revision += 1
 
     def occupied(self) -> np.ndarray:
         """(num_units, num_slots) bool, True where a slot is taken or its link has failed."""

@@ -101,12 +101,14 @@ class PathComputation:
         synced = time.perf_counter()
         observation, candidates, blocked = self._observe(query)
         state_version = self.databases.version
+        seen, revision = self.databases.network, self.databases.network.revision
         observed = time.perf_counter()
         chosen: _Chosen | None = None
         if blocked is None:
             chosen = await self._choose(observation)
             plant, network = self.databases.plant, self.databases.network
-            if not still_feasible(plant, network, query.request, candidates[chosen.choice.index]):
+            changed = network is not seen or network.revision != revision
+            if changed and not still_feasible(plant, network, query.request, candidates[chosen.choice.index]):
                 # The network changed while the model was asked. Decide again on what is now, at once.
                 observation, candidates, blocked = self._observe(query)
                 state_version = self.databases.version

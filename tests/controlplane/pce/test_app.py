@@ -16,6 +16,7 @@ import pytest
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
+from controlplane.pce import computation
 from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.decision_log import read_decisions
 from controlplane.pce.fallback import policy_scores
@@ -439,3 +440,12 @@ def test_switching_between_endpoints_under_load_loses_no_request(start, new_mode
         assert len(deciders) > 40
         assert set(deciders) == {"model"}
         assert set(pce.log()["model_version"]) >= {"0", "1", "2", "3", "4"}
+
+
+def test_candidates_are_not_listed_again_where_nothing_has_changed(start, model, monkeypatch):
+    listed_again = []
+    monkeypatch.setattr(computation, "still_feasible", lambda *asked: listed_again.append(asked) or True)
+    with start() as pce:
+        pce.use(model.url)
+        assert pce.path(pce.ask("A", "B")).decided_by == "model"
+    assert listed_again == []
