@@ -12,7 +12,7 @@ import numpy as np
 from agents.network import Teacher
 from envs.lockstep import lockstep_on_traffic
 from envs.plant import Plant
-from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.policy import LinearPolicy, ScoringPolicy
 from envs.traffic import PoissonTraffic
 
 NUM_NETWORKS = 32
@@ -49,15 +49,12 @@ def observe_under(
     """
     run = lockstep_on_traffic(plant, traffic, NUM_NETWORKS)
     run.reset(seed)
-    features, mask, context = run.observation_buffers()
-    rewards = np.zeros(NUM_NETWORKS, np.float32)
-    run.observe_into(features, mask, context)
-    kept = []
-    for step in range(warmup_requests + NUM_STEPS):
+    buffers, kept = run.observation_buffers(), []
+    features, mask, context = buffers
+    for step in run.play(policy, warmup_requests + NUM_STEPS - 1, buffers, goes_on=True):
         if step >= warmup_requests and step % STEPS_BETWEEN == 0:
             rows = mask.sum(axis=1) > 1
             kept.append((features[rows], mask[rows], context[rows]))
-        run.step_into(choose(policy.scores(features, mask, context)), features, mask, context, rewards)
     sample = Observations(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
     if len(sample.context) == 0:
         raise ValueError("no request had two candidates to choose from; is the network overloaded?")

@@ -11,11 +11,11 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from envs.candidates import CandidateArrays, new_candidates
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.reward import RewardWeights
-from envs.search import serve_linear
+from envs.search import LinearScore, checked_weights, linear_rule
+from envs.serving import serve
 from envs.state import NetworkStates, new_states
 from envs.tally import new_tally
 from envs.trace import Trace
@@ -49,20 +49,21 @@ def costs_from_settled(
     rest = Requests(*(np.ascontiguousarray(column[:, settle_requests:]) for column in table))
     uncounted = round(APART * rest.arrival_s.shape[1])
     places = [
-        (new_states(plant, 1, *offered_load(table)), new_candidates(plant, 1)) for _ in range(max(threads, 1))
+        (new_states(plant, 1, *offered_load(table)), linear_rule(plant, settled_by))
+        for _ in range(max(threads, 1))
     ]
 
-    def serve(
-        place: tuple[NetworkStates, CandidateArrays], requests: Requests, row: np.ndarray, warmup: int
+    def cost_on(
+        place: tuple[NetworkStates, LinearScore], requests: Requests, row: np.ndarray, warmup: int
     ) -> float:
         tally = new_tally(plant, 1, len(trace.class_names))
-        policy = np.ascontiguousarray(row, np.float64)
-        serve_linear(plant.arrays, place[0], requests, 0, 0, policy, warmup, place[1], reward, tally)
+        rule = place[1]._replace(weights=checked_weights(row))
+        serve(plant.arrays, place[0], requests, 0, rule, warmup, reward, tally)
         return -float(tally.reward[0]) / max(int(tally.offered[0].sum()), 1)
 
-    serve(places[0], first, settled_by, settle_requests)
+    cost_on(places[0], first, settled_by, settle_requests)
     settled = _copies(places[0][0])
-    idle: SimpleQueue[tuple[NetworkStates, CandidateArrays]] = SimpleQueue()
+    idle: SimpleQueue[tuple[NetworkStates, LinearScore]] = SimpleQueue()
     for place in places:
         idle.put(place)
 
@@ -70,7 +71,7 @@ def costs_from_settled(
         place = idle.get()
         for array, kept in zip(_arrays(place[0]), settled, strict=True):
             array[...] = kept
-        cost = serve(place, rest, row, uncounted)
+        cost = cost_on(place, rest, row, uncounted)
         idle.put(place)
         return cost
 

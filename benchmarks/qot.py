@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from envs.candidates import new_candidates
 from envs.gsnr.bands import make_comb
 from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
@@ -25,7 +24,8 @@ from envs.policy import LinearPolicy
 from envs.qot_rmbsa import DEFAULT_SPEC, DEFAULT_TRAFFIC
 from envs.reward import ONLY_BLOCKING
 from envs.rng import stream_states
-from envs.search import serve_linear
+from envs.search import linear_rule
+from envs.serving import serve
 from envs.state import NetworkStates, new_states
 from envs.tally import Tally, new_tally, results_of
 from envs.traffic import draw_requests, new_requests, traffic_arrays
@@ -113,8 +113,7 @@ class _Run:
         self.plant = plant
         self.states: NetworkStates = new_states(plant, 1, load_erlang, traffic.mean_holding_s)
         self.tally: Tally = new_tally(plant, 1, 1)
-        self._weights = np.array(policy.weights, np.float64)
-        self._candidates = new_candidates(plant, 1)
+        self._rule = linear_rule(plant, np.array(policy.weights))
         self._traffic = traffic_arrays(traffic, plant)
         self._stream, self._clock_s = stream_states(1, 1), np.zeros(1)
         self._busy_s, self._counted = 0.0, 0
@@ -123,18 +122,7 @@ class _Run:
         requests = new_requests(1, count)
         draw_requests(self._traffic, self._stream, self._clock_s, requests, 0)
         started_s = time.process_time()
-        serve_linear(
-            self.plant.arrays,
-            self.states,
-            requests,
-            0,
-            0,
-            self._weights,
-            warmup,
-            self._candidates,
-            ONLY_BLOCKING,
-            self.tally,
-        )
+        serve(self.plant.arrays, self.states, requests, 0, self._rule, warmup, ONLY_BLOCKING, self.tally)
         if not warmup:
             self._busy_s += time.process_time() - started_s
             self._counted += count

@@ -109,13 +109,12 @@ def pce_observation_ms(num_standing: int = 120, num_requests: int = 2000) -> flo
 
 def compile_s() -> float:
     """Seconds until the first request is served when nothing is in the kernel cache yet."""
-    from envs.first_fit import serve_first_fit
-
-    started_s = time.perf_counter()
-    fresh = serve_first_fit.py_func
     from numba import njit
 
+    from envs.first_fit import KSP_FF, first_fit_rule
+    from envs.reward import ONLY_BLOCKING
     from envs.rng import stream_states
+    from envs.serving import serve_row
     from envs.state import new_states
     from envs.tally import new_tally
     from envs.traffic import draw_requests, new_requests, traffic_arrays
@@ -125,7 +124,10 @@ def compile_s() -> float:
     draw_requests(traffic_arrays(traffic, plant), stream_states(1, 1), np.zeros(1), requests, 0)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
     started_s = time.perf_counter()
-    njit(error_model="numpy")(fresh)(plant.arrays, states, requests, 0, 0, 0, new_tally(plant, 1, 1))
+    rule, tally = first_fit_rule(plant, KSP_FF), new_tally(plant, 1, 1)
+    njit(error_model="numpy")(serve_row.py_func)(
+        plant.arrays, states, requests, 0, rule, 0, ONLY_BLOCKING, tally
+    )
     return time.perf_counter() - started_s
 
 

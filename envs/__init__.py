@@ -9,7 +9,9 @@ Where to go:
   candidates.py, features.py            what a policy chooses from, and what it sees of it
   policy.py, heuristics.py              the interface of a policy; the baselines
   lockstep.py                           N networks stepped together: under environments and evaluation
-  first_fit.py, simulation.py           fused kernels; simulation with intervals
+  serving.py                            the one request loop; what a rule of its own decides by
+  first_fit.py, mscl.py, defragmentation.py  rules of their own
+  simulation.py                         figures with intervals
   tally.py, settings.py                 what is counted; the published benchmark settings
   evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
   latency_rsa.py, registration.py       gymnasium environments

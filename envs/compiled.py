@@ -33,4 +33,6 @@ vars(config)["CACHE_DIR"] = str(_base / f"lightloop-{_sources_digest()}")
 _options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 # ``_nrt`` is said, not left out: a kernel that a helper calls would inherit the helper's way.
 kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
-inlined = njit(**(_options | {"forceinline": True}))
+uncached_kernel = njit(**(_options | {"nogil": True, "_nrt": True}))
+HELPER_OPTIONS = _options | {"forceinline": True}
+inlined = njit(**HELPER_OPTIONS)

@@ -9,190 +9,153 @@ policy that cannot move lightpaths is expected to stay below it and can pass it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from envs.compiled import inlined, kernel
-from envs.energy.meter import charge, discharge, is_metered, read_power
+from envs.energy.meter import charge, discharge, is_metered
 from envs.first_fit import first_fit_on_path, slots_needed
-from envs.state import admit, depart_until, take
-from envs.tally import count
+from envs.plant import Plant
+from envs.serving import decided_by, placed
+from envs.state import take
+
+
+class Defragmenting(NamedTuple):
+    """KSP-FF that moves what stands where it would block; made by ``defragmenting_rule``."""
+
+    request_of: np.ndarray  # (A, 3) float64, per lightpath entry the pair, bit rate and bound asked for
+    scratch: np.ndarray  # (num_words,) uint64
+    trial: np.ndarray  # (num_units, num_words) uint64, the network that is filled anew
+    entries: np.ndarray  # (A + 1,) int64 what is placed anew; -1: the newcomer
+    sizes: np.ndarray  # (A + 1,) float64, minus the slots x hops of each
+    new_path: np.ndarray  # (A + 1,) int64
+    new_slot: np.ndarray
+    new_num: np.ndarray
+
+
+def defragmenting_rule(plant: Plant, num_entries: int) -> Defragmenting:
+    """The rule for one network whose state has room for ``num_entries`` lightpaths."""
+    most = num_entries + 1  # with the newcomer
+    return Defragmenting(
+        request_of=np.zeros((num_entries, 3)),
+        scratch=np.empty(plant.arrays.num_words, np.uint64),
+        trial=np.empty((plant.num_units, plant.arrays.num_words), np.uint64),
+        entries=np.empty(most, np.int64),
+        sizes=np.empty(most, np.float64),
+        new_path=np.empty(most, np.int64),
+        new_slot=np.empty(most, np.int64),
+        new_num=np.empty(most, np.int64),
+    )
 
 
 @inlined
-def place(
-    free,
-    first_path,
-    path_units,
-    path_hops,
-    path_latency_ms,
-    path_format,
-    slots_per_gbps,
-    guard_slots,
-    scratch,
-    pair,
-    bit_rate_gbps,
-    max_latency_ms,
-):
+def place(plant, free, scratch, pair, bit_rate_gbps, max_latency_ms):
     """KSP-FF for one request: ``(path, slot, num_slots)``, path -1 where nothing fits."""
-    for path in range(first_path[pair], first_path[pair + 1]):
-        if path_latency_ms[path] > max_latency_ms:
+    path_units, path_hops, path_format = plant.path_units, plant.path_hops, plant.path_format
+    for path in range(plant.first_path[pair], plant.first_path[pair + 1]):
+        if plant.path_latency_ms[path] > max_latency_ms:
             continue
-        num_slots = slots_needed(slots_per_gbps[path_format[path]], guard_slots, bit_rate_gbps)
+        num_slots = slots_needed(plant.slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
         slot = first_fit_on_path(free, path_units, path, path_hops[path], num_slots, scratch)
         if slot >= 0:
             return path, slot, num_slots
     return -1, -1, 0
 
 
-@kernel
-def serve_defragmenting(plant, states, requests, n, warmup, request_of, tally):
-    """Serve all requests of row ``n`` with re-placement on a would-be block.
+@inlined
+def asked_for(policy, entry, asked):
+    """(pair, bit rate, bound) of an entry, or of the newcomer where it is negative."""
+    if entry < 0:
+        return np.int64(asked.pair), np.float64(asked.bit_rate_gbps), np.float64(asked.max_latency_ms)
+    request = policy.request_of[entry]
+    return np.int64(request[0]), request[1], request[2]
 
-    Args:
-        plant: PlantArrays.
-        states: NetworkStates.
-        requests: Requests.
-        n: network and row.
-        warmup: requests not counted.
-        request_of: (A, 3) float64, per lightpath entry the pair, bit rate and bound asked for.
-        tally: Tally.
-    """
-    path_units, path_hops, first_path = plant.path_units, plant.path_hops, plant.first_path
-    path_latency_ms, path_format, slots_per_gbps = (
-        plant.path_latency_ms,
-        plant.path_format,
-        plant.slots_per_gbps,
-    )
-    guard_slots = plant.guard_slots
-    free, wheel, lightpaths, book = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.book[n : n + 1],
-    )
-    arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
-    bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
-    service_class = requests.service_class[n]
-    offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
-    scratch = np.empty(plant.num_words, np.uint64)
-    trial = np.empty_like(free)
-    most = len(lightpaths) + 1  # with the newcomer
-    entries = np.empty(most, np.int64)
-    sizes = np.empty(most, np.float64)
-    new_path = np.empty(most, np.int64)
-    new_slot = np.empty(most, np.int64)
-    new_num = np.empty(most, np.int64)
-    power, metered = plant.power, is_metered(plant.power)
-    readings = tally.power[n : n + 1]
-    for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
-        if metered and t >= warmup:
-            read_power(power, free, book, True, readings)
-        used_before = book[0].used_slots
-        path, slot, num_slots = place(
-            free,
-            first_path,
-            path_units,
-            path_hops,
-            path_latency_ms,
-            path_format,
-            slots_per_gbps,
-            guard_slots,
-            scratch,
-            pairs[t],
-            bit_rate_gbps[t],
-            max_latency_ms[t],
-        )
+
+@inlined
+def list_standing(policy, plant, net, asked):
+    """Fill ``entries`` and ``sizes`` with what stands, the newcomer last; returns how many stand."""
+    entries, sizes, lightpaths = policy.entries, policy.sizes, net.lightpaths
+    active = 0
+    for bucket in range(len(net.wheel)):
+        entry = np.int64(net.wheel[bucket])
+        while entry >= 0:
+            entries[active] = entry
+            active += 1
+            entry = np.int64(lightpaths[entry].next_entry)
+    entries[active] = -1
+    for index in range(active + 1):
+        pair, rate_gbps, _ = asked_for(policy, entries[index], asked)
+        best = plant.first_path[pair]
+        per_gbps = plant.slots_per_gbps[plant.path_format[best]]
+        sizes[index] = -slots_needed(per_gbps, plant.guard_slots, rate_gbps) * plant.path_hops[best]
+    return active
+
+
+@inlined
+def place_anew(policy, plant, asked, order):
+    """Place all of ``entries`` in an empty network, in an order; False where one of them finds no place."""
+    trial, entries = policy.trial, policy.entries
+    for unit in range(trial.shape[0]):
+        for w in range(trial.shape[1]):
+            trial[unit, w] = plant.full[w]
+    for index in order:
+        pair, rate_gbps, bound_ms = asked_for(policy, entries[index], asked)
+        path, slot, num_slots = place(plant, trial, policy.scratch, pair, rate_gbps, bound_ms)
         if path < 0:
-            active = 0
-            for bucket in range(len(wheel)):
-                entry = wheel[bucket]
-                while entry >= 0:
-                    entries[active] = entry
-                    active += 1
-                    entry = lightpaths[entry].next_entry
-            entries[active] = -1  # the newcomer
-            for index in range(active + 1):
-                entry = entries[index]
-                pair = pairs[t] if entry < 0 else np.int64(request_of[entry, 0])
-                rate = np.float64(bit_rate_gbps[t]) if entry < 0 else request_of[entry, 1]
-                best = first_path[pair]
-                per_gbps = slots_per_gbps[path_format[best]]
-                sizes[index] = -slots_needed(per_gbps, guard_slots, rate) * path_hops[best]
-            order = np.argsort(sizes[: active + 1], kind="mergesort")
-            for unit in range(trial.shape[0]):
-                for w in range(trial.shape[1]):
-                    trial[unit, w] = plant.full[w]
-            fits = True
-            for index in order:
-                entry = entries[index]
-                pair = pairs[t] if entry < 0 else np.int64(request_of[entry, 0])
-                rate = np.float64(bit_rate_gbps[t]) if entry < 0 else request_of[entry, 1]
-                bound_ms = np.float64(max_latency_ms[t]) if entry < 0 else request_of[entry, 2]
-                found, at, wide = place(
-                    trial,
-                    first_path,
-                    path_units,
-                    path_hops,
-                    path_latency_ms,
-                    path_format,
-                    slots_per_gbps,
-                    guard_slots,
-                    scratch,
-                    pair,
-                    rate,
-                    bound_ms,
-                )
-                if found < 0:
-                    fits = False
-                    break
-                take(trial, path_units, found, path_hops[found], at, wide)
-                new_path[index], new_slot[index], new_num[index] = found, at, wide
-            if fits:
-                free[:, :] = plant.full
-                used = 0
-                for index in range(active):
-                    entry = entries[index]
-                    lightpaths[entry].path = new_path[index]
-                    if metered:
-                        discharge(power, book, lightpaths[entry].load)
-                        new_format = path_format[new_path[index]]
-                        charge(power, lightpaths, book, entry, new_format, request_of[entry, 1])
-                    lightpaths[entry].first_slot = new_slot[index]
-                    lightpaths[entry].num_slots = new_num[index]
-                    take(
-                        free,
-                        path_units,
-                        new_path[index],
-                        path_hops[new_path[index]],
-                        new_slot[index],
-                        new_num[index],
-                    )
-                    used += path_hops[new_path[index]] * new_num[index]
-                book[0].used_slots = used
-                path, slot, num_slots = new_path[active], new_slot[active], new_num[active]
-        if path >= 0:
-            request_of[book[0].vacant, 0] = pairs[t]
-            request_of[book[0].vacant, 1] = bit_rate_gbps[t]
-            request_of[book[0].vacant, 2] = max_latency_ms[t]
-            departure_s = arrival_s[t] + holding_s[t]
-            if metered:
-                charge(power, lightpaths, book, book[0].vacant, path_format[path], bit_rate_gbps[t])
-            admit(
-                free, wheel, lightpaths, book, path_units, path, path_hops[path], slot, num_slots, departure_s
-            )
-        if t >= warmup:
-            count(
-                offered,
-                blocked,
-                carried,
-                bounds,
-                sums,
-                service_class[t],
-                bit_rate_gbps[t],
-                max_latency_ms[t],
-                used_before,
-                path,
-                path_latency_ms,
-            )
+            return False
+        take(trial, plant.path_units, path, plant.path_hops[path], slot, num_slots)
+        policy.new_path[index], policy.new_slot[index], policy.new_num[index] = path, slot, num_slots
+    return True
+
+
+@inlined
+def move_standing(policy, plant, net, active):
+    """Move what stands to where ``place_anew`` has placed it."""
+    free, lightpaths, book, power = net.free, net.lightpaths, net.book, plant.power
+    for unit in range(free.shape[0]):
+        for w in range(free.shape[1]):
+            free[unit, w] = plant.full[w]
+    used = 0
+    for index in range(active):
+        entry, path = policy.entries[index], policy.new_path[index]
+        slot, num_slots, hops = policy.new_slot[index], policy.new_num[index], plant.path_hops[path]
+        if is_metered(power):
+            discharge(power, book, lightpaths[entry].load)
+            charge(power, net, entry, plant.path_format[path], policy.request_of[entry, 1])
+        lightpaths[entry].path = path
+        lightpaths[entry].first_slot = slot
+        lightpaths[entry].num_slots = num_slots
+        take(free, plant.path_units, path, hops, slot, num_slots)
+        used += hops * num_slots
+    book[0].used_slots = used
+
+
+@kernel
+def make_room(policy, plant, net, asked):
+    """Place everything anew with the newcomer; ``(path, slot, num_slots)`` of it, path -1 where that fails.
+
+    Compiled by itself: it sorts, which takes memory, and helpers take none.
+    """
+    active = list_standing(policy, plant, net, asked)
+    order = np.argsort(policy.sizes[: active + 1], kind="mergesort")
+    if not place_anew(policy, plant, asked, order):
+        return -1, -1, 0
+    move_standing(policy, plant, net, active)
+    return policy.new_path[active], policy.new_slot[active], policy.new_num[active]
+
+
+@decided_by(Defragmenting)
+@inlined
+def decide_defragmenting(policy, plant, states, net, n, asked):
+    """KSP-FF, after everything has been placed anew where it would block."""
+    bit_rate_gbps, bound_ms = asked.bit_rate_gbps, asked.max_latency_ms
+    path, slot, num_slots = place(plant, net.free, policy.scratch, asked.pair, bit_rate_gbps, bound_ms)
+    if path < 0:
+        path, slot, num_slots = make_room(policy, plant, net, asked)
+    if path >= 0:
+        entry = net.book[0].vacant
+        policy.request_of[entry, 0] = asked.pair
+        policy.request_of[entry, 1] = bit_rate_gbps
+        policy.request_of[entry, 2] = bound_ms
+    return placed(plant, path, slot, num_slots)

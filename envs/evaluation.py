@@ -11,7 +11,7 @@ from scipy import stats
 from envs.gsnr.audit import AUDIT_EVERY, audit
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant
-from envs.policy import ScoringPolicy, choose
+from envs.policy import ScoringPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.tally import Tally, TraceResult, results_of
 from envs.trace import Trace
@@ -97,13 +97,11 @@ def replay_tally(
     num_classes = max(len(trace.class_names) for trace in traces)
     run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward)
     run.reset()
-    features, mask, context = run.observation_buffers()
-    rewards = np.zeros(len(traces), np.float32)
-    run.observe_into(features, mask, context)
     length = requests.arrival_s.shape[1]
-    for t in range(length):
-        actions = choose(policy.scores(features, mask, context))
-        run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
+    for done in run.play(policy, length, run.observation_buffers()):
+        t = done - 1
+        if t < 0:
+            continue
         if audited and plant.thresholds_db and t >= warmup_requests and t % AUDIT_EVERY == 0:
             audit(plant, run.states, run.tally.flow)
         if on_progress and t % 2000 == 0:

@@ -1,4 +1,4 @@
-"""Fused kernel of the first-fit policies: departures, search and allocation in one compiled pass.
+"""First fit by slots alone, without a list of candidates: the fastest rules.
 
 A request costs about K x hops x words reads until a path fits (mostly the first), plus a constant for being
 drawn, released and booked. Policies that look at every candidate: ``search.py``.
@@ -6,13 +6,14 @@ drawn, released and booked. Policies that look at every candidate: ``search.py``
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from envs.bits import first_run_128, first_set, starts_inplace
-from envs.compiled import inlined, kernel
-from envs.energy.meter import charge, is_metered, read_power
-from envs.state import admit, depart_until
-from envs.tally import count
+from envs.compiled import inlined
+from envs.plant import Plant
+from envs.serving import decided_by, placed
 
 KSP_FF = 0  # paths in order, the first that fits, lowest slot
 FF_KSP = 1  # the lowest slot over all paths, ties to the better path
@@ -45,67 +46,33 @@ def first_fit_on_path(free, path_units, path, hops, num_slots, scratch):
     return first_set(scratch)
 
 
-@kernel
-def serve_first_fit(plant, states, requests, n, policy, warmup, tally):
-    """Serve all requests of row ``n`` by a first-fit policy; the first ``warmup`` are not counted."""
-    path_units, path_hops, first_path = plant.path_units, plant.path_hops, plant.first_path
-    path_latency_ms, path_format, slots_per_gbps = (
-        plant.path_latency_ms,
-        plant.path_format,
-        plant.slots_per_gbps,
-    )
-    free, wheel, lightpaths, book = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.book[n : n + 1],
-    )
-    arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
-    bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
-    service_class = requests.service_class[n]
-    offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
-    power, metered = plant.power, is_metered(plant.power)
-    readings = tally.power[n : n + 1]
-    scratch = np.empty(plant.num_words, np.uint64)
-    for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
-        if metered and t >= warmup:
-            read_power(power, free, book, True, readings)
-        used_before = book[0].used_slots
-        best_path = -1
-        best_slot = 1 << 30
-        best_num = 0
-        for path in range(first_path[pairs[t]], first_path[pairs[t] + 1]):
-            if path_latency_ms[path] > max_latency_ms[t]:
-                continue
-            num_slots = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps[t])
-            slot = first_fit_on_path(free, path_units, path, path_hops[path], num_slots, scratch)
-            if slot >= 0 and slot < best_slot:
-                best_path = path
-                best_slot = slot
-                best_num = num_slots
-                if policy == KSP_FF or slot == 0:
-                    break
-        if best_path >= 0:
-            departure_s = arrival_s[t] + holding_s[t]
-            hops = path_hops[best_path]
-            if metered:
-                charge(power, lightpaths, book, book[0].vacant, path_format[best_path], bit_rate_gbps[t])
-            admit(
-                free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
-            )
-        if t >= warmup:
-            count(
-                offered,
-                blocked,
-                carried,
-                bounds,
-                sums,
-                service_class[t],
-                bit_rate_gbps[t],
-                max_latency_ms[t],
-                used_before,
-                best_path,
-                path_latency_ms,
-            )
+class FirstFit(NamedTuple):
+    """First fit by slots alone; made by ``first_fit_rule``."""
+
+    order: int  # KSP_FF or FF_KSP
+    scratch: np.ndarray  # (num_words,) uint64
+
+
+def first_fit_rule(plant: Plant, order: int) -> FirstFit:
+    """The rule for one network of a plant."""
+    return FirstFit(order, np.empty(plant.arrays.num_words, np.uint64))
+
+
+@decided_by(FirstFit)
+@inlined
+def decide_first_fit(policy, plant, states, net, n, asked):
+    """The first path that fits, or the lowest slot over all paths."""
+    free, path_units, path_hops = net.free, plant.path_units, plant.path_hops
+    path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
+    best_path, best_slot, best_num = -1, 1 << 30, 0
+    for path in range(plant.first_path[asked.pair], plant.first_path[asked.pair + 1]):
+        if plant.path_latency_ms[path] > asked.max_latency_ms:
+            continue
+        per_gbps = slots_per_gbps[path_format[path]]
+        num_slots = slots_needed(per_gbps, plant.guard_slots, asked.bit_rate_gbps)
+        slot = first_fit_on_path(free, path_units, path, path_hops[path], num_slots, policy.scratch)
+        if slot >= 0 and slot < best_slot:
+            best_path, best_slot, best_num = path, slot, num_slots
+            if policy.order == KSP_FF or slot == 0:
+                break
+    return placed(plant, best_path, best_slot, best_num)

@@ -6,40 +6,37 @@ and writes the next observations, all in one compiled call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from envs.calendar import note_end
-from envs.candidates import CandidateArrays, new_candidates, observe_request
+from envs.candidates import CandidateArrays, new_candidates, observe_request, placed_as_listed
 from envs.compiled import inlined, kernel
-from envs.energy.meter import charge, is_metered, read_power
+from envs.energy.meter import is_metered, read_power
 from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.gsnr.carriers import light_block
 from envs.gsnr.counting import count_lit
 from envs.plant import Plant
-from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_blocked, reward_of_carried
+from envs.policy import ScoringPolicy, choose
+from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
-from envs.state import NetworkStates, admit, clear, depart_until, new_states
+from envs.serving import Asked, carry_out
+from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
 from envs.tally import Tally, count, new_tally
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays
+
+Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, action mask, context of N networks
 
 CHUNK = 512  # requests drawn at a time per network
 
 
 @inlined
-def _bring_next(plant, states, requests, n, t, words, scratch, candidates, features, mask, context):
+def _bring_next(plant, states, net, requests, n, t, words, scratch, candidates, features, mask, context):
     """Release what has departed by request ``t`` and write its observation into row ``n``."""
-    free, wheel, lightpaths, book = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.book[n : n + 1],
-    )
     now_s = requests.arrival_s[n, t]
-    depart_until(free, wheel, lightpaths, book, plant.path_units, plant.path_hops, plant.power, now_s)
+    depart_until(plant, net, now_s)
     observe_request(
-        plant, free, states.carriers, states.calendars.end_s[n], requests.pair[n, t],
+        plant, net.free, states.carriers, states.calendars.end_s[n], requests.pair[n, t],
         requests.bit_rate_gbps[n, t], requests.max_latency_ms[n, t], now_s,
         now_s + requests.holding_s[n, t], words, scratch, candidates, n, features[n], mask[n], context[n],
     )  # fmt: skip
@@ -51,8 +48,9 @@ def observe_all(plant, states, requests, position, candidates, features, mask, c
     words = np.empty(plant.num_words, np.uint64)
     scratch = np.empty(plant.num_words, np.uint64)
     for n in range(len(position)):
+        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
         _bring_next(
-            plant, states, requests, n, position[n], words, scratch, candidates, features, mask, context
+            plant, states, net, requests, n, position[n], words, scratch, candidates, features, mask, context
         )
 
 
@@ -63,80 +61,33 @@ def step_all(plant, states, requests, position, served, warmup, candidates, acti
     An action that names no candidate blocks the request. What a step earns: ``reward.py``. Observations are
     written by ``observe_all`` afterwards.
     """
-    path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
-    power, metered = plant.power, is_metered(plant.power)
     for n in range(len(position)):
-        t = position[n]
-        free, wheel, lightpaths, book = (
-            states.free[n],
-            states.wheel[n],
-            states.lightpaths[n],
-            states.book[n : n + 1],
-        )
-        used_before = book[0].used_slots
-        action = actions[n]
-        chosen = -1
-        max_latency_ms = requests.max_latency_ms[n, t]
-        power_kw = 0.0
-        if metered:
-            counted = served[n] >= warmup
-            power_kw = read_power(power, free, book, counted, tally.power[n : n + 1]) / 1000.0
-        rewards[n] = reward_of_blocked(reward, power_kw)
-        if plant.lit.num_channels > 0 and served[n] >= warmup:
-            count_lit(
-                plant.lit,
-                free,
-                tally.margins[n],
-                tally.by_band[n],
-                tally.flow[n : n + 1],
-                candidates,
-                n,
-                action if action < candidates.listed[n] else -1,
-                requests.bit_rate_gbps[n, t],
-                requests.arrival_s[n, t],
-                requests.holding_s[n, t],
-            )
-        if 0 <= action < candidates.listed[n]:
-            chosen = candidates.path[n, action]
-            if metered:
-                rate_gbps = requests.bit_rate_gbps[n, t]
-                charge(power, lightpaths, book, book[0].vacant, candidates.format[n, action], rate_gbps)
-            hops = path_hops[chosen]
-            first_slot = np.int64(candidates.first_slot[n, action])
-            num_slots = np.int64(candidates.num_slots[n, action])
-            end_s = requests.arrival_s[n, t] + requests.holding_s[n, t]
-            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, end_s)
-            if plant.ends_known:
-                note_end(states.calendars.end_s[n], path_units, chosen, hops, first_slot, num_slots, end_s)
-            if plant.lit.num_channels > 0:
-                format_row = candidates.format[n, action]
-                light_block(
-                    plant.lit, states.carriers, n, path_units, chosen, hops, first_slot, num_slots, format_row
-                )
-            slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
-            rewards[n] = reward_of_carried(
-                reward,
-                slack,
-                candidates.margin_10db[n, action],
-                power_kw + candidates.marginal_kw[n, action],
-            )
-        if served[n] >= warmup:
-            tally.reward[n] += rewards[n]
-            count(
-                tally.offered[n],
-                tally.blocked[n],
-                tally.carried[n],
-                tally.bounds[n],
-                tally.sums[n : n + 1],
-                requests.service_class[n, t],
-                requests.bit_rate_gbps[n, t],
-                max_latency_ms,
-                used_before,
-                chosen,
-                path_latency_ms,
-            )
+        t, counted = position[n], served[n] >= warmup
+        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
+        asked = Asked(
+            requests.pair[n, t], requests.service_class[n, t], requests.bit_rate_gbps[n, t],
+            requests.max_latency_ms[n, t], requests.arrival_s[n, t], requests.holding_s[n, t],
+        )  # fmt: skip
+        rewards[n] = _step(plant, states, net, n, asked, actions[n], counted, candidates, reward, tally)
         served[n] += 1
         position[n] += 1
+
+
+@inlined
+def _step(plant, states, net, n, asked, action, counted, candidates, reward, tally):
+    """Answer the pending request of one network with an action; returns what that earns."""
+    used_before, power_kw = net.book[0].used_slots, 0.0
+    if is_metered(plant.power):
+        readings = tally.power[n : n + 1]
+        power_kw = read_power(plant.power, net.free, net.book, counted, readings) / 1000.0
+    placement = placed_as_listed(candidates, n, action)
+    if plant.lit.num_channels > 0 and counted:
+        count_lit(plant.lit, net.free, tally, candidates, n, placement.candidate, asked)
+    earned = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
+    if counted:
+        tally.reward[n] += np.float32(earned)
+        count(plant, tally, n, asked, used_before, placement.path)
+    return earned
 
 
 @kernel
@@ -232,7 +183,28 @@ class Lockstep:
         if more:
             self.observe_into(features, mask, context)
 
-    def observation_buffers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def play(
+        self, policy: ScoringPolicy, num_steps: int, buffers: Buffers, goes_on: bool = False
+    ) -> Iterator[int]:
+        """Let a policy decide; gives the number of steps done, from 0, with the pending observation shown.
+
+        Args:
+            policy: what decides.
+            num_steps: requests of each network.
+            buffers: as ``observation_buffers`` makes them, written. After the last step they show the next
+                request only where it ``goes_on``.
+            goes_on: there are requests after ``num_steps``.
+        """
+        features, mask, context = buffers
+        rewards = np.zeros(len(self.position), np.float32)
+        self.observe_into(features, mask, context)
+        yield 0
+        for done in range(1, num_steps + 1):
+            actions = choose(policy.scores(features, mask, context))
+            self.step_into(actions, features, mask, context, rewards, more=goes_on or done < num_steps)
+            yield done
+
+    def observation_buffers(self) -> Buffers:
         """Arrays to observe into."""
         num, size = len(self.position), self.plant.spec.max_candidates
         return (

@@ -21,13 +21,11 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import ALL, is_set, next_clear, next_set, population, starts_inplace
-from envs.compiled import inlined, kernel
+from envs.compiled import inlined
 from envs.describe import path_words
-from envs.energy.meter import charge, is_metered, read_power
 from envs.first_fit import slots_needed
 from envs.plant import WORD_BITS, Plant
-from envs.state import admit, depart_until
-from envs.tally import count
+from envs.serving import decided_by, placed
 from envs.traffic import PoissonTraffic
 
 KSP_MSCL = 0
@@ -177,94 +175,71 @@ def add_losses(losses, starts, crossing, fits, size, sums, loss):
                 start = next_set(fits, behind)
 
 
-@kernel
-def serve_mscl(plant, states, requests, n, policy, losses, warmup, tally):
-    """Serve all requests of row ``n`` by least slot-capacity loss; the first ``warmup`` are not counted."""
-    path_units, path_hops, first_path = plant.path_units, plant.path_hops, plant.first_path
-    path_latency_ms, path_format, slots_per_gbps = (
-        plant.path_latency_ms,
-        plant.path_format,
-        plant.slots_per_gbps,
-    )
-    free, wheel, lightpaths, book = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.book[n : n + 1],
-    )
-    arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
-    bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
-    service_class = requests.service_class[n]
-    offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
-    unit_paths, num_slots = losses.unit_paths, plant.num_slots
-    num_sizes, num_sets = losses.sizes.shape[1], unit_paths.shape[1]
+class LeastCapacityLoss(NamedTuple):
+    """Minimum slot-capacity loss over all starts; made by ``capacity_loss_rule``."""
+
+    order: int  # KSP_MSCL or MSCL_KSP
+    losses: LossArrays
+    sets: PathSets
+    changed: np.ndarray  # scratch from here on; shapes: ``refresh_sets``, ``add_losses``
+    stale: np.ndarray
+    crossing: np.ndarray
+    fits: np.ndarray
+    sums: np.ndarray
+    loss: np.ndarray
+
+
+def capacity_loss_rule(plant: Plant, traffic: PoissonTraffic, order: int) -> LeastCapacityLoss:
+    """The rule for one network of a plant under a traffic's bit rates."""
+    losses, num_slots, num_words = loss_arrays(plant, traffic), plant.arrays.num_slots, plant.arrays.num_words
+    num_sizes, num_sets = losses.sizes.shape[1], losses.unit_paths.shape[1]
     sets = PathSets(
-        np.zeros(free.shape, np.uint64),  # nothing is free yet, so every path is blocked everywhere
+        np.zeros((plant.num_units, num_words), np.uint64),  # nothing is free yet: every path is blocked
         np.full((num_slots, num_sets), ALL),
         np.zeros((num_sizes, num_slots, num_sets), np.uint64),
     )
-    changed = np.empty(plant.num_words, np.uint64)
-    stale = np.empty(num_slots, np.bool_)
-    crossing = np.empty(num_sets, np.uint64)
-    fits = np.empty(plant.num_words, np.uint64)
-    sums_of_starts = np.empty(num_slots + 1, np.int64)
-    loss = np.empty(num_slots, np.float64)
-    power, metered = plant.power, is_metered(plant.power)
-    readings = tally.power[n : n + 1]
-    for t in range(len(arrival_s)):
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, arrival_s[t])
-        if metered and t >= warmup:
-            read_power(power, free, book, True, readings)
-        used_before = book[0].used_slots
-        best_path = -1
-        best_slot = -1
-        best_num = 0
-        best_loss = np.inf
-        refresh_sets(free, losses, sets, changed, stale, crossing)
-        for path in range(first_path[pairs[t]], first_path[pairs[t] + 1]):
-            if path_latency_ms[path] > max_latency_ms[t]:
-                continue
-            size = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps[t])
-            path_words(free, path_units, path, path_hops[path], fits)
-            starts_inplace(fits, size)
-            if next_set(fits, 0) < 0:
-                continue
-            for x in range(num_sets):
-                crossing[x] = np.uint64(0)
-            for h in range(path_hops[path]):
-                for x in range(num_sets):
-                    crossing[x] |= unit_paths[path_units[path, h], x]
-            add_losses(losses, sets.starts, crossing, fits, size, sums_of_starts, loss)
-            slot = next_set(fits, 0)
-            while slot >= 0:
-                if loss[slot] < best_loss:
-                    best_loss = loss[slot]
-                    best_path = path
-                    best_slot = slot
-                    best_num = size
-                slot = next_set(fits, slot + 1)
-            if policy == KSP_MSCL:
-                break
-        if best_path >= 0:
-            departure_s = arrival_s[t] + holding_s[t]
-            hops = path_hops[best_path]
-            if metered:
-                charge(power, lightpaths, book, book[0].vacant, path_format[best_path], bit_rate_gbps[t])
-            admit(
-                free, wheel, lightpaths, book, path_units, best_path, hops, best_slot, best_num, departure_s
-            )
-        if t >= warmup:
-            count(
-                offered,
-                blocked,
-                carried,
-                bounds,
-                sums,
-                service_class[t],
-                bit_rate_gbps[t],
-                max_latency_ms[t],
-                used_before,
-                best_path,
-                path_latency_ms,
-            )
+    return LeastCapacityLoss(
+        order=order,
+        losses=losses,
+        sets=sets,
+        changed=np.empty(num_words, np.uint64),
+        stale=np.empty(num_slots, np.bool_),
+        crossing=np.empty(num_sets, np.uint64),
+        fits=np.empty(num_words, np.uint64),
+        sums=np.empty(num_slots + 1, np.int64),
+        loss=np.empty(num_slots, np.float64),
+    )
+
+
+@decided_by(LeastCapacityLoss)
+@inlined
+def decide_by_capacity_loss(policy, plant, states, net, n, asked):
+    """The start of least loss on the first path that fits, or over all paths."""
+    free, losses, sets = net.free, policy.losses, policy.sets
+    crossing, fits, loss, unit_paths = policy.crossing, policy.fits, policy.loss, policy.losses.unit_paths
+    path_units, path_hops, path_format = plant.path_units, plant.path_hops, plant.path_format
+    best_path, best_slot, best_num, best_loss = -1, -1, 0, np.inf
+    refresh_sets(free, losses, sets, policy.changed, policy.stale, crossing)
+    for path in range(plant.first_path[asked.pair], plant.first_path[asked.pair + 1]):
+        if plant.path_latency_ms[path] > asked.max_latency_ms:
+            continue
+        per_gbps = plant.slots_per_gbps[path_format[path]]
+        size = slots_needed(per_gbps, plant.guard_slots, asked.bit_rate_gbps)
+        path_words(free, path_units, path, path_hops[path], fits)
+        starts_inplace(fits, size)
+        if next_set(fits, 0) < 0:
+            continue
+        for x in range(len(crossing)):
+            crossing[x] = np.uint64(0)
+        for h in range(path_hops[path]):
+            for x in range(len(crossing)):
+                crossing[x] |= unit_paths[path_units[path, h], x]
+        add_losses(losses, sets.starts, crossing, fits, size, policy.sums, loss)
+        slot = next_set(fits, 0)
+        while slot >= 0:
+            if loss[slot] < best_loss:
+                best_path, best_slot, best_num, best_loss = path, slot, size, loss[slot]
+            slot = next_set(fits, slot + 1)
+        if policy.order == KSP_MSCL:
+            break
+    return placed(plant, best_path, best_slot, best_num)

@@ -1,132 +1,79 @@
 """The blocking of many linear policies at once, on the same traffic: what a direct search needs.
 
-Here every candidate is scored inside the kernel, so a policy costs about a microsecond a request. The search
+Every candidate is scored inside the kernel, so a policy costs about a microsecond a request. The search
 itself (CMA-ES) is in ``agents/search.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from envs.calendar import note_end
-from envs.candidates import new_candidates, observe_request
-from envs.compiled import kernel
-from envs.energy.meter import charge, is_metered, read_power
+from envs.candidates import CandidateArrays, new_candidates, observe_request, placed_as_listed
+from envs.compiled import inlined
 from envs.errors import PolicyError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.gsnr.carriers import light_block
-from envs.gsnr.counting import count_lit
 from envs.lockstep import offered_load
 from envs.plant import Plant
-from envs.reward import ONLY_BLOCKING, RewardWeights, reward_of_blocked, reward_of_carried
-from envs.state import admit, depart_until, new_states
-from envs.tally import Tally, count, new_tally
+from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.serving import decided_by, serve
+from envs.state import new_states
+from envs.tally import Tally, new_tally
 from envs.trace import Trace
 from envs.traffic import Requests, requests_of
 
 
-@kernel
-def serve_linear(plant, states, requests, n, row, weights, warmup, candidates, reward, tally):
-    """Serve the requests of row ``row`` in network ``n`` by the linear score ``weights`` (F,) float64.
+class LinearScore(NamedTuple):
+    """The candidate of highest ``weights . features``; made by ``linear_rule``."""
 
-    ``reward``: weights of what is earned, booked into ``tally.reward``.
+    weights: np.ndarray  # (F,) float64
+    candidates: CandidateArrays
+    words: np.ndarray  # (num_words,) uint64, scratch like all below
+    scratch: np.ndarray  # (num_words,) uint64
+    features: np.ndarray  # (M, F) float32
+    mask: np.ndarray  # (M,) bool
+    context: np.ndarray  # (C,) float32
+
+
+def linear_rule(plant: Plant, weights: np.ndarray, num_networks: int = 1) -> LinearScore:
+    """The rule for the networks of a state, one after the other.
+
+    Raises:
+        PolicyError: weights of another shape, or not finite.
     """
-    path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
-    free, wheel, lightpaths, book = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.book[n : n + 1],
+    size, num_words = plant.spec.max_candidates, plant.arrays.num_words
+    return LinearScore(
+        weights=checked_weights(weights),
+        candidates=new_candidates(plant, num_networks),
+        words=np.empty(num_words, np.uint64),
+        scratch=np.empty(num_words, np.uint64),
+        features=np.empty((size, NUM_FEATURES), np.float32),
+        mask=np.empty(size, np.bool_),
+        context=np.empty(NUM_CONTEXT, np.float32),
     )
-    offered, blocked, carried = tally.offered[n], tally.blocked[n], tally.carried[n]
-    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
-    calendar = states.calendars.end_s[n]
-    power, metered = plant.power, is_metered(plant.power)
-    readings = tally.power[n : n + 1]
-    words = np.empty(plant.num_words, np.uint64)
-    scratch = np.empty(plant.num_words, np.uint64)
-    features = np.empty((candidates.path.shape[1], NUM_FEATURES), np.float32)
-    mask = np.empty(candidates.path.shape[1], np.bool_)
-    context = np.empty(NUM_CONTEXT, np.float32)
-    for t in range(requests.arrival_s.shape[1]):
-        now_s = requests.arrival_s[row, t]
-        depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, now_s)
-        power_kw = 0.0
-        if metered:
-            power_kw = read_power(power, free, book, t >= warmup, readings) / 1000.0
-        used_before = book[0].used_slots
-        bit_rate_gbps = requests.bit_rate_gbps[row, t]
-        max_latency_ms = requests.max_latency_ms[row, t]
-        pair = requests.pair[row, t]
-        end_s = now_s + requests.holding_s[row, t]
-        observe_request(
-            plant, free, states.carriers, calendar, pair, bit_rate_gbps, max_latency_ms, now_s, end_s, words,
-            scratch, candidates, n, features, mask, context,
-        )  # fmt: skip
-        chosen = -1
-        best = -np.inf
-        action = 0
-        for c in range(candidates.listed[n]):
-            score = 0.0
-            for f in range(NUM_FEATURES):
-                score += weights[f] * features[c, f]
-            if score > best:
-                best = score
-                action = c
-                chosen = candidates.path[n, c]
-        earned = reward_of_blocked(reward, power_kw)
-        if plant.lit.num_channels > 0 and t >= warmup:
-            count_lit(
-                plant.lit,
-                free,
-                tally.margins[n],
-                tally.by_band[n],
-                tally.flow[n : n + 1],
-                candidates,
-                n,
-                action if chosen >= 0 else -1,
-                bit_rate_gbps,
-                now_s,
-                requests.holding_s[row, t],
-            )
-        if chosen >= 0:
-            slack = 1.0 if max_latency_ms == np.inf else 1.0 - path_latency_ms[chosen] / max_latency_ms
-            earned = reward_of_carried(
-                reward,
-                slack,
-                candidates.margin_10db[n, action],
-                power_kw + candidates.marginal_kw[n, action],
-            )
-            if metered:
-                charge(power, lightpaths, book, book[0].vacant, candidates.format[n, action], bit_rate_gbps)
-            first_slot = np.int64(candidates.first_slot[n, action])
-            num_slots = np.int64(candidates.num_slots[n, action])
-            hops = path_hops[chosen]
-            admit(free, wheel, lightpaths, book, path_units, chosen, hops, first_slot, num_slots, end_s)
-            if plant.ends_known:
-                note_end(calendar, path_units, chosen, hops, first_slot, num_slots, end_s)
-            if plant.lit.num_channels > 0:
-                format_row = candidates.format[n, action]
-                light_block(
-                    plant.lit, states.carriers, n, path_units, chosen, hops, first_slot, num_slots, format_row
-                )
-        if t >= warmup:
-            tally.reward[n] += earned
-            count(
-                offered,
-                blocked,
-                carried,
-                bounds,
-                sums,
-                requests.service_class[row, t],
-                bit_rate_gbps,
-                max_latency_ms,
-                used_before,
-                chosen,
-                path_latency_ms,
-            )
+
+
+@decided_by(LinearScore)
+@inlined
+def decide_by_linear_score(policy, plant, states, net, n, asked):
+    """List the candidates, score each, take the first of the highest."""
+    candidates, features, weights = policy.candidates, policy.features, policy.weights
+    observe_request(
+        plant, net.free, states.carriers, states.calendars.end_s[n], asked.pair, asked.bit_rate_gbps,
+        asked.max_latency_ms, asked.now_s, asked.now_s + asked.holding_s, policy.words, policy.scratch,
+        candidates, n, features, policy.mask, policy.context,
+    )  # fmt: skip
+    action, best = -1, -np.inf
+    for c in range(candidates.listed[n]):
+        score = 0.0
+        for f in range(NUM_FEATURES):
+            score += weights[f] * features[c, f]
+        if score > best:
+            best = score
+            action = c
+    return placed_as_listed(candidates, n, action)
 
 
 def replay_linear(
@@ -141,11 +88,9 @@ def replay_linear(
     num_networks = len(requests.arrival_s)
     states = new_states(plant, num_networks, *offered_load(requests))
     tally = new_tally(plant, num_networks, num_classes)
-    candidates = new_candidates(plant, num_networks)
+    rule = linear_rule(plant, weights, num_networks)
     for n in range(num_networks):
-        serve_linear(
-            plant.arrays, states, requests, n, n, _checked(weights), warmup, candidates, reward, tally
-        )
+        serve(plant.arrays, states, requests, n, rule, warmup, reward, tally)
     return tally
 
 
@@ -169,7 +114,12 @@ def linear_costs_on(
     return costs
 
 
-def _checked(weights: np.ndarray) -> np.ndarray:
+def checked_weights(weights: np.ndarray) -> np.ndarray:
+    """The weights as (F,) float64.
+
+    Raises:
+        PolicyError: another shape, or not finite.
+    """
     values = np.ascontiguousarray(weights, np.float64)
     if values.shape != (NUM_FEATURES,):
         raise PolicyError(f"weights have shape {values.shape}; ({NUM_FEATURES},) is needed")

@@ -14,23 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from envs.candidates import new_candidates
 from envs.class_figures import ClassFigures, class_figures
-from envs.defragmentation import serve_defragmenting
+from envs.defragmentation import defragmenting_rule
 from envs.energy.summary import PowerSummary, power_summary
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval
 from envs.failures import FibreCut, fail_fibre, repair_fibre
-from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
+from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
 from envs.gsnr.summary import QotSummary, qot_summary
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests
-from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
+from envs.mscl import KSP_MSCL, MSCL_KSP, capacity_loss_rule
 from envs.plant import Plant
-from envs.policy import LinearPolicy, ScoringPolicy, choose
+from envs.policy import LinearPolicy, ScoringPolicy
 from envs.reward import ONLY_BLOCKING
 from envs.rng import stream_states
-from envs.search import serve_linear
+from envs.search import linear_rule
+from envs.serving import serve
 from envs.state import NetworkStates, new_states
 from envs.tally import Tally, TraceResult, new_tally, results_of
 from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, traffic_arrays
@@ -235,49 +235,28 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
     """The fastest way to run a policy on one network: a fused kernel where there is one."""
     if isinstance(policy, KernelPolicy) and policy.name == DEFRAGMENTATION:
         most_active = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s).lightpaths.shape[1]
-        request_of = np.zeros((most_active, 3))
-
-        def defragmenting(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_defragmenting(plant.arrays, states, requests, 0, warmup, request_of, tally)
-
-        return defragmenting
+        return _by_rule(plant, defragmenting_rule(plant, most_active))
     if isinstance(policy, KernelPolicy):
-        order, losses = CAPACITY_LOSS[policy.name], loss_arrays(plant, traffic)
-
-        def capacity_loss(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_mscl(plant.arrays, states, requests, 0, order, losses, warmup, tally)
-
-        return capacity_loss
+        return _by_rule(plant, capacity_loss_rule(plant, traffic, CAPACITY_LOSS[policy.name]))
     if policy.name in FIRST_FIT and policy == baseline(policy.name) and not plant.thresholds_db:
-        code = FIRST_FIT[policy.name]
-
-        def first_fit(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_first_fit(plant.arrays, states, requests, 0, code, warmup, tally)
-
-        return first_fit
+        return _by_rule(plant, first_fit_rule(plant, FIRST_FIT[policy.name]))
     if isinstance(policy, LinearPolicy):
-        weights = np.array(policy.weights, np.float64)
-        candidates = new_candidates(plant, 1)
-
-        def linear(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-            serve_linear(
-                plant.arrays, states, requests, 0, 0, weights, warmup, candidates, ONLY_BLOCKING, tally
-            )
-
-        return linear
+        return _by_rule(plant, linear_rule(plant, np.array(policy.weights)))
 
     def scored(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
         run = lockstep_on_requests(plant, requests, warmup, tally.offered.shape[1])
         run.states, run.tally = states, tally
-        features, mask, context = run.observation_buffers()
-        rewards = np.zeros(1, np.float32)
-        run.observe_into(features, mask, context)
-        length = requests.arrival_s.shape[1]
-        for t in range(length):
-            actions = choose(policy.scores(features, mask, context))
-            run.step_into(actions, features, mask, context, rewards, t + 1 < length)
+        for _ in run.play(policy, requests.arrival_s.shape[1], run.observation_buffers()):
+            pass
 
     return scored
+
+
+def _by_rule(plant: Plant, rule: Any) -> Server:
+    def by_rule(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
+        serve(plant.arrays, states, requests, 0, rule, warmup, ONLY_BLOCKING, tally)
+
+    return by_rule
 
 
 def fragmentation(free: np.ndarray, num_slots: int) -> float:

@@ -4,8 +4,7 @@ Releases within one instant commute, so departures need no order, only buckets: 
 about one mean inter-arrival time wide, costs O(1) per lightpath where a heap costs O(log n). An entry whose
 departure lies beyond the wheel's horizon stays in its bucket until its turn comes round.
 
-Compiled helpers take the arrays of one network: ``free`` (num_units, num_words), ``wheel`` (B,),
-``lightpaths`` (A,) and ``book``, a length-1 view.
+Compiled helpers take the arrays of one network together, as ``OneNetwork``.
 """
 
 from __future__ import annotations
@@ -55,6 +54,15 @@ class NetworkStates(NamedTuple):
     book: np.ndarray  # (N,) BOOK
     carriers: CarrierStates  # noise of what is lit, where quality of transmission decides
     calendars: Calendars  # when what is lit ends, where that is known
+
+
+class OneNetwork(NamedTuple):
+    """The arrays of one of the networks; made at the top of a kernel and handed to helpers."""
+
+    free: np.ndarray  # (num_units, num_words) uint64
+    wheel: np.ndarray  # (B,) int32
+    lightpaths: np.ndarray  # (A,) LIGHTPATH
+    book: np.ndarray  # (1,) BOOK, a view
 
 
 def wheel_size(load_erlang: float) -> int:
@@ -135,8 +143,9 @@ def give(free, path_units, path, hops, first_slot, num_slots):
 
 
 @inlined
-def admit(free, wheel, lightpaths, book, path_units, path, hops, first_slot, num_slots, departure_s):
+def admit(net, path_units, path, hops, first_slot, num_slots, departure_s):
     """Set a lightpath up until ``departure_s``."""
+    free, wheel, lightpaths, book = net.free, net.wheel, net.lightpaths, net.book
     take(free, path_units, path, hops, first_slot, num_slots)
     entry = book[0].vacant
     book[0].vacant = lightpaths[entry].next_entry
@@ -152,8 +161,10 @@ def admit(free, wheel, lightpaths, book, path_units, path, hops, first_slot, num
 
 
 @inlined
-def depart_until(free, wheel, lightpaths, book, path_units, path_hops, power, now_s):
-    """Release every lightpath that departs at or before ``now_s``; ``power``: PowerArrays of the plant."""
+def depart_until(plant, net, now_s):
+    """Release every lightpath of a network that departs at or before ``now_s``; ``plant``: PlantArrays."""
+    free, wheel, lightpaths, book = net.free, net.wheel, net.lightpaths, net.book
+    path_units, path_hops, power = plant.path_units, plant.path_hops, plant.power
     last = len(wheel) - 1
     target = np.int64(now_s * book[0].buckets_per_s)
     for index in range(max(book[0].cursor, target - last), target + 1):

@@ -62,32 +62,32 @@ def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
 
 
 @inlined
-def count(
-    offered,
-    blocked,
-    carried,
-    bounds,
-    sums,
-    service_class,
-    bit_rate_gbps,
-    max_latency_ms,
-    used_slots,
-    path,
-    path_latency_ms,
-):
-    """Book one request of one network: carried on ``path``, or blocked where ``path`` is negative."""
-    offered[service_class] += 1
-    sums[0].offered_gbps += bit_rate_gbps
-    sums[0].used_slots += used_slots
+def count(plant, tally, n, asked, used_before, path):
+    """Book one request of network ``n``: carried on ``path``, or blocked where ``path`` is negative.
+
+    Args:
+        plant: PlantArrays.
+        tally: Tally.
+        n: row of it.
+        asked: the request, ``serving.Asked``.
+        used_before: slots taken, summed over units, as the request found them.
+        path: row of the path table.
+    """
+    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
+    service_class, bound_ms = asked.service_class, asked.max_latency_ms
+    tally.offered[n, service_class] += 1
+    sums[0].offered_gbps += asked.bit_rate_gbps
+    sums[0].used_slots += used_before
     if path < 0:
-        blocked[service_class] += 1
-        sums[0].blocked_gbps += bit_rate_gbps
+        tally.blocked[n, service_class] += 1
+        sums[0].blocked_gbps += asked.bit_rate_gbps
     else:
-        carried[service_class, path] += 1
-        share = np.float64(path_latency_ms[path]) / max_latency_ms
+        latency_ms = plant.path_latency_ms[path]
+        tally.carried[n, service_class, path] += 1
+        share = np.float64(latency_ms) / bound_ms
         bounds[service_class].share += share
         bounds[service_class].largest_share = max(bounds[service_class].largest_share, share)
-        bounds[service_class].violations += path_latency_ms[path] > max_latency_ms
+        bounds[service_class].violations += latency_ms > bound_ms
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,10 @@ def milliwatts_of(power, load):
 
 
 @inlined
-def charge(power, lightpaths, book, entry, format_row, bit_rate_gbps):
+def charge(power, net, entry, format_row, bit_rate_gbps):
     """Charge a lightpath that enters as ``entry`` (``book.vacant`` before ``admit``) for its transponders."""
-    load = packed_load(format_row, bit_rate_gbps)
-    lightpaths[entry].load = load
+    load, book = packed_load(format_row, bit_rate_gbps), net.book
+    net.lightpaths[entry].load = load
     book[0].lit_mw += milliwatts_of(power, load)
     book[0].lit_mbps += load & 0xFFFFFF
 

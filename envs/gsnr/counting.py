@@ -45,29 +45,26 @@ def new_counts(lit: LitArrays, num_networks: int) -> tuple[np.ndarray, np.ndarra
 
 
 @inlined
-def count_lit(lit, free, margins, by_band, flow, candidates, n, action, bit_rate_gbps, arrival_s, holding_s):
+def count_lit(lit, free, tally, candidates, n, action, asked):
     """Book one request of network ``n`` before it is carried as candidate ``action``; -1: blocked.
 
     Args:
         lit: LitArrays.
         free: (num_units, num_words) uint64 of the network, as the request finds it.
-        margins: (MARGIN_STEPS,) int32 lightpaths by margin when set up, beyond what the plant asks for.
-        by_band: (num_bands,) BY_BAND.
-        flow: (1,) FLOW.
+        tally: Tally; ``margins``, ``by_band`` and ``flow`` of row ``n`` are written.
         candidates: CandidateArrays.
-        n: row of ``candidates``.
+        n: row of both.
         action: see above.
-        bit_rate_gbps: of the request.
-        arrival_s: of the request.
-        holding_s: of the request.
+        asked: the request, ``serving.Asked``.
     """
+    margins, by_band, flow = tally.margins[n], tally.by_band[n], tally.flow[n : n + 1]
     step = lit.slots_per_channel
     if flow[0].arrivals == 0:
-        flow[0].first_s = arrival_s
+        flow[0].first_s = asked.now_s
     sampled = flow[0].arrivals % SAMPLED == 0
     flow[0].samples += sampled
     flow[0].arrivals += 1
-    flow[0].last_s = arrival_s
+    flow[0].last_s = asked.now_s
     for b in range(len(by_band)):
         low, size = lit.band_first[b] * step, (lit.band_end[b] - lit.band_first[b]) * step
         if sampled:
@@ -83,7 +80,7 @@ def count_lit(lit, free, margins, by_band, flow, candidates, n, action, bit_rate
                 by_band[b].lightpaths += 1
                 by_band[b].channels += candidates.num_slots[n, action] // step
     if action >= 0:
-        flow[0].carried_gbit += bit_rate_gbps * holding_s
+        flow[0].carried_gbit += asked.bit_rate_gbps * asked.holding_s
         most = lit.most_noise[candidates.format[n, action]] / lit.scale + lit.transceiver_noise
         margin_db = 10.0 * np.log10(most / candidates.noise[n, action])
         margins[min(max(np.int64(margin_db / MARGIN_STEP_DB), 0), len(margins) - 1)] += 1

@@ -22,15 +22,16 @@ from envs.energy.model import (
 )
 from envs.evaluation import interval, replay
 from envs.features import COLUMN
-from envs.first_fit import KSP_FF, serve_first_fit
+from envs.first_fit import KSP_FF, first_fit_rule
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests, offered_load
 from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.request import Request
-from envs.reward import RewardWeights
+from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import replay_linear
+from envs.serving import serve
 from envs.simulation import SimulationResult, _server, policy_named, simulate
 from envs.state import new_states
 from envs.tally import PowerResult, new_tally, results_of
@@ -203,9 +204,8 @@ def test_every_kernel_reads_the_same_watts_and_books_the_same_reward(
     assert fused.reward[0] == pytest.approx(run.tally.reward[0], rel=1e-5)
     if name == "ksp_ff":
         tally = new_tally(plant, 1, 2)
-        serve_first_fit(
-            plant.arrays, new_states(plant, 1, *offered_load(requests)), requests, 0, KSP_FF, 20, tally
-        )
+        states, rule = new_states(plant, 1, *offered_load(requests)), first_fit_rule(plant, KSP_FF)
+        serve(plant.arrays, states, requests, 0, rule, 20, ONLY_BLOCKING, tally)
         assert tally.power.tolist() == fused.power.tolist()
 
 

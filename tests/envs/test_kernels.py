@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from envs.bits import block_mask, first_run_128, next_clear, next_set, starts_inplace
 from envs.candidates import new_candidates, observe_one
 from envs.features import FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
-from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
+from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
 from envs.lockstep import lockstep_on_requests, offered_load
-from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
+from envs.mscl import KSP_MSCL, MSCL_KSP, capacity_loss_rule
 from envs.plant import Plant, PlantSpec, build_plant
+from envs.reward import ONLY_BLOCKING
+from envs.serving import serve
 from envs.state import bytes_per_network, new_states
 from envs.tally import new_tally
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
@@ -71,13 +73,14 @@ def test_first_fit_takes_the_decisions_of_the_naive_twin(
     setting: tuple[Plant, Requests], policy: int
 ) -> None:
     plant, requests = setting
+    rule = first_fit_rule(plant, policy)
     states = new_states(plant, 1, *offered_load(requests))
     tally = new_tally(plant, 1, 2)
     network = naive.NaiveNetwork(plant)
     for t in range(requests.arrival_s.shape[1]):
         one = Requests(*(array[:, t : t + 1] for array in requests))
         carried_before = tally.carried.sum(axis=(0, 1))
-        serve_first_fit(plant.arrays, states, one, 0, policy, 0, tally)
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
         now_s, pair = float(requests.arrival_s[0, t]), int(requests.pair[0, t])
         network.depart(now_s)
         choice = naive.choose_first_fit(
@@ -148,13 +151,13 @@ def test_capacity_loss_takes_a_least_loss_of_the_naive_twin(
 ) -> None:
     plant, requests = setting
     rates_gbps = (12.5, 100.0, 400.0)
-    losses = loss_arrays(plant, PoissonTraffic(bit_rates_gbps=rates_gbps))
+    rule = capacity_loss_rule(plant, PoissonTraffic(bit_rates_gbps=rates_gbps), policy)
     states = new_states(plant, 1, *offered_load(requests))
     tally = new_tally(plant, 1, 2)
     network = naive.NaiveNetwork(plant)
     for t in range(15):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        serve_mscl(plant.arrays, states, one, 0, policy, losses, 0, tally)
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
         now_s, pair = float(requests.arrival_s[0, t]), int(requests.pair[0, t])
         network.depart(now_s)
         before = len(network.active)
@@ -262,9 +265,8 @@ def test_one_link_blocks_as_erlang_b_says(load_erlang: float, num_slots: int) ->
     for seed in range(20):
         requests = requests_of([make_trace(traffic, plant, 40_000, seed)], plant)
         tally = new_tally(plant, 1, 1)
-        serve_first_fit(
-            plant.arrays, new_states(plant, 1, load_erlang, 1.0), requests, 0, KSP_FF, 2000, tally
-        )
+        states, rule = new_states(plant, 1, load_erlang, 1.0), first_fit_rule(plant, KSP_FF)
+        serve(plant.arrays, states, requests, 0, rule, 2000, ONLY_BLOCKING, tally)
         blocking.append(tally.blocked.sum() / tally.offered.sum())
     mean, error = np.mean(blocking), np.std(blocking, ddof=1) / np.sqrt(len(blocking))
     # 4 standard errors: a correct twin fails one run in some 1,000 seeds, and the seeds are fixed.

@@ -7,6 +7,7 @@ of the requests. Blocking by a bound online, with its reason: ``tests/controlpla
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,21 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.policy import NetworkPolicy
-from envs.candidates import new_candidates, observe
-from envs.defragmentation import serve_defragmenting
+from envs.candidates import observe
+from envs.defragmentation import defragmenting_rule
 from envs.features import FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
-from envs.first_fit import FF_KSP, KSP_FF, serve_first_fit
+from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests, offered_load
-from envs.mscl import KSP_MSCL, MSCL_KSP, loss_arrays, serve_mscl
+from envs.mscl import KSP_MSCL, MSCL_KSP, capacity_loss_rule
 from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.request import Request
 from envs.reward import ONLY_BLOCKING
-from envs.search import serve_linear
-from envs.state import NetworkStates, new_states
-from envs.tally import Tally, new_tally
+from envs.search import linear_rule
+from envs.serving import serve
+from envs.state import new_states
+from envs.tally import new_tally
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
 from tests.envs.test_kernels import settings_of_twin
 from topologies.catalogue import load_topology
@@ -171,41 +173,25 @@ def test_no_action_leads_over_a_bound(setting: tuple[Plant, Requests], actions: 
     assert decide(plant, requests, Drawn())[1] == 0
 
 
-Serve = Callable[[Plant, NetworkStates, Requests, Tally], None]
-
-
-def _linear(plant: Plant, states: NetworkStates, one: Requests, tally: Tally) -> None:
-    weights = np.random.default_rng(5).normal(size=NUM_FEATURES)
-    serve_linear(plant.arrays, states, one, 0, 0, weights, 0, new_candidates(plant, 1), ONLY_BLOCKING, tally)
-
-
-def _capacity_loss(order: int) -> Serve:
-    def serve(plant: Plant, states: NetworkStates, one: Requests, tally: Tally) -> None:
-        serve_mscl(plant.arrays, states, one, 0, order, loss_arrays(plant, PoissonTraffic()), 0, tally)
-
-    return serve
-
-
-def _first_fit(order: int) -> Serve:
-    def serve(plant: Plant, states: NetworkStates, one: Requests, tally: Tally) -> None:
-        serve_first_fit(plant.arrays, states, one, 0, order, 0, tally)
-
-    return serve
+RULES: dict[str, Callable[[Plant], Any]] = {
+    "linear": lambda plant: linear_rule(plant, np.random.default_rng(5).normal(size=NUM_FEATURES)),
+    "ksp_ff": lambda plant: first_fit_rule(plant, KSP_FF),
+    "ff_ksp": lambda plant: first_fit_rule(plant, FF_KSP),
+    "ksp_mscl": lambda plant: capacity_loss_rule(plant, PoissonTraffic(), KSP_MSCL),
+    "mscl_ksp": lambda plant: capacity_loss_rule(plant, PoissonTraffic(), MSCL_KSP),
+}
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    settings_of_twin(slot_counts=(7, 16, 65)),
-    st.sampled_from(
-        [_first_fit(KSP_FF), _first_fit(FF_KSP), _linear, _capacity_loss(KSP_MSCL), _capacity_loss(MSCL_KSP)]
-    ),
-)
-def test_no_fused_kernel_leads_over_a_bound(setting: tuple[Plant, Requests], serve: Serve) -> None:
+@given(settings_of_twin(slot_counts=(7, 16, 65)), st.sampled_from(sorted(RULES)))
+def test_no_rule_leads_over_a_bound(setting: tuple[Plant, Requests], name: str) -> None:
     plant, requests = setting
+    rule = RULES[name](plant)
     states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 2)
     carried = np.zeros(plant.path_table.num_paths, np.int64)
     for t in range(60):
-        serve(plant, states, Requests(*(array[:, t : t + 1] for array in requests)), tally)
+        one = Requests(*(array[:, t : t + 1] for array in requests))
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
         now = tally.carried.sum(axis=(0, 1))
         for path in np.flatnonzero(now - carried):
             assert keeps_its_bound(plant, int(path), float(requests.max_latency_ms[0, t]))
@@ -217,10 +203,11 @@ def test_no_fused_kernel_leads_over_a_bound(setting: tuple[Plant, Requests], ser
 def test_a_lightpath_that_is_moved_keeps_its_bound(setting: tuple[Plant, Requests]) -> None:
     plant, requests = setting
     states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 2)
-    request_of = np.zeros((states.lightpaths.shape[1], 3))
+    rule = defragmenting_rule(plant, states.lightpaths.shape[1])
+    request_of = rule.request_of
     for t in range(100):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        serve_defragmenting(plant.arrays, states, one, 0, 0, request_of, tally)
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
         for bucket in states.wheel[0]:
             entry = int(bucket)
             while entry >= 0:

@@ -1,0 +1,200 @@
+"""The one request loop: departures, a decision, what it changes, what is counted.
+
+``serve`` takes any policy. A policy is a NamedTuple of what it needs, scratch included; its class selects the
+function that decides (``decided_by``) at compile time, so that the loop is as fast as one written for that
+policy alone. The environments step many networks with the same pieces: ``lockstep.py``.
+
+Arrays are unpacked once, at the top of a kernel: see docs/adr/0002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.extending import overload
+
+from envs.calendar import note_end
+from envs.compiled import HELPER_OPTIONS, inlined, kernel, uncached_kernel
+from envs.energy.meter import charge, is_metered, read_power
+from envs.gsnr.carriers import light_block
+from envs.gsnr.counting import count_lit
+from envs.plant import PlantArrays
+from envs.reward import RewardWeights, reward_of_blocked, reward_of_carried
+from envs.state import NetworkStates, OneNetwork, admit, depart_until
+from envs.tally import Tally, count
+from envs.traffic import Requests
+
+Index = int | np.int64
+
+
+class Asked(NamedTuple):
+    """One request as a kernel sees it."""
+
+    pair: int
+    service_class: int
+    bit_rate_gbps: float
+    max_latency_ms: float  # infinite without a bound
+    now_s: float
+    holding_s: float
+
+
+class Placement(NamedTuple):
+    """What was decided about a request."""
+
+    path: Index  # row of the path table; negative: blocked
+    first_slot: Index
+    num_slots: Index
+    format_row: Index
+    candidate: Index  # place among the listed candidates; -1: blocked, or the policy lists none
+    margin_10db: float  # as listed with the candidate, else 0
+    marginal_kw: float
+
+
+@inlined
+def placed(plant, path, first_slot, num_slots):
+    """The ``Placement`` of a block of slots with its path's format; blocked where ``path`` is negative."""
+    format_row = np.int64(plant.path_format[max(path, 0)])
+    return Placement(np.int64(path), np.int64(first_slot), np.int64(num_slots), format_row, -1, 0.0, 0.0)
+
+
+_DECISIONS: dict[type, Callable[..., Any]] = {}
+
+
+def decided_by(policy_class: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a compiled helper the way in which policies of a class decide.
+
+    The helper takes ``(policy, plant, states, net, n, asked)`` and returns a ``Placement``. These are the
+    policy, PlantArrays, NetworkStates, the ``OneNetwork`` with index ``n`` in them, ``n``, and an ``Asked``.
+    A class with a field ``candidates`` (CandidateArrays) lists candidates there, and row ``n`` holds those of
+    the request when the helper returns.
+    """
+
+    def register(helper: Callable[..., Any]) -> Callable[..., Any]:
+        _DECISIONS[policy_class] = helper
+        return helper
+
+    return register
+
+
+def decide(policy: Any, plant: Any, states: Any, net: Any, n: int, asked: Any) -> Any:
+    """The ``Placement`` that a policy decides on; compiled code finds the helper by the policy's class."""
+    return _DECISIONS[type(policy)](policy, plant, states, net, n, asked)
+
+
+@overload(decide, jit_options=HELPER_OPTIONS)  # type: ignore[arg-type]
+def _decide(policy, plant, states, net, n, asked):
+    helper = _DECISIONS[policy.instance_class]
+
+    def decision(policy, plant, states, net, n, asked):
+        return helper(policy, plant, states, net, n, asked)
+
+    return decision
+
+
+def count_quality(policy: Any, plant: Any, net: Any, n: int, tally: Any, asked: Any, chosen: int) -> None:
+    """Book what quality of transmission the candidate ``chosen`` has, for policies that list candidates."""
+
+
+@overload(count_quality, jit_options=HELPER_OPTIONS)  # type: ignore[arg-type]
+def _count_quality(policy, plant, net, n, tally, asked, chosen):
+    if "candidates" not in policy.instance_class._fields:
+        return lambda policy, plant, net, n, tally, asked, chosen: None
+
+    def counted(policy, plant, net, n, tally, asked, chosen):
+        if plant.lit.num_channels > 0:
+            count_lit(plant.lit, net.free, tally, policy.candidates, n, chosen, asked)
+
+    return counted
+
+
+@inlined
+def carry_out(plant, states, net, n, asked, placement, reward, power_kw):
+    """Set up what was decided about a request of network ``n``; returns what that earns.
+
+    Args:
+        plant: PlantArrays.
+        states: NetworkStates.
+        net: OneNetwork of row ``n``.
+        n: row.
+        asked: Asked.
+        placement: Placement.
+        reward: RewardWeights.
+        power_kw: that the network draws before.
+    """
+    path = placement.path
+    if path < 0:
+        return reward_of_blocked(reward, power_kw)
+    first_slot, num_slots = placement.first_slot, placement.num_slots
+    path_units, hops, end_s = plant.path_units, plant.path_hops[path], asked.now_s + asked.holding_s
+    if is_metered(plant.power):
+        charge(plant.power, net, net.book[0].vacant, placement.format_row, asked.bit_rate_gbps)
+    admit(net, path_units, path, hops, first_slot, num_slots, end_s)
+    if plant.ends_known:
+        note_end(states.calendars.end_s[n], path_units, path, hops, first_slot, num_slots, end_s)
+    if plant.lit.num_channels > 0:
+        light_block(
+            plant.lit, states.carriers, n, path_units, path, hops, first_slot, num_slots, placement.format_row
+        )
+    bound_ms = asked.max_latency_ms
+    slack = 1.0 if bound_ms == np.inf else 1.0 - plant.path_latency_ms[path] / bound_ms
+    return reward_of_carried(reward, slack, placement.margin_10db, power_kw + placement.marginal_kw)
+
+
+def serve(
+    plant: PlantArrays,
+    states: NetworkStates,
+    requests: Requests,
+    n: int,
+    policy: Any,
+    warmup: int,
+    reward: RewardWeights,
+    tally: Tally,
+) -> None:
+    """Serve all requests of row ``n`` in network ``n``; the first ``warmup`` are not counted.
+
+    Args:
+        plant: the network.
+        states: the networks in time, changed.
+        requests: rows of them.
+        n: network and row.
+        policy: of a class that ``decided_by`` knows.
+        warmup: see above.
+        reward: weights of what is booked into ``tally.reward``.
+        tally: counts, added to.
+    """
+    # The kernel cache names classes by their modules. One that another process cannot import would break it
+    # for all, so rules from elsewhere are compiled anew by each process.
+    run = serve_row if type(policy).__module__.startswith("envs.") else _serve_row_uncached
+    run(plant, states, requests, n, policy, warmup, reward, tally)
+
+
+@kernel
+def serve_row(plant, states, requests, n, policy, warmup, reward, tally):
+    """``serve`` for the rules of this package; one compilation for each class."""
+    net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
+    free, book = states.free[n], states.book[n : n + 1]
+    arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
+    bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
+    service_class = requests.service_class[n]
+    power, metered, readings = plant.power, is_metered(plant.power), tally.power[n : n + 1]
+    earned = tally.reward[n : n + 1]
+    power_kw = 0.0
+    for t in range(len(arrival_s)):
+        now_s, counted = arrival_s[t], t >= warmup
+        depart_until(plant, net, now_s)
+        if metered:
+            power_kw = read_power(power, free, book, counted, readings) / 1000.0
+        used_before = book[0].used_slots
+        asked = Asked(pairs[t], service_class[t], bit_rate_gbps[t], max_latency_ms[t], now_s, holding_s[t])
+        placement = decide(policy, plant, states, net, n, asked)
+        if counted:
+            count_quality(policy, plant, net, n, tally, asked, placement.candidate)
+        worth = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
+        if counted:
+            earned[0] += worth
+            count(plant, tally, n, asked, used_before, placement.path)
+
+
+_serve_row_uncached = uncached_kernel(serve_row.py_func)
