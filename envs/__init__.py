@@ -3,6 +3,7 @@
 Where to go:
   plant.py, latency.py, modulation.py   the plant as flat arrays; latency terms; formats and reach
   bits.py, rng.py                       compiled helpers: spectrum bits, random numbers
+  slots.py                              slots that a bit rate takes
   state.py                              N networks in time: free bits and departures
   calendar.py                           when what is lit ends, where that is known
   traffic.py, trace.py, sndlib.py       requests: described and drawn, stored, made from measured matrices

@@ -24,6 +24,7 @@ import numpy as np
 from envs.block_losses import fill_masks, sum_losses
 from envs.compiled import inlined, kernel
 from envs.features import COLUMN
+from envs.slots import slots_needed_by
 from envs.start_bitmaps import RATES, refresh_paths
 from envs.witness import Witnesses, blocking_rise, no_witnesses, refresh_witnesses, unit_bits
 
@@ -89,7 +90,7 @@ def after_arrays(
     padding = RATES - len(rates)
     rates = np.concatenate([rates, np.repeat(rates[-1:], padding)])
     shares = np.concatenate([shares, np.zeros(padding)])
-    sizes = np.ceil(rates[None, :] * slots_per_gbps[:, None] - 1e-9).astype(np.int32) + guard_slots
+    sizes = slots_needed_by(slots_per_gbps[:, None], guard_slots, rates[None, :]).astype(np.int32)
     looked_at: list[int] = []
     pair_of: list[int] = []
     rows: list[int] = []

@@ -30,12 +30,12 @@ from envs.describe import (
 )
 from envs.energy.meter import describe_power, is_metered
 from envs.features import COLUMN, CONTEXT, NUM_CONTEXT, NUM_FEATURES
-from envs.first_fit import slots_needed
 from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_lit
 from envs.plant import Plant
 from envs.request import Request
 from envs.serving import Placement
+from envs.slots import slots_needed
 
 if TYPE_CHECKING:
     from envs.network import Network

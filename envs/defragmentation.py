@@ -15,9 +15,10 @@ import numpy as np
 
 from envs.compiled import inlined, kernel
 from envs.energy.meter import charge, discharge, is_metered
-from envs.first_fit import first_fit_on_path, slots_needed
+from envs.first_fit import first_fit_on_path
 from envs.plant import Plant
 from envs.serving import decided_by, placed
+from envs.slots import slots_needed
 from envs.state import take
 
 

@@ -14,15 +14,10 @@ from envs.bits import first_run_128, first_set, starts_inplace
 from envs.compiled import inlined
 from envs.plant import Plant
 from envs.serving import decided_by, placed
+from envs.slots import slots_needed
 
 KSP_FF = 0  # paths in order, the first that fits, lowest slot
 FF_KSP = 1  # the lowest slot over all paths, ties to the better path
-
-
-@inlined
-def slots_needed(slots_per_gbps, guard_slots, bit_rate_gbps):
-    """Slots, guard included, for a bit rate with a format."""
-    return np.int64(np.ceil(np.float64(bit_rate_gbps) * slots_per_gbps - 1e-9)) + guard_slots
 
 
 @inlined

@@ -23,9 +23,9 @@ import numpy as np
 from envs.bits import ALL, is_set, next_clear, next_set, population, starts_inplace
 from envs.compiled import inlined
 from envs.describe import path_words
-from envs.first_fit import slots_needed
 from envs.plant import WORD_BITS, Plant
 from envs.serving import decided_by, placed
+from envs.slots import slots_needed, slots_needed_by
 from envs.traffic import PoissonTraffic
 
 KSP_MSCL = 0
@@ -67,7 +67,7 @@ def loss_arrays(plant: Plant, traffic: PoissonTraffic) -> LossArrays:
     rates_gbps = np.array(traffic.bit_rates_gbps)
     shares = np.array(traffic.bit_rate_weights or (1.0,) * len(rates_gbps), np.float64)
     needed = [
-        np.ceil(rates_gbps * per_gbps - 1e-9).astype(int) + plant.spec.guard_slots
+        slots_needed_by(per_gbps, plant.spec.guard_slots, rates_gbps)
         for per_gbps in plant.arrays.slots_per_gbps
     ]
     most = max(len(set(row.tolist())) for row in needed)

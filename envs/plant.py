@@ -6,7 +6,6 @@ share one spectrum. Not here: what is lit (``state.py``), who asks (``traffic.py
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -23,6 +22,7 @@ from envs.gsnr.lit_plant import build_lit_plant
 from envs.gsnr.sharing import with_sharing
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
+from envs.slots import slots_needed_by
 from topologies.grid import SpectrumBand, c_band
 from topologies.model import Topology
 from topologies.paths import PathOrder, PathRule, PathTable, PathTies, build_path_table
@@ -161,7 +161,7 @@ class Plant:
         """Slots, guard included, that a bit rate takes on a path with its most efficient format."""
         per_gbps = float(self.arrays.slots_per_gbps[self.arrays.path_format[path]])
         step = self.arrays.lit.slots_per_channel
-        num_slots = math.ceil(bit_rate_gbps * per_gbps - 1e-9) + self.spec.guard_slots
+        num_slots = int(slots_needed_by(per_gbps, self.spec.guard_slots, bit_rate_gbps))
         return -(-num_slots // step) * step
 
     def least_latency_ms(self, source: int, destination: int) -> float:

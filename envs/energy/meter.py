@@ -17,6 +17,7 @@ import numpy as np
 
 from envs.compiled import inlined
 from envs.features import COLUMN
+from envs.slots import slots_needed
 
 READINGS = np.dtype(
     [
@@ -39,7 +40,7 @@ def is_metered(power):
 @inlined
 def transponders_w(power, format_row, bit_rate_gbps):
     """Watts of the transponders of a lightpath, both ends."""
-    subcarriers = np.ceil(np.float64(bit_rate_gbps) * power.slots_per_gbps[format_row] - 1e-9)
+    subcarriers = slots_needed(power.slots_per_gbps[format_row], 0, bit_rate_gbps)
     return (
         power.lightpath_w[format_row]
         + power.per_gbps_w[format_row] * np.float64(bit_rate_gbps)
