@@ -215,8 +215,9 @@ def capacity_loss_rule(plant: Plant, traffic: PoissonTraffic, order: int) -> Lea
 @inlined
 def decide_by_capacity_loss(policy, plant, states, net, n, asked):
     """The start of least loss on the first path that fits, or over all paths."""
-    free, losses, sets = net.free, policy.losses, policy.sets
+    free, losses, sets, starts = net.free, policy.losses, policy.sets, policy.sets.starts
     crossing, fits, loss, unit_paths = policy.crossing, policy.fits, policy.loss, policy.losses.unit_paths
+    num_sets = unit_paths.shape[1]
     path_units, path_hops, path_format = plant.path_units, plant.path_hops, plant.path_format
     best_path, best_slot, best_num, best_loss = -1, -1, 0, np.inf
     refresh_sets(free, losses, sets, policy.changed, policy.stale, crossing)
@@ -229,12 +230,12 @@ def decide_by_capacity_loss(policy, plant, states, net, n, asked):
         starts_inplace(fits, size)
         if next_set(fits, 0) < 0:
             continue
-        for x in range(len(crossing)):
+        for x in range(num_sets):
             crossing[x] = np.uint64(0)
         for h in range(path_hops[path]):
-            for x in range(len(crossing)):
+            for x in range(num_sets):
                 crossing[x] |= unit_paths[path_units[path, h], x]
-        add_losses(losses, sets.starts, crossing, fits, size, policy.sums, loss)
+        add_losses(losses, starts, crossing, fits, size, policy.sums, loss)
         slot = next_set(fits, 0)
         while slot >= 0:
             if loss[slot] < best_loss:
