@@ -1,8 +1,9 @@
 """How this package compiles: one decorator for kernels that Python calls, one for helpers inside them.
 
 Kernels are cached on disk under a name made from the sources of this package: numba itself only looks at the
-file of the outermost function, and would run stale code after a helper in another file has changed. Division
-follows IEEE 754: no Python exceptions inside.
+file of the outermost function, and would run stale code after a helper in another file has changed. Where the
+installation may not be written to, they are kept in a temporary folder. Division follows IEEE 754: no Python
+exceptions inside.
 
 Helpers count no references (``_nrt=False``): each count is an atomic instruction, and together they took half
 the time of an observation. So a helper may take arrays, cut them and hand them on, but make none and return
@@ -13,6 +14,9 @@ once at the top, and leave loops to helpers.
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +31,38 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-_base = Path(getattr(config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__")
-vars(config)["CACHE_DIR"] = str(_base / f"lightloop-{_sources_digest()}")
+def _may_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _temporary_folder() -> Path:
+    """A folder of this user in the temporary one; another process of the user finds it again.
+
+    Somebody else could have made it first, with code of his own: then this process gets a folder to itself.
+    """
+    folder = Path(tempfile.gettempdir()) / f"lightloop-kernels-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="lightloop-kernels-"))
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if ours else Path(tempfile.mkdtemp(prefix="lightloop-kernels-"))
+
+
+def _cache_folder() -> Path:
+    """Where kernels are kept: as numba is told, else beside the sources, else a temporary folder."""
+    name = f"lightloop-{_sources_digest()}"
+    folder = Path(getattr(config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__") / name
+    return folder if _may_write(folder) else _temporary_folder() / name
+
+
+vars(config)["CACHE_DIR"] = str(_cache_folder())
 
 _options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 # ``_nrt`` is said, not left out: a kernel that a helper calls would inherit the helper's way.
