@@ -17,7 +17,7 @@ def _run_name() -> str:
 
 
 @flow(name="provision", flow_run_name=_run_name, log_prints=True)
-def provision(version: str = "@champion") -> str:
+def provision(version: int | str = "@champion") -> str:
     """What is in service now, in words.
 
     Args:
@@ -26,7 +26,7 @@ def provision(version: str = "@champion") -> str:
     settings = load_settings()
     registry = settings.registry
     with own_slots(settings, f"provision {version}") as site:
-        wanted = registry.version(version)
+        wanted = registry.version(str(version))
         recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
         staged = stage_task(site, wanted.uri, recorded)
         take_over_task(site, registry, staged, wanted, "promote", "put in service by hand")
