@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lightloop.given import overrides_of, refuse_beside
 from lightloop.output import Refusal
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def policy_given(text: str) -> ScoringPolicy | KernelPolicy:
 def situation(
     setting: str, scenario: str, topology: str, k_paths: int, power: str
 ) -> tuple[Plant, PoissonTraffic]:
-    """Plant, charged for what is lit, and traffic.
+    """Plant, charged for what is lit, and traffic; options that are given win over a scenario's settings.
 
     Raises:
         TrafficError: a rate that varies over the day: arrivals would not see time averages.
@@ -64,7 +65,9 @@ def situation(
         from configs.build import plant_of, traffic_of
         from configs.load import load_config
 
-        config = load_config(scenario)
+        refuse_beside("--scenario", {"setting": "--setting"}, "give one of the two")
+        given = {"topology": ("plant.topology", topology), "k": ("plant.k_paths", k_paths)}
+        config = load_config(scenario, overrides_of(given))
         plant, traffic = plant_of(config), traffic_of(config)
         spec, network = plant.spec, plant.topology
     else:

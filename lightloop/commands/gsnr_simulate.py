@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lightloop.given import is_given, overrides_of
 from lightloop.line_options import Bands, Channels, PowerDbm, RoadmLossDb, TransceiverSnrDb, powers
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
@@ -24,7 +25,8 @@ DEFAULT_POLICIES = ["band_by_band", "max_margin", "qot_mscl"]
 
 def simulate_command(
     scenario: Annotated[
-        str, typer.Option(help="Plant and traffic of a scenario, in place of the options about them.")
+        str,
+        typer.Option(help="Plant and traffic of a scenario; options that are given win over it."),
     ] = "",
     topology: Annotated[str, typer.Option(help="A catalogue name or a file.")] = "nsfnet",
     bands: Bands = "C,L,S",
@@ -80,7 +82,24 @@ def simulate_command(
     from topologies.catalogue import load_topology
 
     if scenario:
-        plant, traffic = _scenario(scenario)
+        names = tuple(bands.split(","))
+        given = {
+            "topology": ("plant.topology", topology),
+            "bands": ("plant.bands", list(names)),
+            "k": ("plant.k_paths", k),
+            "formats": ("plant.formats_per_path", formats),
+            "starts": ("plant.starts_per_path", starts),
+            "shared_spectrum": ("plant.shared_spectrum", shared_spectrum),
+            "bit_rates_gbps": ("traffic.bit_rates_gbps", list(_rates(bit_rates_gbps))),
+            "margin_db": ("plant.margin_db", margin_db),
+            "channels": ("plant.channels_per_band", channels),
+            "transceiver_snr_db": ("plant.transceiver_snr_db", transceiver_snr_db),
+            "roadm_loss_db": ("plant.roadm_loss_db", roadm_loss_db),
+        }
+        overrides = overrides_of(given)
+        if is_given("power_dbm") or is_given("bands"):
+            overrides.append(f"plant.launch_dbm={list(_launch_dbm(names, power_dbm))}")
+        plant, traffic = _scenario(scenario, overrides)
     else:
         names = tuple(bands.split(","))
         spec = PlantSpec(
@@ -144,11 +163,12 @@ def simulate_command(
     emit(document, as_json, render)
 
 
-def _scenario(name: str) -> tuple[Plant, PoissonTraffic]:
+def _scenario(name: str, overrides: list[str]) -> tuple[Plant, PoissonTraffic]:
+    """Plant and traffic of a scenario with what was given on top of it."""
     from configs.build import plant_of, traffic_of
     from configs.load import load_config
 
-    config = load_config(name)
+    config = load_config(name, overrides)
     if not config.plant.bands:
         raise Refusal(f"scenario {name!r} names no bands; use lightloop simulate --scenario {name}")
     return plant_of(config), traffic_of(config)

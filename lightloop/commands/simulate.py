@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lightloop.drawing import class_table
+from lightloop.given import overrides_of, refuse_beside
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def simulate_command(
         str, typer.Option(help="A published setting; see `lightloop bench settings`.")
     ] = "deeprmsa-nsfnet",
     scenario: Annotated[
-        str, typer.Option(help="A scenario in the setting's place, with its own network and path table.")
+        str, typer.Option(help="A scenario in the setting's place; other options win over what it says.")
     ] = "",
     policy: Annotated[list[str], typer.Option(help="A baseline; repeat for several.")] = ["ksp_ff"],  # noqa: B006
     topology: Annotated[str, typer.Option(help="Another network: a catalogue name or a file.")] = "",
@@ -87,7 +88,15 @@ def simulate_command(
     from topologies.paths import PathOrder, PathTies
 
     if scenario:
-        plant, traffic = _scenario(scenario)
+        refuse_beside("--scenario", {"setting": "--setting"}, "give one of the two")
+        given = {
+            "topology": ("plant.topology", topology),
+            "k": ("plant.k_paths", k),
+            "path_order": ("plant.path_order", path_order),
+            "path_ties": ("plant.path_ties", path_ties),
+        }
+        slots_given = [f"plant.num_slots={slots}"] if slots else []
+        plant, traffic = _scenario(scenario, [*overrides_of(given), *slots_given])
         setting = scenario
     else:
         chosen = benchmark_setting(setting)
@@ -145,12 +154,14 @@ def simulate_command(
     emit(document, as_json, lambda console: _print(console, document, results, picture))
 
 
-def _scenario(name: str) -> tuple[Plant, PoissonTraffic]:
-    """Plant and traffic of a scenario."""
+def _scenario(name: str, overrides: list[str]) -> tuple[Plant, PoissonTraffic]:
+    """Plant and traffic of a scenario with what was given on top of it."""
     from configs.build import plant_of, traffic_of
     from configs.load import load_config
 
-    config = load_config(name)
+    config = load_config(name, overrides)
+    if config.plant.bands:
+        refuse_beside(f"--scenario {name}", {"slots": "--slots"}, "its bands and channels make the slots")
     return plant_of(config), traffic_of(config)
 
 

@@ -19,7 +19,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.given import refuse_beside
+from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
     from agents.spec import TrainPoint, TrainResult, TrainSpec
@@ -87,6 +88,13 @@ def train_command(
     from configs.load import load_config
     from envs.reward import RewardWeights
 
+    if generalist:
+        others = {"scenario": "--scenario", "setting": "--setting"}
+        refuse_beside("--generalist", others, "it is trained on several published settings at once")
+    if setting:
+        refuse_beside("--setting", {"scenario": "--scenario"}, "give one of the two")
+    if setting or generalist:
+        _refuse_plant_settings(settings or [])
     config = load_config(scenario, settings or [])
     section = config.training.model_dump()
     if budget_s is not None and budget_requests is not None:
@@ -117,6 +125,20 @@ def train_command(
     with Live(view, console=stderr, refresh_per_second=4, transient=as_json):
         result = train(spec, plant, traffic, folder, view.add)
     emit(result.to_json(), as_json, lambda console: _print_result(console, result))
+
+
+def _refuse_plant_settings(settings: list[str]) -> None:
+    """Return where no override concerns what a published setting fixes.
+
+    Raises:
+        Refusal: one does.
+    """
+    for item in settings:
+        if item.strip().startswith(("plant.", "traffic.")):
+            raise Refusal(
+                f"--set {item} and a published setting exclude each other: plant and traffic are the "
+                "setting's; give a --scenario to change them"
+            )
 
 
 def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:

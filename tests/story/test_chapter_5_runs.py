@@ -44,8 +44,9 @@ def test_a_schedule_starts_runs_by_itself_and_they_complete(stack: Stack) -> Non
 
 
 def test_after_a_killed_worker_and_a_killed_training_the_next_one_runs(stack: Stack) -> None:
+    end_trainings(stack)
     killed = stack.prefect.run_deployment(TRAINING, LONG)
-    until(lambda: mlflow_statuses(stack, killed) == ["RUNNING"], timeout_s=60)
+    until(lambda: mlflow_statuses(stack, killed) == ["RUNNING"], timeout_s=120)
     waiting = stack.prefect.run_deployment(TRAINING, LONG)
     until(lambda: state_name(stack, waiting) == "AwaitingConcurrencySlot")
 
@@ -55,7 +56,7 @@ def test_after_a_killed_worker_and_a_killed_training_the_next_one_runs(stack: St
     until(lambda: state_name(stack, killed) == "Crashed", timeout_s=60)
     assert stack.prefect.flow_run(killed)["state"]["message"] == "its process is gone"
     assert mlflow_statuses(stack, killed) == ["FAILED"]
-    until(lambda: mlflow_statuses(stack, waiting) == ["RUNNING"], timeout_s=60)
+    until(lambda: mlflow_statuses(stack, waiting) == ["RUNNING"], timeout_s=120)
 
 
 def test_after_down_in_mid_training_the_next_one_runs_and_ends_with_its_verdict(stack: Stack) -> None:
@@ -102,6 +103,24 @@ def process_of(run_id: str) -> int:
         except psutil.Error:
             continue
     raise AssertionError(f"run {run_id} has no process")
+
+
+def end_trainings(stack: Stack) -> None:
+    """Cancel the trainings that drift has started: the story's requests are not the champion's traffic."""
+    for run_id in stack.training_runs():
+        run = stack.prefect.flow_run(run_id)
+        if run["state_type"] in ("SCHEDULED", "PENDING"):
+            state = {"type": "CANCELLED", "name": "Cancelled"}
+        elif run["state_type"] == "RUNNING":
+            state = {"type": "CANCELLING", "name": "Cancelling"}
+        else:
+            continue
+        stack.prefect.post(f"/flow_runs/{run_id}/set_state", {"state": state})
+    ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    until(
+        lambda: all(stack.prefect.flow_run(r)["state_type"] in ended for r in stack.training_runs()),
+        timeout_s=120,
+    )
 
 
 def mlflow_statuses(stack: Stack, flow_run_id: str) -> list[str]:

@@ -116,6 +116,7 @@ def site(
     ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, **QUIET, "PATH": path, "LIGHTLOOP_HOME": str(home.root)}
+    environment["LIGHTLOOP_TOKEN"] = "secret"  # what the site below sends
     start_manager(services, home, environment | {"MLFLOW_TRACKING_URI": registry.tracking_uri})
     yield Site(slots, home.run, home.serving, pce.url, "secret"), pce
     stop_everything(home)

@@ -131,7 +131,7 @@ def test_what_a_flow_run_under_way_may_have_touched_stays() -> None:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     folder = tmp_path_factory.mktemp("mlflow")
     registry = Registry(f"sqlite:///{folder}/mlflow.db", "test", "model", folder / "promotions.jsonl")
-    client = MlflowClient(registry.tracking_uri)
+    client = MlflowClient(registry.tracking_uri, registry.tracking_uri)
     client.create_experiment("test", artifact_location=(folder / "artifacts").as_uri())
     return registry
 
@@ -139,7 +139,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def test_old_drift_runs_go_for_good_and_what_versions_refer_to_stays(
     registry: Registry, plant: Plant, traffic: PoissonTraffic, tmp_path: Path
 ) -> None:
-    client = MlflowClient(registry.tracking_uri)
+    client = MlflowClient(registry.tracking_uri, registry.tracking_uri)
     trace = provide_trace(plant, traffic, 200, 1, tmp_path)
     made = {}
     for name, kind in (("old", "drift"), ("championed", "drift"), ("trained", "training")):

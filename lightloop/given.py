@@ -1,0 +1,55 @@
+"""Which options a person has really given, and refusing those that would be ignored beside another.
+
+No command drops an option silently: it is followed, or refused here with both names and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from lightloop.output import Refusal
+
+
+def is_given(name: str) -> bool:
+    """Whether the option of the running command was written on the command line; ``name``: its parameter."""
+    context = click.get_current_context(silent=True)
+    if context is None:  # called from Python, not as a command
+        return False
+    # typer brings a click of its own, so sources are compared by their names.
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == ParameterSource.COMMANDLINE.name
+
+
+def refuse_beside(option: str, others: Mapping[str, str], remedy: str) -> None:
+    """Return where none of the others is given beside an option that takes their place.
+
+    Args:
+        option: as a person writes it, e.g. ``--scenario``.
+        others: parameter names and how a person writes them.
+        remedy: what to do instead.
+
+    Raises:
+        Refusal: names both, and the remedy.
+    """
+    for name, written in others.items():
+        if is_given(name):
+            raise Refusal(f"{option} and {written} exclude each other: {remedy}")
+
+
+def overrides_of(keys: Mapping[str, tuple[str, Any]]) -> list[str]:
+    """Settings ``section.key=value`` for those parameters that are given: on top of a scenario they win.
+
+    Args:
+        keys: parameter name: (configuration key, value).
+    """
+    import yaml
+
+    return [
+        f"{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
+        for name, (key, value) in keys.items()
+        if is_given(name)
+    ]
