@@ -1,0 +1,51 @@
+"""What the docs tell an operator to type, typed on the running installation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.documents import ON_THE_INSTALLATION, written
+from tests.story.stack import Stack
+
+pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
+
+
+def test_the_commands_of_the_docs_are_taken(stack: Stack) -> None:
+    """In one shell, in the order of the pages; what belongs to another network or place is put in."""
+    meant = {
+        "--from WA --to TX": "--from A --to D",
+        "http://127.0.0.1:4200": stack.config.services.url("prefect"),
+        "var/secrets.env": str(stack.home.root / "secrets.env"),
+        " -p trace=<id or path>": "",
+        "-p training_budget_s=120": "-p training_budget_s=4",
+        "version=3": "version=1",
+    }
+    lines = []
+    for item in written():
+        if item.begins(ON_THE_INSTALLATION):
+            line = item.command
+            for words, here in meant.items():
+                line = line.replace(words, here)
+            lines.append(line)
+    assert len(lines) >= 8
+    script = "set -eu\n" + "\n".join(lines)
+    path = f"{Path(sys.executable).parent}:{stack.environment['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env=stack.environment | {"PATH": path, "PREFECT_HOME": str(stack.home.root / "person")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    runs = stack.prefect.post("/flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 30})
+    asked = next(run for run in runs if run["name"].startswith("provision"))
+    ended = stack.finished(asked["id"])
+    assert ended["parameters"]["version"] == 1
