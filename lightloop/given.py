@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import click
-from click.core import ParameterSource
+from typer._click.globals import get_current_context  # typer brings a click of its own
 
 from lightloop.output import Refusal
 
 
 def is_given(name: str) -> bool:
     """Whether the option of the running command was written on the command line; ``name``: its parameter."""
-    context = click.get_current_context(silent=True)
+    context = get_current_context(silent=True)
     if context is None:  # called from Python, not as a command
         return False
-    # typer brings a click of its own, so sources are compared by their names.
     source = context.get_parameter_source(name)
-    return source is not None and source.name == ParameterSource.COMMANDLINE.name
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def refuse_beside(option: str, others: Mapping[str, str], remedy: str) -> None:
