@@ -34,7 +34,6 @@ from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_lit
 from envs.plant import Plant
 from envs.request import Request
-from envs.serving import Placement
 from envs.slots import slots_needed
 
 if TYPE_CHECKING:
@@ -66,22 +65,6 @@ def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
     columns.append(np.zeros(NUM_FEATURES, np.float32))
     return CandidateArrays(*columns)
-
-
-@inlined
-def placed_as_listed(candidates, n, c):
-    """The ``Placement`` of candidate ``c`` of row ``n``; blocked where no candidate has that number."""
-    if not 0 <= c < candidates.listed[n]:
-        return Placement(-1, 0, 0, 0, -1, 0.0, 0.0)
-    return Placement(
-        np.int64(candidates.path[n, c]),
-        np.int64(candidates.first_slot[n, c]),
-        np.int64(candidates.num_slots[n, c]),
-        np.int64(candidates.format[n, c]),
-        np.int64(c),
-        np.float64(candidates.margin_10db[n, c]),
-        np.float64(candidates.marginal_kw[n, c]),
-    )
 
 
 @inlined

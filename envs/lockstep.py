@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.candidates import CandidateArrays, new_candidates, observe_request, placed_as_listed
+from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined, kernel
 from envs.energy.meter import is_metered, read_power
 from envs.features import NUM_CONTEXT, NUM_FEATURES
@@ -20,7 +20,7 @@ from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
-from envs.serving import Asked, carry_out
+from envs.serving import Asked, carry_out, placed_as_listed
 from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
 from envs.tally import Tally, count, new_tally
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays

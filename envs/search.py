@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.candidates import CandidateArrays, new_candidates, observe_request, placed_as_listed
+from envs.candidates import CandidateArrays, new_candidates, observe_request
 from envs.compiled import inlined
 from envs.errors import PolicyError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.serving import decided_by, serve
+from envs.serving import decided_by, placed_as_listed, serve
 from envs.state import new_states
 from envs.tally import Tally, new_tally
 from envs.trace import Trace

@@ -59,6 +59,22 @@ def placed(plant, path, first_slot, num_slots):
     return Placement(np.int64(path), np.int64(first_slot), np.int64(num_slots), format_row, -1, 0.0, 0.0)
 
 
+@inlined
+def placed_as_listed(candidates, n, c):
+    """The ``Placement`` of candidate ``c`` of row ``n``; blocked where no candidate has that number."""
+    if not 0 <= c < candidates.listed[n]:
+        return Placement(-1, 0, 0, 0, -1, 0.0, 0.0)
+    return Placement(
+        np.int64(candidates.path[n, c]),
+        np.int64(candidates.first_slot[n, c]),
+        np.int64(candidates.num_slots[n, c]),
+        np.int64(candidates.format[n, c]),
+        np.int64(c),
+        np.float64(candidates.margin_10db[n, c]),
+        np.float64(candidates.marginal_kw[n, c]),
+    )
+
+
 _DECISIONS: dict[type, Callable[..., Any]] = {}
 
 

@@ -1,0 +1,79 @@
+# ruff: noqa: F811 - a fixture of another file is named by the tests that use it
+"""What the PCE says of the model in service while it goes on, and what it spares itself."""
+
+import concurrent.futures
+import threading
+import time
+from typing import Any
+
+from controlplane.pce import computation
+from tests.controlplane.pce.test_app import start  # noqa: F401 - a fixture
+
+
+def test_a_model_that_changes_behind_the_pce_degrades_its_status_until_it_is_right_again(start, model):
+    model.model_uri = "models:/lightloop/2"
+    with start(look_interval_s=0.05) as pce:
+        assert pce.use(model.url, version="2", model_uri="models:/lightloop/2").status_code == 200
+
+        def status() -> dict[str, Any]:
+            time.sleep(0.05)
+            return pce.http.get("/status").json()
+
+        def wait_for(health: str) -> list[str]:
+            deadline = time.monotonic() + 20
+            while (found := status())["health"] != health:
+                assert time.monotonic() < deadline, found
+            return found["reasons"]
+
+        model.model_uri = "models:/lightloop/1"
+        (why,) = wait_for("degraded")
+        assert "serves models:/lightloop/1, and version 2 of lightloop is models:/lightloop/2" in why
+        model.model_uri = "models:/lightloop/2"
+        assert wait_for("healthy") == []
+
+
+def test_no_model_in_service_is_said(start):
+    with start() as pce:
+        status = pce.http.get("/status").json()
+
+    assert status["health"] == "degraded"
+    assert status["reasons"] == ["no model is in service; ksp_ff decides"]
+
+
+def test_candidates_are_not_listed_again_where_nothing_has_changed(start, model, monkeypatch):
+    listed_again = []
+    monkeypatch.setattr(computation, "still_feasible", lambda *asked: listed_again.append(asked) or True)
+    with start() as pce:
+        pce.use(model.url)
+        assert pce.path(pce.ask("A", "B")).decided_by == "model"
+    assert listed_again == []
+
+
+def test_switching_between_endpoints_under_load_loses_no_request(start, new_model):
+    models = [new_model(), new_model()]
+    for fake in models:
+        fake.delay_s = 0.02
+    with start() as pce:
+        pce.use(models[0].url, version="0")
+        ended = threading.Event()
+
+        def keep_asking() -> list[str]:
+            deciders = []
+            while not ended.is_set():
+                deciders.append(pce.path(pce.ask("A", "C")).decided_by)
+            return deciders
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(keep_asking) for _ in range(4)]
+            for switch in range(1, 5):
+                time.sleep(0.2)
+                new, old = models[switch % 2], models[(switch + 1) % 2]
+                assert pce.use(new.url, version=str(switch)).status_code == 200
+                old.die()  # at once, requests in flight or not
+                time.sleep(0.1)
+                old.revive()
+            ended.set()
+            deciders = [name for future in asking for name in future.result()]
+        assert len(deciders) > 40
+        assert set(deciders) == {"model"}
+        assert set(pce.log()["model_version"]) >= {"0", "1", "2", "3", "4"}
