@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-PROGRAMS = ("lightloop", "make", "prefect", "mlflow", "ray", "python", "pip", "source", "export")
+PROGRAMS = ("lightloop", "make", "prefect", "mlflow", "ray", "python", "pip", "source", "export", "eval")
 SIMULATED = "--requests 400 --runs 2 --warmup 0"
 # Begin of a command: what is put behind it.
 QUICKER = {
@@ -34,7 +34,7 @@ ON_THE_INSTALLATION = (
     "lightloop status",
     "lightloop tidy",
     "prefect deployment run",
-    "export PREFECT_",
+    'eval "$(lightloop env)"',
 )
 NOT_RUN = {
     "make demo": "a quarter of an hour; its steps are the first chapter of the story",

@@ -17,6 +17,7 @@ COMMANDS = (
     "request",
     "bench",
     "services",
+    "shell",
     "tidy",
     "demo",
 )
