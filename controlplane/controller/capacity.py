@@ -1,19 +1,23 @@
 """What a block of slots carries, by the plant's rule: is it wide enough, may its format be used.
 
-Each use case has one rule. Not here: routes, latencies and what is lit (``verify.py``).
+Each use case has one rule; where GSNR decides, ``Quality`` tells how much of it a format needs. Not here:
+routes, latencies and what is lit (``verify.py``).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from controlplane.tapi.path_body import ComputedPath
 from envs.gsnr.formats import GsnrFormat
+from envs.gsnr.link_tables import LinkTables
 from envs.modulation import ModulationFormat
 
 BAUD_GBD = 32.0  # symbol rate of a carrier in a 50 GHz channel
+TOLERANCE_DB = 0.001  # by which two computations of one GSNR may differ
 
 
 class CapacityRule(Protocol):
@@ -90,6 +94,36 @@ class ChannelsByQuality:
                 f"{bit_rate_gbps:g} Gb/s"
             )
         return None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What lightpaths need and what disturbs them, in a plant with quality of transmission.
+
+    Attributes:
+        formats: by name.
+        margin_db: how far above its format's threshold a lightpath must stay.
+        channel_slots: slots of a channel, channels counted through over the bands.
+        tables: noise of each link.
+    """
+
+    formats: Mapping[str, GsnrFormat]
+    margin_db: float
+    channel_slots: int
+    tables: LinkTables
+
+    def margin_of(self, path: ComputedPath, gsnr_db: float) -> float:
+        """How far a GSNR lies above the threshold of a path's format, in dB."""
+        return gsnr_db - self.formats[path.modulation_format].threshold_db
+
+    def is_enough(self, path: ComputedPath, gsnr_db: float) -> bool:
+        """Whether a path may have a GSNR."""
+        return self.margin_of(path, gsnr_db) >= self.margin_db - TOLERANCE_DB
+
+    def channels(self, path: ComputedPath) -> slice:
+        """The channels that a path lights."""
+        first = path.first_slot // self.channel_slots
+        return slice(first, first + path.num_slots // self.channel_slots)
 
 
 def _unknown(path: ComputedPath, known: tuple[str, ...]) -> str:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from configs.bands import bands_of
 from configs.schema import Config
 from configs.schema import Plant as PlantConfig
-from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, SlotsByReach
-from controlplane.controller.quality import Quality
+from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, Quality, SlotsByReach
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
 from envs.gsnr.bands import make_comb

@@ -1,56 +1,19 @@
 """GSNR of lightpaths, added up anew from what is lit: the check on who keeps it up to date step by step.
 
-The noise tables of the links are the twin's; the sums are not. Not here: what a format needs for how many
-bits (``capacity.py``), who asks (``verify.py``).
+The noise tables of the links are the twin's; the sums are not. Not here: what a format needs
+(``capacity.py``), who asks (``verify.py``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
+from controlplane.controller.capacity import Quality
+from controlplane.controller.network import PlantView
 from controlplane.tapi.path_body import ComputedPath, hops_of
-from envs.gsnr.formats import GsnrFormat
-from envs.gsnr.link_tables import LinkTables
-
-if TYPE_CHECKING:
-    from controlplane.controller.network import PlantView
-
-TOLERANCE_DB = 0.001  # by which two computations of one GSNR may differ
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What lightpaths need and what disturbs them, in a plant with quality of transmission.
-
-    Attributes:
-        formats: by name.
-        margin_db: how far above its format's threshold a lightpath must stay.
-        channel_slots: slots of a channel, channels counted through over the bands.
-        tables: noise of each link.
-    """
-
-    formats: Mapping[str, GsnrFormat]
-    margin_db: float
-    channel_slots: int
-    tables: LinkTables
-
-    def margin_of(self, path: ComputedPath, gsnr_db: float) -> float:
-        """How far a GSNR lies above the threshold of a path's format, in dB."""
-        return gsnr_db - self.formats[path.modulation_format].threshold_db
-
-    def is_enough(self, path: ComputedPath, gsnr_db: float) -> bool:
-        """Whether a path may have a GSNR."""
-        return self.margin_of(path, gsnr_db) >= self.margin_db - TOLERANCE_DB
-
-    def channels(self, path: ComputedPath) -> slice:
-        """The channels that a path lights."""
-        first = path.first_slot // self.channel_slots
-        return slice(first, first + path.num_slots // self.channel_slots)
 
 
 def gsnr_on_route(

@@ -1,0 +1,62 @@
+"""No module of the project imports itself, not even by way of others or for type checking alone."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+# What a module may import although the other imports it too, with the reason.
+ALLOWED = {
+    "envs.network": {"envs.candidates"},  # a network keeps the arrays of its listing; a type, nothing more
+}
+
+
+def imports_of_project(root: Path) -> dict[str, set[str]]:
+    """Module to the modules of the project that it imports, wherever in the file."""
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for package in root.glob("*/__init__.py")
+        for file in package.parent.rglob("*.py")
+    }
+    imports: dict[str, set[str]] = {}
+    for module, file in files.items():
+        named: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{module}: a relative import is not followed here"
+                within = {f"{node.module}.{alias.name}" for alias in node.names}
+                named |= within & files.keys() or {str(node.module)}
+        imports[module] = named & files.keys() - {module}
+    return imports
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """One circle of imports; empty when there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_circle_of_imports() -> None:
+    imports = imports_of_project(PROJECT)
+    assert len(imports) > 200
+    for module, allowed in ALLOWED.items():
+        assert circle(imports), f"{module} needs no exception any more"
+        imports[module] -= allowed
+    assert not circle(imports)
+
+
+@pytest.mark.parametrize("line", ["from house import roof", "def live():\n    import house.roof"])
+def test_a_circle_is_found_wherever_the_import_stands(tmp_path: Path, line: str) -> None:
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / "__init__.py").write_text("")
+    (house / "roof.py").write_text("from house.wall import height_m\n")
+    (house / "wall.py").write_text(line + "\n")
+    assert set(circle(imports_of_project(tmp_path))) == {"house.roof", "house.wall"}
