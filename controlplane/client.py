@@ -1,12 +1,16 @@
-"""A client of the controller over TAPI, for the command line and the console. Not here: printing."""
+"""Clients of the controller and of the PCE, for the command line and the console. Not here: printing.
+
+They wait for the answer; a caller with an event loop gives them a thread each time.
+"""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -22,7 +26,7 @@ CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 
 
 class ServiceRefused(ValueError):  # noqa: N818 - a refusal is an answer, not a failure of the program
-    """The controller said no, or could not be reached.
+    """The other side said no, or could not be reached; what kept it from answering is the cause.
 
     Attributes:
         reason: why, in a sentence.
@@ -65,15 +69,10 @@ class Lightpath:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class ControllerClient:
-    """Places, lists and deletes services.
+class _Client:
+    """One process's HTTP, safe to share between threads; whatever is no success is a ``ServiceRefused``."""
 
-    Args:
-        base_url: of the controller, e.g. ``http://127.0.0.1:8702``.
-        credentials: user and password are sent as HTTP Basic.
-        timeout_s: of a request.
-        transport: for tests; None is the network.
-    """
+    whom = ""
 
     def __init__(
         self,
@@ -82,16 +81,17 @@ class ControllerClient:
         timeout_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._options: dict[str, Any] = {
+            "base_url": base_url,
+            "auth": (credentials.user, credentials.password),
+            "trust_env": False,
+        }
+        self._timeout_s = timeout_s
         self._http = httpx.Client(
-            base_url=base_url,
-            auth=(credentials.user, credentials.password),
-            timeout=timeout_s,
-            transport=transport,
-            headers={"Accept": YANG_DATA_JSON},
+            **self._options, timeout=timeout_s, transport=transport, headers={"Accept": YANG_DATA_JSON}
         )
-        self._sips: dict[str, str] | None = None
 
-    def __enter__(self) -> ControllerClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -103,8 +103,62 @@ class ControllerClient:
         """Close the connections."""
         self._http.close()
 
+    def _get(self, path: str) -> Any:
+        return self._send("GET", path).json()
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        headers = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
+        try:
+            answer = self._http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise ServiceRefused(
+                f"{self.whom} at {self._http.base_url} does not answer ({error}); "
+                "`lightloop status` says what runs"
+            ) from error
+        if answer.is_success:
+            return answer
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            reason = "the credentials are not accepted; start all processes with the same secrets.env"
+            raise ServiceRefused(reason, answer.status_code)
+        try:
+            reason = error_reason(answer.json())
+        except ValueError:
+            reason = ""
+        raise ServiceRefused(
+            reason or f"HTTP {answer.status_code} {answer.reason_phrase}", answer.status_code
+        )
+
+
+class PceClient(_Client):
+    """What a PCE says about itself; constructed as ``ControllerClient``."""
+
+    whom = "the PCE"
+
+    def status(self) -> dict[str, Any]:
+        """Policy, model, endpoint and counts."""
+        return self._get("/status")
+
+    def decisions(self, limit: int) -> list[dict[str, Any]]:
+        """The last decisions, newest first."""
+        return self._get(f"/decisions?limit={limit}")
+
+
+class ControllerClient(_Client):
+    """Places, lists and deletes services.
+
+    Args:
+        base_url: of the controller, e.g. ``http://127.0.0.1:8702``.
+        credentials: user and password are sent as HTTP Basic.
+        timeout_s: of a request.
+        transport: for tests; None is the network.
+    """
+
+    whom = "the controller"
+    _sips: dict[str, str] | None = None
+
     def context(self) -> dict[str, Any]:
-        """The TAPI context, without its outer member."""
+        """The TAPI context, without its outer member; the service interface points are asked for anew."""
+        self._sips = None
         return self._get(CONTEXT)["tapi-common:context"]
 
     def sips(self) -> dict[str, str]:
@@ -127,7 +181,30 @@ class ControllerClient:
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
     ) -> Lightpath:
-        """The lightpath set up for a new service.
+        """The lightpath set up for a new service; arguments and refusals as of ``request_service``."""
+        self.sips()  # asked for once: no part of the time
+        began = time.perf_counter()
+        uuid = self.request_service(
+            source, destination, bit_rate_gbps, max_latency_ms, service_uuid, direction
+        )
+        total_ms = (time.perf_counter() - began) * 1000.0
+        lightpath = self.service(uuid)
+        if lightpath is None:
+            raise ServiceRefused(
+                f"service {uuid} was accepted but has no lightpath: a link on its path was cut"
+            )
+        return replace(lightpath, total_ms=total_ms)
+
+    def request_service(
+        self,
+        source: str,
+        destination: str,
+        bit_rate_gbps: float,
+        max_latency_ms: float = math.inf,
+        service_uuid: str | None = None,
+        direction: str = UNIDIRECTIONAL,
+    ) -> str:
+        """The UUID of a new service, once its lightpath is set up.
 
         Raises:
             ServiceRefused: an unknown node, no path within the bounds, or the controller cannot be reached.
@@ -143,15 +220,8 @@ class ControllerClient:
             )
         except TapiError as error:
             raise ServiceRefused(error.message) from None
-        began = time.perf_counter()
         self._send("POST", CONNECTIVITY, body)
-        total_ms = (time.perf_counter() - began) * 1000.0
-        lightpath = self.service(uuid)
-        if lightpath is None:
-            raise ServiceRefused(
-                f"service {uuid} was accepted but has no lightpath: a link on its path was cut"
-            )
-        return replace(lightpath, total_ms=total_ms)
+        return uuid
 
     def service(self, uuid: str) -> Lightpath | None:
         """The lightpath of a service; None while a cut leaves it without.
@@ -189,6 +259,26 @@ class ControllerClient:
         """Changes after a version: ``{"version", "reset", "changes"}`` (docs/contracts.md)."""
         return self._get(f"/changes?since={since}")
 
+    async def notifications(self) -> AsyncIterator[None]:
+        """One item once connected, then one per notification, until the stream ends.
+
+        Raises:
+            ServiceRefused: it does not begin, or breaks.
+        """
+        timeout = httpx.Timeout(self._timeout_s, read=None)
+        try:
+            async with (
+                httpx.AsyncClient(**self._options, timeout=timeout) as http,
+                http.stream("GET", "/restconf/streams/tapi-notification") as answer,
+            ):
+                answer.raise_for_status()
+                yield
+                async for line in answer.aiter_lines():
+                    if line.startswith("data:"):
+                        yield
+        except httpx.HTTPError as error:
+            raise ServiceRefused(f"notifications: {error}") from error
+
     def fail_link(self, node_a: str, node_b: str) -> dict[str, Any]:
         """Cut a link; what happened to the services over it."""
         return self._link("fail-link", node_a, node_b)
@@ -202,29 +292,6 @@ class ControllerClient:
         return self._send("POST", f"/restconf/operations/lightloop:{operation}", body).json()[
             "lightloop:output"
         ]
-
-    def _get(self, path: str) -> dict[str, Any]:
-        document: dict[str, Any] = self._send("GET", path).json()
-        return document
-
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        headers = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
-        try:
-            answer = self._http.request(method, path, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise ServiceRefused(
-                f"the controller at {self._http.base_url} does not answer ({error}); "
-                "`lightloop status` says what runs"
-            ) from None
-        if answer.is_success:
-            return answer
-        try:
-            reason = error_reason(answer.json())
-        except ValueError:
-            reason = ""
-        raise ServiceRefused(
-            reason or f"HTTP {answer.status_code} {answer.reason_phrase}", answer.status_code
-        )
 
 
 def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> Lightpath:

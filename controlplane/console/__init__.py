@@ -4,8 +4,8 @@
   viewmodel.py  counts, table rows, spectrum rows and blocks made from it (pure)
   charts.py     map and spectrum grid as ECharts options (pure)
   palette.py    the colours of the light and the dark page
-  doors.py      HTTP to the controller and to the PCE, the only two it talks to
-  feed.py       follows both, reconnects, tells the open pages
+  feed.py       follows the controller and the PCE by ``controlplane.client``, the only two it talks to;
+                reconnects, tells the open pages
   page.py       the page: panels put together, what a click does
   panels.py     the page's parts: header, counts, request form, tables
   main.py       the process

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import httpx
 
-from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError
+from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.console.network import ChangeError, NetworkState, topology_from_context
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
 from topologies.grid import SpectrumBand
@@ -37,8 +38,8 @@ class Feed:
 
     def __init__(
         self,
-        controller: ControllerDoor,
-        pce: PceDoor,
+        controller: ControllerClient,
+        pce: PceClient,
         topology: Topology,
         bands: tuple[SpectrumBand, ...],
         shared_spectrum: bool,
@@ -69,27 +70,27 @@ class Feed:
             )
             group.create_task(self._listen())
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connections."""
-        await self.controller.close()
-        await self._pce.close()
+        self.controller.close()
+        self._pce.close()
 
     async def refresh_network(self) -> None:
         """Bring the snapshot to the controller's present version.
 
         Raises:
-            httpx.HTTPError, RefusedError, ChangeError: it does not answer, or not what it should.
+            ServiceRefused, ChangeError: it does not answer, or not what it should.
         """
         async with self._network_asked:
             state = self.snapshot.network
             if state is None or self.snapshot.controller_fault:
                 # after an outage the controller may serve another topology
-                topology = topology_from_context(await self.controller.context(), self._known)
+                topology = topology_from_context(await to_thread(self.controller.context), self._known)
                 if state is None or topology.content_hash != state.topology.content_hash:
                     state = NetworkState(topology, *self._empty)
-            answer = await self.controller.changes(state.version)
+            answer = await to_thread(self.controller.changes, state.version)
             if answer["version"] < state.version and not answer["reset"]:
-                answer = await self.controller.changes(0) | {"reset": True}  # it lost its state
+                answer = await to_thread(self.controller.changes, 0) | {"reset": True}  # it lost its state
             if answer["changes"] or answer["reset"] or answer["version"] != state.version:
                 state = state.apply(answer["version"], answer["changes"], answer["reset"])
                 self._pce_stirred.set()  # a change of the network mostly follows a decision
@@ -101,8 +102,9 @@ class Feed:
         self._pce_stirred.set()
 
     async def _refresh_pce(self) -> None:
-        status = PceStatus.from_json(await self._pce.status())
-        decisions = tuple(Decision.from_json(row) for row in await self._pce.decisions(NUM_DECISIONS))
+        status = PceStatus.from_json(await to_thread(self._pce.status))
+        listed = await to_thread(self._pce.decisions, NUM_DECISIONS)
+        decisions = tuple(Decision.from_json(row) for row in listed)
         self._publish(replace(self.snapshot, pce=status, pce_fault=None, decisions=decisions))
 
     async def _follow(
@@ -134,8 +136,8 @@ class Feed:
                 async for _ in self.controller.notifications():
                     retry_s = FIRST_RETRY_S
                     self._network_stirred.set()
-            except httpx.HTTPError as error:
-                logger.debug("notifications: %s", error)
+            except ServiceRefused as error:
+                logger.debug("%s", error)
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, LAST_RETRY_S)
 
@@ -160,11 +162,11 @@ class Feed:
 
 
 def _said(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error.__cause__, httpx.ConnectError):
         return "not reachable"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error.__cause__, httpx.TimeoutException):
         return "does not answer in time"
-    if isinstance(error, RefusedError | ChangeError):
+    if isinstance(error, ServiceRefused | ChangeError):
         return str(error)
     logger.warning("unexpected answer", exc_info=error)
     return f"answers something unexpected ({type(error).__name__}: {error})"

@@ -1,16 +1,16 @@
-"""The form that requests a service, and what became of the request. Not here: HTTP (``doors.py``)."""
+"""The form that requests a service, and what became of the request. Not here: HTTP."""
 
 from __future__ import annotations
 
 import math
 import time
+from asyncio import to_thread
 from collections.abc import Callable
 
-import httpx
 from nicegui import ui
 
+from controlplane.client import ServiceRefused
 from controlplane.console import viewmodel
-from controlplane.console.doors import RefusedError, ServiceRequest
 from controlplane.console.feed import Feed
 from controlplane.console.network import ChangeError, Lightpath
 from controlplane.console.panels import box, text
@@ -104,26 +104,31 @@ class RequestForm:
         self.source.value, self.destination.value = self.destination.value, self.source.value
 
     async def _submit(self) -> None:
-        wanted, fault = self._wanted()
-        if wanted is None:
+        fault = self._fault()
+        if fault is None and self._feed.snapshot.network is None:
+            fault = "the controller has not answered yet; the form works as soon as it does"
+        if fault is not None:
             self._refused(fault)
-            return
-        state = self._feed.snapshot.network
-        if state is None:
-            self._refused("the controller has not answered yet; the form works as soon as it does")
             return
         self.button.props("loading")
         begun = time.perf_counter()
         try:
-            uuid = await self._feed.controller.request(state.topology.name, wanted)
+            uuid = await to_thread(
+                self._feed.controller.request_service,
+                self.source.value,
+                self.destination.value,
+                self.bit_rate.value,
+                math.inf if self.bound.value is None else self.bound.value,
+            )
             took_ms = (time.perf_counter() - begun) * 1000
             await self._feed.refresh_network()
-        except RefusedError as error:
-            self._refused(str(error))
-        except httpx.HTTPError as error:
+        except ServiceRefused as error:
+            silence = error.__cause__
             self._refused(
-                f"the controller does not answer ({type(error).__name__}); "
+                f"the controller does not answer ({type(silence).__name__}); "
                 "the table will show whether the service is up once it is back"
+                if silence
+                else str(error)
             )
         except ChangeError as error:
             self._refused(str(error))
@@ -136,24 +141,18 @@ class RequestForm:
             self.button.props(remove="loading")
             self._feed.stir()
 
-    def _wanted(self) -> tuple[ServiceRequest | None, str]:
-        source, destination, rate, bound = (
-            self.source.value,
-            self.destination.value,
-            self.bit_rate.value,
-            self.bound.value,
-        )
+    def _fault(self) -> str | None:
+        source, destination = self.source.value, self.destination.value
+        rate, bound = self.bit_rate.value, self.bound.value
         if not source or not destination:
-            return None, "choose both ends"
+            return "choose both ends"
         if source == destination:
-            return None, f"both ends are {source}; choose two different nodes"
+            return f"both ends are {source}; choose two different nodes"
         if rate is None or rate <= 0:
-            return None, "the bit rate must be a positive number of Gb/s"
+            return "the bit rate must be a positive number of Gb/s"
         if bound is not None and bound <= 0:
-            return None, "the latency bound must be a positive number of ms; leave it empty for none"
-        return ServiceRequest(
-            source, destination, float(rate), math.inf if bound is None else float(bound)
-        ), ""
+            return "the latency bound must be a positive number of ms; leave it empty for none"
+        return None
 
     def _placed(self, path: Lightpath | None, uuid: str, took_ms: float) -> None:
         self._answer.clear()

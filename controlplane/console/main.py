@@ -15,13 +15,14 @@ from configs.home import Credentials, Home
 from configs.load import load_config
 from configs.schema import Config
 from controlplane.auth import AuthMiddleware
-from controlplane.console.doors import ControllerDoor, PceDoor
+from controlplane.client import ControllerClient, PceClient
 from controlplane.console.feed import Feed
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
 from controlplane.guard import Guard
 from controlplane.http_server import run
 from topologies.catalogue import load_topology
 
+TIMEOUT_S = 10.0  # of one question; a set-up waits for every element on the route
 FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke-linecap="round"
 stroke-width="2.6" stroke="#4f46e5"><path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9"/><circle cx="6.4" cy="5.2" r="2.1"
 fill="#4f46e5"/></svg>"""
@@ -30,8 +31,8 @@ fill="#4f46e5"/></svg>"""
 def make_feed(config: Config, credentials: Credentials) -> Feed:
     """The feed of a configuration's controller and PCE."""
     return Feed(
-        ControllerDoor(config.services.url("controller"), credentials),
-        PceDoor(config.services.url("pce"), credentials),
+        ControllerClient(config.services.url("controller"), credentials, TIMEOUT_S),
+        PceClient(config.services.url("pce"), credentials, TIMEOUT_S),
         load_topology(config.plant.topology),
         bands_of(config),
         config.plant.shared_spectrum,
@@ -63,7 +64,7 @@ def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> F
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
-        await feed.close()
+        feed.close()
 
     app = FastAPI(
         title="lightloop console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None

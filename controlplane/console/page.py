@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
-import httpx
 from nicegui import Client, ui
 
+from controlplane.client import ServiceRefused
 from controlplane.console import charts, spectrum, viewmodel
-from controlplane.console.doors import RefusedError
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
 from controlplane.console.network import NetworkState
@@ -158,12 +159,11 @@ class ConsolePage:
 
     async def _remove(self, service_uuid: str) -> None:
         try:
-            await self._feed.controller.delete(service_uuid)
-            await self._feed.refresh_network()
-        except (RefusedError, httpx.HTTPError) as error:
-            ui.notify(
-                f"Not deleted: {error or type(error).__name__}", type="negative", position="bottom-right"
-            )
+            await to_thread(self._feed.controller.delete_service, service_uuid)
+        except ServiceRefused as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # one that is gone already is fine
+                ui.notify(f"Not deleted: {error}", type="negative", position="bottom-right")
+        self._feed.stir()
 
     def _switch_theme(self) -> None:
         self._use_theme("light" if self._palette is DARK else "dark")

@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from configs.home import Credentials
+from controlplane.auth import authorised
 from controlplane.tapi.ids import node_uuid, sip_uuid
 from topologies.catalogue import load_topology
 from topologies.model import Topology
@@ -132,13 +133,20 @@ def controller_app(fake: FakeController) -> FastAPI:
         fake.questions.append(request.url.path)
         if fake.silent:
             return Response(status_code=503)
-        if request.headers.get("authorization", "").partition(" ")[0] != "Basic":
+        if not authorised(request.headers.get("authorization"), CREDENTIALS):
             return refusal(401, "credentials are needed")
         return await go_on(request)
 
     @app.get("/restconf/data/tapi-common:context")
     async def context() -> dict[str, Any]:
         return fake.context()
+
+    @app.get("/restconf/data/tapi-common:context/service-interface-point")
+    async def service_interface_points() -> dict[str, Any]:
+        listed = [
+            {"uuid": uuid, "name": [{"value-name": "node", "value": node}]} for uuid, node in nodes.items()
+        ]
+        return {"tapi-common:service-interface-point": listed}
 
     @app.get("/changes")
     async def changes(since: int = 0) -> dict[str, Any]:

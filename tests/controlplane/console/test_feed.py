@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
 
 from configs.home import Credentials
+from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.console import feed as console_feed
-from controlplane.console.doors import ControllerDoor, PceDoor, RefusedError, ServiceRequest
 from controlplane.console.feed import Feed
 from controlplane.tapi.ids import sip_uuid
 from topologies.catalogue import load_topology
@@ -47,8 +48,8 @@ async def serving(app: Any, port: int = 0) -> AsyncIterator[Served]:
 @contextlib.asynccontextmanager
 async def following(controller_url: str, pce_url: str, topology: str = "nsfnet") -> AsyncIterator[Feed]:
     feed = Feed(
-        ControllerDoor(controller_url, CREDENTIALS),
-        PceDoor(pce_url, CREDENTIALS),
+        ControllerClient(controller_url, CREDENTIALS),
+        PceClient(pce_url, CREDENTIALS),
         load_topology(topology),
         bands=(c_band(100),),
         shared_spectrum=True,
@@ -60,7 +61,7 @@ async def following(controller_url: str, pce_url: str, topology: str = "nsfnet")
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await feed.close()
+        feed.close()
 
 
 @contextlib.asynccontextmanager
@@ -140,7 +141,9 @@ def test_a_burst_of_services_costs_few_questions(fake: Any, apps: Any) -> None:
 def test_the_form_asks_over_tapi_and_the_answer_is_shown(fake: Any, apps: Any) -> None:
     async def told() -> None:
         async with in_step(apps) as feed:
-            uuid = await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 75, 20.0))
+            request = partial(asyncio.to_thread, feed.controller.request_service)
+            delete = partial(asyncio.to_thread, feed.controller.delete_service)
+            uuid = await request("WA", "NY", 75, 20.0)
             await feed.refresh_network()
             assert feed.snapshot.network is not None
             assert feed.snapshot.network.lightpaths[uuid].bit_rate_gbps == 75
@@ -149,14 +152,16 @@ def test_the_form_asks_over_tapi_and_the_answer_is_shown(fake: Any, apps: Any) -
             assert body["requested-capacity"]["total-size"] == {"value": "75", "unit": "GBPS"}
             ends = [end["service-interface-point"] for end in body["end-point"]]
             assert ends[0] == {"service-interface-point-uuid": sip_uuid("nsfnet", "WA")}
-            with pytest.raises(RefusedError, match=r"no path from WA to NY within 0\.5 ms"):
-                await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 75, 0.5))
-            with pytest.raises(RefusedError, match="whole Gb/s"):
-                await feed.controller.request("nsfnet", ServiceRequest("WA", "NY", 33.3))
+            with pytest.raises(ServiceRefused, match=r"no path from WA to NY within 0\.5 ms"):
+                await request("WA", "NY", 75, 0.5)
+            with pytest.raises(ServiceRefused, match="whole Gb/s"):
+                await request("WA", "NY", 33.3)
             feed.stir()
             await until(lambda: feed.snapshot.decisions and not feed.snapshot.decisions[0].accepted)
-            await feed.controller.delete(uuid)
-            await feed.controller.delete(uuid)  # gone already: nothing to complain about
+            await delete(uuid)
+            with pytest.raises(ServiceRefused) as gone:
+                await delete(uuid)
+            assert gone.value.status == 404
             await until(lambda: not services(feed))
 
     story(told)
@@ -204,16 +209,17 @@ def test_refused_credentials_and_odd_answers_are_said_in_words(fake: Any, apps: 
     async def told() -> None:
         fake.silent = True
         async with in_step(apps) as feed:
-            await until(lambda: feed.snapshot.controller_fault == "503 Service Unavailable")
+            await until(lambda: feed.snapshot.controller_fault == "HTTP 503 Service Unavailable")
             fake.silent = False
             await until(lambda: feed.snapshot.controller_fault is None)
             fake.note("link-painted", nodes=["WA", "IL"])
             await until(lambda: "unknown kind 'link-painted'" in (feed.snapshot.controller_fault or ""))
         async with serving(apps[0]) as controller:
-            stranger = PceDoor(controller.url, CREDENTIALS)
-            with pytest.raises(RefusedError, match=r"secrets\.env"):
-                await stranger.status()
-            await stranger.close()
+            with (
+                PceClient(controller.url, Credentials("somebody", "else", "")) as stranger,
+                pytest.raises(ServiceRefused, match=r"secrets\.env"),
+            ):
+                await asyncio.to_thread(stranger.status)
 
     story(told)
 
