@@ -13,12 +13,10 @@ from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
-    PATH_RESOURCE,
     ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
-    parse_path,
 )
 
 
@@ -74,8 +72,10 @@ class PceClient:
         """As ``PathComputation.compute``."""
         headers = {"X-State-Version": str(state_version), "X-Decision-Id": str(uuid4())}
         body = build_compute_input(request, self._naming)
-        output = self._checked("POST", COMPUTE_OPERATION, body, headers)
-        return parse_path(self._checked("GET", PATH_RESOURCE + parse_compute_output(output), None, {}))
+        status, document = self.forward("POST", COMPUTE_OPERATION, body, headers)
+        if 200 <= status < 300:
+            return parse_compute_output(document)
+        raise _as_refusal(status, document)
 
     def forward(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
         """As ``PathComputation.forward``."""
@@ -91,12 +91,6 @@ class PceClient:
             ) from None
         except ValueError:
             raise TapiError(502, "operation-failed", "the path computation element sent no JSON") from None
-
-    def _checked(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
-        status, document = self.forward(method, path, body, headers)
-        if 200 <= status < 300:
-            return document
-        raise _as_refusal(status, document)
 
 
 def _as_refusal(status: int, document: Any) -> TapiError:

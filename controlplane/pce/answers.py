@@ -94,7 +94,7 @@ class PathAnswers:
             raise no_path(decision.record.reason or "no path")
         path = _computed_path(decision)
         _remember(self._paths, path.uuid, (path, request.direction), self._keep)
-        return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path.uuid)
+        return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path)
 
     def path(self, uuid: str) -> dict[str, Any]:
         """The document of a computed path.

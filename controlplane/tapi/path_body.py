@@ -214,9 +214,13 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
 
 
 def build_compute_output(
-    request: ComputeRequest, naming: Naming, service_uuid: str, path_uuid: str
+    request: ComputeRequest, naming: Naming, service_uuid: str, path: ComputedPath
 ) -> dict[str, Any]:
-    """The answer of ``compute-p-2-p-path``: a path computation service that points to the path."""
+    """The answer of ``compute-p-2-p-path``: a path computation service that points to the path.
+
+    The model has room for the path's UUID only. What the path is stands in the service's ``name`` pairs, so
+    that nobody has to ask again.
+    """
     constraint: dict[str, Any] = {"route-direction": request.direction}
     if math.isfinite(request.max_latency_ms):
         constraint["max-allowed-delay"] = {"value": str(round(request.max_latency_ms * 1000.0))}
@@ -224,29 +228,31 @@ def build_compute_output(
         OUTPUT: {
             "service": {
                 "uuid": service_uuid,
+                "name": names.pairs(path.name_pairs()),
                 "end-point": _end_points(request, naming),
                 "routing-constraint": constraint,
                 "topology-constraint": {"include-topology": [naming.topology_uuid]},
-                "path": [{"path-uuid": path_uuid}],
+                "path": [{"path-uuid": path.uuid}],
             }
         }
     }
 
 
-def parse_compute_output(document: Any) -> str:
-    """UUID of the computed path.
+def parse_compute_output(document: Any) -> ComputedPath:
+    """The computed path.
 
     Raises:
-        TapiError: 502, the answer points to no path.
+        TapiError: 502, the answer points to no path, or a ``name`` pair is missing.
     """
     try:
-        service = as_object(as_object(strip_prefixes(document), OUTPUT)["output"], OUTPUT)["service"]
-        paths = as_list(as_object(service, OUTPUT)["path"], OUTPUT)
-        return str(as_object(paths[0], OUTPUT)["path-uuid"])
+        output = as_object(as_object(strip_prefixes(document), OUTPUT)["output"], OUTPUT)
+        service = as_object(output["service"], OUTPUT)
+        uuid = str(as_object(as_list(service["path"], OUTPUT)[0], OUTPUT)["path-uuid"])
     except (KeyError, IndexError, TapiError):
         raise TapiError(
             502, "operation-failed", "the path computation element answered without a path"
         ) from None
+    return path_from_names(uuid, service.get("name"))
 
 
 def path_entry(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
@@ -285,19 +291,6 @@ def path_entry(path: ComputedPath, naming: Naming, bands: Bands, direction: str)
 def build_path(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
     """The body of ``GET .../path={uuid}``."""
     return {PATH: [path_entry(path, naming, bands, direction)]}
-
-
-def parse_path(document: Any) -> ComputedPath:
-    """The path behind the body of ``GET .../path={uuid}``.
-
-    Raises:
-        TapiError: 502, not such a document, or a ``name`` pair is missing.
-    """
-    try:
-        entry = as_object(as_object(strip_prefixes(document), PATH)["path"], PATH)
-        return path_from_names(str(entry["uuid"]), entry.get("name"))
-    except KeyError as error:
-        raise TapiError(502, "operation-failed", f"a path without {error.args[0]!r}") from None
 
 
 def hops_of(nodes: Sequence[str]) -> list[tuple[str, str]]:

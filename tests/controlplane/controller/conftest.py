@@ -61,12 +61,14 @@ class FakePce:
         self.naming = Naming(plant.topology)
         self.feed = feed
         self.paths: dict[str, ComputedPath] = {}
+        self.requests: list[str] = []
         self.asked: list[tuple[ComputeRequest, int]] = []
         self.spoil: Callable[[ComputedPath], ComputedPath] = lambda path: path
         self.away = False
         self.quality_format = "PM-QPSK"
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(f"{request.method} {request.url.path}")
         if self.away:
             raise httpx.ConnectError("refused")
         try:
@@ -85,7 +87,7 @@ class FakePce:
         self.asked.append((asked, version))
         path = self.spoil(self._compute(asked, version))
         self.paths[path.uuid] = path
-        return build_compute_output(asked, self.naming, str(uuid4()), path.uuid)
+        return build_compute_output(asked, self.naming, str(uuid4()), path)
 
     def _compute(self, request: ComputeRequest, version: int) -> ComputedPath:
         feed = self.feed(0)

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
+from controlplane.tapi.path_body import COMPUTE_OPERATION
+
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 SERVICE = "tapi-connectivity:connectivity-service"
@@ -55,6 +57,12 @@ def test_a_service_is_created_and_can_be_read_back(lab: Any, http: TestClient) -
     assert {node for node, held in lab.held().items() if uuid in held} == set(nodes)
     whole = http.get(CONTEXT).json()["tapi-common:context"]
     assert [s["uuid"] for s in whole[CONNECTIVITY.rpartition("/")[2]]["connectivity-service"]] == [uuid]
+
+
+def test_a_set_up_costs_one_request_to_the_path_computation_element(lab: Any, http: TestClient) -> None:
+    for pair in ("AD", "BE", "CA"):
+        assert http.post(CONNECTIVITY, json=lab.body(*pair)).status_code == 201
+    assert lab.pce.requests == [f"POST {COMPUTE_OPERATION}"] * 3
 
 
 @pytest.mark.parametrize("tail", ["", "/", "/connectivity-service", "/connectivity-service/"])

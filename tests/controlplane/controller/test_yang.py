@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
@@ -160,12 +161,21 @@ def test_the_published_service_is_taken_and_sent_back_valid(
 
 def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any) -> None:
     from controlplane.tapi.notification import notification
-    from controlplane.tapi.path_body import ComputeRequest, build_compute_input, build_compute_output
+    from controlplane.tapi.path_body import (
+        ComputedPath,
+        ComputeRequest,
+        build_compute_input,
+        build_compute_output,
+        parse_compute_output,
+    )
 
     asked = ComputeRequest("A", "D", 100, 20.0, "UNIDIRECTIONAL", 4, (("A", "C"),), ("B",))
     compute = "tapi-path-computation:compute-p-2-p-path"
     assert_valid_part(model, build_compute_input(asked, lab.naming), compute)
-    assert_valid_part(model, build_compute_output(asked, lab.naming, "service", "path"), compute)
+    path = ComputedPath(str(uuid4()), ("A", "D"), 3, 4, "64QAM", 2.5, "model", "x", "7", "d", 1.5, "C", 20.0)
+    answer = build_compute_output(asked, lab.naming, str(uuid4()), path)
+    assert_valid_part(model, answer, compute)
+    assert parse_compute_output(answer) == path
     service, _ = lab.manager.create(lab.request("A", "C"))
     lab.manager.fail_link(service.path.nodes[:2])
     lab.manager.repair_link(service.path.nodes[:2])

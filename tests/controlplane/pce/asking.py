@@ -16,10 +16,10 @@ from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH_RESOURCE,
+    ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
-    parse_path,
 )
 from envs.plant import Plant
 
@@ -33,16 +33,15 @@ class Asking:
         self._http, self._naming, self._controller = http, naming, controller
         self.refusals: list[str] = []
 
-    def set_up(self, source: str, destination: str, bit_rate_gbps: float) -> dict[str, Any] | None:
-        """The path's document, after its lightpath was told to the PCE; None when there is no path."""
+    def set_up(self, source: str, destination: str, bit_rate_gbps: float) -> ComputedPath | None:
+        """The path, after its lightpath was told to the PCE; None when there is no path."""
         body = build_compute_input(ComputeRequest(source, destination, bit_rate_gbps), self._naming)
         version = {"X-State-Version": str(self._controller.version)}
         answer = self._http.post(COMPUTE_OPERATION, json=body, headers=version)
         if answer.status_code == 409:
             self.refusals.append(answer.text)
             return None
-        document = self._http.get(PATH_RESOURCE + parse_compute_output(answer.json())).json()
-        path = parse_path(document)
+        path = parse_compute_output(answer.json())
         self._controller.add(
             "lightpath-added",
             list(path.nodes),
@@ -51,6 +50,11 @@ class Asking:
             num_slots=path.num_slots,
             modulation_format=path.modulation_format,
         )
+        return path
+
+    def document(self, path: ComputedPath) -> dict[str, Any]:
+        """What the PCE has stored of a path."""
+        document: dict[str, Any] = self._http.get(PATH_RESOURCE + path.uuid).json()
         return document
 
 

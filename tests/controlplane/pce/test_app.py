@@ -21,12 +21,13 @@ from controlplane.pce.fallback import policy_scores
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
+    PATH,
     PATH_RESOURCE,
     ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
-    parse_path,
+    path_from_names,
 )
 from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
@@ -60,9 +61,10 @@ class Pce:
 
     def path(self, answer: httpx.Response) -> ComputedPath:
         assert answer.status_code == 200, answer.text
-        found = self.http.get(PATH_RESOURCE + parse_compute_output(answer.json()))
-        assert found.status_code == 200, found.text
-        return parse_path(found.json())
+        path = parse_compute_output(answer.json())
+        (stored,) = self.http.get(PATH_RESOURCE + path.uuid).json()[PATH]
+        assert path_from_names(stored["uuid"], stored["name"]) == path
+        return path
 
     def log(self) -> Any:
         return read_decisions(self.folder / "decisions")

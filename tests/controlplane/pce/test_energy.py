@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from controlplane.pce.decision_log import read_decisions
-from controlplane.tapi.path_body import parse_path
 from envs.plant import Plant, PlantSpec, build_plant
 from tests.controlplane.pce.asking import asking
 from tests.naive_power import Lit, watts_of
@@ -28,10 +27,9 @@ def test_the_watts_stated_are_those_that_the_network_then_draws_more(metered, co
         for _ in range(30):
             source, destination = (str(name) for name in rng.choice(list("ABCDE"), 2, replace=False))
             rate_gbps = float(rng.choice([25, 50, 100]))
-            document = pce.set_up(source, destination, rate_gbps)
-            if document is None:
+            path = pce.set_up(source, destination, rate_gbps)
+            if path is None:
                 continue
-            path = parse_path(document)
             route = tuple(metered.topology.node_index(name) for name in path.nodes)
             pair = metered.path_table.paths_of(route[0], route[-1])
             row = next(each for each in pair if metered.path_table.nodes(each) == route)

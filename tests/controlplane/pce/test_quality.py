@@ -16,7 +16,6 @@ from controlplane.pce.databases import ChangeFeed, Databases
 from controlplane.pce.decide import still_feasible, why_blocked
 from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.names import as_dict
-from controlplane.tapi.path_body import parse_path
 from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant, PlantSpec, build_plant
@@ -205,11 +204,10 @@ def test_over_http_the_answer_states_the_quality_that_the_network_then_has(loud,
     with asking(loud, controller, serve, tmp_path) as pce:
         for _ in range(40):
             source, destination = (str(name) for name in rng.choice(list("ABCD"), 2, replace=False))
-            document = pce.set_up(source, destination, float(rng.choice([100, 200, 400])))
-            if document is None:
+            path = pce.set_up(source, destination, float(rng.choice([100, 200, 400])))
+            if path is None:
                 continue
-            path = parse_path(document)
-            values = as_dict(document["tapi-path-computation:path"][0]["name"])
+            values = as_dict(pce.document(path)["tapi-path-computation:path"][0]["name"])
             edges = (int(values["lower-frequency"]), int(values["upper-frequency"]))
             assert block_between(loud.bands, *edges) == (path.first_slot, path.num_slots)
             assert path.band == band_of(loud.bands, path.first_slot, path.num_slots).name

@@ -25,7 +25,7 @@ from controlplane.tapi.path_body import (
     build_path,
     parse_compute_input,
     parse_compute_output,
-    parse_path,
+    path_from_names,
 )
 from controlplane.tapi.service_body import build_service, parse_service
 from topologies.catalogue import load_topology
@@ -37,6 +37,14 @@ BANDS = (c_band(400),)
 THREE_BANDS = spectrum_bands(("L", "C", "S"), 384)
 UUID = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
 two_nodes = st.permutations(NODES).map(lambda order: order[:2])
+
+
+def parse_path(document: dict[str, Any]) -> ComputedPath:
+    """The path behind the body of ``GET .../path={uuid}``."""
+    (entry,) = document["tapi-path-computation:path"]
+    return path_from_names(entry["uuid"], entry["name"])
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
@@ -71,7 +79,6 @@ def test_a_computation_request_reads_back(
         pair[0], pair[1], float(gbps), bound_ms, "UNIDIRECTIONAL", hops, (("A", "B"),), (NODES[2],)
     )
     assert parse_compute_input(build_compute_input(request, NAMING), NAMING, False) == request
-    assert parse_compute_output(build_compute_output(request, NAMING, "service", "path-1")) == "path-1"
 
 
 @given(st.integers(0, 300), st.integers(1, 80), st.floats(0, 1e4), texts, texts)
@@ -80,6 +87,8 @@ def test_a_path_reads_back(first: int, size: int, latency_ms: float, policy: str
         UUID, ("A", "C", "D"), first, size, "64QAM", latency_ms, "model", policy, version, "d", 0.1
     )
     assert parse_path(build_path(path, NAMING, BANDS, "BIDIRECTIONAL")) == path
+    asked = ComputeRequest("A", "D", 100.0)
+    assert parse_compute_output(build_compute_output(asked, NAMING, "service", path)) == path
 
 
 @given(
