@@ -6,7 +6,8 @@
   pce/         path computation: candidates, model endpoint, fallback, decision log
   console/     web pages
   auth.py      the door: HTTP Basic or a bearer token
-  client.py    a client of the controller, for the command line and the console
+  client.py    clients of the controller and of the PCE, for the command line and the console
+  lightpath.py the lightpath, and how it is spelled on the wires
 
 Never imports flows, tasks or agents: the two sides meet in stored data and HTTP.
 """

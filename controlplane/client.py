@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -16,9 +16,10 @@ from uuid import uuid4
 import httpx
 
 from configs.home import Credentials
+from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
-from controlplane.tapi.path_body import hops_of, path_from_names
+from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
 
 CONTEXT = "/restconf/data/tapi-common:context"
@@ -39,34 +40,28 @@ class ServiceRefused(ValueError):  # noqa: N818 - a refusal is an answer, not a 
         self.status = status
 
 
-@dataclass(frozen=True)
-class Lightpath:
-    """A service that is set up.
+@dataclass(frozen=True, kw_only=True)
+class ServiceLightpath(Lightpath):
+    """The lightpath of a service that is set up.
 
-    ``path`` are node names, ``links`` the links along it as ``A-B``; ``total_ms`` is the time from asking to
-    having it, as the client saw it (``place_service``) or as the controller did (``services``). None is what
-    the plant does not know.
+    ``total_ms`` is the time from asking to having it, as the client saw it (``place_service``) or as the
+    controller did (``services``).
     """
 
-    uuid: str
-    path: tuple[str, ...]
-    links: tuple[str, ...]
-    first_slot: int
-    num_slots: int
-    modulation_format: str
-    latency_ms: float
-    decided_by: str
-    policy: str
+    service_uuid: str
     total_ms: float
-    band: str | None = None
-    gsnr_db: float | None = None
-    margin_db: float | None = None
-    marginal_w: float | None = None
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The links along it, each as ``A-B``."""
+        return tuple(f"{a}-{b}" for a, b in hops_of(self.nodes))
 
     @property
     def document(self) -> dict[str, Any]:
-        """The fields as JSON has them; what is not known is left out."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """What people and scripts are told, as JSON has it; what is not known is left out."""
+        told = {"uuid": self.service_uuid, "path": self.nodes, "links": self.links} | self.told()
+        del told["nodes"]
+        return told | {"policy": self.policy, "total_ms": self.total_ms}
 
 
 class _Client:
@@ -180,7 +175,7 @@ class ControllerClient(_Client):
         max_latency_ms: float = math.inf,
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
-    ) -> Lightpath:
+    ) -> ServiceLightpath:
         """The lightpath set up for a new service; arguments and refusals as of ``request_service``."""
         self.sips()  # asked for once: no part of the time
         began = time.perf_counter()
@@ -223,7 +218,7 @@ class ControllerClient(_Client):
         self._send("POST", CONNECTIVITY, body)
         return uuid
 
-    def service(self, uuid: str) -> Lightpath | None:
+    def service(self, uuid: str) -> ServiceLightpath | None:
         """The lightpath of a service; None while a cut leaves it without.
 
         Raises:
@@ -237,7 +232,7 @@ class ControllerClient(_Client):
         entry = self._get(f"{CONNECTIVITY}/connection={connection}")["tapi-connectivity:connection"][0]
         return lightpath_of(uuid, entry)
 
-    def services(self) -> tuple[Lightpath, ...]:
+    def services(self) -> tuple[ServiceLightpath, ...]:
         """Every lightpath that is set up."""
         found = self._get(CONNECTIVITY)["tapi-connectivity:connectivity-context"]
         connections = {entry["uuid"]: entry for entry in found["connection"]}
@@ -294,22 +289,9 @@ class ControllerClient(_Client):
         ]
 
 
-def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> Lightpath:
+def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> ServiceLightpath:
     """A lightpath out of the TAPI connection that carries a service."""
-    path = path_from_names(connection["uuid"], connection["name"])
-    return Lightpath(
-        uuid=service_uuid,
-        path=path.nodes,
-        links=tuple(f"{a}-{b}" for a, b in hops_of(path.nodes)),
-        first_slot=path.first_slot,
-        num_slots=path.num_slots,
-        modulation_format=path.modulation_format,
-        latency_ms=path.latency_ms,
-        decided_by=path.decided_by,
-        policy=path.policy,
-        total_ms=float(names.as_dict(connection["name"]).get(names.SETUP_MS, "nan")),
-        band=path.band or None,
-        gsnr_db=path.gsnr_db,
-        margin_db=path.margin_db,
-        marginal_w=path.marginal_w,
+    total_ms = float(names.as_dict(connection["name"]).get(names.SETUP_MS, "nan"))
+    return ServiceLightpath.from_names(
+        connection["uuid"], connection["name"], service_uuid=service_uuid, total_ms=total_ms
     )

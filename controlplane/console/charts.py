@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from controlplane.console import viewmodel
-from controlplane.console.network import Lightpath, NetworkState
+from controlplane.console.network import NetworkCopy, ShownLightpath
 from controlplane.console.palette import FONT, Palette
 from controlplane.console.viewmodel import Decision
 from topologies.model import Topology
@@ -53,7 +53,7 @@ def frame(topology: Topology, aspect: float = MAP_ASPECT) -> Frame:
     )
 
 
-def network_map(state: NetworkState, selected: str | None, palette: Palette, window: Frame) -> dict[str, Any]:
+def network_map(state: NetworkCopy, selected: str | None, palette: Palette, window: Frame) -> dict[str, Any]:
     """Nodes, fibre pairs coloured by spectrum use, and the lightpath in focus along its route."""
     path = viewmodel.focus(state, selected)
     route = [list(window.places[node]) for node in path.nodes] if path else []
@@ -200,7 +200,7 @@ def _label_sides(topology: Topology, places: Mapping[str, tuple[float, float]]) 
     return chosen
 
 
-def _fibre_lines(state: NetworkState, palette: Palette, window: Frame) -> list[dict[str, Any]]:
+def _fibre_lines(state: NetworkCopy, palette: Palette, window: Frame) -> list[dict[str, Any]]:
     use = viewmodel.fibre_use(state)
     lines = []
     for index, fibre in enumerate(state.topology.fibres):
@@ -225,7 +225,7 @@ def _fibre_lines(state: NetworkState, palette: Palette, window: Frame) -> list[d
 
 
 def _node_points(
-    state: NetworkState, path: Lightpath | None, palette: Palette, window: Frame
+    state: NetworkCopy, path: ShownLightpath | None, palette: Palette, window: Frame
 ) -> list[dict[str, Any]]:
     starting: dict[str, int] = {}
     for each in state.lightpaths.values():

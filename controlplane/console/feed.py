@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx
 
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
-from controlplane.console.network import ChangeError, NetworkState, topology_from_context
+from controlplane.console.network import ChangeError, NetworkCopy, topology_from_context
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
 from topologies.grid import SpectrumBand
 from topologies.model import Topology
@@ -87,7 +87,7 @@ class Feed:
                 # after an outage the controller may serve another topology
                 topology = topology_from_context(await to_thread(self.controller.context), self._known)
                 if state is None or topology.content_hash != state.topology.content_hash:
-                    state = NetworkState(topology, *self._empty)
+                    state = NetworkCopy(topology, *self._empty)
             answer = await to_thread(self.controller.changes, state.version)
             if answer["version"] < state.version and not answer["reset"]:
                 answer = await to_thread(self.controller.changes, 0) | {"reset": True}  # it lost its state

@@ -12,7 +12,7 @@ from nicegui import ui
 from controlplane.client import ServiceRefused
 from controlplane.console import viewmodel
 from controlplane.console.feed import Feed
-from controlplane.console.network import ChangeError, Lightpath
+from controlplane.console.network import ChangeError, ShownLightpath
 from controlplane.console.panels import box, text
 from topologies.model import Topology
 
@@ -154,7 +154,7 @@ class RequestForm:
             return "the latency bound must be a positive number of ms; leave it empty for none"
         return None
 
-    def _placed(self, path: Lightpath | None, uuid: str, took_ms: float) -> None:
+    def _placed(self, path: ShownLightpath | None, uuid: str, took_ms: float) -> None:
         self._answer.clear()
         slots = viewmodel.slot_text(path.first_slot, path.num_slots) if path else ""
         with self._answer, box("result done", "result-done"):

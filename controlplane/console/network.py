@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.names import LOCAL_NAME, as_dict
 from topologies.errors import TopologyError
 from topologies.grid import SpectrumBand
@@ -20,22 +21,12 @@ class ChangeError(ValueError):
     """A change that cannot be applied to the network shown; names the change and what is wrong with it."""
 
 
-@dataclass(frozen=True)
-class Lightpath:
-    """A service that is set up: its route, its block of slots, and who chose it."""
+@dataclass(frozen=True, kw_only=True)
+class ShownLightpath(Lightpath):
+    """A lightpath on the page, and the service that it carries."""
 
     service_uuid: str
-    nodes: tuple[str, ...]
-    first_slot: int
-    num_slots: int
-    modulation_format: str
     bit_rate_gbps: float
-    latency_ms: float
-    decided_by: str
-    band: str | None  # None, here and below: not known
-    gsnr_db: float | None  # of the worst carrier when it was set up
-    margin_db: float | None  # of the worst carrier above its format's threshold
-    marginal_w: float | None  # power that its set-up switched on
     version: int  # of the change that set it up; the most recent has the highest
     colour: int  # index of a palette colour
 
@@ -46,14 +37,14 @@ class Lightpath:
 
 
 @dataclass(frozen=True)
-class NetworkState:
+class NetworkCopy:
     """Everything the controller has said up to ``version``."""
 
     topology: Topology
     bands: tuple[SpectrumBand, ...]  # of each row of the grid, in order of frequency
     shared_spectrum: bool  # True: both directions of a fibre pair share one spectrum
     version: int = 0
-    lightpaths: Mapping[str, Lightpath] = field(default_factory=dict)  # by service, in order of set-up
+    lightpaths: Mapping[str, ShownLightpath] = field(default_factory=dict)  # by service, in order of set-up
     failed: frozenset[frozenset[str]] = frozenset()  # fibre pairs that are cut, by their two ends
 
     @property
@@ -83,11 +74,11 @@ class NetworkState:
         names = [self.topology.node_names[end] for end in ends]
         return (" – " if self.shared_spectrum else " → ").join(names)
 
-    def latest(self) -> Lightpath | None:
+    def latest(self) -> ShownLightpath | None:
         """The lightpath set up last, if there is one."""
         return max(self.lightpaths.values(), key=lambda path: path.version, default=None)
 
-    def apply(self, version: int, changes: Iterable[Mapping[str, Any]], reset: bool = False) -> NetworkState:
+    def apply(self, version: int, changes: Iterable[Mapping[str, Any]], reset: bool = False) -> NetworkCopy:
         """The network after some changes, told in order.
 
         Args:
@@ -124,34 +115,21 @@ class NetworkState:
                 raise ChangeError(f"change {change.get('version')} ({kind}): {error}") from None
         return replace(self, version=version, lightpaths=lightpaths, failed=frozenset(failed))
 
-    def _lightpath(self, change: Mapping[str, Any], others: Iterable[Lightpath]) -> Lightpath:
+    def _lightpath(self, change: Mapping[str, Any], others: Iterable[ShownLightpath]) -> ShownLightpath:
         nodes = tuple(str(node) for node in change["nodes"])
         units = set(self.units(nodes))
         met = Counter(other.colour for other in others if units.intersection(self.units(other.nodes)))
         # the colour least seen on the links crossed, so that neighbours in the grid can be told apart
         turn = int(change["version"]) % NUM_COLOURS
         colour = min(range(NUM_COLOURS), key=lambda index: (met[index], (index - turn) % NUM_COLOURS))
-        return Lightpath(
+        return ShownLightpath.read(
+            "",
+            change,
             service_uuid=str(change["service_uuid"]),
-            nodes=nodes,
-            first_slot=int(change["first_slot"]),
-            num_slots=int(change["num_slots"]),
-            modulation_format=str(change["modulation_format"]),
             bit_rate_gbps=float(change["bit_rate_gbps"]),
-            latency_ms=float(change["latency_ms"]),
-            decided_by=str(change["decided_by"]),
-            band=str(change["band"]) if change.get("band") else None,
-            gsnr_db=_known(change, "gsnr_db"),
-            margin_db=_known(change, "margin_db"),
-            marginal_w=_known(change, "marginal_w"),
             version=int(change["version"]),
             colour=colour,
         )
-
-
-def _known(change: Mapping[str, Any], name: str) -> float | None:
-    value = change.get(name)
-    return None if value is None else float(value)
 
 
 def topology_from_context(context: Mapping[str, Any], known: Topology) -> Topology:

@@ -13,9 +13,9 @@ from controlplane.client import ServiceRefused
 from controlplane.console import charts, spectrum, viewmodel
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
-from controlplane.console.network import NetworkState
+from controlplane.console.network import NetworkCopy
 from controlplane.console.palette import DARK, FONT, LIGHT, Palette
-from controlplane.console.panels import Banner, Figures, Header, Policy, box, replace_options, text
+from controlplane.console.panels import Banner, CountsLine, Header, Policy, box, replace_options, text
 from controlplane.console.tables import Decisions, Services
 from controlplane.console.viewmodel import Snapshot
 
@@ -51,7 +51,7 @@ class ConsolePage:
         self._header = Header(settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark")
         self._header.theme_button.on_click(self._switch_theme)
         self._banner = Banner()
-        self._figures = Figures()
+        self._figures = CountsLine()
         with box("board"):
             with box("stack"):
                 self._form = RequestForm(feed, settings.bit_rates_gbps, settings.bounds_ms, self._select)
@@ -123,7 +123,7 @@ class ConsolePage:
             self._services.show(snapshot, self._selected)
             self._draw(state)
 
-    def _draw(self, state: NetworkState) -> None:
+    def _draw(self, state: NetworkCopy) -> None:
         if self._window is None or self._window[0] != state.topology.content_hash:
             self._window = (state.topology.content_hash, charts.frame(state.topology))
         replace_options(self._map, charts.network_map(state, self._selected, self._palette, self._window[1]))

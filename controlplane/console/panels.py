@@ -104,7 +104,7 @@ class Banner:
         self._box.set_visibility(bool(words))
 
 
-class Figures:
+class CountsLine:
     """The line of counts."""
 
     def __init__(self) -> None:

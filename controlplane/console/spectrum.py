@@ -11,7 +11,7 @@ from typing import Any
 
 from controlplane.console import viewmodel
 from controlplane.console.charts import card, round_step, tooltip
-from controlplane.console.network import Lightpath, NetworkState
+from controlplane.console.network import NetworkCopy, ShownLightpath
 from controlplane.console.palette import FONT, SERVICES, Palette
 from topologies.grid import SpectrumBand, band_of
 
@@ -42,7 +42,7 @@ def column(bands: Sequence[SpectrumBand], slot: int) -> float:
     return offset_mhz / _SLOT_MHZ + slot - band.first_slot
 
 
-def spectrum_grid(state: NetworkState, selected: str | None, palette: Palette) -> dict[str, Any]:
+def spectrum_grid(state: NetworkCopy, selected: str | None, palette: Palette) -> dict[str, Any]:
     """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
     chosen = state.lightpaths.get(selected or "")
     names = [state.unit_name(unit) for unit in range(state.num_units)]
@@ -161,11 +161,11 @@ def _gaps(
     ]
 
 
-def _service_colour(path: Lightpath, chosen: Lightpath | None, palette: Palette) -> str:
+def _service_colour(path: ShownLightpath, chosen: ShownLightpath | None, palette: Palette) -> str:
     return palette.accent if path is chosen else SERVICES[path.colour % len(SERVICES)]
 
 
-def _service_tooltip(path: Lightpath, link: str) -> str:
+def _service_tooltip(path: ShownLightpath, link: str) -> str:
     in_band = f", {path.band} band," if path.band else ""
     quality, power = viewmodel.quality_text(path), viewmodel.power_text(path)
     return card(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from controlplane.console.network import Lightpath, NetworkState
+from controlplane.console.network import NetworkCopy, ShownLightpath
 
 Health = Literal["good", "warn", "bad", "unknown"]
 
@@ -82,7 +82,7 @@ class Decision:
 class Snapshot:
     """All that the page shows, at one moment. ``None``: not known yet."""
 
-    network: NetworkState | None = None
+    network: NetworkCopy | None = None
     controller_fault: str | None = "not asked yet"  # None: it answers
     pce: PceStatus | None = None
     pce_fault: str | None = "not asked yet"
@@ -113,10 +113,10 @@ class Block:
     """One lightpath's slots on one row of the spectrum grid."""
 
     unit: int
-    lightpath: Lightpath
+    lightpath: ShownLightpath
 
 
-def unit_use(state: NetworkState) -> np.ndarray:
+def unit_use(state: NetworkCopy) -> np.ndarray:
     """(num_units,) float64, share of the slots in use per row of the spectrum grid."""
     used = np.zeros(state.num_units)
     for path in state.lightpaths.values():
@@ -125,18 +125,18 @@ def unit_use(state: NetworkState) -> np.ndarray:
     return used / state.num_slots
 
 
-def fibre_use(state: NetworkState) -> np.ndarray:
+def fibre_use(state: NetworkCopy) -> np.ndarray:
     """(num_fibres,) float64, share of the slots in use per fibre pair; of the fuller direction if two."""
     use = unit_use(state)
     return use if state.shared_spectrum else use.reshape(-1, 2).max(axis=1)
 
 
-def blocks(state: NetworkState) -> tuple[Block, ...]:
+def blocks(state: NetworkCopy) -> tuple[Block, ...]:
     """Every lightpath on every link that it crosses."""
     return tuple(Block(unit, path) for path in state.lightpaths.values() for unit in state.units(path.nodes))
 
 
-def focus(state: NetworkState, selected: str | None) -> Lightpath | None:
+def focus(state: NetworkCopy, selected: str | None) -> ShownLightpath | None:
     """The lightpath drawn on the map: the selected one while it is up, else the most recent."""
     return state.lightpaths.get(selected or "") or state.latest()
 
@@ -194,7 +194,7 @@ def endpoint_health(snapshot: Snapshot) -> tuple[Health, str]:
     return "bad", f"not used for the last request ({last.note or 'no reason given'})"
 
 
-def service_rows(state: NetworkState | None, selected: str | None) -> list[dict[str, Any]]:
+def service_rows(state: NetworkCopy | None, selected: str | None) -> list[dict[str, Any]]:
     """Rows of the table of services, the most recent first."""
     if state is None:
         return []
@@ -248,18 +248,18 @@ def _decision_detail(decision: Decision) -> str:
     return f"{route} ({decision.note})" if decision.note else route
 
 
-def _about(path: Lightpath) -> str:
+def _about(path: ShownLightpath) -> str:
     known = (quality_text(path), power_text(path))
     told = [each for each in known if each]
     return " · ".join([*path.nodes, path.modulation_format, *told, path.service_uuid[:8]])
 
 
-def _band_prefix(path: Lightpath) -> str:
+def _band_prefix(path: ShownLightpath) -> str:
     """The band where quality of transmission is told: there are several bands there."""
     return "" if path.gsnr_db is None or path.band is None else f"{path.band} "
 
 
-def quality_text(path: Lightpath) -> str | None:
+def quality_text(path: ShownLightpath) -> str | None:
     """GSNR with the margin above the format's threshold, both at set-up; None when not known."""
     if path.gsnr_db is None:
         return None
@@ -268,7 +268,7 @@ def quality_text(path: Lightpath) -> str | None:
     )
 
 
-def power_text(path: Lightpath) -> str | None:
+def power_text(path: ShownLightpath) -> str | None:
     """What the set-up switched on; None when not known."""
     return None if path.marginal_w is None else f"{path.marginal_w:,.0f} W switched on"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from controlplane.tapi.path_body import ComputedPath
+from controlplane.lightpath import Lightpath
 from envs.gsnr.formats import GsnrFormat
 from envs.gsnr.link_tables import LinkTables
 from envs.modulation import ModulationFormat
@@ -27,7 +27,7 @@ class CapacityRule(Protocol):
     def format_names(self) -> tuple[str, ...]:
         """Names of the modulation formats that the plant has."""
 
-    def fault(self, path: ComputedPath, bit_rate_gbps: float, length_km: float) -> str | None:
+    def fault(self, path: Lightpath, bit_rate_gbps: float, length_km: float) -> str | None:
         """What is wrong with a path's format or width for a bit rate; None when nothing is."""
 
 
@@ -43,7 +43,7 @@ class SlotsByReach:
         """As ``CapacityRule.format_names``."""
         return tuple(item.name for item in self.formats)
 
-    def fault(self, path: ComputedPath, bit_rate_gbps: float, length_km: float) -> str | None:
+    def fault(self, path: Lightpath, bit_rate_gbps: float, length_km: float) -> str | None:
         """As ``CapacityRule.fault``."""
         used = next((item for item in self.formats if item.name == path.modulation_format), None)
         if used is None:
@@ -78,7 +78,7 @@ class ChannelsByQuality:
         """As ``CapacityRule.format_names``."""
         return tuple(item.name for item in self.formats)
 
-    def fault(self, path: ComputedPath, bit_rate_gbps: float, length_km: float) -> str | None:
+    def fault(self, path: Lightpath, bit_rate_gbps: float, length_km: float) -> str | None:
         """As ``CapacityRule.fault``."""
         used = next((item for item in self.formats if item.name == path.modulation_format), None)
         if used is None:
@@ -112,19 +112,19 @@ class Quality:
     channel_slots: int
     tables: LinkTables
 
-    def margin_of(self, path: ComputedPath, gsnr_db: float) -> float:
+    def margin_of(self, path: Lightpath, gsnr_db: float) -> float:
         """How far a GSNR lies above the threshold of a path's format, in dB."""
         return gsnr_db - self.formats[path.modulation_format].threshold_db
 
-    def is_enough(self, path: ComputedPath, gsnr_db: float) -> bool:
+    def is_enough(self, path: Lightpath, gsnr_db: float) -> bool:
         """Whether a path may have a GSNR."""
         return self.margin_of(path, gsnr_db) >= self.margin_db - TOLERANCE_DB
 
-    def channels(self, path: ComputedPath) -> slice:
+    def channels(self, path: Lightpath) -> slice:
         """The channels that a path lights."""
         first = path.first_slot // self.channel_slots
         return slice(first, first + path.num_slots // self.channel_slots)
 
 
-def _unknown(path: ComputedPath, known: tuple[str, ...]) -> str:
+def _unknown(path: Lightpath, known: tuple[str, ...]) -> str:
     return f"modulation format {path.modulation_format!r} is unknown; known: {', '.join(known)}"

@@ -14,7 +14,7 @@ from configs.load import load_config
 from controlplane.controller.app import build_app
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.network import plant_view
-from controlplane.controller.pce_client import PceClient
+from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store, StoreError, sqlite_url
@@ -41,7 +41,7 @@ def main() -> None:
     except StoreError as error:
         sys.exit(f"controller: {error}")
     state = NetworkState(plant, store)
-    pce = PceClient(config.services.url("pce"), credentials, plant.naming)
+    pce = HttpPathComputation(config.services.url("pce"), credentials, plant.naming)
     southbound = HttpSouthbound(config.services.url("elements"), credentials)
     manager = ServiceManager(state, pce, southbound)
     stream = NotificationStream(state)

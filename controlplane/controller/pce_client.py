@@ -9,11 +9,11 @@ import httpx
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
-    ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
@@ -23,7 +23,7 @@ from controlplane.tapi.path_body import (
 class PathComputation(Protocol):
     """What the controller needs of a path computation element."""
 
-    def compute(self, request: ComputeRequest, state_version: int) -> ComputedPath:
+    def compute(self, request: ComputeRequest, state_version: int) -> Lightpath:
         """A path, computed on the state at a version.
 
         Raises:
@@ -38,7 +38,7 @@ class PathComputation(Protocol):
         """
 
 
-class PceClient:
+class HttpPathComputation:
     """The path computation element over HTTP; safe to share between threads.
 
     Args:
@@ -68,7 +68,7 @@ class PceClient:
         """Close the connections."""
         self._http.close()
 
-    def compute(self, request: ComputeRequest, state_version: int) -> ComputedPath:
+    def compute(self, request: ComputeRequest, state_version: int) -> Lightpath:
         """As ``PathComputation.compute``."""
         headers = {"X-State-Version": str(state_version), "X-Decision-Id": str(uuid4())}
         body = build_compute_input(request, self._naming)

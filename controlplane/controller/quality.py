@@ -13,12 +13,13 @@ import numpy as np
 
 from controlplane.controller.capacity import Quality
 from controlplane.controller.network import PlantView
-from controlplane.tapi.path_body import ComputedPath, hops_of
+from controlplane.lightpath import Lightpath
+from controlplane.tapi.path_body import hops_of
 
 
 def gsnr_on_route(
-    path: ComputedPath, standing: Sequence[ComputedPath], plant: PlantView, quality: Quality
-) -> list[tuple[ComputedPath, float]]:
+    path: Lightpath, standing: Sequence[Lightpath], plant: PlantView, quality: Quality
+) -> list[tuple[Lightpath, float]]:
     """GSNR in dB of a path's worst carrier, and of every lightpath that it meets, if it were lit too.
 
     Args:

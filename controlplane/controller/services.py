@@ -276,15 +276,5 @@ def _compute_request(request: ServiceRequest) -> ComputeRequest:
 def _change(kind: str, service: Service) -> dict[str, Any]:
     path = service.path
     assert path is not None
-    return {
-        "kind": kind,
-        "service_uuid": service.uuid,
-        "nodes": list(path.nodes),
-        "first_slot": path.first_slot,
-        "num_slots": path.num_slots,
-        "modulation_format": path.modulation_format,
-        "bit_rate_gbps": service.request.bit_rate_gbps,
-        "latency_ms": path.latency_ms,
-        "decided_by": path.decided_by,
-        **path.quantities,
-    }
+    rate = {"bit_rate_gbps": service.request.bit_rate_gbps}
+    return {"kind": kind, "service_uuid": service.uuid} | path.told() | rate

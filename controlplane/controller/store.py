@@ -18,8 +18,8 @@ from uuid import uuid4
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, update
 
 from controlplane.controller import tables
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
-from controlplane.tapi.path_body import ComputedPath
 from controlplane.tapi.service_body import ServiceRequest
 
 PLANNED = "PLANNED"
@@ -249,11 +249,11 @@ def _request_from_json(text: str) -> ServiceRequest:
     return ServiceRequest(max_latency_ms=math.inf if bound is None else bound, **fields)
 
 
-def _path_from_json(text: str | None) -> ComputedPath | None:
+def _path_from_json(text: str | None) -> Lightpath | None:
     if text is None:
         return None
     fields = json.loads(text)
-    return ComputedPath(**fields | {"nodes": tuple(fields["nodes"])})
+    return Lightpath.read(fields["uuid"], fields)
 
 
 def sqlite_url(file: str) -> str:

@@ -18,7 +18,7 @@ services = Table(
     Column("position", Integer, nullable=False),  # order of creation
     Column("lifecycle", String(20), nullable=False),  # PLANNED or INSTALLED
     Column("request", Text, nullable=False),  # JSON of ServiceRequest
-    Column("path", Text),  # JSON of ComputedPath; null while there is none
+    Column("path", Text),  # JSON of Lightpath; null while there is none
     Column("setup_ms", Float, nullable=False),
 )
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from controlplane.controller.network import PlantView, SpectrumMap
 from controlplane.controller.quality import gsnr_on_route
-from controlplane.tapi.path_body import ComputedPath, hops_of
+from controlplane.lightpath import Lightpath
+from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import ServiceRequest
 from topologies.errors import TopologyError
 from topologies.grid import band_of
@@ -24,13 +25,13 @@ class PathRejected(ValueError):  # noqa: N818 - a refusal is an answer, not a fa
 
 
 def verify_path(
-    path: ComputedPath,
+    path: Lightpath,
     request: ServiceRequest,
     plant: PlantView,
     lit: SpectrumMap,
     failed_links: Collection[tuple[str, str]],
-    standing: Sequence[ComputedPath],
-) -> ComputedPath:
+    standing: Sequence[Lightpath],
+) -> Lightpath:
     """The path with band, latency and GSNR as they are computed here, when it may carry the request.
 
     Args:
@@ -79,7 +80,7 @@ def verify_path(
 
 
 def _verify_spectrum(
-    path: ComputedPath, request: ServiceRequest, plant: PlantView, lit: SpectrumMap, length_km: float
+    path: Lightpath, request: ServiceRequest, plant: PlantView, lit: SpectrumMap, length_km: float
 ) -> None:
     try:
         band_of(plant.bands, path.first_slot, path.num_slots)
@@ -94,7 +95,7 @@ def _verify_spectrum(
         raise PathRejected(f"slots {path.first_slot}..{end} are not all free on {'-'.join(clash)}")
 
 
-def _with_quality(path: ComputedPath, plant: PlantView, standing: Sequence[ComputedPath]) -> ComputedPath:
+def _with_quality(path: Lightpath, plant: PlantView, standing: Sequence[Lightpath]) -> Lightpath:
     quality = plant.quality
     assert quality is not None
     found = gsnr_on_route(path, standing, plant, quality)

@@ -12,32 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware
 from controlplane.elements.host import ElementHost
-from controlplane.elements.interface import CrossConnect, Edit, ElementError
+from controlplane.elements.interface import Edit, ElementError
 
 STATUS_OF_TAG = {"unknown-element": 404, "in-use": 409, "data-missing": 409, "invalid-value": 422}
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CrossConnectBody(_Body):
-    """A cross-connect on the wire."""
-
-    service_uuid: Annotated[str, Field(min_length=1)]
-    in_port: str
-    out_port: str
-    first_slot: int
-    num_slots: int
-    bidirectional: bool
-    modulation_format: str = ""
-
-
-class EditBody(_Body):
-    """An edit on the wire."""
-
-    put: tuple[CrossConnectBody, ...] = ()
-    remove: tuple[str, ...] = ()
 
 
 class CommitBody(_Body):
@@ -78,9 +59,8 @@ def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
         return {"persist_id": host.pending(node)}
 
     @app.put("/elements/{node}/candidate", status_code=204)
-    def edit_candidate(node: str, body: EditBody) -> None:
-        put = tuple(CrossConnect(**item.model_dump()) for item in body.put)
-        host.edit_candidate(node, Edit(put, body.remove))
+    def edit_candidate(node: str, body: Edit) -> None:
+        host.edit_candidate(node, body)
 
     @app.delete("/elements/{node}/candidate", status_code=204)
     def discard(node: str) -> None:

@@ -60,6 +60,8 @@ def _check(spec: ElementSpec, item: CrossConnect) -> None:
     def refuse(message: str) -> ElementError:
         return ElementError(spec.node, "invalid-value", f"service {item.service_uuid}: {message}")
 
+    if not item.service_uuid:
+        raise refuse("a UUID is needed")
     for port in (item.in_port, item.out_port):
         if port != ADD_DROP and port not in spec.line_ports:
             raise refuse(f"no port {port!r}; there are {', '.join(sorted(spec.line_ports))} and {ADD_DROP}")

@@ -9,9 +9,10 @@ persist id may confirm or cancel, so a lost session loses nothing. Not here: who
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 ADD_DROP = "add-drop"
+_STRICT = {"extra": "forbid"}  # a member that is not known is refused on the wire
 
 
 @dataclass(frozen=True, order=True)
@@ -26,6 +27,7 @@ class CrossConnect:
         modulation_format: of the transponder where the lightpath begins or ends; empty in transit.
     """
 
+    __pydantic_config__: ClassVar = _STRICT
     service_uuid: str
     in_port: str
     out_port: str
@@ -39,6 +41,7 @@ class CrossConnect:
 class Edit:
     """A change of an element's configuration: services to take out, then cross-connects to put in place."""
 
+    __pydantic_config__: ClassVar = _STRICT
     put: tuple[CrossConnect, ...] = ()
     remove: tuple[str, ...] = ()
 

@@ -7,7 +7,6 @@ id decides once. Not here: the documents themselves (``controlplane.tapi.path_bo
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,13 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
-from controlplane.pce.computation import Decision, PathComputation, Query
+from controlplane.lightpath import Lightpath
+from controlplane.pce.computation import PathComputer, Query
+from controlplane.pce.decision_record import DecisionRecord
 from controlplane.tapi import ids
 from controlplane.tapi.errors import TapiError, invalid, no_path, unknown
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
-    ComputedPath,
     ComputeRequest,
     build_compute_output,
     build_path,
@@ -34,7 +34,7 @@ from envs.request import Request
 class _Asked:
     request: ComputeRequest
     state_version: int | None
-    decision: asyncio.Task[Decision]
+    decision: asyncio.Task[DecisionRecord]
 
 
 class PathAnswers:
@@ -45,13 +45,13 @@ class PathAnswers:
         keep: how many answers are kept; the oldest goes first.
     """
 
-    def __init__(self, computation: PathComputation, keep: int = 10_000) -> None:
+    def __init__(self, computation: PathComputer, keep: int = 10_000) -> None:
         self._computation = computation
         self._plant = computation.databases.plant
         self._naming = Naming(self._plant.topology)
         self._keep = keep
         self._asked: OrderedDict[str, _Asked] = OrderedDict()  # by decision id
-        self._paths: OrderedDict[str, tuple[ComputedPath, str]] = OrderedDict()  # by uuid, with the direction
+        self._paths: OrderedDict[str, tuple[Lightpath, str]] = OrderedDict()  # by uuid, with the direction
 
     async def compute(
         self, document: Any, decision_id: str | None, state_version: int | None
@@ -63,7 +63,7 @@ class PathAnswers:
         Raises:
             TapiError: 400 for an input that cannot be read or an unknown service interface point; 409 when
                 no path can carry it, with the reason; 409 for another question under a known id.
-            DatabasesError, DecisionLogError: as ``PathComputation.compute``.
+            DatabasesError, DecisionLogError: as ``PathComputer.compute``.
         """
         shared = self._plant.spec.shared_spectrum
         request = parse_compute_input(document, self._naming, shared)
@@ -86,13 +86,13 @@ class PathAnswers:
             )
         try:
             # A client that goes away does not take along another one that asks the same.
-            decision = await asyncio.shield(asked.decision)
+            record = await asyncio.shield(asked.decision)
         except Exception:
             self._asked.pop(decision_id, None)  # nothing was decided: it may be asked again
             raise
-        if decision.candidate is None:
-            raise no_path(decision.record.reason or "no path")
-        path = _computed_path(decision)
+        path = record.lightpath
+        if path is None:
+            raise no_path(record.reason or "no path")
         _remember(self._paths, path.uuid, (path, request.direction), self._keep)
         return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path)
 
@@ -131,32 +131,6 @@ def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple
         return short and no_nodes.isdisjoint(route) and no_links.isdisjoint(links)
 
     return allowed
-
-
-def _computed_path(decision: Decision) -> ComputedPath:
-    record, candidate = decision.record, decision.candidate
-    assert candidate is not None
-    return ComputedPath(
-        uuid=ids.path_uuid(record.decision_id),
-        nodes=record.nodes,
-        first_slot=candidate.first_slot,
-        num_slots=candidate.num_slots,
-        modulation_format=candidate.modulation_format,
-        latency_ms=candidate.latency_ms,
-        decided_by=record.decided_by,
-        policy=record.policy or "",
-        model_version=record.model_version or "",
-        decision_id=record.decision_id,
-        decision_ms=record.total_ms,
-        band=candidate.band,
-        gsnr_db=_known(candidate.gsnr_db),
-        margin_db=_known(candidate.margin_db),
-        marginal_w=_known(candidate.marginal_w),
-    )
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _remember(store: OrderedDict[str, Any], key: str, value: Any, keep: int) -> None:

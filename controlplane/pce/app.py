@@ -27,7 +27,7 @@ from starlette.types import ASGIApp
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware, bearer_header
 from controlplane.pce.answers import PathAnswers
-from controlplane.pce.computation import PathComputation, warm_up
+from controlplane.pce.computation import PathComputer, warm_up
 from controlplane.pce.databases import Databases, DatabasesError, controller_changes
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError
 from controlplane.pce.decision_parts import read_rows
@@ -102,7 +102,7 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
                 ),
             )
             databases = Databases(plant, controller_changes(controller))
-            computation = PathComputation(databases, endpoint, fallback, log, settings.recent)
+            computation = PathComputer(databases, endpoint, fallback, log, settings.recent)
             computation.recent.extend(await asyncio.to_thread(read_rows, settings.decisions, settings.recent))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
@@ -169,7 +169,7 @@ async def _path(request: Request) -> Response:
 
 
 async def _status(request: Request) -> Response:
-    computation: PathComputation = request.app.state.computation
+    computation: PathComputer = request.app.state.computation
     endpoint, client = computation.endpoint.endpoint, computation.endpoint.client
     trouble = computation.endpoint.trouble(computation.fallback.name)
     return JSONResponse(
@@ -191,7 +191,7 @@ async def _status(request: Request) -> Response:
 
 
 async def _endpoint(request: Request) -> Response:
-    computation: PathComputation = request.app.state.computation
+    computation: PathComputer = request.app.state.computation
     try:
         endpoint = Endpoint.model_validate(await _body(request))
     except ValidationError as error:
@@ -206,7 +206,7 @@ async def _endpoint(request: Request) -> Response:
 
 
 async def _decisions(request: Request) -> Response:
-    computation: PathComputation = request.app.state.computation
+    computation: PathComputer = request.app.state.computation
     limit = request.query_params.get("limit", "50")
     if not re.fullmatch("[0-9]{1,9}", limit):
         raise invalid(f"limit is {limit[:40]!r}; a number of decisions is needed, e.g. 50")

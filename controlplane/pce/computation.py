@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from controlplane.lightpath import Lightpath
 from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Blocked, Choice, choose, still_feasible, why_blocked
 from controlplane.pce.decision_log import DecisionLog
@@ -23,6 +24,7 @@ from controlplane.pce.decision_record import DecidedBy, DecisionRecord, Fallback
 from controlplane.pce.endpoint import EndpointInUse
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError
+from controlplane.tapi import ids
 from envs.candidates import Candidate, Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
@@ -52,15 +54,6 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What was decided: a candidate, or why there is none; and the row in the log."""
-
-    candidate: Candidate | None
-    blocked: Blocked | None
-    record: DecisionRecord
-
-
-@dataclass(frozen=True)
 class _Chosen:
     choice: Choice
     decided_by: DecidedBy
@@ -70,7 +63,7 @@ class _Chosen:
     inference_ms: float | None = None
 
 
-class PathComputation:
+class PathComputer:
     """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision."""
 
     def __init__(
@@ -89,7 +82,7 @@ class PathComputation:
         self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
         self._log = log
 
-    async def compute(self, query: Query) -> Decision:
+    async def compute(self, query: Query) -> DecisionRecord:
         """The decision on one request, after its row is on disk.
 
         Raises:
@@ -116,17 +109,19 @@ class PathComputation:
                 chosen = None if blocked else self._fall_back(observation, "state-changed", asked_ms)
         candidate = candidates[chosen.choice.index] if chosen else None
         record = self._record(query, time_s, state_version, observation, candidate, chosen, blocked)
+        total_ms = (time.perf_counter() - started) * 1000
         record = dataclasses.replace(
             record,
             sync_ms=(synced - started) * 1000,
             observe_ms=(observed - synced) * 1000,
-            total_ms=(time.perf_counter() - started) * 1000,
+            total_ms=total_ms,
+            lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
         await self._log.stored(record)
         self.num_decisions += 1
         self.num_fallbacks += record.decided_by == "fallback"
         self.recent.append(record.row())
-        return Decision(candidate, blocked, record)
+        return record
 
     def _observe(self, query: Query) -> tuple[Observation, tuple[Candidate, ...], Blocked | None]:
         plant, request = self.databases.plant, query.request
@@ -206,15 +201,22 @@ class PathComputation:
             record,
             outcome="accepted",
             chosen=chosen.choice.index,
-            nodes=tuple(names[node] for node in candidate.nodes),
-            first_slot=candidate.first_slot,
-            num_slots=candidate.num_slots,
-            modulation_format=candidate.modulation_format,
-            latency_ms=candidate.latency_ms,
-            band=candidate.band,
-            gsnr_db=candidate.gsnr_db,
-            margin_db=candidate.margin_db,
-            marginal_w=candidate.marginal_w,
+            lightpath=Lightpath(
+                uuid=ids.path_uuid(query.decision_id),
+                nodes=tuple(names[node] for node in candidate.nodes),
+                first_slot=candidate.first_slot,
+                num_slots=candidate.num_slots,
+                modulation_format=candidate.modulation_format,
+                latency_ms=candidate.latency_ms,
+                decided_by=chosen.decided_by,
+                policy=chosen.policy,
+                model_version=chosen.model_version or "",
+                decision_id=query.decision_id,
+                band=candidate.band,
+                gsnr_db=_known(candidate.gsnr_db),
+                margin_db=_known(candidate.margin_db),
+                marginal_w=_known(candidate.marginal_w),
+            ),
             decided_by=chosen.decided_by,
             fallback_reason=chosen.fallback_reason,
             policy=chosen.policy,
@@ -226,6 +228,10 @@ class PathComputation:
                 zip(FEATURE_NAMES, observation.features[chosen.choice.index].tolist(), strict=True)
             ),
         )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def warm_up(plant: Plant, fallback: ScoringPolicy) -> None:

@@ -24,14 +24,14 @@ from topologies.errors import TopologyError
 _logger = logging.getLogger(__name__)
 _PAUSE_S = 0.02
 
-Lightpath = tuple[str, tuple[str, ...], int, int]
+Key = tuple[str, tuple[str, ...], int, int]  # service, nodes, first slot, number of slots
 
 
 class DatabasesError(ValueError):
     """The databases cannot be brought to the version asked for; says which and why."""
 
 
-class Change(BaseModel):
+class FeedEntry(BaseModel):
     """One entry of the controller's change feed (``docs/contracts.md``)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,7 +45,7 @@ class Change(BaseModel):
     modulation_format: str = ""  # empty in a store of a version that did not tell it
 
     @property
-    def lightpath(self) -> Lightpath:
+    def key(self) -> Key:
         """Which lightpath is meant: a service that is moved has two for a moment."""
         return self.service_uuid, self.nodes, self.first_slot, self.num_slots
 
@@ -61,7 +61,7 @@ class ChangeFeed(BaseModel):
     version: int
     reset: bool = False
     store: str | None = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FeedEntry, ...] = ()
 
 
 FetchChanges = Callable[[int], Awaitable[ChangeFeed]]
@@ -104,7 +104,7 @@ class Databases:
         self.plant = plant
         self.network = Network(plant)
         self.version = 0
-        self.lightpaths: dict[Lightpath, Change] = {}
+        self.lightpaths: dict[Key, FeedEntry] = {}
         self.failed_links: set[frozenset[str]] = set()
         self._store: str | None = None
         self._fetch = fetch
@@ -185,18 +185,18 @@ class Databases:
             _logger.info("in step with the controller at version %d", self.version)
         self._in_step = True
 
-    def _apply_change(self, change: Change) -> None:
+    def _apply_change(self, change: FeedEntry) -> None:
         nodes = [self.plant.topology.node_index(name) for name in change.nodes]
         match change.kind:
             case "lightpath-added":
-                if change.lightpath in self.lightpaths:
+                if change.key in self.lightpaths:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
                 self.network.provision(
                     nodes, change.first_slot, change.num_slots, modulation_format=change.modulation_format
                 )
-                self.lightpaths[change.lightpath] = change
+                self.lightpaths[change.key] = change
             case "lightpath-removed":
-                if self.lightpaths.pop(change.lightpath, None) is None:
+                if self.lightpaths.pop(change.key, None) is None:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is removed but was never added")
                 self.network.release(nodes, change.first_slot, change.num_slots)
             case "link-failed":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.names import join_list
 
 DECISION_SCHEMA_VERSION = 2
@@ -59,7 +60,7 @@ COLUMNS: Mapping[str, pa.DataType] = {
 
 @dataclass(frozen=True)
 class DecisionRecord:
-    """What was asked, seen and decided; ``COLUMNS`` says each field's type."""
+    """What was asked, seen and decided; ``COLUMNS`` says each field's type. No lightpath: it was blocked."""
 
     decision_id: str
     time_s: float
@@ -76,15 +77,7 @@ class DecisionRecord:
     outcome: Outcome
     context: tuple[tuple[str, float], ...]
     chosen: int | None = None
-    nodes: tuple[str, ...] = ()
-    first_slot: int | None = None
-    num_slots: int | None = None
-    modulation_format: str | None = None
-    latency_ms: float | None = None
-    band: str | None = None
-    gsnr_db: float | None = None
-    margin_db: float | None = None
-    marginal_w: float | None = None
+    lightpath: Lightpath | None = None
     fallback_reason: FallbackReason | None = None
     policy: str | None = None
     model_version: str | None = None
@@ -99,8 +92,9 @@ class DecisionRecord:
 
     def row(self) -> dict[str, Any]:
         """A flat row for the log: ``COLUMNS``, ``c_<name>``, ``f_<name>``; what is not finite is null."""
-        row = {name: _plain(getattr(self, name)) for name in COLUMNS}
-        row["nodes"] = join_list(self.nodes) if self.nodes else None
+        row = {name: _plain(getattr(self, name, None)) for name in COLUMNS}
+        if self.lightpath:
+            row |= self.lightpath.told() | {"nodes": join_list(self.lightpath.nodes)}
         row |= {CONTEXT_PREFIX + name: _plain(value) for name, value in self.context}
         row |= {FEATURE_PREFIX + name: _plain(value) for name, value in self.features}
         return row

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from controlplane.lightpath import Lightpath
 from controlplane.tapi import ids, names
 from controlplane.tapi.frequency import Bands, central_frequency, spectrum, wire_modulation
 from controlplane.tapi.naming import Naming
-from controlplane.tapi.path_body import ComputedPath, hops_of
+from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import ServiceRequest
 
 ADD_DROP = "add-drop"
@@ -33,7 +34,7 @@ class Service:
 
     request: ServiceRequest
     lifecycle: str
-    path: ComputedPath | None = None
+    path: Lightpath | None = None
     setup_ms: float = 0.0
 
     @property
@@ -77,7 +78,7 @@ def connection_entry(service: Service, naming: Naming) -> dict[str, Any]:
     }
 
 
-def ports_of(path: ComputedPath) -> list[tuple[str, str]]:
+def ports_of(path: Lightpath) -> list[tuple[str, str]]:
     """``(node, port)`` along a path, two a node; a port is a neighbour's name or ``ADD_DROP``."""
     ports = [(path.nodes[0], ADD_DROP)]
     for here, there in hops_of(path.nodes):

@@ -5,20 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NODES = "nodes"  # comma-separated node names, source first
-FIRST_SLOT = "first-slot"
-NUM_SLOTS = "num-slots"
-MODULATION_FORMAT = "modulation-format"
-LATENCY_MS = "latency-ms"
-DECIDED_BY = "decided-by"
-POLICY = "policy"
-MODEL_VERSION = "model-version"
-DECISION_ID = "decision-id"
-DECISION_MS = "decision-ms"
-BAND = "band"
-GSNR_DB = "gsnr-db"  # of the worst carrier at set-up
-MARGIN_DB = "margin-db"  # of the worst carrier above its format's threshold, at set-up
-MARGINAL_W = "marginal-w"  # power that the set-up switched on
 SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
 LOCAL_NAME = "local-name"
 

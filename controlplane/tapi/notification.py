@@ -10,6 +10,7 @@ from controlplane.tapi import ids, names
 from controlplane.tapi.naming import Naming
 
 NOTIFICATION = "tapi-notification:notification"
+_BLOCK = ("first-slot", "num-slots", "modulation-format")
 
 
 def notification(
@@ -44,14 +45,8 @@ def notification(
         body["target-object-name"] = names.pairs({names.LOCAL_NAME: "-".join(change["nodes"])})
     else:
         body["target-object-name"] = names.pairs({"service-uuid": change["service_uuid"]})
-        body["additional-info"] += names.pairs(
-            {
-                names.NODES: names.join_list(change["nodes"]),
-                names.FIRST_SLOT: change["first_slot"],
-                names.NUM_SLOTS: change["num_slots"],
-                names.MODULATION_FORMAT: change["modulation_format"],
-            }
-        )
+        block = {name: change[name.replace("-", "_")] for name in _BLOCK}
+        body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
     if cause == "create":
         body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
     elif cause == "delete":

@@ -1,7 +1,6 @@
 """Path computation documents: the input of ``compute-p-2-p-path``, its output, and the path it points to.
 
-The controller builds inputs and reads outputs, the path computation element the other way round. What the
-model has no leaf for (spectrum, modulation, who decided) goes in ``name`` pairs of the path.
+The controller builds inputs and reads outputs, the path computation element the other way round.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
@@ -38,104 +38,6 @@ class ComputeRequest:
     max_hops: int | None = None
     exclude_links: tuple[tuple[str, str], ...] = ()
     exclude_nodes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ComputedPath:
-    """A path with its spectrum, and who decided for it.
-
-    Attributes:
-        uuid: of the path object.
-        nodes: node names, source first.
-        first_slot, num_slots: block of 12.5 GHz slots, guard included.
-        modulation_format: by name.
-        latency_ms: one way.
-        decided_by: ``model``, ``fallback`` or ``client``.
-        policy: name of the policy that decided.
-        model_version: of the registry; empty when no model decided.
-        decision_id: key of the decision log.
-        decision_ms: how long the decision took.
-        band: that the block lies in; empty when not told.
-        gsnr_db: of the worst carrier; None, here and below, where the plant knows no such thing.
-        margin_db: of the worst carrier above its format's threshold.
-        marginal_w: power switched on for it, transponders included.
-    """
-
-    uuid: str
-    nodes: tuple[str, ...]
-    first_slot: int
-    num_slots: int
-    modulation_format: str
-    latency_ms: float
-    decided_by: str
-    policy: str
-    model_version: str = ""
-    decision_id: str = ""
-    decision_ms: float = 0.0
-    band: str = ""
-    gsnr_db: float | None = None
-    margin_db: float | None = None
-    marginal_w: float | None = None
-
-    @property
-    def quantities(self) -> dict[str, str | float]:
-        """Band, GSNR, margin and marginal power by their fields' names; what is not known is left out."""
-        values = {
-            "band": self.band or None,
-            "gsnr_db": self.gsnr_db,
-            "margin_db": self.margin_db,
-            "marginal_w": self.marginal_w,
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-    def name_pairs(self) -> dict[str, object]:
-        """The values that travel as ``name`` pairs, on the path and on the connection made of it."""
-        return {
-            names.NODES: names.join_list(self.nodes),
-            names.FIRST_SLOT: self.first_slot,
-            names.NUM_SLOTS: self.num_slots,
-            names.MODULATION_FORMAT: self.modulation_format,
-            names.LATENCY_MS: float(self.latency_ms),
-            names.DECIDED_BY: self.decided_by,
-            names.POLICY: self.policy,
-            names.MODEL_VERSION: self.model_version,
-            names.DECISION_ID: self.decision_id,
-            names.DECISION_MS: float(self.decision_ms),
-            **{name.replace("_", "-"): value for name, value in self.quantities.items()},
-        }
-
-
-def path_from_names(uuid: str, name_list: Any) -> ComputedPath:
-    """A path out of its ``name`` pairs.
-
-    Raises:
-        TapiError: 502, a pair is missing or is not of its type.
-    """
-    values = names.as_dict(name_list)
-    try:
-        return ComputedPath(
-            uuid=uuid,
-            nodes=names.split_list(values[names.NODES]),
-            first_slot=int(values[names.FIRST_SLOT]),
-            num_slots=int(values[names.NUM_SLOTS]),
-            modulation_format=values[names.MODULATION_FORMAT],
-            latency_ms=float(values[names.LATENCY_MS]),
-            decided_by=values[names.DECIDED_BY],
-            policy=values.get(names.POLICY, ""),
-            model_version=values.get(names.MODEL_VERSION, ""),
-            decision_id=values.get(names.DECISION_ID, ""),
-            decision_ms=float(values.get(names.DECISION_MS, "0")),
-            band=values.get(names.BAND, ""),
-            gsnr_db=_finite(values, names.GSNR_DB),
-            margin_db=_finite(values, names.MARGIN_DB),
-            marginal_w=_finite(values, names.MARGINAL_W),
-        )
-    except KeyError as error:
-        raise TapiError(
-            502, "operation-failed", f"path {uuid}: name pair {error.args[0]!r} is missing"
-        ) from None
-    except ValueError as error:
-        raise TapiError(502, "operation-failed", f"path {uuid}: {error}") from None
 
 
 def build_compute_input(request: ComputeRequest, naming: Naming) -> dict[str, Any]:
@@ -214,7 +116,7 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
 
 
 def build_compute_output(
-    request: ComputeRequest, naming: Naming, service_uuid: str, path: ComputedPath
+    request: ComputeRequest, naming: Naming, service_uuid: str, path: Lightpath
 ) -> dict[str, Any]:
     """The answer of ``compute-p-2-p-path``: a path computation service that points to the path.
 
@@ -238,7 +140,7 @@ def build_compute_output(
     }
 
 
-def parse_compute_output(document: Any) -> ComputedPath:
+def parse_compute_output(document: Any) -> Lightpath:
     """The computed path.
 
     Raises:
@@ -252,10 +154,10 @@ def parse_compute_output(document: Any) -> ComputedPath:
         raise TapiError(
             502, "operation-failed", "the path computation element answered without a path"
         ) from None
-    return path_from_names(uuid, service.get("name"))
+    return Lightpath.from_names(uuid, service.get("name"))
 
 
-def path_entry(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
+def path_entry(path: Lightpath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
     """One entry of ``path-computation-context/path``.
 
     Raises:
@@ -288,7 +190,7 @@ def path_entry(path: ComputedPath, naming: Naming, bands: Bands, direction: str)
     }
 
 
-def build_path(path: ComputedPath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
+def build_path(path: Lightpath, naming: Naming, bands: Bands, direction: str) -> dict[str, Any]:
     """The body of ``GET .../path={uuid}``."""
     return {PATH: [path_entry(path, naming, bands, direction)]}
 
@@ -300,15 +202,6 @@ def hops_of(nodes: Sequence[str]) -> list[tuple[str, str]]:
     [('A', 'B'), ('B', 'C')]
     """
     return list(pairwise(nodes))
-
-
-def _finite(values: Mapping[str, str], name: str) -> float | None:
-    if name not in values:
-        return None
-    value = float(values[name])
-    if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}; a finite number is needed, or none")
-    return value
 
 
 def _end_points(request: ComputeRequest, naming: Naming) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Enumeration:
     """An enumeration, or identities with the module prefix they carry on the wire."""
 
     values: frozenset[str]
@@ -97,7 +97,7 @@ def canonical(value: Any, kind: Any, path: str) -> Any:
         return str(as_uint64(value, path))
     if isinstance(kind, Uuid):
         return as_uuid(value, path) if kind.strict else _text(value, path)
-    if isinstance(kind, Choice):
+    if isinstance(kind, Enumeration):
         return _choice(value, kind, path)
     if isinstance(kind, Flag):
         if not isinstance(value, bool):
@@ -139,7 +139,7 @@ def _entries(values: list[Any], kind: Entries, path: str) -> list[dict[str, Any]
     return entries
 
 
-def _choice(value: Any, kind: Choice, path: str) -> str:
+def _choice(value: Any, kind: Enumeration, path: str) -> str:
     text = _text(value, path)
     plain = text.removeprefix(f"{kind.prefix}:") if kind.prefix else text
     if plain not in kind.values:

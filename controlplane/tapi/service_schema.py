@@ -6,11 +6,21 @@ Apache-2.0). Leaves that are accepted and kept but do not steer the network are 
 
 from __future__ import annotations
 
-from controlplane.tapi.schema import Choice, Container, Decimal64, Entries, Flag, LeafList, Text, Uint64, Uuid
+from controlplane.tapi.schema import (
+    Container,
+    Decimal64,
+    Entries,
+    Enumeration,
+    Flag,
+    LeafList,
+    Text,
+    Uint64,
+    Uuid,
+)
 
 
-def _enum(*values: str, remedy: str = "") -> Choice:
-    return Choice(frozenset(values), remedy=remedy)
+def _enum(*values: str, remedy: str = "") -> Enumeration:
+    return Enumeration(frozenset(values), remedy=remedy)
 
 
 LAYER = _enum("ODU", "ETH", "DSR", "PHOTONIC_MEDIA")
@@ -23,7 +33,7 @@ MODULATION = _enum(
     *("RZ", "NRZ", "BPSK", "DPSK", "QPSK", "8QAM", "16QAM", "PAM4", "PAM8", "UNDEFINED"),
     remedy="; TAPI 2.1.3 has no other format",
 )
-QUALIFIER = Choice(
+QUALIFIER = Enumeration(
     frozenset(
         f"PHOTONIC_LAYER_QUALIFIER_{name}"
         for name in (

@@ -13,7 +13,7 @@ from rich.table import Table
 from lightloop.output import JsonFlag, Refusal, emit
 
 if TYPE_CHECKING:
-    from controlplane.client import ControllerClient, Lightpath
+    from controlplane.client import ControllerClient, ServiceLightpath
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def _place_many(
     client: ControllerClient, count: int, seed: int, gbps: float, max_latency_ms: float
-) -> tuple[list[Lightpath], list[dict[str, Any]]]:
+) -> tuple[list[ServiceLightpath], list[dict[str, Any]]]:
     """Lightpaths of services between random pairs, and which were refused and why.
 
     Raises:
@@ -85,16 +85,16 @@ def _place_many(
     return lightpaths, refusals
 
 
-def _document(lightpath: Lightpath) -> dict[str, Any]:
+def _document(lightpath: ServiceLightpath) -> dict[str, Any]:
     return lightpath.document | {"total_ms": round(lightpath.total_ms, 3)}
 
 
-def _render_one(out: Console, lightpath: Lightpath) -> None:
+def _render_one(out: Console, lightpath: ServiceLightpath) -> None:
     last_slot = lightpath.first_slot + lightpath.num_slots - 1
     who = f"{lightpath.decided_by}, {lightpath.policy}" if lightpath.policy else lightpath.decided_by
     for label, value in (
-        ("service", lightpath.uuid),
-        ("path", " - ".join(lightpath.path)),
+        ("service", lightpath.service_uuid),
+        ("path", " - ".join(lightpath.nodes)),
         ("slots", f"{lightpath.first_slot} to {last_slot}, {lightpath.modulation_format}"),
         ("band", lightpath.band),
         ("latency", f"{lightpath.latency_ms:.3f} ms"),
@@ -107,7 +107,7 @@ def _render_one(out: Console, lightpath: Lightpath) -> None:
             out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _gsnr(lightpath: Lightpath) -> str | None:
+def _gsnr(lightpath: ServiceLightpath) -> str | None:
     if lightpath.gsnr_db is None:
         return None
     margin_db = lightpath.margin_db
@@ -117,7 +117,7 @@ def _gsnr(lightpath: Lightpath) -> str | None:
     return f"{lightpath.gsnr_db:.2f} dB{above}"
 
 
-def _render(out: Console, lightpaths: Sequence[Lightpath], refusals: Sequence[dict[str, Any]]) -> None:
+def _render(out: Console, lightpaths: Sequence[ServiceLightpath], refusals: Sequence[dict[str, Any]]) -> None:
     if lightpaths:
         table = Table(box=None)
         table.add_column("service")
@@ -127,7 +127,7 @@ def _render(out: Console, lightpaths: Sequence[Lightpath], refusals: Sequence[di
             table.add_column(heading, overflow="fold")
         for item in lightpaths:
             cells = (cell(item) for _, cell in columns)
-            table.add_row(item.uuid[:8], "-".join(item.path), *(cell or "" for cell in cells))
+            table.add_row(item.service_uuid[:8], "-".join(item.nodes), *(cell or "" for cell in cells))
         out.print(table)
     for refusal in refusals:
         out.print(
@@ -141,7 +141,7 @@ def _number(value: float | None, places: int) -> str | None:
 
 
 # Heading and cell of a lightpath's table; a column in which nothing is known is left out.
-_COLUMNS: tuple[tuple[str, Callable[[Lightpath], str | None]], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[ServiceLightpath], str | None]], ...] = (
     ("slots", lambda item: f"{item.first_slot}-{item.first_slot + item.num_slots - 1}"),
     ("band", lambda item: None if item.gsnr_db is None else item.band),  # one band alone needs no name
     ("format", lambda item: item.modulation_format),

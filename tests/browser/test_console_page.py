@@ -123,7 +123,7 @@ def client(online: Any) -> Iterator[ControllerClient]:
 @pytest.fixture
 def page(online: Any, chromium: Any, client: ControllerClient) -> Page:
     for lightpath in client.services():
-        client.delete_service(lightpath.uuid)
+        client.delete_service(lightpath.service_uuid)
     chromium.get(online.login_url)  # once told, the browser remembers user and password
     chromium.get(online.url)
     opened = Page(chromium)
@@ -139,25 +139,25 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
     page.request("CA1", "NY", "100", "40")
     page.until(lambda: page.all("result-done"))
     (lightpath,) = client.services()
-    assert (lightpath.path[0], lightpath.path[-1]) == ("CA1", "NY")
+    assert (lightpath.nodes[0], lightpath.nodes[-1]) == ("CA1", "NY")
 
-    assert page.words("result-route") == " · ".join(lightpath.path)
+    assert page.words("result-route") == " · ".join(lightpath.nodes)
     assert lightpath.modulation_format in page.words("result-slots")
     assert page.words("result-latency") == f"{lightpath.latency_ms:.2f} ms"
     assert page.words("result-decided-by") == lightpath.decided_by
 
-    page.until(lambda: page.services() == [lightpath.uuid])
+    page.until(lambda: page.services() == [lightpath.service_uuid])
     row = page.until(lambda: page.words("service-row"))
     assert "CA1 → NY" in row
     last_slot = lightpath.first_slot + lightpath.num_slots - 1
     assert f"{lightpath.first_slot}–{last_slot}" in row
 
     (route,) = page.until(lambda: page.drawn("map", "lightpath"))
-    assert route["name"] == lightpath.uuid
+    assert route["name"] == lightpath.service_uuid
     places = {node["name"]: node["value"] for node in page.drawn("map", "nodes")}
-    assert route["coords"] == [places[node] for node in lightpath.path]
+    assert route["coords"] == [places[node] for node in lightpath.nodes]
 
-    blocks = page.until(lambda: page.blocks(lightpath.uuid))
+    blocks = page.until(lambda: page.blocks(lightpath.service_uuid))
     assert len(blocks) == len(lightpath.links)
     for block in blocks:
         first_slot, row_index, num_slots, _ = block["value"]
@@ -167,7 +167,7 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
 
     context = client.context()
     stored = context["tapi-connectivity:connectivity-context"]["connectivity-service"]
-    assert [service["uuid"] for service in stored] == [lightpath.uuid]
+    assert [service["uuid"] for service in stored] == [lightpath.service_uuid]
     page.until(lambda: page.words("figure-services") == "1")
     page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
 
@@ -175,9 +175,9 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
 def test_a_service_placed_elsewhere_appears_by_itself(page: Page, client: ControllerClient) -> None:
     page.browser.execute_script("window.untouched = true")
     lightpath = client.place_service("WA", "DC", 50)
-    page.until(lambda: page.services() == [lightpath.uuid])
-    page.until(lambda: len(page.blocks(lightpath.uuid)) == len(lightpath.links))
-    client.delete_service(lightpath.uuid)
+    page.until(lambda: page.services() == [lightpath.service_uuid])
+    page.until(lambda: len(page.blocks(lightpath.service_uuid)) == len(lightpath.links))
+    client.delete_service(lightpath.service_uuid)
     page.until(lambda: not page.services())
     assert page.browser.execute_script("return window.untouched") is True  # it was not loaded anew
 
@@ -216,31 +216,34 @@ def test_a_row_or_a_block_selects_a_service_and_its_cross_deletes_it(
     from selenium.webdriver import ActionChains
 
     first, second = client.place_service("WA", "TX", 100), client.place_service("CA2", "IL", 100)
-    page.until(lambda: page.services() == [second.uuid, first.uuid])
+    page.until(lambda: page.services() == [second.service_uuid, first.service_uuid])
     # the most recent until one is selected
-    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == second.uuid)
+    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == second.service_uuid)
 
-    page.click("service-row", f'[data-service="{first.uuid}"]')
-    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == first.uuid)
+    page.click("service-row", f'[data-service="{first.service_uuid}"]')
+    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == first.service_uuid)
     page.until(lambda: "WA → TX" in page.words("focus-text"))
     opacity = lambda service: page.blocks(service)[0]["value"][3]  # noqa: E731
-    page.until(lambda: opacity(first.uuid) == 1 and opacity(second.uuid) < 1)
-    slot, row, num_slots, _ = page.blocks(first.uuid)[0]["value"]
+    page.until(lambda: opacity(first.service_uuid) == 1 and opacity(second.service_uuid) < 1)
+    slot, row, num_slots, _ = page.blocks(first.service_uuid)[0]["value"]
     page.until(lambda: page.pixel("grid", [slot + num_slots / 2, row])["colour"] == rgb(LIGHT.accent))
 
-    slot, row, num_slots, _ = page.blocks(second.uuid)[0]["value"]
+    slot, row, num_slots, _ = page.blocks(second.service_uuid)[0]["value"]
     at = page.pixel("grid", [slot + num_slots / 2, row])
     actions = ActionChains(page.browser)
     actions.w3c_actions.pointer_action.move_to_location(round(at["x"]), round(at["y"])).click()
     actions.perform()
-    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == second.uuid)
+    page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == second.service_uuid)
     page.until(
-        lambda: "chosen" in page.one("service-row", f'[data-service="{second.uuid}"]').get_attribute("class")
+        lambda: (
+            "chosen"
+            in page.one("service-row", f'[data-service="{second.service_uuid}"]').get_attribute("class")
+        )
     )
 
-    page.click("service-row", f'[data-service="{second.uuid}"] [data-testid=delete]')
-    page.until(lambda: page.services() == [first.uuid])
-    assert [lightpath.uuid for lightpath in client.services()] == [first.uuid]
+    page.click("service-row", f'[data-service="{second.service_uuid}"] [data-testid=delete]')
+    page.until(lambda: page.services() == [first.service_uuid])
+    assert [lightpath.service_uuid for lightpath in client.services()] == [first.service_uuid]
 
 
 def test_light_and_dark_are_remembered(page: Page) -> None:
@@ -278,15 +281,15 @@ def test_a_dead_controller_is_said_and_a_new_one_is_found(
     page: Page, client: ControllerClient, online: Any
 ) -> None:
     lightpath = client.place_service("WA", "TX", 100)
-    page.until(lambda: page.services() == [lightpath.uuid])
+    page.until(lambda: page.services() == [lightpath.service_uuid])
     online.kill("controller")
     page.until(
         lambda: page.one("banner").is_displayed() and "Controller not reachable" in page.words("banner")
     )
-    assert page.services() == [lightpath.uuid]
+    assert page.services() == [lightpath.service_uuid]
     online.start("controller")
     online.wait_for("controller")
     page.until(lambda: not page.one("banner").is_displayed())
-    page.until(lambda: page.services() == [lightpath.uuid])
+    page.until(lambda: page.services() == [lightpath.service_uuid])
     after = client.place_service("NE", "GA", 25)
-    page.until(lambda: page.services() == [after.uuid, lightpath.uuid])
+    page.until(lambda: page.services() == [after.service_uuid, lightpath.service_uuid])

@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from controlplane import client as client_module
-from controlplane.client import Lightpath, ServiceRefused
+from controlplane.client import ServiceLightpath, ServiceRefused
 from lightloop.main import app
 
-LIGHTPATH = Lightpath(
-    "uuid-1", ("A", "C", "D"), ("A-C", "C-D"), 3, 4, "QPSK", 2.5, "model", "linear", 12.3456
+LIGHTPATH = ServiceLightpath(
+    "", ("A", "C", "D"), 3, 4, "QPSK", 2.5, "model", "linear", service_uuid="uuid-1", total_ms=12.3456
 )
 
 
@@ -39,10 +39,10 @@ class FakeClient:
 
     def place_service(
         self, source: str, destination: str, gbps: float, bound_ms: float, uuid: Any = None
-    ) -> Lightpath:
+    ) -> ServiceLightpath:
         if "E" in (source, destination):
             raise ServiceRefused(f"no path within {bound_ms:g} ms", 409)
-        return replace(LIGHTPATH, uuid=uuid or "uuid-1", path=(source, destination))
+        return replace(LIGHTPATH, service_uuid=uuid or "uuid-1", nodes=(source, destination))
 
     def delete_service(self, uuid: str) -> None:
         if uuid != "uuid-1":
@@ -66,10 +66,8 @@ def test_json_is_one_object_with_the_agreed_members() -> None:
     answer = run("--from", "A", "--to", "D", "--gbps", "100", "--max-latency-ms", "20", "--json")
     assert answer.exit_code == 0
     document = json.loads(answer.stdout)
-    assert document["path"] == ["A", "D"]
+    assert (document["uuid"], document["path"], document["links"]) == ("uuid-1", ["A", "D"], ["A-D"])
     for member in (
-        "uuid",
-        "links",
         "first_slot",
         "num_slots",
         "modulation_format",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controlplane.console import charts, spectrum
-from controlplane.console.network import NUM_COLOURS, NetworkState
+from controlplane.console.network import NUM_COLOURS, NetworkCopy
 from controlplane.console.palette import DARK, LIGHT, SERVICES
 from controlplane.console.viewmodel import Decision
 from topologies.catalogue import load_topology, topology_names
@@ -19,11 +19,11 @@ from topologies.model import Topology
 
 
 @pytest.fixture
-def state(fake: Any, nsfnet: Topology) -> NetworkState:
+def state(fake: Any, nsfnet: Topology) -> NetworkCopy:
     fake.place("WA", "NY")
     fake.place("CA2", "DC")
     fake.note("link-failed", nodes=["UT", "MI"])
-    return NetworkState(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
+    return NetworkCopy(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
 
 
 def series(options: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def test_a_name_does_not_stand_on_its_neighbour(nsfnet: Topology) -> None:
     assert labels["NJ"] != "top"
 
 
-def test_map_draws_the_route_of_the_service_in_focus(state: NetworkState) -> None:
+def test_map_draws_the_route_of_the_service_in_focus(state: NetworkCopy) -> None:
     window = charts.frame(state.topology)
     latest, first = state.latest(), next(iter(state.lightpaths.values()))
     assert latest is not None
@@ -65,7 +65,7 @@ def test_map_draws_the_route_of_the_service_in_focus(state: NetworkState) -> Non
         assert drawn[0]["coords"] == [list(window.places[node]) for node in path.nodes]
 
 
-def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkState) -> None:
+def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkCopy) -> None:
     window = charts.frame(state.topology)
     lines = {line["name"]: line for line in series(charts.network_map(state, None, LIGHT, window), "fibres")}
     assert len(lines) == 22
@@ -76,7 +76,7 @@ def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkState)
         assert (line["value"] > 0) == (frozenset(name.split(" – ")) in used)
 
 
-def test_grid_has_a_block_per_lightpath_and_link(state: NetworkState) -> None:
+def test_grid_has_a_block_per_lightpath_and_link(state: NetworkCopy) -> None:
     blocks = series(spectrum.spectrum_grid(state, None, LIGHT), "blocks")
     expected = {
         (path.service_uuid, path.first_slot, unit, path.num_slots)
@@ -86,7 +86,7 @@ def test_grid_has_a_block_per_lightpath_and_link(state: NetworkState) -> None:
     assert {(block["name"], *block["value"][:3]) for block in blocks} == expected
 
 
-def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkState) -> None:
+def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkCopy) -> None:
     selected = next(iter(state.lightpaths))
     for block in series(spectrum.spectrum_grid(state, selected, DARK), "blocks"):
         if block["name"] == selected:
@@ -96,8 +96,8 @@ def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkState)
             assert block["value"][3] < 0.5
 
 
-def test_series_are_the_same_whatever_they_show(state: NetworkState) -> None:
-    empty = NetworkState(state.topology, (c_band(100),), True)
+def test_series_are_the_same_whatever_they_show(state: NetworkCopy) -> None:
+    empty = NetworkCopy(state.topology, (c_band(100),), True)
     window = charts.frame(state.topology)
     for full, bare in (
         (charts.network_map(state, None, LIGHT, window), charts.network_map(empty, None, DARK, window)),
@@ -107,13 +107,13 @@ def test_series_are_the_same_whatever_they_show(state: NetworkState) -> None:
         json.dumps([full, bare])
 
 
-def test_one_band_is_one_plain_axis(state: NetworkState) -> None:
+def test_one_band_is_one_plain_axis(state: NetworkCopy) -> None:
     options = spectrum.spectrum_grid(state, None, LIGHT)
     assert options["xAxis"][0]["max"] == 100
     assert options["series"][1]["markArea"]["data"] == []
 
 
-def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkState) -> None:
+def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkCopy) -> None:
     bands = spectrum_bands(("L", "C", "S"), 384)
     uuids = list(state.lightpaths)
     first_slots = dict(zip(uuids, (384, 1148), strict=True))
@@ -138,7 +138,7 @@ def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkState) 
     assert drawn == {(uuids[0], 424), (uuids[1], 1228)}
 
 
-def test_words_from_outside_cannot_become_markup(state: NetworkState) -> None:
+def test_words_from_outside_cannot_become_markup(state: NetworkCopy) -> None:
     uuid, path = next(iter(state.lightpaths.items()))
     odd = replace(path, modulation_format="<img src=x onerror=alert(1)>")
     options = spectrum.spectrum_grid(replace(state, lightpaths={uuid: odd}), None, LIGHT)

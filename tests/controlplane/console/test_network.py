@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.console.network import ChangeError, NetworkState, topology_from_context
+from controlplane.console.network import ChangeError, NetworkCopy, topology_from_context
 from topologies.catalogue import load_topology
 from topologies.grid import c_band
 from topologies.model import Node, Topology
@@ -29,11 +29,11 @@ def added(version: int, nodes: list[str], first_slot: int = 0, uuid: str | None 
 
 
 @pytest.fixture
-def shared(nsfnet: Topology) -> NetworkState:
-    return NetworkState(nsfnet, bands=(c_band(100),), shared_spectrum=True)
+def shared(nsfnet: Topology) -> NetworkCopy:
+    return NetworkCopy(nsfnet, bands=(c_band(100),), shared_spectrum=True)
 
 
-def test_a_lightpath_appears_and_disappears(shared: NetworkState) -> None:
+def test_a_lightpath_appears_and_disappears(shared: NetworkCopy) -> None:
     up = shared.apply(1, [added(1, ["WA", "IL", "PA"], 7)])
     path = up.lightpaths["service-1"]
     assert (path.nodes, path.first_slot, path.num_slots, path.label) == (("WA", "IL", "PA"), 7, 3, "WA → PA")
@@ -43,7 +43,7 @@ def test_a_lightpath_appears_and_disappears(shared: NetworkState) -> None:
     assert up.lightpaths  # what was is left as it was
 
 
-def test_a_restored_service_moves_and_becomes_the_latest(shared: NetworkState) -> None:
+def test_a_restored_service_moves_and_becomes_the_latest(shared: NetworkCopy) -> None:
     state = shared.apply(2, [added(1, ["WA", "CA1"]), added(2, ["WA", "IL"])])
     moved = state.apply(3, [added(3, ["WA", "CA2", "CA1"], uuid="service-1")])
     assert len(moved.lightpaths) == 2
@@ -51,7 +51,7 @@ def test_a_restored_service_moves_and_becomes_the_latest(shared: NetworkState) -
     assert moved.lightpaths["service-1"].nodes == ("WA", "CA2", "CA1")
 
 
-def test_reset_forgets_what_was_before(shared: NetworkState) -> None:
+def test_reset_forgets_what_was_before(shared: NetworkCopy) -> None:
     cut = {"version": 1, "kind": "link-failed", "nodes": ["WA", "IL"]}
     state = shared.apply(2, [cut, added(2, ["WA", "CA1"])])
     fresh = state.apply(1, [added(1, ["WA", "CA2"])], reset=True)
@@ -60,13 +60,13 @@ def test_reset_forgets_what_was_before(shared: NetworkState) -> None:
     assert not fresh.failed
 
 
-def test_cuts_are_of_the_pair_whatever_the_order_of_its_ends(shared: NetworkState) -> None:
+def test_cuts_are_of_the_pair_whatever_the_order_of_its_ends(shared: NetworkCopy) -> None:
     state = shared.apply(1, [{"version": 1, "kind": "link-failed", "nodes": ["IL", "WA"]}])
     assert state.failed == {frozenset(("WA", "IL"))}
     assert not state.apply(2, [{"version": 2, "kind": "link-repaired", "nodes": ["WA", "IL"]}]).failed
 
 
-def test_rows_are_fibre_pairs_if_shared_and_directed_links_if_not(shared: NetworkState) -> None:
+def test_rows_are_fibre_pairs_if_shared_and_directed_links_if_not(shared: NetworkCopy) -> None:
     directed = replace(shared, shared_spectrum=False)
     assert (shared.num_units, directed.num_units) == (22, 44)
     there, back = ("CA1", "CA2"), ("CA2", "CA1")
@@ -76,7 +76,7 @@ def test_rows_are_fibre_pairs_if_shared_and_directed_links_if_not(shared: Networ
     assert directed.unit_name(directed.units(back)[0]) == "CA2 → CA1"
 
 
-def test_services_that_share_a_link_get_different_colours(shared: NetworkState) -> None:
+def test_services_that_share_a_link_get_different_colours(shared: NetworkCopy) -> None:
     state = shared
     for version in range(1, 9):
         state = state.apply(version, [added(version, ["WA", "IL"], 4 * version)])
@@ -93,7 +93,7 @@ def test_services_that_share_a_link_get_different_colours(shared: NetworkState) 
     ],
 )
 def test_a_change_that_cannot_be_says_which_and_why(
-    shared: NetworkState, change: dict[str, Any], words: str
+    shared: NetworkCopy, change: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ChangeError, match="change 4") as caught:
         shared.apply(4, [change])

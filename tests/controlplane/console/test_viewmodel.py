@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from controlplane.console import viewmodel
-from controlplane.console.network import NetworkState
+from controlplane.console.network import NetworkCopy
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
 from topologies.grid import c_band
 from topologies.model import Fibre, Node, Topology
@@ -45,8 +45,8 @@ CHANGES = [
 ]
 
 
-def state(shared_spectrum: bool = True) -> NetworkState:
-    return NetworkState(CHAIN, bands=(c_band(10),), shared_spectrum=shared_spectrum).apply(3, CHANGES)
+def state(shared_spectrum: bool = True) -> NetworkCopy:
+    return NetworkCopy(CHAIN, bands=(c_band(10),), shared_spectrum=shared_spectrum).apply(3, CHANGES)
 
 
 def decision(by: str = "model", outcome: str = "accepted", **more: Any) -> Decision:
@@ -108,7 +108,7 @@ def test_quantities_are_summed_over_the_services_that_tell_them() -> None:
         {},
     ]
     told = [change | more for change, more in zip(CHANGES, known, strict=True)]
-    network = NetworkState(CHAIN, (c_band(10),), True).apply(3, told)
+    network = NetworkCopy(CHAIN, (c_band(10),), True).apply(3, told)
     figures = viewmodel.counts(Snapshot(network=network))
     assert (figures.mean_margin_db, figures.least_margin_db, figures.switched_on_w) == (3.5, 2.0, 300.0)
     third, second, first = viewmodel.service_rows(network, None)
@@ -135,7 +135,7 @@ def test_the_map_shows_the_selected_service_and_else_the_latest() -> None:
     assert viewmodel.focus(network, "00000001-uuid") is network.lightpaths["00000001-uuid"]
     assert viewmodel.focus(network, None) is network.lightpaths["00000003-uuid"]
     assert viewmodel.focus(network, "gone") is network.lightpaths["00000003-uuid"]
-    assert viewmodel.focus(NetworkState(CHAIN, (c_band(10),), True), None) is None
+    assert viewmodel.focus(NetworkCopy(CHAIN, (c_band(10),), True), None) is None
 
 
 def test_service_rows_are_newest_first_and_mark_the_selected() -> None:

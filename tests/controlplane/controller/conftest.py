@@ -20,7 +20,7 @@ from configs.load import load_config
 from controlplane.controller.app import build_app
 from controlplane.controller.capacity import ChannelsByQuality, SlotsByReach
 from controlplane.controller.network import PlantView, plant_view
-from controlplane.controller.pce_client import PceClient
+from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store, sqlite_url
@@ -29,6 +29,7 @@ from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import Southbound
 from controlplane.elements.store import ElementStore
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.errors import TapiError, no_path
 from controlplane.tapi.names import pairs
 from controlplane.tapi.naming import Naming
@@ -36,7 +37,6 @@ from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH,
     PATH_RESOURCE,
-    ComputedPath,
     ComputeRequest,
     build_compute_output,
     parse_compute_input,
@@ -60,10 +60,10 @@ class FakePce:
         self.plant = plant
         self.naming = Naming(plant.topology)
         self.feed = feed
-        self.paths: dict[str, ComputedPath] = {}
+        self.paths: dict[str, Lightpath] = {}
         self.requests: list[str] = []
         self.asked: list[tuple[ComputeRequest, int]] = []
-        self.spoil: Callable[[ComputedPath], ComputedPath] = lambda path: path
+        self.spoil: Callable[[Lightpath], Lightpath] = lambda path: path
         self.away = False
         self.quality_format = "PM-QPSK"
 
@@ -89,7 +89,7 @@ class FakePce:
         self.paths[path.uuid] = path
         return build_compute_output(asked, self.naming, str(uuid4()), path)
 
-    def _compute(self, request: ComputeRequest, version: int) -> ComputedPath:
+    def _compute(self, request: ComputeRequest, version: int) -> Lightpath:
         feed = self.feed(0)
         assert feed["version"] >= version
         lit: dict[Any, set[int]] = {}
@@ -139,7 +139,7 @@ class FakePce:
             for first in starts:
                 if not taken & set(range(first, first + size)):
                     uuid = str(uuid4())
-                    return ComputedPath(
+                    return Lightpath(
                         uuid,
                         tuple(nodes),
                         first,
@@ -217,7 +217,7 @@ class Lab:
         self.store = Store(sqlite_url(str(self.folder / "controller.db")), self.plant.identity)
         self.state = NetworkState(self.plant, self.store)
         self.pce = FakePce(self.plant, lambda since: self.state.feed(since))
-        self.pce_client = PceClient(
+        self.pce_client = HttpPathComputation(
             "http://pce", CREDENTIALS, self.naming, transport=httpx.MockTransport(self.pce)
         )
         self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))

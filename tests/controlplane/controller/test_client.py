@@ -22,19 +22,19 @@ def test_a_service_is_placed_listed_and_deleted(lab: Any, client: ControllerClie
     assert client.nodes() == ("A", "B", "C", "D", "E")
     assert client.sips()["C"] == lab.naming.sip_uuid("C")
     lightpath = client.place_service("A", "D", 100, 20)
-    stored = lab.state.service(lightpath.uuid)
-    assert lightpath.path == stored.path.nodes
+    stored = lab.state.service(lightpath.service_uuid)
+    assert lightpath.nodes == stored.path.nodes
     assert lightpath.links == tuple(
-        "-".join(hop) for hop in zip(lightpath.path, lightpath.path[1:], strict=False)
+        "-".join(hop) for hop in zip(lightpath.nodes, lightpath.nodes[1:], strict=False)
     )
     assert (lightpath.first_slot, lightpath.num_slots) == (0, stored.path.num_slots)
-    assert lightpath.latency_ms == pytest.approx(lab.plant.latency_ms(lightpath.path))
+    assert lightpath.latency_ms == pytest.approx(lab.plant.latency_ms(lightpath.nodes))
     assert (lightpath.decided_by, lightpath.policy) == ("model", "fake")
     assert lightpath.total_ms > 0
     (listed,) = client.services()
     assert listed == type(listed)(**{**vars(lightpath), "total_ms": stored.setup_ms})
     assert client.changes(0)["version"] == 1
-    client.delete_service(lightpath.uuid)
+    client.delete_service(lightpath.service_uuid)
     assert client.services() == ()
 
 
@@ -54,7 +54,7 @@ def test_the_same_uuid_gives_the_same_lightpath(client: ControllerClient) -> Non
     uuid = "11111111-2222-4333-8444-555555555555"
     first = client.place_service("A", "D", 100, service_uuid=uuid)
     again = client.place_service("A", "D", 100, service_uuid=uuid)
-    assert (first.uuid, first.path, first.first_slot) == (again.uuid, again.path, again.first_slot)
+    assert (first.service_uuid, first.nodes, first.first_slot) == (uuid, again.nodes, again.first_slot)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_refusals_carry_the_reason(lab: Any, client: ControllerClient, arguments
 
 def test_cuts_and_repairs_say_what_became_of_the_services(client: ControllerClient) -> None:
     lightpath = client.place_service("A", "C", 25)
-    assert client.fail_link(*lightpath.path[:2]) == {"restored": [lightpath.uuid], "lost": []}
-    assert client.repair_link(*lightpath.path[:2]) == {"restored": [], "lost": []}
+    assert client.fail_link(*lightpath.nodes[:2]) == {"restored": [lightpath.service_uuid], "lost": []}
+    assert client.repair_link(*lightpath.nodes[:2]) == {"restored": [], "lost": []}
 
 
 def test_a_controller_that_is_away_is_named() -> None:

@@ -19,8 +19,8 @@ from controlplane.controller import tables
 from controlplane.controller.network import SpectrumMap
 from controlplane.controller.store import Store, StoreError, sqlite_url
 from controlplane.controller.verify import PathRejected, verify_path
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.errors import TapiError
-from controlplane.tapi.path_body import ComputedPath
 from controlplane.tapi.service_body import ServiceRequest, parse_service
 from topologies.grid import c_band
 
@@ -159,7 +159,7 @@ def test_a_stored_path_of_a_version_without_quantities_is_read(lab: Any) -> None
     lab.stop()
     lab.start()
     (read,) = lab.state.services()
-    assert read.path == replace(service.path, band="")
+    assert read.path == replace(service.path, band=None)
 
 
 def test_a_store_of_other_bands_is_refused(quality_lab: Any, tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_what_is_verified_never_lights_a_slot_twice(
     lit = SpectrumMap(plant)
     taken: set[tuple[Any, int]] = set()
     for nodes, first, size in blocks:
-        path = ComputedPath("p", nodes, first, size, "BPSK", 0.0, "model", "x")
+        path = Lightpath("p", nodes, first, size, "BPSK", 0.0, "model", "x")
         request = ServiceRequest("s", nodes[0], nodes[-1], 12.5, math.inf)
         hops = [frozenset(hop) if shared else hop for hop in pairwise(nodes)]
         wanted = {(hop, slot) for hop in hops for slot in range(first, first + size)}

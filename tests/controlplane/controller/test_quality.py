@@ -12,7 +12,7 @@ from configs.load import load_config
 from controlplane.controller.network import PlantView, SpectrumMap, plant_view
 from controlplane.controller.quality import gsnr_on_route
 from controlplane.controller.verify import PathRejected, verify_path
-from controlplane.tapi.path_body import ComputedPath
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.service_body import ServiceRequest
 from envs.candidates import Candidate, observe
 from envs.network import Network
@@ -38,9 +38,9 @@ def plants(request: pytest.FixtureRequest) -> tuple[PlantView, Plant]:
     return plant_view(config), plant_of(config)
 
 
-def as_path(plant: Plant, candidate: Candidate, number: int = 0) -> ComputedPath:
+def as_path(plant: Plant, candidate: Candidate, number: int = 0) -> Lightpath:
     nodes = tuple(plant.topology.node_names[node] for node in candidate.nodes)
-    return ComputedPath(
+    return Lightpath(
         f"p{number}",
         nodes,
         candidate.first_slot,
@@ -72,7 +72,7 @@ def test_it_accepts_what_the_twin_lists_and_refuses_what_would_break_somebodys_g
     assert view.quality is not None
     rng = np.random.default_rng(seed)
     network, lit = Network(twin), SpectrumMap(view)
-    standing: list[tuple[Candidate, ComputedPath]] = []
+    standing: list[tuple[Candidate, Lightpath]] = []
     for number in range(30):
         rate_gbps = float(rng.choice([100, 200, 400]))
         asked = Request(*(int(node) for node in rng.choice(5, 2, replace=False)), rate_gbps)
@@ -125,11 +125,11 @@ def is_well(network: Network, item: Candidate, slack_db: float) -> bool:
 
 def test_a_lightpath_that_would_disturb_another_is_refused_and_says_whom(plants):
     view, _ = plants
-    standing: list[ComputedPath] = []
+    standing: list[Lightpath] = []
 
     def light_all() -> None:
         for first_slot in range(0, 96, 4):
-            path = ComputedPath("p", ("A", "E", "D"), first_slot, 4, "PM-QPSK", 1.0, "model", "x")
+            path = Lightpath("p", ("A", "E", "D"), first_slot, 4, "PM-QPSK", 1.0, "model", "x")
             request = ServiceRequest("s", "A", "D", 100.0)
             standing.append(verify_path(path, request, view, SpectrumMap(view), (), standing))
 

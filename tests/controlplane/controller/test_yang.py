@@ -160,9 +160,9 @@ def test_the_published_service_is_taken_and_sent_back_valid(
 
 
 def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any) -> None:
+    from controlplane.lightpath import Lightpath
     from controlplane.tapi.notification import notification
     from controlplane.tapi.path_body import (
-        ComputedPath,
         ComputeRequest,
         build_compute_input,
         build_compute_output,
@@ -172,7 +172,7 @@ def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any)
     asked = ComputeRequest("A", "D", 100, 20.0, "UNIDIRECTIONAL", 4, (("A", "C"),), ("B",))
     compute = "tapi-path-computation:compute-p-2-p-path"
     assert_valid_part(model, build_compute_input(asked, lab.naming), compute)
-    path = ComputedPath(str(uuid4()), ("A", "D"), 3, 4, "64QAM", 2.5, "model", "x", "7", "d", 1.5, "C", 20.0)
+    path = Lightpath(str(uuid4()), ("A", "D"), 3, 4, "64QAM", 2.5, "model", "x", "7", "d", 1.5, "C", 20.0)
     answer = build_compute_output(asked, lab.naming, str(uuid4()), path)
     assert_valid_part(model, answer, compute)
     assert parse_compute_output(answer) == path

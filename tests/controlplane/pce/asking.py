@@ -11,12 +11,12 @@ import httpx
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
+from controlplane.lightpath import Lightpath
 from controlplane.pce.app import PceSettings, build_app
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH_RESOURCE,
-    ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
@@ -33,7 +33,7 @@ class Asking:
         self._http, self._naming, self._controller = http, naming, controller
         self.refusals: list[str] = []
 
-    def set_up(self, source: str, destination: str, bit_rate_gbps: float) -> ComputedPath | None:
+    def set_up(self, source: str, destination: str, bit_rate_gbps: float) -> Lightpath | None:
         """The path, after its lightpath was told to the PCE; None when there is no path."""
         body = build_compute_input(ComputeRequest(source, destination, bit_rate_gbps), self._naming)
         version = {"X-State-Version": str(self._controller.version)}
@@ -52,7 +52,7 @@ class Asking:
         )
         return path
 
-    def document(self, path: ComputedPath) -> dict[str, Any]:
+    def document(self, path: Lightpath) -> dict[str, Any]:
         """What the PCE has stored of a path."""
         document: dict[str, Any] = self._http.get(PATH_RESOURCE + path.uuid).json()
         return document

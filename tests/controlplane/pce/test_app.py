@@ -15,6 +15,7 @@ import pytest
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
+from controlplane.lightpath import Lightpath
 from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.decision_log import read_decisions
 from controlplane.pce.fallback import policy_scores
@@ -23,11 +24,9 @@ from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH,
     PATH_RESOURCE,
-    ComputedPath,
     ComputeRequest,
     build_compute_input,
     parse_compute_output,
-    path_from_names,
 )
 from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
@@ -59,11 +58,11 @@ class Pce:
             COMPUTE_OPERATION, json=build_compute_input(request, self.naming), headers=headers
         )
 
-    def path(self, answer: httpx.Response) -> ComputedPath:
+    def path(self, answer: httpx.Response) -> Lightpath:
         assert answer.status_code == 200, answer.text
         path = parse_compute_output(answer.json())
         (stored,) = self.http.get(PATH_RESOURCE + path.uuid).json()[PATH]
-        assert path_from_names(stored["uuid"], stored["name"]) == path
+        assert Lightpath.from_names(stored["uuid"], stored["name"]) == path
         return path
 
     def log(self) -> Any:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from controlplane.lightpath import Lightpath
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError, read_decisions
 from controlplane.pce.decision_parts import read_rows
 from controlplane.pce.decision_record import COLUMNS, DecisionRecord, table_schema
+
+LIGHTPATH = Lightpath("p", ("A", "B", "C"), 4, 3, "16QAM", 1.25, "model", "ppo", "7")
 
 
 def record(number: int, **changes) -> DecisionRecord:
@@ -37,11 +41,7 @@ def record(number: int, **changes) -> DecisionRecord:
         "decided_by": "model",
         "outcome": "accepted",
         "chosen": 1,
-        "nodes": ("A", "B", "C"),
-        "first_slot": 4,
-        "num_slots": 3,
-        "modulation_format": "16QAM",
-        "latency_ms": 1.25,
+        "lightpath": LIGHTPATH,
         "policy": "ppo",
         "model_version": "7",
         "score_chosen": 0.5,
@@ -71,9 +71,9 @@ def test_open_and_closed_parts_are_read_together_in_order_and_once(tmp_path):
 def test_values_and_types_survive_the_way_to_parquet(tmp_path):
     log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
     log.append(record(1)).result(5)
-    log.append(record(2, max_latency_ms=12.5, decided_by="none", chosen=None, nodes=(), features=())).result(
-        5
-    )
+    log.append(
+        record(2, max_latency_ms=12.5, decided_by="none", chosen=None, lightpath=None, features=())
+    ).result(5)
     still_open = read_decisions(tmp_path)
     log.close()
     frame = read_decisions(tmp_path)
@@ -92,7 +92,7 @@ def test_values_and_types_survive_the_way_to_parquet(tmp_path):
 
 def test_quantities_are_logged_where_known_and_null_elsewhere(tmp_path):
     log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
-    log.append(record(1, band="S", gsnr_db=17.5, margin_db=math.nan)).result(5)
+    log.append(record(1, lightpath=replace(LIGHTPATH, band="S", gsnr_db=17.5))).result(5)
     log.close()
     (row,) = read_rows(tmp_path, 5)
     assert [row[name] for name in ("band", "gsnr_db", "margin_db", "marginal_w")] == ["S", 17.5, None, None]
@@ -104,7 +104,7 @@ def test_parts_of_the_version_without_quantities_are_read_beside_new_ones(tmp_pa
     schema = pa.schema([field for field in table_schema([old]) if field.name not in new])
     pq.write_table(pa.Table.from_pylist([old], schema), tmp_path / "part-00000001-20250101T000000Z.parquet")
     log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
-    log.append(record(2, band="C", marginal_w=80.0)).result(5)
+    log.append(record(2, lightpath=replace(LIGHTPATH, band="C", marginal_w=80.0))).result(5)
     first, second = read_rows(tmp_path, 5)
     log.close()
     assert [first[name] for name in new] == [None] * 4

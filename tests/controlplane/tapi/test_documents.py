@@ -12,20 +12,19 @@ from hypothesis import strategies as st
 
 from configs.home import Credentials
 from controlplane.auth import authorised
+from controlplane.lightpath import Lightpath
 from controlplane.tapi import ids, names
 from controlplane.tapi.errors import TapiError, error_reason, errors_document
 from controlplane.tapi.fields import as_uint64, strip_prefixes
 from controlplane.tapi.frequency import pool, runs, spectrum, wire_modulation
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
-    ComputedPath,
     ComputeRequest,
     build_compute_input,
     build_compute_output,
     build_path,
     parse_compute_input,
     parse_compute_output,
-    path_from_names,
 )
 from controlplane.tapi.service_body import build_service, parse_service
 from topologies.catalogue import load_topology
@@ -39,10 +38,10 @@ UUID = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
 two_nodes = st.permutations(NODES).map(lambda order: order[:2])
 
 
-def parse_path(document: dict[str, Any]) -> ComputedPath:
+def parse_path(document: dict[str, Any]) -> Lightpath:
     """The path behind the body of ``GET .../path={uuid}``."""
     (entry,) = document["tapi-path-computation:path"]
-    return path_from_names(entry["uuid"], entry["name"])
+    return Lightpath.from_names(entry["uuid"], entry["name"])
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -83,7 +82,7 @@ def test_a_computation_request_reads_back(
 
 @given(st.integers(0, 300), st.integers(1, 80), st.floats(0, 1e4), texts, texts)
 def test_a_path_reads_back(first: int, size: int, latency_ms: float, policy: str, version: str) -> None:
-    path = ComputedPath(
+    path = Lightpath(
         UUID, ("A", "C", "D"), first, size, "64QAM", latency_ms, "model", policy, version, "d", 0.1
     )
     assert parse_path(build_path(path, NAMING, BANDS, "BIDIRECTIONAL")) == path
@@ -92,13 +91,13 @@ def test_a_path_reads_back(first: int, size: int, latency_ms: float, policy: str
 
 
 @given(
-    st.sampled_from(["", "L", "C", "S"]),
+    st.sampled_from([None, "L", "C", "S"]),
     *[st.one_of(st.none(), st.floats(-1e3, 1e6))] * 3,
 )
 def test_quantities_read_back_and_what_is_not_known_is_left_out(
-    band: str, gsnr_db: float | None, margin_db: float | None, marginal_w: float | None
+    band: str | None, gsnr_db: float | None, margin_db: float | None, marginal_w: float | None
 ) -> None:
-    path = ComputedPath(
+    path = Lightpath(
         UUID,
         ("A", "C"),
         388,
@@ -119,13 +118,13 @@ def test_quantities_read_back_and_what_is_not_known_is_left_out(
     assert parse_path(document) == path
     values = names.as_dict(document["tapi-path-computation:path"][0]["name"])
     assert values["lower-frequency"] == "191375000"
-    for name, value in (("band", band or None), ("gsnr-db", gsnr_db), ("margin-db", margin_db)):
+    for name, value in (("band", band), ("gsnr-db", gsnr_db), ("margin-db", margin_db)):
         assert (name in values) == (value is not None)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "high", ""])
 def test_a_quantity_that_is_no_number_is_refused(value: str) -> None:
-    path = ComputedPath(UUID, ("A", "C"), 0, 4, "PM-QPSK", 1.0, "model", "x", gsnr_db=9.0)
+    path = Lightpath(UUID, ("A", "C"), 0, 4, "PM-QPSK", 1.0, "model", "x", gsnr_db=9.0)
     document: Any = build_path(path, NAMING, THREE_BANDS, "BIDIRECTIONAL")
     (entry,) = document["tapi-path-computation:path"]
     entry["name"] = names.pairs(names.as_dict(entry["name"]) | {"gsnr-db": value})
@@ -136,7 +135,7 @@ def test_a_quantity_that_is_no_number_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize(("first_slot", "num_slots"), [(380, 8), (1150, 4), (0, 1152)])
 def test_a_path_across_bands_or_outside_them_has_no_document(first_slot: int, num_slots: int) -> None:
-    path = ComputedPath(UUID, ("A", "C"), first_slot, num_slots, "PM-QPSK", 1.0, "model", "x")
+    path = Lightpath(UUID, ("A", "C"), first_slot, num_slots, "PM-QPSK", 1.0, "model", "x")
     with pytest.raises(ValueError, match=str(first_slot)):
         build_path(path, NAMING, THREE_BANDS, "BIDIRECTIONAL")
 
@@ -167,7 +166,7 @@ def test_node_names_survive_whatever_they_contain(nodes: list[str]) -> None:
     "lost", ["nodes", "first-slot", "num-slots", "modulation-format", "latency-ms", "decided-by"]
 )
 def test_a_path_without_its_essentials_is_refused(lost: str) -> None:
-    path = ComputedPath(UUID, ("A", "C"), 0, 4, "QPSK", 1.0, "model", "x")
+    path = Lightpath(UUID, ("A", "C"), 0, 4, "QPSK", 1.0, "model", "x")
     document: Any = build_path(path, NAMING, BANDS, "BIDIRECTIONAL")
     (entry,) = document["tapi-path-computation:path"]
     entry["name"] = [pair for pair in entry["name"] if pair["value-name"] != lost]
