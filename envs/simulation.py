@@ -18,7 +18,7 @@ from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import defragmenting_rule
 from envs.energy.summary import PowerSummary, power_summary
 from envs.errors import PolicyError
-from envs.evaluation import Interval, interval
+from envs.evaluation import Interval, interval, paired_difference
 from envs.failures import FibreCut, fail_fibre, repair_fibre
 from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
 from envs.gsnr.summary import QotSummary, qot_summary
@@ -89,8 +89,11 @@ class SimulationResult:
     power: PowerSummary | None = None  # None without a power model
     qot: QotSummary | None = None  # where quality of transmission decides
 
-    def row(self) -> dict[str, Any]:
-        """The figures for JSON, one object; intervals as ``..._ci95``."""
+    def row(self, first: SimulationResult | None = None) -> dict[str, Any]:
+        """The figures for JSON, one object; intervals as ``..._ci95``.
+
+        ``first``: on the same requests; energy per bit is also told against its own, run by run.
+        """
         return {
             "policy": self.policy,
             "load_erlang": self.load_erlang,
@@ -109,6 +112,18 @@ class SimulationResult:
             "requests": self.num_requests,
             "seconds": self.seconds,
             **(self.qot.row() if self.qot else {}),
+            **(self.power.row() if self.power else {}),
+            **(self._energy_against(first) if self.power and first else {}),
+        }
+
+    def _energy_against(self, first: SimulationResult) -> dict[str, Any]:
+        mine, its = (
+            [run.power.energy_per_bit_pj for run in result.runs if run.power] for result in (self, first)
+        )
+        difference = paired_difference(mine, its)
+        return {
+            "energy_per_bit_vs_first_pj": difference.mean,
+            "energy_per_bit_vs_first_pj_ci95": [difference.low, difference.high],
         }
 
 
@@ -139,17 +154,10 @@ def simulate(
         on_progress: called with (runs done, runs in all).
 
     Raises:
-        PolicyError: an unknown policy, fibres cut under the defragmentation bound, which knows of none, or a
-            policy with a kernel of its own where quality of transmission decides.
+        PolicyError: an unknown policy, or one that ``refuse_unfit`` refuses.
     """
     chosen = policy_named(policy) if isinstance(policy, str) else policy
-    if plant.thresholds_db and isinstance(chosen, KernelPolicy):
-        raise PolicyError(
-            f"{chosen.name} looks at slots alone; where quality of transmission decides use one of "
-            f"{', '.join(BASELINE_NAMES)}"
-        )
-    if cuts and chosen == KernelPolicy(DEFRAGMENTATION):
-        raise PolicyError("the defragmentation bound does not know of cut fibres; leave one of the two out")
+    refuse_unfit(plant, chosen, cuts)
     per_run = max(num_requests // num_runs, 1)
     jobs = [(plant, traffic, chosen, per_run, warmup, seed, num_runs, run, cuts) for run in range(num_runs)]
     _run(plant, traffic, chosen, 64, 0, seed, num_runs, 0)  # compiles
@@ -190,6 +198,22 @@ def simulate(
         power=power_summary([run.power for run in runs]),
         qot=qot_summary([run.qot for run in runs]),
     )
+
+
+def refuse_unfit(plant: Plant, policy: ScoringPolicy | KernelPolicy, cuts: tuple[FibreCut, ...] = ()) -> None:
+    """Return where a policy can run on a plant.
+
+    Raises:
+        PolicyError: fibres cut under the defragmentation bound, which knows of none; a policy with its own
+            kernel where quality of transmission decides.
+    """
+    if plant.thresholds_db and isinstance(policy, KernelPolicy):
+        raise PolicyError(
+            f"{policy.name} looks at slots alone; where quality of transmission decides use one of "
+            f"{', '.join(BASELINE_NAMES)}"
+        )
+    if cuts and policy == KernelPolicy(DEFRAGMENTATION):
+        raise PolicyError("the defragmentation bound does not know of cut fibres; leave one of the two out")
 
 
 def _run(

@@ -38,16 +38,8 @@ def refuse_beside(option: str, others: Mapping[str, str], remedy: str) -> None:
             raise Refusal(f"{option} and {written} exclude each other: {remedy}")
 
 
-def overrides_of(keys: Mapping[str, tuple[str, Any]]) -> list[str]:
-    """Settings ``section.key=value`` for those parameters that are given: on top of a scenario they win.
-
-    Args:
-        keys: parameter name: (configuration key, value).
-    """
+def override(key: str, value: Any) -> str:
+    """A setting as ``load_config`` reads it: ``section.key=value`` in YAML."""
     import yaml
 
-    return [
-        f"{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"
-        for name, (key, value) in keys.items()
-        if is_given(name)
-    ]
+    return f"{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"

@@ -54,6 +54,7 @@ class PolicyResult:
     def row(self) -> dict[str, Any]:
         """Means with 95 % intervals, for tables and JSON; of energy where it is known."""
         requests, bit_rate = interval(self.request_blocking), interval(self.bit_rate_blocking)
+        power = power_summary(self.power)
         return {
             "policy": self.policy,
             "request_blocking": requests.mean,
@@ -69,20 +70,7 @@ class PolicyResult:
                 if self.audited
                 else {}
             ),
-            **self._energy_row(),
-        }
-
-    def _energy_row(self) -> dict[str, Any]:
-        summary = power_summary(self.power)
-        if summary is None:
-            return {}
-        power, energy = summary.mean_power_w, summary.energy_per_bit_pj
-        return {
-            "mean_power_w": power.mean,
-            "mean_power_w_ci95": [power.low, power.high],
-            "energy_per_bit_pj": energy.mean,
-            "energy_per_bit_pj_ci95": [energy.low, energy.high],
-            "sleeping_share": summary.sleeping_share.mean,
+            **(power.row() if power else {}),
         }
 
 

@@ -18,9 +18,7 @@ SIMULATED = "--requests 400 --runs 2 --warmup 0"
 # Begin of a command: what is put behind it.
 QUICKER = {
     "lightloop simulate": SIMULATED,
-    "lightloop energy simulate": SIMULATED,
     "lightloop energy pareto": f"{SIMULATED} --search-s 1 --weight 0.1",
-    "lightloop gsnr simulate": SIMULATED,
     "lightloop gsnr line": "",
     "lightloop gsnr optimise": "--spans 1",
     "lightloop trace make": "--requests 500",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,15 @@ class PowerSummary:
     amplifiers_w: float
     nodes_w: float
     lit_gbps: float  # bit rate carried
+
+    def row(self) -> dict[str, Any]:
+        """For JSON: means by name, and beside each its interval as ``..._ci95``; watts by part."""
+        figures: dict[str, Any] = {}
+        for name in ("mean_power_w", "energy_per_bit_pj", "sleeping_share"):
+            one: Interval = getattr(self, name)
+            figures |= {name: one.mean, f"{name}_ci95": [one.low, one.high]}
+        parts = {"transponders": self.transponders_w, "amplifiers": self.amplifiers_w, "nodes": self.nodes_w}
+        return figures | {"mean_power_by_part_w": parts, "carried_gbps": self.lit_gbps}
 
 
 def power_summary(runs: Sequence[PowerResult | None]) -> PowerSummary | None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from lightloop.figures import BLOCKED, ERLANG, HOPS, LATENCY, POLICY, plain, table_of
 from lightloop.output import JsonFlag, emit, stderr
 
 LOADS_ERLANG = [90.0, 110.0, 130.0, 150.0, 170.0, 190.0, 210.0]
@@ -62,19 +62,9 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     from lightloop.drawing import class_table
 
     title = f"{document['scenario']} on {document['topology']}"
-    table = Table("policy", "Erlang", "blocked %", "mean ms", "95 % ms", "hops", "late", title=title)
-    for row in document["points"]:
-        low, high = row["request_blocking_ci95"]
-        table.add_row(
-            row["policy"],
-            f"{row['load_erlang']:g}",
-            f"{100 * row['request_blocking']:.2f} ± {50 * (high - low):.2f}",
-            f"{row['mean_latency_ms']:.2f}",
-            f"{row['p95_latency_ms']:.2f}",
-            f"{row['mean_hops']:.2f}",
-            str(row["latency_violations"]),
-        )
-    console.print(table)
+    late = plain("late", "latency_violations", digits=0)
+    columns = (POLICY, ERLANG, BLOCKED, LATENCY, plain("95 % ms", "p95_latency_ms"), HOPS, late)
+    console.print(table_of(document["points"], *columns, title=title))
     rows = [
         (f"{row['policy']} {row['load_erlang']:g}", found)
         for row in document["points"]

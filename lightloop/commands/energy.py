@@ -1,186 +1,157 @@
-"""``lightloop energy``: what policies draw, in watts and per bit, with intervals."""
+"""``lightloop energy pareto``: how much blocking is worth how many watts, weight by weight.
+
+What policies draw: ``lightloop simulate`` of a plant with a power model.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from lightloop.commands.energy_pareto import pareto_command
-from lightloop.energy_situation import check_picture, policy_given, power_point, situation
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.figures import ASLEEP, BLOCKED, ENERGY, POLICY, POWER, against_first, table_of
+from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.simulated import check_picture, situation
 
 if TYPE_CHECKING:
-    from envs.plant import Plant
     from envs.simulation import SimulationResult
 
-energy = typer.Typer(help="Energy: watts by part, energy per bit, sleeping links.", no_args_is_help=True)
+energy = typer.Typer(help="Energy against blocking.", no_args_is_help=True)
+BASELINES = ("ksp_ff", "least_marginal_power", "most_used", "least_fragmentation")
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
-    energy.command("pareto")(pareto_command)
     app.add_typer(energy, name="energy")
 
 
-@energy.command("simulate")
-def simulate_command(
-    setting: Annotated[
-        str, typer.Option(help="A published setting; see `lightloop bench settings`.")
-    ] = "deeprmsa-nsfnet",
-    scenario: Annotated[
-        str, typer.Option(help="A scenario in the setting's place, with its own network and path table.")
-    ] = "",
-    policy: Annotated[
-        list[str], typer.Option(help="A policy's name, or the folder of a trained one; repeat.")
-    ] = ["ksp_ff"],  # noqa: B006
-    load: Annotated[list[float], typer.Option(help="Offered load in Erlang; repeat for a curve.")] = [],  # noqa: B006
-    topology: Annotated[str, typer.Option(help="Another network: a catalogue name or a file.")] = "",
-    k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 5,
-    requests: Annotated[int, typer.Option(min=100, help="Counted requests per point.")] = 200_000,
+@energy.command("pareto")
+def pareto_command(
+    scenario: Annotated[str, typer.Option(help="A scenario with a power model.")] = "energy-rmsa",
+    load: Annotated[float, typer.Option(help="Offered load in Erlang; 0: the scenario's.")] = 0.0,
+    weight: Annotated[
+        list[float], typer.Option(help="Cost of a kW in blocked requests a request; repeat.")
+    ] = [  # noqa: B006
+        0.0,
+        0.001,
+        0.01,
+        0.1,
+    ],
+    search_s: Annotated[float, typer.Option(min=1, help="Seconds of search for each weight.")] = 60.0,
+    population: Annotated[int, typer.Option(min=4, help="Scores in a generation.")] = 16,
+    requests: Annotated[int, typer.Option(min=100, help="Counted requests per policy.")] = 200_000,
     warmup: Annotated[int, typer.Option(min=0, help="Requests not counted at the start of each run.")] = 3000,
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
-    power: Annotated[
-        str, typer.Option(help="default, subcarriers, or a file like envs/data/power.json.")
-    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="Of searches and of what is measured.")] = 1,
+    policies: Annotated[
+        Path | None, typer.Option(help="A folder to keep the policies in, one folder each.")
+    ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw energy per bit against load into this .png or .svg.")
+        Path | None, typer.Option(help="Draw energy per bit against blocking into this .png or .svg.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Simulate policies and print the power they draw, energy per bit and blocking with 95 % intervals.
+    """Search a linear score for each weight of the energy; print what each blocks and draws, and baselines.
 
-    Policies: all of `lightloop simulate`; least_marginal_power takes the path that switches the fewest watts
-    on, most_used the path whose links are fullest. Every policy meets the same requests; "vs first" is the
-    energy per bit against the first policy's, run by run. The model and what it leaves out: docs/energy.md.
+    All scores of a generation meet the same requests, and all policies are measured on the same others; "vs
+    ksp_ff" is the difference run by run. Intervals are 95 %. The reward: docs/energy.md.
 
     Examples:
-      lightloop energy simulate --policy ksp_ff --policy least_marginal_power --load 60 --load 120
+      lightloop energy pareto --load 150 --picture pareto.png
 
-      lightloop energy simulate --policy most_used --topology cost239 --load 200 --json
-
-      lightloop energy simulate --policy ksp_ff --policy most_used --load 20 --load 250 --picture energy.png
+      lightloop energy pareto --weight 0.01 --search-s 300 --policies agents/ --json
     """
+    from agents.artefact import save_policy
+    from agents.pareto import trade_off
+    from agents.spec import SearchSpec
+    from envs.heuristics import baseline
     from envs.simulation import simulate
 
     check_picture(picture)
-    chosen = [policy_given(text) for text in policy]
-    plant, traffic = situation(setting, scenario, topology, k, power)
-    results: list[SimulationResult] = []
+    plant, traffic = situation("", scenario)
+    if plant.power is None:
+        raise Refusal(f"--scenario {scenario} has no power model; plant.power_model names one")
+    traffic = replace(traffic, load_erlang=load or traffic.load_erlang)
+    spec = SearchSpec(True, search_s, population, 12_000)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        for load_erlang in load or [traffic.load_erlang]:
-            for item in chosen:
-                task = progress.add_task(f"{item.name} at {load_erlang:g} Erlang", total=runs)
-                results.append(
-                    simulate(
-                        plant,
-                        replace(traffic, load_erlang=load_erlang),
-                        item,
-                        requests,
-                        seed,
-                        runs,
-                        warmup,
-                        on_progress=lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
-                    )
-                )
-    if picture is not None:
-        _draw(results, plant, scenario or setting, picture)
-    points = [
-        power_point(result, results[index - index % len(chosen)]) for index, result in enumerate(results)
-    ]
-    document = (
-        {
-            "setting": scenario or setting,
-            "topology": plant.topology.name,
-            "path_table_hash": plant.path_table.content_hash,
-            "k_paths": plant.spec.k_paths,
-            "path_order": plant.spec.path_order,
-            "path_ties": plant.spec.path_ties,
-            "num_slots": plant.spec.num_slots,
-            "guard_slots": plant.spec.guard_slots,
-            "spectrum": "shared by both directions" if plant.spec.shared_spectrum else "directed",
-            "truncated_holding": traffic.truncate_holding,
-            "bit_rates_gbps": [min(traffic.bit_rates_gbps), max(traffic.bit_rates_gbps)],
-            "warmup_requests": warmup,
-            "seed": seed,
-            "num_fibre_pairs": len(plant.topology.fibres),
-            "power_model": asdict(plant.power) if plant.power else None,
+        tasks = {
+            f"weight-{item:g}": progress.add_task(f"search, weight {item:g}", total=1) for item in weight
         }
-        | points[0]
-        | {"points": points}
-    )
-    emit(document, as_json, lambda console: _print(console, document, points, picture))
+        found = trade_off(
+            plant,
+            traffic,
+            weight,
+            spec,
+            warmup,
+            seed,
+            lambda name, share: progress.update(tasks[name], completed=share),
+        )
+        everybody = [*(baseline(name) for name in BASELINES), *(item.policy for item in found)]
+        task = progress.add_task("measuring", total=len(everybody))
+        results = []
+        for policy in everybody:
+            results.append(simulate(plant, traffic, policy, requests, seed, runs, warmup))
+            progress.advance(task)
+    if policies is not None:
+        for item in found:
+            save_policy(item.policy, policies / item.policy.name, {"energy_weight": item.weight})
+    if picture is not None:
+        _draw(results, f"{scenario} on {plant.topology.name}, {traffic.load_erlang:g} Erlang", picture)
+    told = {item.policy.name: {"weight": item.weight, "generations": item.generations} for item in found}
+    points = [result.row(results[0]) | told.get(result.policy, {}) for result in results]
+    document = {
+        "scenario": scenario,
+        "topology": plant.topology.name,
+        "load_erlang": traffic.load_erlang,
+        "search_s": search_s,
+        "seed": seed,
+        "points": points,
+    }
+    emit(document, as_json, lambda console: _print(console, document, picture))
 
 
-def _print(
-    console: Console, document: dict[str, Any], points: list[dict[str, Any]], picture: Path | None
-) -> None:
+def _print(console: Console, document: dict[str, Any], picture: Path | None) -> None:
     console.print(
-        f"[bold]{document['topology']}[/], {document['num_fibre_pairs']} fibre pairs, "
-        f"{document['num_slots']} slots {document['spectrum']}, guard {document['guard_slots']}, "
-        f"K={document['k_paths']} by {document['path_order']} (ties: {document['path_ties']}), "
-        f"power model {document['power_model']['name']!r}"
+        f"[bold]{document['topology']}[/] at {document['load_erlang']:g} Erlang; "
+        f"{document['search_s']:g} s of search for each weight"
     )
-    bits = Table("policy", "Erlang", "blocked %", "pJ/bit", "vs first")
-    watts = Table("policy", "Erlang", "kW", "transp.", "ampl.", "nodes", "asleep %")
-    for point in points:
-        parts = point["mean_power_by_part_w"]
-        blocked_ci = [100 * end for end in point["request_blocking_ci95"]]
-        difference = point["energy_per_bit_vs_first_pj"], point["energy_per_bit_vs_first_pj_ci95"]
-        bits.add_row(
-            point["policy"],
-            f"{point['load_erlang']:g}",
-            _with_width(100 * point["request_blocking"], blocked_ci, 3),
-            _with_width(point["energy_per_bit_pj"], point["energy_per_bit_pj_ci95"], 0),
-            _with_width(*difference, 0),
-        )
-        watts.add_row(
-            point["policy"],
-            f"{point['load_erlang']:g}",
-            f"{point['mean_power_w'] / 1000:.2f}",
-            *(f"{parts[part] / 1000:.2f}" for part in ("transponders", "amplifiers", "nodes")),
-            f"{100 * point['sleeping_share']:.1f}",
-        )
-    console.print(bits)
-    console.print(watts)
+    columns = (POLICY, BLOCKED, POWER, ENERGY, against_first("vs ksp_ff"), ASLEEP)
+    console.print(table_of(document["points"], *columns))
     if picture:
         console.print(f"Picture: {picture}")
 
 
-def _with_width(mean: float, ends: list[float], digits: int) -> str:
-    return f"{mean:.{digits}f} ± {(ends[1] - ends[0]) / 2:.{digits}f}"
-
-
-def _draw(results: list[SimulationResult], plant: Plant, setting: str, picture: Path) -> None:
-    """Energy per bit and fibre pairs asleep against load, one line a policy, with its interval."""
+def _draw(results: list[SimulationResult], title: str, picture: Path) -> None:
+    """Energy per bit against blocking: searched scores joined in the order of their weights."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for name in dict.fromkeys(result.policy for result in results):
-        points = sorted((r for r in results if r.policy == name), key=lambda r: r.load_erlang)
-        loads = [r.load_erlang for r in points]
-        powers = [r.power for r in points if r.power is not None]
-        for axes, shown, scale in (
-            (left, [power.energy_per_bit_pj for power in powers], 1),
-            (right, [power.sleeping_share for power in powers], 100),
-        ):
-            (line,) = axes.plot(loads, [scale * item.mean for item in shown], marker="o", ms=3, label=name)
-            low, high = [scale * item.low for item in shown], [scale * item.high for item in shown]
-            axes.fill_between(loads, low, high, color=line.get_color(), alpha=0.2)
-    left.set(xlabel="offered load (Erlang)", ylabel="energy per bit (pJ/bit)", yscale="log")
-    for axis_formatter in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
-        axis_formatter("{x:,.0f}")
-    right.set(xlabel="offered load (Erlang)", ylabel="fibre pairs asleep (%)")
-    for axes in (left, right):
-        axes.grid(alpha=0.3, which="both")
-    left.legend(frameon=False)
-    figure.suptitle(f"{setting} on {plant.topology.name}, K={plant.spec.k_paths}")
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    shown = [(r.policy, r.request_blocking, r.power.energy_per_bit_pj) for r in results if r.power]
+    searched = [point for point in shown if point[0] not in BASELINES]
+    axes.plot(
+        [100 * b.mean for _, b, _ in searched], [e.mean for _, _, e in searched], color="tab:green", lw=1
+    )
+    for index, (name, blocking, energy) in enumerate(shown):
+        is_baseline = name in BASELINES
+        axes.errorbar(
+            100 * blocking.mean,
+            energy.mean,
+            xerr=100 * blocking.half_width,
+            yerr=energy.half_width,
+            fmt="sDv^<>"[index % 6] if is_baseline else "o",
+            color="tab:grey" if is_baseline else f"C{index % 7}",
+            ms=5,
+            capsize=2,
+            label=name.replace("weight-", "searched, w = "),
+        )
+    axes.set(xlabel="requests blocked (%)", ylabel="energy per bit (pJ/bit)", title=title)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
     figure.savefig(picture, dpi=150)

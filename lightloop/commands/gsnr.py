@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.commands.gsnr_simulate import simulate_command
 from lightloop.line_options import (
     Bands,
     BaudGbd,
@@ -32,15 +31,11 @@ if TYPE_CHECKING:
     from envs.gsnr.launch import LaunchOptimum
     from envs.gsnr.line import Line, LineResult
 
-gsnr = typer.Typer(
-    help="Quality of transmission: GSNR, ASE and NLI of a line, and a network that respects it.",
-    no_args_is_help=True,
-)
+gsnr = typer.Typer(help="Quality of transmission: GSNR, ASE and NLI of a line.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
-    gsnr.command("simulate")(simulate_command)
     app.add_typer(gsnr, name="gsnr")
 
 

@@ -1,27 +1,30 @@
-"""``lightloop simulate``: blocking of one or several policies under described traffic, with intervals."""
+"""``lightloop simulate``: figures of policies under described traffic, with intervals, of every use case."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from lightloop.drawing import class_table
-from lightloop.given import overrides_of, refuse_beside
+from lightloop.figures import figure_tables
+from lightloop.given import override
 from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.simulated import SHORT_FORMS, check_picture, policy_given, situation
 
 if TYPE_CHECKING:
-    from envs.cutset import CutSetBound
     from envs.failures import FibreCut
     from envs.plant import Plant
     from envs.simulation import SimulationResult
     from envs.traffic import PoissonTraffic
     from topologies.model import Topology
+
+# Counted requests of a point and warm-up of a run, where slots alone decide; where transmission does, which
+# is slower, and a network takes longer to settle.
+BY_SLOTS, BY_QOT = (1_000_000, 3000), (100_000, 10_000)
 
 
 def register(app: typer.Typer) -> None:
@@ -34,20 +37,35 @@ def simulate_command(
         str, typer.Option(help="A published setting; see `lightloop bench settings`.")
     ] = "deeprmsa-nsfnet",
     scenario: Annotated[
-        str, typer.Option(help="A scenario in the setting's place; other options win over what it says.")
+        str, typer.Option(help="A scenario in the setting's place: a name or a YAML file.")
     ] = "",
-    policy: Annotated[list[str], typer.Option(help="A baseline; repeat for several.")] = ["ksp_ff"],  # noqa: B006
-    topology: Annotated[str, typer.Option(help="Another network: a catalogue name or a file.")] = "",
-    k: Annotated[int, typer.Option("--k", min=1, help="Candidate paths per node pair.")] = 5,
-    path_order: Annotated[str, typer.Option(help="hops_over_se, hops, km or hops_se_all.")] = "hops_over_se",
-    path_ties: Annotated[str, typer.Option(help="hash, km, lexicographic, reverse or library.")] = "hash",
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="Override of plant or traffic, e.g. plant.path_order=km; repeat."),
+    ] = [],  # noqa: B006
+    policy: Annotated[
+        list[str], typer.Option(help="A policy's name, or the folder of a trained one; repeat.")
+    ] = ["ksp_ff"],  # noqa: B006
+    topology: Annotated[str | None, typer.Option(help="plant.topology: a catalogue name or a file.")] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", min=1, help="plant.k_paths: candidate paths per node pair.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="plant.num_slots: slots per spectrum unit.")
+    ] = None,
+    power: Annotated[
+        str | None,
+        typer.Option(help="plant.power_model: default, subcarriers, or a file like envs/data/power.json."),
+    ] = None,
     load: Annotated[list[float], typer.Option(help="Offered load in Erlang; repeat for a curve.")] = [],  # noqa: B006
-    slots: Annotated[int, typer.Option(help="Slots per spectrum unit; 0 keeps the setting's.")] = 0,
-    no_truncate: Annotated[
-        bool, typer.Option("--no-truncate", help="Plain exponential holding times.")
-    ] = False,
-    requests: Annotated[int, typer.Option(min=100, help="Counted requests per point.")] = 1_000_000,
-    warmup: Annotated[int, typer.Option(min=0, help="Requests not counted at the start of each run.")] = 3000,
+    requests: Annotated[
+        int | None,
+        typer.Option(min=100, help="Counted requests per point. Default: 1,000,000; with GSNR 100,000."),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(min=0, help="Not counted at the start of each run. Default: 3,000; with GSNR 10,000."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=2, help="Independent runs; the interval comes from them.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same figures.")] = 1,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the runs.")] = 1,
@@ -62,110 +80,106 @@ def simulate_command(
         ),
     ] = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
+        Path | None, typer.Option(help="Draw the figures against load into this .png or .svg.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Simulate policies on a network and print their blocking with 95 % intervals.
+    """Simulate policies on a network and print their figures with 95 % intervals.
 
-    Policies: ksp_ff, ff_ksp, ksp_bf, ksp_lf, least_fragmentation, load_aware, random, ksp_mscl, mscl_ksp; and
-    defragmentation, which may move lightpaths and so is a bound. The cut-set bound is a closed formula.
+    The plant decides which figures there are: blocking, spectrum and latency always; throughput, margins and
+    bands where quality of transmission decides (plant.bands, --scenario qot-rmbsa); watts, energy per bit and
+    sleeping links where there is a power model (--power, --scenario energy-rmsa). Every policy meets the same
+    requests; "vs first" is the energy per bit against the first policy's, run by run.
+
+    Policies: ksp_ff, ff_ksp, ksp_bf, ksp_lf, least_fragmentation, load_aware, random, ksp_mscl, mscl_ksp; for
+    bands band_by_band, fewest_channels, max_margin, most_reserve, qot_mscl; for power most_used and
+    least_marginal_power; and defragmentation, which may move lightpaths and so is a bound. The cut-set bound
+    is a closed formula.
 
     Examples:
-      lightloop simulate --setting deeprmsa-nsfnet --policy ksp_ff --load 250
+      lightloop simulate --policy ksp_ff --policy ff_ksp --load 190 --load 250 --picture blocking.png
 
       lightloop simulate --scenario latency-rsa --policy mscl_ksp --requests 100000
 
-      lightloop simulate --policy mscl_ksp --k 10 --requests 100000 --bounds
+      lightloop simulate --policy mscl_ksp --k 10 --set plant.path_ties=reverse --requests 100000 --bounds
 
-      lightloop simulate --policy ksp_ff --policy ff_ksp --load 190 --load 250 --picture blocking.png
+      lightloop simulate --scenario qot-rmbsa --policy max_margin --policy results/qot/policy --load 500
+
+      lightloop simulate --power default --policy ksp_ff --policy least_marginal_power --load 60 --load 120
     """
     from envs.cutset import cut_set_bound
-    from envs.plant import build_plant
-    from envs.settings import benchmark_setting
-    from envs.simulation import DEFRAGMENTATION, simulate
-    from topologies.catalogue import load_topology
-    from topologies.paths import PathOrder, PathTies
+    from envs.simulation import DEFRAGMENTATION, policy_named, refuse_unfit, simulate
 
-    if scenario:
-        refuse_beside("--scenario", {"setting": "--setting"}, "give one of the two")
-        given = {
-            "topology": ("plant.topology", topology),
-            "k": ("plant.k_paths", k),
-            "path_order": ("plant.path_order", path_order),
-            "path_ties": ("plant.path_ties", path_ties),
-        }
-        slots_given = [f"plant.num_slots={slots}"] if slots else []
-        plant, traffic = _scenario(scenario, [*overrides_of(given), *slots_given])
-        setting = scenario
-    else:
-        chosen = benchmark_setting(setting)
-        spec = replace(
-            chosen.plant,
-            k_paths=k,
-            path_order=_one_of(path_order, "--path-order", get_args(PathOrder)),
-            path_ties=_one_of(path_ties, "--path-ties", get_args(PathTies)),
-            num_slots=slots or chosen.plant.num_slots,
-        )
-        plant, traffic = build_plant(load_topology(topology or chosen.topology), spec), chosen.traffic
-    traffic = replace(traffic, truncate_holding=traffic.truncate_holding and not no_truncate)
-    cuts = tuple(_cut(text, plant.topology) for text in cut)
-    loads = load or [traffic.load_erlang]
-    results: list[SimulationResult] = []
+    check_picture(picture)
+    chosen = [policy_given(text) for text in policy]
+    short = {
+        "plant.topology": topology,
+        "plant.k_paths": k,
+        "plant.num_slots": slots,
+        "plant.power_model": power,
+    }
+    given = {key: value for key, value in short.items() if value is not None}
+    for text in settings:
+        if (key := text.partition("=")[0].strip()) in given or (load and key == "traffic.load_erlang"):
+            raise Refusal(f"{SHORT_FORMS[key]} and --set {key} exclude each other: give one of the two")
+    overrides = [override(key, value) for key, value in given.items()] + settings
+    plant, traffic = situation(setting, scenario, overrides)
+    offered = [replace(traffic, load_erlang=erlang) for erlang in dict.fromkeys(load)] or [traffic]
+    default_requests, default_warmup = BY_QOT if plant.thresholds_db else BY_SLOTS
+    requests = default_requests if requests is None else requests
+    warmup = default_warmup if warmup is None else warmup
+    cuts = tuple(_cut(text, plant.topology, requests // runs + warmup) for text in cut)
+    # Moving lightpaths bounds nothing where their noise decides: the cut-set bound stands alone there.
+    chosen += [policy_named(DEFRAGMENTATION)] if bounds and not plant.thresholds_db else []
+    for one in chosen:
+        refuse_unfit(plant, one, cuts)
+    points: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        # Moving lightpaths bounds nothing where their noise decides: the cut-set bound stands alone there.
-        moved = (DEFRAGMENTATION,) if bounds and not plant.thresholds_db else ()
-        for name in (*policy, *moved):
-            for load_erlang in loads:
-                task = progress.add_task(f"{name} at {load_erlang:g} Erlang", total=runs)
-                results.append(
-                    simulate(
-                        plant,
-                        replace(traffic, load_erlang=load_erlang),
-                        name,
-                        requests,
-                        seed,
-                        runs,
-                        warmup,
-                        processes,
-                        cuts,
-                        lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
-                    )
+        for asked in offered:
+            first: SimulationResult | None = None
+            for one in chosen:
+                task = progress.add_task(f"{one.name} at {asked.load_erlang:g} Erlang", total=runs)
+                result = simulate(
+                    plant,
+                    asked,
+                    one,
+                    requests,
+                    seed,
+                    runs,
+                    warmup,
+                    processes,
+                    cuts,
+                    lambda done, _, task=task: progress.update(task, completed=done),  # type: ignore[misc]
                 )
-    limits = []
-    if bounds:
-        limits = [(erlang, cut_set_bound(plant, replace(traffic, load_erlang=erlang))) for erlang in loads]
-    if picture is not None:
-        _draw(results, limits, plant, setting, picture)
-    points = [result.row() for result in results]
-    described = {
-        "setting": setting,
+                first = first or result
+                points.append(result.row(first))
+    document = {
+        "setting": scenario or setting,
         "topology": plant.topology.name,
         "path_table_hash": plant.path_table.content_hash,
-        "definition": _definition(plant, traffic, warmup),
+        "definition": _definition(plant, traffic, warmup, runs, seed),
+        **points[0],
+        "points": points,
     }
-    document = described | points[0] | ({"points": points} if len(points) > 1 else {})
     if bounds:
         document["cut_set_bound"] = [
-            {"load_erlang": erlang, "request_blocking": cut.request_blocking, "sites": cut.sites}
-            for erlang, cut in limits
+            {
+                "load_erlang": asked.load_erlang,
+                "request_blocking": found.request_blocking,
+                "sites": found.sites,
+            }
+            for asked, found in ((asked, cut_set_bound(plant, asked)) for asked in offered)
         ]
-    emit(document, as_json, lambda console: _print(console, document, results, picture))
+    if picture is not None:
+        from lightloop.simulation_picture import draw_simulation
+
+        title = f"{document['setting']} on {plant.topology.name}, K={plant.spec.k_paths}"
+        draw_simulation(points, document.get("cut_set_bound", ()), title, picture)
+    emit(document, as_json, lambda console: _print(console, document, picture))
 
 
-def _scenario(name: str, overrides: list[str]) -> tuple[Plant, PoissonTraffic]:
-    """Plant and traffic of a scenario with what was given on top of it."""
-    from configs.build import plant_of, traffic_of
-    from configs.load import load_config
-
-    config = load_config(name, overrides)
-    if config.plant.bands:
-        refuse_beside(f"--scenario {name}", {"slots": "--slots"}, "its bands and channels make the slots")
-    return plant_of(config), traffic_of(config)
-
-
-def _cut(text: str, topology: Topology) -> FibreCut:
+def _cut(text: str, topology: Topology, run_requests: int) -> FibreCut:
     """``WA-IL:20000:60000`` as a fibre that is down between two requests."""
     from envs.failures import FibreCut
 
@@ -175,67 +189,56 @@ def _cut(text: str, topology: Topology) -> FibreCut:
         from_request, to_request = (int(moment) for moment in moments.split(":"))
     except ValueError:
         raise Refusal(f"--cut is {text!r}; write A-B:FROM:TO, e.g. WA-IL:20000:60000") from None
+    if from_request >= run_requests:
+        raise Refusal(f"--cut is {text!r}, but a run has {run_requests} requests, warm-up included")
     return FibreCut(topology.link_index(node_a, node_b) // 2, from_request, to_request)
 
 
-def _one_of(value: str, option: str, known: tuple[str, ...]) -> Any:
-    if value not in known:
-        raise Refusal(f"{option} is {value!r}; known: {', '.join(known)}")
-    return value
-
-
-def _definition(plant: Plant, traffic: PoissonTraffic, warmup: int) -> dict[str, Any]:
-    """All that a blocking figure depends on."""
+def _definition(plant: Plant, traffic: PoissonTraffic, warmup: int, runs: int, seed: int) -> dict[str, Any]:
+    """All that the figures depend on."""
     spec = plant.spec
+    bands = {
+        "bands": [band.name for band in plant.bands],
+        "channels_per_band": spec.channels_per_band,
+        "launch_dbm": list(spec.launch_dbm),
+        "margin_db": spec.margin_db,
+    }
     return {
         "spectrum": "shared by both directions" if spec.shared_spectrum else "directed",
+        "num_fibre_pairs": len(plant.topology.fibres),
         "num_slots": spec.num_slots,
         "guard_slots": spec.guard_slots,
         "reach_km": {item.name: item.reach_km for item in plant.formats},
         "k_paths": spec.k_paths,
         "path_order": spec.path_order,
         "path_ties": spec.path_ties,
+        **(bands if spec.bands else {}),
+        **({"power_model": asdict(plant.power)} if plant.power else {}),
         "truncated_holding": traffic.truncate_holding,
         "bit_rates_gbps": [min(traffic.bit_rates_gbps), max(traffic.bit_rates_gbps)],
         "warmup_requests": warmup,
+        "runs": runs,
+        "seed": seed,
     }
 
 
-def _print(
-    console: Console, document: dict[str, Any], results: list[SimulationResult], picture: Path | None
-) -> None:
+def _print(console: Console, document: dict[str, Any], picture: Path | None) -> None:
     definition = document["definition"]
-    console.print(
-        f"[bold]{document['topology']}[/], {definition['num_slots']} slots {definition['spectrum']}, "
-        f"guard {definition['guard_slots']}, K={definition['k_paths']} by {definition['path_order']} "
-        f"(ties: {definition['path_ties']}), path table {document['path_table_hash']}"
+    paths = f"K={definition['k_paths']} by {definition['path_order']} (ties: {definition['path_ties']})"
+    bands = (
+        f", bands {', '.join(definition['bands'])} of {definition['channels_per_band']} channels"
+        if "bands" in definition
+        else ""
     )
-    table = Table("policy", "Erlang", "blocked %", "bit rate %", "used %", "frag.", "hops", "ms", "M/s")
-    for result in results:
-        blocking, bit_rate = result.request_blocking, result.bit_rate_blocking
-        table.add_row(
-            result.policy,
-            f"{result.load_erlang:g}",
-            f"{100 * blocking.mean:.3f} ± {100 * blocking.half_width:.3f}",
-            f"{100 * bit_rate.mean:.3f} ± {100 * bit_rate.half_width:.3f}",
-            f"{100 * result.utilisation.mean:.1f}",
-            f"{result.fragmentation.mean:.2f}",
-            f"{result.mean_hops:.2f}",
-            f"{result.mean_latency_ms.mean:.1f}",
-            f"{result.num_requests / result.seconds / 1e6:.2f}",
-        )
-    console.print(table)
-    if any(item.is_bounded for result in results for item in result.classes):
-        points = document.get("points", [document])
-        several = len({point["load_erlang"] for point in points}) > 1
-        rows = [
-            (point["policy"] + (f" {point['load_erlang']:g}" if several else ""), found)
-            for point in points
-            for found in point["classes"]
-        ]
-        console.print(class_table(rows))
-    lost = sum(result.lightpaths_lost for result in results)
-    if lost:
+    power = f", power model {definition['power_model']['name']!r}" if "power_model" in definition else ""
+    console.print(
+        f"[bold]{document['topology']}[/], {definition['num_fibre_pairs']} fibre pairs, "
+        f"{definition['num_slots']} slots {definition['spectrum']}, guard {definition['guard_slots']}"
+        f"{bands}, {paths}, path table {document['path_table_hash']}{power}"
+    )
+    for table in figure_tables(document["points"]):
+        console.print(table)
+    if lost := sum(point["lightpaths_lost"] for point in document["points"]):
         console.print(f"{lost} lightpaths lost to cut fibres")
     for row in document.get("cut_set_bound", []):
         sites = ", ".join(row["sites"]) or "none found"
@@ -243,39 +246,3 @@ def _print(
         console.print(f"cut-set bound at {row['load_erlang']:g} Erlang: {percent} (cut around {sites})")
     if picture:
         console.print(f"Picture: {picture}")
-
-
-def _draw(
-    results: list[SimulationResult],
-    cuts: list[tuple[float, CutSetBound]],
-    plant: Plant,
-    setting: str,
-    picture: Path,
-) -> None:
-    """Blocking against load, one line a policy, with its interval; bounds dashed."""
-    from matplotlib.figure import Figure
-
-    from envs.simulation import DEFRAGMENTATION
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for name in dict.fromkeys(result.policy for result in results):
-        points = sorted((r for r in results if r.policy == name), key=lambda r: r.load_erlang)
-        loads = [r.load_erlang for r in points]
-        style = "--" if name == DEFRAGMENTATION else "-"
-        (line,) = axes.plot(
-            loads, [r.request_blocking.mean for r in points], marker="o", ms=3, label=name, ls=style
-        )
-        low = [max(r.request_blocking.low, 1e-7) for r in points]
-        axes.fill_between(
-            loads, low, [r.request_blocking.high for r in points], color=line.get_color(), alpha=0.2
-        )
-    axes.set(
-        yscale="log",
-        xlabel="offered load (Erlang)",
-        ylabel="request blocking",
-        title=f"{setting}, K={plant.spec.k_paths}",
-    )
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(frameon=False)
-    figure.savefig(picture, dpi=150)

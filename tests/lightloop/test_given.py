@@ -27,9 +27,9 @@ def printed(*arguments: str) -> Any:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["energy", "simulate", "--scenario", "energy-rmsa", "--policy", "ksp_ff", *QUICK],
+        ["simulate", "--scenario", "energy-rmsa", *QUICK],
         ["simulate", "--scenario", "latency-rsa", *QUICK],
-        ["gsnr", "simulate", "--scenario", "qot-rmbsa", "--policy", "band_by_band", *QUICK],
+        ["simulate", "--scenario", "qot-rmbsa", "--policy", "band_by_band", *QUICK],
     ],
 )
 def test_another_network_on_top_of_a_scenario_is_that_network(arguments: list[str]) -> None:
@@ -37,21 +37,48 @@ def test_another_network_on_top_of_a_scenario_is_that_network(arguments: list[st
     assert printed(*arguments)["topology"] == "nsfnet"
 
 
-def test_further_options_on_top_of_a_scenario_change_the_plant() -> None:
-    base = ["simulate", "--scenario", "five-node", *QUICK]
-
-    plain = printed(*base)
-    for option in (["--k", "1"], ["--path-order", "km"], ["--path-ties", "reverse"], ["--slots", "40"]):
-        changed = printed(*base, *option)
+@pytest.mark.parametrize("base", [["--scenario", "five-node"], ["--setting", "maskrsa-nsfnet"]])
+def test_further_options_on_top_of_a_scenario_or_setting_change_the_plant(base: list[str]) -> None:
+    plain = printed("simulate", *base, *QUICK)
+    for option in (
+        ["--k", "1"],
+        ["--slots", "40"],
+        ["--power", "subcarriers"],
+        ["--set", "plant.path_order=km"],
+        ["--set", "plant.path_ties=reverse"],
+        ["--set", "traffic.bit_rates_gbps=[50]"],
+    ):
+        changed = printed("simulate", *base, *QUICK, *option)
         assert changed["definition"] != plain["definition"], option
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--scenario", "qot-rmbsa", "--slots", "99"], "--slots"),
+        (["--scenario", "qot-rmbsa", "--set", "plant.guard_slots=1"], "plant.guard_slots"),
+        (["--set", "plant.margin_db=2"], "plant.bands"),
+        (["--set", "plant.shortlist_paths=2"], "plant.shortlist"),
+        (["--set", "traffic.diurnal_swing=0.1"], "traffic.generator"),
+        (["--set", "traffic.seed=5"], "--seed"),
+        (["--set", "traffic.requests_per_trace=5"], "--requests"),
+        (["--set", "training.budget_s=5"], "plant and traffic"),
+        (["--cut", "CA1-WA:500:600"], "200 requests"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(arguments: list[str], words: str) -> None:
+    done = run("simulate", *QUICK, *arguments)
+
+    assert isinstance(done.exception, Refusal)
+    assert words in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
         (["simulate", "--scenario", "latency-rsa", "--setting", "deeprmsa-nsfnet"], "--setting"),
-        (["simulate", "--scenario", "qot-rmbsa", "--slots", "99"], "--slots"),
-        (["energy", "simulate", "--scenario", "energy-rmsa", "--setting", "deeprmsa-nsfnet"], "--setting"),
+        (["simulate", "--k", "3", "--set", "plant.k_paths=4"], "--k"),
+        (["simulate", "--scenario", "five-node", "--load", "3", "--set", "traffic.load_erlang=4"], "--load"),
         (["train", "--scenario", "five-node", "--setting", "deeprmsa-nsfnet"], "--scenario"),
         (["train", "--generalist", "--setting", "deeprmsa-nsfnet"], "--setting"),
         (["train", "--generalist", "--scenario", "five-node"], "--scenario"),
