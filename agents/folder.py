@@ -9,6 +9,7 @@ teacher, policy artefacts; ``policy`` is the result
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -16,12 +17,29 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agents.spec import TrainingError, TrainPoint
+from agents.spec import TrainingError, TrainPoint, TrainSpec
+from envs.features import FEATURE_SCHEMA_VERSION
+from envs.plant import Plant
+from envs.traffic import PoissonTraffic
 
 STATE_FILE = "state.json"
 PROGRESS_FILE = "progress.jsonl"
 SEARCH_FILE = "search.ckpt"
 FORMAT_VERSION = 1
+
+
+def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
+    """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
+    settings = {key: value for key, value in spec.to_json().items() if key != "ray"}
+    document = {
+        "spec": settings,
+        "topology": plant.topology.content_hash,
+        "plant": repr(plant.spec),
+        "power": repr(plant.power),
+        "traffic": repr(traffic),
+        "features": FEATURE_SCHEMA_VERSION,
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

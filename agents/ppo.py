@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, cast
 
 import gymnasium
@@ -24,7 +24,8 @@ from agents.network import Teacher
 from agents.policy import NetworkPolicy
 from agents.rl_module import ScoringRLModule
 from agents.rollout import Rollout
-from agents.spec import TrainSpec
+from agents.spec import PPOSpec
+from envs.fields import taken_from
 
 SAMPLE = "sample"
 SET_STATE = "set_state"  # RLlib's own tag of a weight transfer
@@ -33,30 +34,18 @@ CRITIC_WARMUP_UPDATES = 10  # an untrained critic would push a good teacher in r
 
 
 @dataclass(frozen=True)
-class PPOSettings:
-    """What PPO is told."""
+class PPOSettings(PPOSpec):
+    """What PPO is told; beside what is configured, what only a comparison changes."""
 
-    num_envs: int  # networks per runner, stepped together
-    rollout_length: int  # steps per network and rollout
-    minibatch_size: int
-    num_epochs: int
-    learning_rate: float
-    gamma: float
-    gae_lambda: float
-    entropy_coefficient: float
-    hidden_sizes: tuple[int, ...]
-    num_env_runners: int  # 0: sample in the learner's process
-    seed: int
     critic_warmup_updates: int = 0
     clip: float = 0.2
     centre_rewards: bool = True  # by their running mean; the task has no episodes
     standardise_advantages: bool = True  # over the decisions with a choice
 
     @classmethod
-    def of(cls, spec: TrainSpec) -> PPOSettings:
+    def of(cls, spec: PPOSpec) -> PPOSettings:
         """What a training says of PPO, after a warm-up of the critic."""
-        said = {item.name: getattr(spec, item.name) for item in fields(cls) if hasattr(spec, item.name)}
-        return cls(critic_warmup_updates=CRITIC_WARMUP_UPDATES, **said)
+        return cls(**taken_from(spec, PPOSpec), critic_warmup_updates=CRITIC_WARMUP_UPDATES)
 
 
 class PipelinedPPO(PPO):

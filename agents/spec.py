@@ -1,19 +1,27 @@
-"""What a training is told, what it reports on the way, and what it gives back. Not here: how it is done."""
+"""What a training is told, what it reports on the way, and what it gives back. Not here: how it is done.
+
+The configuration's sections ``training`` and ``ray`` are these classes, so fields, bounds and defaults stand
+here alone. Nothing compiled is imported, as every service reads the configuration.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from agents.budget import Budget
-from envs.features import FEATURE_SCHEMA_VERSION
-from envs.plant import Plant
+from envs.fields import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    refuse_out_of_bounds,
+)
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.traffic import PoissonTraffic
 
 Stage = Literal["search", "ppo", "choice"]
 
@@ -24,15 +32,24 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """Warm start: a direct search of a linear score in the twin (CMA-ES)."""
+    """Warm start: a direct search of a linear score in the twin (CMA-ES).
+
+    Attributes:
+        budget_requests: in the place of ``budget_s``, which is then ignored; 0: ``budget_s`` counts.
+        settle_requests: served before, once for all candidates of a generation; 0: each candidate warms up.
+        threads: that share a generation; the outcome does not depend on it.
+    """
 
     enabled: bool = True
-    budget_s: float = 120.0
-    population: int = 16
-    requests_per_candidate: int = 60_000
-    threads: int = 2  # that share a generation; the outcome does not depend on it
-    settle_requests: int = 0  # served before, once for all candidates of a generation; where warm-up is long
-    budget_requests: int = 0  # 0: ``budget_s`` counts; else this does
+    budget_s: PositiveFloat = 90.0
+    population: Annotated[int, Ge(4)] = 24
+    requests_per_candidate: PositiveInt = 40_000
+    threads: PositiveInt = 2
+    settle_requests: NonNegativeInt = 0
+    budget_requests: NonNegativeInt = 0
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, TrainingError, "training.search.")
 
     @property
     def budget(self) -> Budget:
@@ -44,99 +61,95 @@ class SearchSpec:
 class YardstickSpec:
     """Fixed traffic on which policies are compared while a training runs; warm-up requests come on top."""
 
-    curve_traces: int = 12  # of the live curve: a point should cost about a second
-    curve_requests: int = 4000  # counted, of each
-    validation_traces: int = 20  # on which the policy is chosen
-    validation_requests: int = 10_000
+    curve_traces: Annotated[int, Ge(2)] = 12  # of the live curve: a point should cost about a second
+    curve_requests: PositiveInt = 4000  # counted, of each
+    validation_traces: Annotated[int, Ge(2)] = 20  # on which the policy is chosen
+    validation_requests: PositiveInt = 10_000
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, TrainingError, "training.yardstick.")
 
 
 @dataclass(frozen=True)
-class TrainSpec:
-    """How a challenger is made; field by field the ``training`` section of the configuration, and Ray's.
+class RaySpec:
+    """Where training runs.
+
+    Attributes:
+        address: empty: a local Ray for the time of the training; else ``ray://host:port`` or ``host:port``.
+        num_cpus: of the local Ray.
+    """
+
+    address: str = ""
+    num_cpus: PositiveInt = 2
+
+
+@dataclass(frozen=True)
+class PPOSpec:
+    """Sizes and rates of PPO.
+
+    Attributes:
+        num_envs: networks per runner, stepped together.
+        rollout_length: steps per network and rollout.
+        num_env_runners: processes that sample; 0 samples in the learner's process.
+    """
+
+    num_envs: PositiveInt = 64
+    rollout_length: PositiveInt = 128
+    minibatch_size: PositiveInt = 1024
+    num_epochs: PositiveInt = 2
+    learning_rate: PositiveFloat = 3e-4
+    gamma: Annotated[float, Gt(0), Lt(1)] = 0.995
+    gae_lambda: Annotated[float, Ge(0), Le(1)] = 0.98
+    entropy_coefficient: NonNegativeFloat = 0.001
+    hidden_sizes: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (64, 64)
+    num_env_runners: NonNegativeInt = 1
+    seed: NonNegativeInt = 1
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, TrainingError, "training.")
+
+
+@dataclass(frozen=True)
+class TrainingSpec(PPOSpec):
+    """How a challenger is made: the ``training`` section of the configuration.
 
     Attributes:
         budget_s: wall-clock budget of the PPO stage.
         budget_requests: its budget in requests; 0: ``budget_s`` counts. With it, curve and checkpoints follow
             the requests too, and one seed gives one policy with at most one runner.
-        num_env_runners: processes that sample; 0 samples in the learner's process.
-        reward: weights of what PPO is rewarded for.
-        baselines: what the policy is compared with, and the search may start from; those that are linear
-            scores count. Empty: all there are.
-        warmup_requests: requests served before anything counts, in training and in validation.
-        ray_address: empty: a local Ray for the time of the training; else an address to connect to.
-        ray_num_cpus: of the local Ray.
+        evaluate_every_s: how often the live curve gets a point.
     """
 
     algorithm: Literal["ppo"] = "ppo"
-    budget_s: float = 150.0
-    num_envs: int = 64
-    rollout_length: int = 128
-    minibatch_size: int = 1024
-    num_epochs: int = 2
-    learning_rate: float = 3e-4
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    entropy_coefficient: float = 0.001
-    hidden_sizes: tuple[int, ...] = (64, 64)
-    num_env_runners: int = 1
-    checkpoint_every_s: float = 30.0
-    evaluate_every_s: float = 10.0
-    seed: int = 1
+    budget_s: PositiveFloat = 120.0
+    budget_requests: NonNegativeInt = 0
+    checkpoint_every_s: PositiveFloat = 30.0
+    evaluate_every_s: PositiveFloat = 10.0
     search: SearchSpec = field(default_factory=SearchSpec)
     yardstick: YardstickSpec = field(default_factory=YardstickSpec)
-    baselines: tuple[str, ...] = ()
-    reward: RewardWeights = ONLY_BLOCKING
-    warmup_requests: int = 3000
-    ray_address: str = ""
-    ray_num_cpus: int = 2
-    budget_requests: int = 0
 
     @property
     def budget(self) -> Budget:
         """How long PPO goes on."""
         return Budget(self.budget_s, self.budget_requests)
 
-    def __post_init__(self) -> None:
-        if self.algorithm != "ppo":
-            raise TrainingError(f"algorithm is {self.algorithm!r}; known: ppo")
-        for name in (
-            "budget_s",
-            "num_envs",
-            "rollout_length",
-            "minibatch_size",
-            "num_epochs",
-            "learning_rate",
-        ):
-            if not getattr(self, name) > 0:
-                raise TrainingError(f"training.{name} is {getattr(self, name)}; it must be positive")
-        for name, requests in (
-            ("budget_requests", self.budget_requests),
-            ("search.budget_requests", self.search.budget_requests),
-        ):
-            if requests < 0:
-                raise TrainingError(f"training.{name} is {requests}; give requests, or 0 for seconds")
-        if not self.hidden_sizes:
-            raise TrainingError("training.hidden_sizes is empty; at least one hidden layer is needed")
-        if min(self.yardstick.curve_traces, self.yardstick.validation_traces) < 2:
-            raise TrainingError("training.yardstick: at least two traces of each kind are needed")
-        if self.search.enabled and self.search.population < 4:
-            raise TrainingError(
-                f"training.search.population is {self.search.population}; at least 4 are needed"
-            )
 
-    @classmethod
-    def of(cls, training: Mapping[str, Any], **more: Any) -> TrainSpec:
-        """From a ``training`` section as plain data, e.g. ``config.training.model_dump()``.
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec(TrainingSpec):
+    """A training with what other sections of the configuration say of it.
 
-        Args:
-            training: the section.
-            more: what stands elsewhere: ``reward``, ``baselines``, ``warmup_requests``, ``ray_address``,
-                ``ray_num_cpus``.
-        """
-        search, yardstick = SearchSpec(**training["search"]), YardstickSpec(**training["yardstick"])
-        rest = {key: value for key, value in training.items() if key not in ("search", "yardstick")}
-        rest["hidden_sizes"] = tuple(rest["hidden_sizes"])
-        return cls(**rest, search=search, yardstick=yardstick, **more)
+    Attributes:
+        warmup_requests: requests served before anything counts, in training and in validation.
+        reward: weights of what PPO is rewarded for.
+        baselines: what the policy is compared with, and the search may start from; those that are linear
+            scores count. Empty: all there are.
+        ray: where it runs.
+    """
+
+    warmup_requests: int
+    reward: RewardWeights = ONLY_BLOCKING
+    baselines: tuple[str, ...] = ()
+    ray: RaySpec = field(default_factory=RaySpec)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -197,17 +210,3 @@ class TrainResult:
             "cost_gain_ci95": list(self.cost_gain_ci95),
             "points": len(self.curve),
         }
-
-
-def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
-    """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
-    settings = {key: value for key, value in spec.to_json().items() if not key.startswith("ray_")}
-    document = {
-        "spec": settings,
-        "topology": plant.topology.content_hash,
-        "plant": repr(plant.spec),
-        "power": repr(plant.power),
-        "traffic": repr(traffic),
-        "features": FEATURE_SCHEMA_VERSION,
-    }
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]

@@ -17,10 +17,10 @@ import numpy as np
 
 from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from agents.budget import CHECKPOINTS, REPORTS
-from agents.folder import SEARCH_FILE, TrainingFolder, write_atomically
+from agents.folder import SEARCH_FILE, TrainingFolder, fingerprint_of, write_atomically
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, told_of_ends
-from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec, fingerprint_of
+from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
 from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
 from envs.evaluation import paired_difference
 from envs.heuristics import BASELINE_NAMES, baseline
@@ -246,7 +246,7 @@ def _improve_by_ppo(training: _Training) -> None:
         spec.reward,
         1_000_000 * (folder.state.runs - 1),
     )
-    with ray_session(spec.ray_address, max(spec.ray_num_cpus, spec.num_env_runners + 1)):
+    with ray_session(spec.ray.address, max(spec.ray.num_cpus, spec.num_env_runners + 1)):
         algorithm = build_algorithm(
             PPOSettings.of(spec),
             envs,

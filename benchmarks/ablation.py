@@ -18,7 +18,6 @@ import numpy as np
 from agents.env_runner import BulkEnv
 from agents.network import Teacher
 from agents.ppo import PPOSettings, build_algorithm, policy_of
-from agents.spec import TrainSpec
 from agents.train import OBSERVATION_SEED, TwinEnvs
 from agents.validation import Yardstick, validation_yardstick
 from configs.load import load_config
@@ -126,7 +125,7 @@ def figures(updates: int, seeds: int, on_progress: Callable[[str], None]) -> lis
     linear = [policy for policy in map(baseline, BASELINE_NAMES) if isinstance(policy, LinearPolicy)]
     best = min(linear, key=yardstick.mean_blocking)
     rows = [{"arm": f"{best.name}, no training", "request_blocking": yardstick.mean_blocking(best)}]
-    base = PPOSettings.of(TrainSpec.of(load_config("latency-rsa").training.model_dump()))
+    base = PPOSettings.of(load_config("latency-rsa").training)
     with ray_session("", base.num_env_runners + 1):
         for arm in ARMS:
             found = []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from configs.schema import Config
+from envs.fields import taken_from
 from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant_choices import PlantChoices
 from envs.settings import future_rates
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
@@ -28,9 +31,9 @@ def parts_of(config: Config) -> tuple[Topology, PlantSpec]:
     Raises:
         TopologyError, PlantError, TrafficError: see ``load_topology``, ``PlantSpec`` and ``PoissonTraffic``.
     """
-    section = config.plant.model_dump(exclude={"topology"})
     rates_gbps, shares = future_rates(traffic_of(config))
-    spec = PlantSpec(**section, future_rates_gbps=rates_gbps, future_shares=shares)
+    chosen = taken_from(config.plant, PlantChoices)
+    spec = PlantSpec(**chosen, future_rates_gbps=rates_gbps, future_shares=shares)
     return load_topology(config.plant.topology), spec
 
 
@@ -45,20 +48,13 @@ def traffic_of(config: Config) -> PoissonTraffic:
         LatencyClass(item.name, item.share, item.max_latency_ms or math.inf, item.min_stretch)
         for item in section.classes
     )
-    steady = PoissonTraffic(
-        load_erlang=section.load_erlang,
-        mean_holding_s=section.mean_holding_time_s,
-        truncate_holding=section.truncate_holding,
-        bit_rates_gbps=section.bit_rates_gbps,
-        classes=classes,
-    )
+    described: dict[str, Any] = {
+        "load_erlang": section.load_erlang,
+        "mean_holding_s": section.mean_holding_time_s,
+        "truncate_holding": section.truncate_holding,
+        "bit_rates_gbps": section.bit_rates_gbps,
+        "classes": classes,
+    }
     if section.generator == "diurnal":
-        return DiurnalTraffic(
-            steady.load_erlang,
-            steady.mean_holding_s,
-            steady.truncate_holding,
-            steady.bit_rates_gbps,
-            classes=classes,
-            swing=section.diurnal_swing,
-        )
-    return steady
+        return DiurnalTraffic(**described, swing=section.diurnal_swing)
+    return PoissonTraffic(**described)

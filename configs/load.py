@@ -64,9 +64,9 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         files = ", ".join(str(source.name) for source in sources)
-        raise ConfigError(
-            f"{key}: {first['msg']} (value {first.get('input')!r}; read from {files})"
-        ) from None
+        value, why = first.get("input"), first["msg"].removeprefix("Value error, ")
+        at_fault = "" if isinstance(value, Mapping) else f"value {value!r}; "
+        raise ConfigError(f"{key}: {why} ({at_fault}read from {files})") from None
 
 
 def dump_config(config: Config) -> str:

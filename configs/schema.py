@@ -1,11 +1,21 @@
-"""What can be configured: names, units, limits. Not here: where values come from (``load.py``)."""
+"""What can be configured: names, units, limits. Not here: where values come from (``load.py``).
+
+A section that a part of the program works by is that part's own dataclass, bounds and defaults included.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+
+from agents.spec import RaySpec, TrainingSpec, TrainSpec
+from envs.fields import NonNegativeInt, PositiveFloat, PositiveInt
+from envs.plant_choices import PlantChoices
+from envs.reward import RewardWeights
+from tasks.limits import DriftLimits, GateLimits
 
 NORTHBOUND = ("controller", "console")
 EVERY_ADDRESS = ("0.0.0.0", "::")
@@ -23,46 +33,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Plant(_Section):
-    """The network and its spectrum."""
+@dataclass(frozen=True)
+class Plant(PlantChoices):
+    """The network and its spectrum. ``topology``: a catalogue name, or the path of a topology file."""
 
-    topology: str = Field(description="a catalogue name, or the path of a topology file")
-    num_slots: PositiveInt
-    guard_slots: NonNegativeInt
-    shared_spectrum: bool = Field(description="True: both directions of a fibre pair share one spectrum")
-    k_paths: PositiveInt
-    path_order: Literal["km", "hops", "hops_over_se", "hops_se_all"]
-    path_ties: Literal["km", "lexicographic", "reverse", "hash", "library"]
-    max_candidates: PositiveInt = Field(description="length of the candidate list an agent chooses from")
-    starts_per_path: PositiveInt = Field(description="starting positions listed per path")
-    formats_per_path: PositiveInt = Field(
-        description="formats listed per path, from the most efficient that works downwards"
-    )
-    shortlist: NonNegativeInt = Field(
-        description="candidates per request whose after-state is looked at; 0: none"
-    )
-    shortlist_paths: PositiveInt = Field(
-        description="best paths of every node pair that an after-state is judged by"
-    )
-    bands: tuple[Literal["L", "C", "S"], ...] = Field(
-        description="bands in which quality of transmission decides; empty: the C band, where reach decides"
-    )
-    channels_per_band: PositiveInt = Field(description="50 GHz channels; with bands, they make the slots")
-    launch_dbm: tuple[float, ...] = Field(description="per channel, one for each band; empty: 0 dBm")
-    margin_db: float = Field(ge=0, description="GSNR that a lightpath keeps above its format's threshold")
-    transceiver_snr_db: PositiveFloat | None = Field(description="of the two ends together; null: left out")
-    roadm_loss_db: PositiveFloat | None = Field(description="made good at each link's end; null: left out")
-    power_model: str = Field(
-        description="what the network is charged for: empty: nothing; default, subcarriers, or a file"
-    )
-
-
-class Reward(_Section):
-    """What a carried request earns beside not being blocked, which costs 1; see `envs.reward`."""
-
-    slack: float = Field(ge=0, description="for latency slack, (bound - latency) / bound")
-    margin: float = Field(ge=0, description="for GSNR above threshold and margin, per 10 dB")
-    energy: float = Field(ge=0, description="against each kW that the network then draws")
+    topology: str = field(kw_only=True)
 
 
 class ServiceClass(_Section):
@@ -90,59 +65,6 @@ class Traffic(_Section):
     seed: NonNegativeInt
 
 
-class Search(_Section):
-    """Warm start: a direct search of a linear score in the twin (CMA-ES)."""
-
-    enabled: bool
-    budget_s: PositiveFloat
-    budget_requests: NonNegativeInt = Field(
-        default=0, description="in the place of budget_s, which is then ignored; 0: budget_s counts"
-    )
-    population: PositiveInt
-    requests_per_candidate: PositiveInt
-    settle_requests: NonNegativeInt = Field(
-        default=0,
-        description="served before, once for a generation; 0: each candidate warms up",
-    )
-    threads: PositiveInt = Field(
-        default=2, description="that share a generation; the outcome does not depend on it"
-    )
-
-
-class Yardstick(_Section):
-    """Fixed traffic on which policies are compared while a training runs; warm-up requests come on top."""
-
-    curve_traces: PositiveInt = Field(ge=2, description="of the live curve")
-    curve_requests: PositiveInt = Field(description="counted, of each")
-    validation_traces: PositiveInt = Field(ge=2, description="on which the policy is chosen")
-    validation_requests: PositiveInt
-
-
-class Training(_Section):
-    """How a challenger is made."""
-
-    algorithm: Literal["ppo"]
-    budget_s: PositiveFloat = Field(description="wall-clock budget of the PPO stage")
-    budget_requests: NonNegativeInt = Field(
-        default=0, description="in the place of budget_s, which is then ignored; 0: budget_s counts"
-    )
-    num_envs: PositiveInt
-    rollout_length: PositiveInt
-    minibatch_size: PositiveInt
-    num_epochs: PositiveInt
-    learning_rate: PositiveFloat
-    gamma: float = Field(gt=0, lt=1)
-    gae_lambda: float = Field(ge=0, le=1)
-    entropy_coefficient: float = Field(ge=0)
-    hidden_sizes: tuple[PositiveInt, ...]
-    num_env_runners: NonNegativeInt
-    checkpoint_every_s: PositiveFloat
-    evaluate_every_s: PositiveFloat = Field(description="how often the live curve gets a point")
-    seed: NonNegativeInt
-    search: Search
-    yardstick: Yardstick
-
-
 class Evaluation(_Section):
     """Held-out traces on which challenger, champion and baselines meet."""
 
@@ -153,29 +75,22 @@ class Evaluation(_Section):
     baselines: tuple[str, ...]
 
 
-class Gate(_Section):
-    """When a challenger may become champion."""
+@dataclass(frozen=True, kw_only=True)
+class Gate(GateLimits):
+    """When a challenger may become champion, and whether a person is asked.
 
-    objective: Literal["blocking", "energy"] = Field(
-        description="what it must be better in: blocking, or energy per bit at no more blocking than ksp_ff"
-    )
-    max_blocking_loss: float = Field(
-        ge=0, description="with objective energy: blocking points that count as no more than ksp_ff's"
-    )
-    confidence: float = Field(gt=0.5, lt=1)
-    max_slice_regression: float = Field(ge=0, description="blocking points a traffic slice may lose")
-    latency_budget_ms: PositiveFloat = Field(description="p99 of a decision behind the real endpoint")
+    Attributes:
+        approval_timeout_s: how long a person is waited for; then: no.
+    """
+
     require_approval: bool
-    approval_timeout_s: PositiveFloat = Field(description="how long a person is waited for; then: no")
+    approval_timeout_s: PositiveFloat
 
 
-class Drift(_Section):
-    """When traffic counts as drifted."""
+@dataclass(frozen=True)
+class Drift(DriftLimits):
+    """When traffic counts as drifted, and how often it is looked at."""
 
-    window_decisions: PositiveInt
-    min_decisions: PositiveInt
-    psi_threshold: PositiveFloat
-    drift_share: float = Field(gt=0, le=1)
     interval_s: PositiveFloat
 
 
@@ -254,13 +169,6 @@ class Online(_Section):
     database_url: str = Field(description="controller state; empty: SQLite in the home folder")
 
 
-class Ray(_Section):
-    """Where training runs."""
-
-    address: str = Field(description="empty: a local cluster; else ray://host:port or host:port")
-    num_cpus: PositiveInt
-
-
 class Mlflow(_Section):
     """Tracking and registry."""
 
@@ -283,14 +191,24 @@ class Config(_Section):
     scenario: str
     plant: Plant
     traffic: Traffic
-    reward: Reward
-    training: Training
+    reward: Annotated[RewardWeights, PlainSerializer(RewardWeights._asdict)] = RewardWeights()
+    training: TrainingSpec = TrainingSpec()
     evaluation: Evaluation
     gate: Gate
     drift: Drift
     retention: Retention
     services: Services
     online: Online
-    ray: Ray
+    ray: RaySpec = RaySpec()
     mlflow: Mlflow
     prefect: Prefect
+
+    def train_spec(self) -> TrainSpec:
+        """The training, with what other sections say of it."""
+        return TrainSpec(
+            **vars(self.training),
+            warmup_requests=self.evaluation.warmup_requests,
+            reward=self.reward,
+            baselines=self.evaluation.baselines,
+            ray=self.ray,
+        )

@@ -18,10 +18,11 @@ from flows.settings import Settings, settings_of
 from flows.sites import own_slots
 from tasks.champion import champion_of, promote
 from tasks.evaluate import best_baseline, contender_in, measure
+from tasks.limits import Objective
 from tasks.package import package
 from tasks.provision import restart_in_service, stage
 from tasks.registry import RECORDED_FILE, ModelVersion
-from tasks.results import Objective, PolicyResult
+from tasks.results import PolicyResult
 from tasks.takeover import take_over
 from tasks.trace import StoredTrace, held_out_traces, provide_trace, read_stored
 

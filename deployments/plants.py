@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from configs.home import Home
@@ -19,7 +20,7 @@ STATE_FILES = "controller.db", "elements.db"
 
 def plant_key(config: Config) -> str:
     """A folder name for a scenario on a plant: the scenario, and a digest of the plant's section."""
-    section = json.dumps(config.plant.model_dump(mode="json"), sort_keys=True)
+    section = json.dumps(asdict(config.plant), sort_keys=True)
     return f"{config.scenario}-{hashlib.sha256(section.encode()).hexdigest()[:8]}"
 
 

@@ -1,10 +1,10 @@
-"""What a step earns: one formula for all use cases, told apart by its weights. Not here: what is counted."""
+"""Weights of what a step earns; nothing compiled. The formula: ``serving.py``."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from envs.compiled import inlined
+from envs.fields import NonNegativeFloat
 
 
 class RewardWeights(NamedTuple):
@@ -17,21 +17,9 @@ class RewardWeights(NamedTuple):
             over a run is the mean power: what a request switches on counts for as long as it stays on.
     """
 
-    slack: float = 0.0
-    margin: float = 0.0
-    energy: float = 0.0
+    slack: NonNegativeFloat = 0.0
+    margin: NonNegativeFloat = 0.0
+    energy: NonNegativeFloat = 0.0
 
 
 ONLY_BLOCKING = RewardWeights()
-
-
-@inlined
-def reward_of_carried(weights, slack, margin_10db, power_kw):
-    """Reward of a carried request, ``power_kw`` being drawn with it."""
-    return weights.slack * slack + weights.margin * margin_10db - weights.energy * power_kw
-
-
-@inlined
-def reward_of_blocked(weights, power_kw):
-    """Reward of a blocked request, ``power_kw`` being drawn without it."""
-    return -1.0 - weights.energy * power_kw

@@ -21,7 +21,7 @@ from envs.energy.meter import charge, is_metered, read_power
 from envs.gsnr.carriers import light_block
 from envs.gsnr.counting import count_lit
 from envs.plant import PlantArrays
-from envs.reward import RewardWeights, reward_of_blocked, reward_of_carried
+from envs.reward import RewardWeights
 from envs.state import NetworkStates, OneNetwork, admit, depart_until
 from envs.tally import Tally, count
 from envs.traffic import Requests
@@ -73,6 +73,18 @@ def placed_as_listed(candidates, n, c):
         np.float64(candidates.margin_10db[n, c]),
         np.float64(candidates.marginal_kw[n, c]),
     )
+
+
+@inlined
+def reward_of_carried(weights, slack, margin_10db, power_kw):
+    """Reward of a carried request, ``power_kw`` being drawn with it."""
+    return weights.slack * slack + weights.margin * margin_10db - weights.energy * power_kw
+
+
+@inlined
+def reward_of_blocked(weights, power_kw):
+    """Reward of a blocked request, ``power_kw`` being drawn without it."""
+    return -1.0 - weights.energy * power_kw
 
 
 _DECISIONS: dict[type, Callable[..., Any]] = {}

@@ -119,7 +119,7 @@ def _make(
     traffic = traffic_for(plant, settings.traffic, training, trace)
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
-        spec = settings.training_spec()
+        spec = config.train_spec()
         trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
     traces = held_out_traces_task(
         plant, traffic, held_out.num_traces, held_out.requests_per_trace, held_out.seed, home.traces
@@ -168,7 +168,7 @@ def _judged(challenge: _Challenge, found: _Evaluated, site: Site) -> tuple[Stage
         journal.step("the champion has changed meanwhile: evaluating against the new one")
         found = _evaluated(challenge)
     staged = stage_task(site, challenge.made.uri, challenge.made.recorded, journal.step)
-    report = judge_task(found.evaluation, staged.p99_ms, settings.gate_limits)
+    report = judge_task(found.evaluation, staged.p99_ms, settings.config.gate)
     publish_gate_task(settings.registry, challenge.run_id, report, journal)
     return staged, report
 

@@ -27,7 +27,7 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
     registry, home = settings.registry, settings.home
     champion = registry.version("@champion")
     reference = registry.fetch(champion.uri, home.root / "models") / REFERENCE_FILE
-    report = detect_drift_task(home.decisions, reference, settings.drift_limits)
+    report = detect_drift_task(home.decisions, reference, settings.config.drift)
     tags = settings.model_tags | {"kind": "drift", "model_version": champion.version}
     tags[FLOW_RUN_TAG] = str(flow_run.id)
     with registry.run(f"drift {settings.config.scenario}", tags) as run_id:

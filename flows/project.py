@@ -35,7 +35,7 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
         plant, settings.traffic, section.requests_per_trace, section.seed, settings.home.traces
     )
     journal = Journal(settings.home.training / run_id)
-    spec = settings.training_spec()
+    spec = settings.config.train_spec()
     result = train_challenger(spec, plant, settings.traffic, training, registry, run_id, journal)
     _compare(settings, run_id, str(result.policy_folder))
     warmup_requests = settings.config.evaluation.warmup_requests

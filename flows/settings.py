@@ -11,17 +11,14 @@ from typing import Any
 import yaml
 
 from agents.budget import halves
-from agents.spec import TrainSpec
 from configs.build import plant_of, traffic_of
 from configs.home import Home
 from configs.load import CONFIG_FILE_VARIABLE, ConfigError, dump_config, load_config
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
-from envs.reward import RewardWeights
 from envs.traffic import PoissonTraffic
-from tasks.drift import DriftLimits
-from tasks.gate import GateLimits, GateReport
+from tasks.gate import GateReport
 from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.registry import Registry
 
@@ -74,13 +71,13 @@ class Settings:
             return self
         training, used = self.config.training, self.registry.seeds_used(kind, self.config.scenario)
         seed = used.get(run_id) or max([training.seed, *(earlier + 1 for earlier in used.values())])
-        config = self.config.model_copy(update={"training": training.model_copy(update={"seed": seed})})
+        config = self.config.model_copy(update={"training": replace(training, seed=seed)})
         return replace(self, config=config)
 
     @property
     def recipe(self) -> str:
         """How a challenger is made, in short: ``seed 3, 20 s``."""
-        spec = self.training_spec()
+        spec = self.config.train_spec()
         budgets = [spec.search.budget, spec.budget] if spec.search.enabled else [spec.budget]
         return f"seed {spec.seed}, {' + '.join(map(str, budgets))}"
 
@@ -105,37 +102,6 @@ class Settings:
         return Cards(
             model_card(self.registry.model_name, scenario, topology),
             version_card(policy, origin, rows, report),
-        )
-
-    def training_spec(self) -> TrainSpec:
-        """How the challenger is made."""
-        return TrainSpec.of(
-            self.config.training.model_dump(),
-            reward=RewardWeights(**self.config.reward.model_dump()),
-            baselines=self.config.evaluation.baselines,
-            warmup_requests=self.config.evaluation.warmup_requests,
-            ray_address=self.config.ray.address,
-            ray_num_cpus=self.config.ray.num_cpus,
-        )
-
-    @property
-    def gate_limits(self) -> GateLimits:
-        """What the gate asks for."""
-        section = self.config.gate
-        return GateLimits(
-            confidence=section.confidence,
-            max_slice_regression=section.max_slice_regression,
-            latency_budget_ms=section.latency_budget_ms,
-            objective=section.objective,
-            max_blocking_loss=section.max_blocking_loss,
-        )
-
-    @property
-    def drift_limits(self) -> DriftLimits:
-        """When traffic counts as drifted."""
-        section = self.config.drift
-        return DriftLimits(
-            section.window_decisions, section.min_decisions, section.psi_threshold, section.drift_share
         )
 
 

@@ -103,14 +103,14 @@ def published(name: str, overrides: Sequence[str]) -> tuple[Config, Topology, Pl
     """
     from configs.build import traffic_of
     from configs.load import load_config
-    from configs.schema import Plant as PlantSection
+    from envs.fields import taken_from
+    from envs.plant_choices import PlantChoices
     from envs.settings import benchmark_setting
     from topologies.catalogue import load_topology
 
     chosen = benchmark_setting(name)
     spec, traffic = chosen.plant, chosen.traffic
-    plant_keys = PlantSection.model_fields.keys() - {"topology"}
-    own = {f"plant.{key}": getattr(spec, key) for key in plant_keys} | {
+    own = {f"plant.{key}": value for key, value in taken_from(spec, PlantChoices).items()} | {
         "plant.topology": chosen.topology,
         "traffic.generator": "poisson",
         "traffic.load_erlang": traffic.load_erlang,
@@ -125,8 +125,8 @@ def published(name: str, overrides: Sequence[str]) -> tuple[Config, Topology, Pl
     asked = traffic_of(config)
     if asked.bit_rates_gbps == traffic.bit_rates_gbps:
         asked = replace(asked, bit_rate_weights=traffic.bit_rate_weights)
-    section = config.plant.model_dump(exclude={"topology"})
-    return config, load_topology(config.plant.topology), replace(spec, **section), asked
+    spec = replace(spec, **taken_from(config.plant, PlantChoices))
+    return config, load_topology(config.plant.topology), spec, asked
 
 
 def _why_ignored(key: str, config: Config) -> str:

@@ -4,6 +4,7 @@ Where to go:
   trace.py, traffic.py          traces made or given; the traffic that a given trace stands for
   train.py                      a challenger, by agents/
   evaluate.py, results.py       paired replay of everybody on the held-out traces; its stored form
+  limits.py                     what gate and drift monitor ask for
   gate.py, report.py            whether a challenger may become champion; what people see of it in Prefect
   registry.py                   all that is known of MLflow; registry_reader.py: two GETs without its client
   promotions.py, champion.py    the append-only promotion log; who is champion by it

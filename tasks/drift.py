@@ -18,18 +18,9 @@ from prefect.events import emit_event
 
 from tasks.decisions import read_decision_log
 from tasks.decorate import as_task
+from tasks.limits import DriftLimits
 
 DRIFT_EVENT = "lightloop.drift.detected"
-
-
-@dataclass(frozen=True)
-class DriftLimits:
-    """When traffic counts as drifted."""
-
-    window_decisions: int
-    min_decisions: int
-    psi_threshold: float
-    drift_share: float
 
 
 @dataclass(frozen=True)

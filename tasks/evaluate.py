@@ -23,7 +23,8 @@ from envs.policy import ScoringPolicy
 from envs.tally import ClassResult, PowerResult
 from envs.trace import Trace
 from tasks.decorate import as_task
-from tasks.results import Evaluation, Objective, PolicyResult, best_result
+from tasks.limits import Objective
+from tasks.results import Evaluation, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 

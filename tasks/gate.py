@@ -15,7 +15,8 @@ import numpy as np
 
 from envs.evaluation import paired_difference
 from tasks.decorate import as_task
-from tasks.results import Evaluation, Objective, PolicyResult
+from tasks.limits import GateLimits
+from tasks.results import Evaluation, PolicyResult
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,6 @@ class RuleResult:
     passed: bool
     margin: float
     why: str
-
-
-@dataclass(frozen=True)
-class GateLimits:
-    """What the configuration's ``gate`` section asks for."""
-
-    confidence: float
-    max_slice_regression: float  # blocking, 0.01 = one point
-    latency_budget_ms: float
-    objective: Objective = "blocking"  # what a challenger must be better in
-    max_blocking_loss: float = 0.0  # with objective energy: what it may block more than KSP-FF
 
 
 @dataclass(frozen=True)

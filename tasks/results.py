@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from envs.class_figures import class_figures
 from envs.energy.summary import power_summary
 from envs.evaluation import interval
 from envs.tally import ClassResult, PowerResult
+from tasks.limits import Objective
 
-Objective = Literal["blocking", "energy"]
 FIRST_BASELINE = "ksp_ff"  # whose blocking a saver of energy may not exceed
 
 

@@ -81,12 +81,10 @@ def train_command(
 
       lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
     """
-    from agents.spec import TrainSpec
     from agents.train import train
     from configs.build import plant_of, traffic_of
     from configs.home import Home
     from configs.load import load_config
-    from envs.reward import RewardWeights
 
     if generalist:
         others = {"scenario": "--scenario", "setting": "--setting"}
@@ -96,21 +94,13 @@ def train_command(
     if setting or generalist:
         _refuse_plant_settings(settings or [])
     config = load_config(scenario, settings or [])
-    section = config.training.model_dump()
+    spec = config.train_spec()
     if budget_s is not None and budget_requests is not None:
         raise typer.BadParameter("a training has one budget: give --budget-s or --budget-requests")
     if budget_s is not None:
-        section = _with_budget(section, budget_s)
+        spec = _with_budget(spec, budget_s)
     if budget_requests is not None:
-        section = _with_requests(section, budget_requests)
-    spec = TrainSpec.of(
-        section,
-        reward=RewardWeights(**config.reward.model_dump()),
-        baselines=config.evaluation.baselines,
-        warmup_requests=config.evaluation.warmup_requests,
-        ray_address=config.ray.address,
-        ray_num_cpus=config.ray.num_cpus,
-    )
+        spec = _with_requests(spec, budget_requests)
     if generalist:
         _train_generalist(
             spec, output or _new_folder(Home.from_environment().training, "generalist"), as_json
@@ -264,23 +254,22 @@ def curve_chart(points: list[TrainPoint], width: int = CHART_WIDTH, height: int 
     return text
 
 
-def _with_budget(section: dict[str, Any], budget_s: float) -> dict[str, Any]:
-    search = section["search"]
-    configured = section["budget_s"] + (search["budget_s"] if search["enabled"] else 0.0)
-    factor = budget_s / configured
-    return section | {
-        "budget_s": section["budget_s"] * factor,
-        "budget_requests": 0,
-        "search": search | {"budget_s": search["budget_s"] * factor, "budget_requests": 0},
-    }
+def _with_budget(spec: TrainSpec, budget_s: float) -> TrainSpec:
+    search = spec.search
+    factor = budget_s / (spec.budget_s + (search.budget_s if search.enabled else 0.0))
+    return replace(
+        spec,
+        budget_s=spec.budget_s * factor,
+        budget_requests=0,
+        search=replace(search, budget_s=search.budget_s * factor, budget_requests=0),
+    )
 
 
-def _with_requests(section: dict[str, Any], budget_requests: int) -> dict[str, Any]:
+def _with_requests(spec: TrainSpec, budget_requests: int) -> TrainSpec:
     from agents.budget import halves
 
-    search = section["search"]
-    of_search, of_ppo = halves(budget_requests) if search["enabled"] else (0, budget_requests)
-    return section | {"budget_requests": of_ppo, "search": search | {"budget_requests": of_search}}
+    of_search, of_ppo = halves(budget_requests) if spec.search.enabled else (0, budget_requests)
+    return replace(spec, budget_requests=of_ppo, search=replace(spec.search, budget_requests=of_search))
 
 
 def _new_folder(root: Path, scenario: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,12 @@ from benchmarks.policy_picture import best_of_families, draw
 from benchmarks.stored_rows import StoredRows
 from envs.heuristics import baseline
 from envs.plant import PlantSpec, build_plant
-from envs.settings import Setting
+from envs.settings import Setting, benchmark_setting
 from envs.traffic import PoissonTraffic
 from tests import naive
 from topologies.model import Fibre, Node, Topology
 
+MEASURED = Path(__file__).parents[2] / "docs" / "measured"
 LINK = Topology("link", "test", (Node("a", 0, 0), Node("b", 1, 1)), (Fibre("a", "b", 100.0),))
 SMALL = Setting(
     name="small",
@@ -133,3 +134,11 @@ def test_a_picture_shows_the_best_of_each_family(tmp_path: Path) -> None:
     picture = tmp_path / "curves.svg"
     draw({"setting": "small", "policies": policies, "bound": row(12.0)}, picture)
     assert "<svg" in picture.read_text()[:500]
+
+
+@pytest.mark.parametrize("file", sorted(MEASURED.glob("*.json")), ids=lambda file: file.stem)
+def test_measured_rows_are_found_again(file: Path) -> None:
+    chosen = benchmark_setting(file.stem)
+    for row in json.loads(file.read_text())["rows"].values():
+        assert row["origin"]["setting"] == repr(chosen)
+        assert row["origin"]["plant"].keys() == asdict(chosen.plant).keys()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from configs.load import ConfigError, dump_config, load_config
+from configs.load import CONFIG_DIR, ConfigError, dump_config, load_config, scenario_names
 
 
 @pytest.mark.parametrize("port", ["80000", "0", "-1", "5000.5", "five"])
@@ -43,3 +49,63 @@ def test_a_file_or_value_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
         load_config(str(binary))
     with pytest.raises(ConfigError, match="not YAML"):
         load_config("five-node", ["traffic.load_erlang={"])
+
+
+def test_base_repeats_no_default_of_the_code() -> None:
+    base = yaml.safe_load((CONFIG_DIR / "base.yaml").read_text())
+
+    assert list(repeated(base, load_config())) == []
+
+
+def repeated(document: Mapping[str, Any], section: Any, place: str = "") -> Iterator[str]:
+    """Keys of a document whose value is the section's own default."""
+    for key, value in document.items():
+        here = getattr(section, key)
+        if isinstance(value, Mapping) and not isinstance(here, Mapping):
+            yield from repeated(value, here, f"{place}{key}.")
+        elif default_of(section, key) == here:
+            yield f"{place}{key}"
+
+
+def default_of(section: Any, key: str) -> Any:
+    if is_dataclass(section):
+        return next(item.default for item in fields(section) if item.name == key)
+    defaults = getattr(type(section), "_field_defaults", {})  # of a NamedTuple
+    return defaults.get(key, MISSING)
+
+
+@pytest.mark.parametrize("scenario", scenario_names())
+def test_a_training_takes_every_field_of_its_section(scenario: str) -> None:
+    config = load_config(scenario)
+
+    spec = config.train_spec()
+
+    assert {name: getattr(spec, name) for name in vars(config.training)} == vars(config.training)
+    assert (spec.ray, spec.reward, spec.baselines) == (config.ray, config.reward, config.evaluation.baselines)
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("training.gamma=1", r"training\.gamma"),
+        ("training.search.population=3", r"training\.search\.population"),
+        ("training.discount=0.9", r"training\.discount"),
+        ("plant.k_paths=0", r"plant\.k_paths"),
+        ("plant.margin_db=-1", r"plant\.margin_db"),
+        ("plant.bands=[C, X]", r"plant: bands names 'X'; known: L, C, S"),
+        ("gate.confidence=1", r"gate\.confidence"),
+        ("reward.energy=-1", r"reward\.energy"),
+        ("reward.price=1", r"reward\.price"),
+    ],
+)
+def test_what_is_out_of_bounds_or_unknown_is_refused_by_its_key(override: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        load_config("five-node", [override])
+
+
+def test_reading_a_configuration_compiles_nothing() -> None:
+    program = "import sys, configs.load; print({'numba', 'torch', 'ray', 'prefect'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"

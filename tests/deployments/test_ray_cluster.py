@@ -98,7 +98,7 @@ def test_a_training_runs_its_actors_on_a_cluster_that_wants_a_token(cluster: str
         evaluate_every_s=1.0,
         search=SearchSpec(enabled=False),
         warmup_requests=300,
-        ray_address=config.ray.address,
+        ray=config.ray,
     )
     job = tmp_path / "job"
     job.write_bytes(pickle.dumps((spec, plant_of(config), traffic_of(config))))

@@ -42,7 +42,7 @@ def test_another_plant_under_the_same_scenario_is_not_in_service(installation: N
 
 
 def test_one_budget_is_shared_by_search_and_ppo(installation: None) -> None:
-    spec = load_settings(None, ["training.seed=5"], training_budget_s=30.0).training_spec()
+    spec = load_settings(None, ["training.seed=5"], training_budget_s=30.0).config.train_spec()
 
     assert spec.budget_s + spec.search.budget_s == 30.0
     assert spec.seed == 5
@@ -53,10 +53,10 @@ def test_every_training_has_a_seed_of_its_own_unless_it_names_one(
 ) -> None:
     monkeypatch.setattr(Registry, "seeds_used", lambda *_: {"a": 1, "b": 4, "c": 2})
 
-    assert load_settings(None).reseeded("training").training_spec().seed == 5
+    assert load_settings(None).reseeded("training").config.train_spec().seed == 5
     assert load_settings(None).reseeded("training").parameters["training.seed"] == 5
-    assert load_settings(None).reseeded("training", "c").training_spec().seed == 2
-    assert load_settings(None, ["training.seed=2"]).reseeded("training").training_spec().seed == 2
+    assert load_settings(None).reseeded("training", "c").config.train_spec().seed == 2
+    assert load_settings(None, ["training.seed=2"]).reseeded("training").config.train_spec().seed == 2
 
 
 def test_a_run_is_called_by_what_is_tried(installation: None) -> None:
@@ -69,7 +69,7 @@ def test_a_run_is_called_by_what_is_tried(installation: None) -> None:
 
 
 def test_a_budget_in_requests_is_shared_too_and_two_budgets_are_refused(installation: None) -> None:
-    spec = load_settings(None, training_budget_requests=1001).training_spec()
+    spec = load_settings(None, training_budget_requests=1001).config.train_spec()
 
     assert (spec.search.budget.requests, spec.budget.requests) == (501, 500)
     with pytest.raises(ConfigError, match="one budget"):
@@ -79,7 +79,7 @@ def test_a_budget_in_requests_is_shared_too_and_two_budgets_are_refused(installa
 
 
 def test_seconds_asked_for_count_where_the_configuration_gives_requests(installation: None) -> None:
-    spec = load_settings(None, ["training.budget_requests=9"], training_budget_s=3.0).training_spec()
+    spec = load_settings(None, ["training.budget_requests=9"], training_budget_s=3.0).config.train_spec()
 
     assert (spec.budget.requests, spec.budget.seconds) == (0, 1.5)
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from tasks.decisions import read_decision_log
-from tasks.drift import DriftLimits, detect_drift
+from tasks.drift import detect_drift
+from tasks.limits import DriftLimits
 
 LIMITS = DriftLimits(window_decisions=400, min_decisions=50, psi_threshold=0.1, drift_share=0.4)
 

@@ -8,7 +8,6 @@ import pytest
 
 from envs.tally import ClassResult, PowerResult
 from tasks.gate import (
-    GateLimits,
     better_than,
     blocks_no_more_than,
     judge,
@@ -19,6 +18,7 @@ from tasks.gate import (
     report_html,
     survives_failure,
 )
+from tasks.limits import GateLimits
 from tasks.results import Evaluation, PolicyResult
 
 LIMITS = GateLimits(confidence=0.95, max_slice_regression=0.01, latency_budget_ms=50.0)

@@ -1,0 +1,69 @@
+"""What of a plant a configuration chooses, with the defaults; nothing compiled. Built by ``plant.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+from envs.errors import PlantError
+from envs.fields import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    refuse_out_of_bounds,
+)
+from topologies.grid import FIRST_EDGE_MHZ
+from topologies.paths import PathOrder, PathTies
+
+
+@dataclass(frozen=True)
+class PlantChoices:
+    """Spectrum, paths, candidates, bands and power of a plant.
+
+    Attributes:
+        num_slots: 12.5 GHz slots per spectrum unit.
+        guard_slots: slots added to every allocation.
+        shared_spectrum: both directions of a fibre pair share one spectrum ("undirected").
+        k_paths, path_order, path_ties: the rule of the path table.
+        max_candidates: length M of the candidate list.
+        starts_per_path: starting positions listed per path.
+        formats_per_path: formats listed per path, from the most efficient that works downwards.
+        shortlist: candidates per request whose after-state is looked at; 0: none, its columns stay 0.
+        shortlist_paths: best paths of every node pair that an after-state is judged by.
+        bands: such as ``("L", "C", "S")``: quality of transmission decides instead of reach, and there are as
+            many slots as the bands have channels of four; empty: the C band, by reach.
+        channels_per_band: 50 GHz channels.
+        launch_dbm: per channel, one for each band; empty: 0 dBm.
+        margin_db: GSNR that a lightpath keeps above its format's threshold.
+        transceiver_snr_db: of the two ends together; None: left out.
+        roadm_loss_db: made good at each link's end; None: left out.
+        power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
+    """
+
+    num_slots: Annotated[int, Ge(1), Le(4096)] = 100
+    guard_slots: NonNegativeInt = 1
+    shared_spectrum: bool = False
+    k_paths: PositiveInt = 5
+    path_order: PathOrder = "hops_over_se"
+    path_ties: PathTies = "km"
+    max_candidates: PositiveInt = 30
+    starts_per_path: PositiveInt = 6
+    formats_per_path: PositiveInt = 1
+    bands: tuple[str, ...] = ()
+    channels_per_band: PositiveInt = 96
+    launch_dbm: tuple[float, ...] = ()
+    margin_db: NonNegativeFloat = 1.0
+    transceiver_snr_db: PositiveFloat | None = None
+    roadm_loss_db: PositiveFloat | None = None
+    power_model: str = ""
+    shortlist: NonNegativeInt = 0
+    shortlist_paths: PositiveInt = 2
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, PlantError)
+        for band in self.bands:
+            if band not in FIRST_EDGE_MHZ:
+                raise PlantError(f"bands names {band!r}; known: {', '.join(FIRST_EDGE_MHZ)}")
