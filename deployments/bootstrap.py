@@ -14,17 +14,17 @@ from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
+from flows.policies import packaged, registered, training_trace
 from flows.settings import Settings, settings_of
 from flows.sites import own_slots
 from tasks.champion import champion_of, promote
 from tasks.evaluate import best_baseline, contender_in, measure
 from tasks.limits import Objective
-from tasks.package import package
 from tasks.provision import restart_in_service, stage
 from tasks.registry import RECORDED_FILE, ModelVersion
 from tasks.results import PolicyResult
 from tasks.takeover import take_over
-from tasks.trace import StoredTrace, held_out_traces, provide_trace, read_stored
+from tasks.trace import StoredTrace, held_out_traces, read_stored
 
 # Enough to tell the heuristics apart before anything serves; the real evaluation comes with a challenger.
 QUICK_TRACES = 4
@@ -83,9 +83,7 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         f"{row['request_blocking']:.2%} blocked" if objective == "blocking" else f"{row[ENERGY]:,.0f} pJ/bit"
     )
     on_step(f"registering {policy.name} as the first champion ({figure})")
-    training = provide_trace(
-        plant, settings.traffic, config.traffic.requests_per_trace, config.traffic.seed, home.traces
-    )
+    training = training_trace(settings)
     tags = {"scenario": config.scenario, "policy": policy.name, "kind": kind}
     name = f"{config.scenario}, first champion: {policy.name}"
     with (
@@ -98,11 +96,9 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         figures = [key for key in ("request_blocking", "utilisation", ENERGY) if key in row]
         registry.log_metrics(run_id, {f"quick_evaluation/{key}": row[key] for key in figures})
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
-        model = package(registry, run_id, plant, training, folder, warmup, settings.model_tags)
-        rows = [row | {"role": "first champion"}]
-        cards = settings.cards(policy.name, f"taken as it is: {kind}", "by the first up", training.id, rows)
-        tags = settings.model_tags | {"kind": kind}
-        version = registry.register(model.uri, run_id, policy.name, tags, cards)
+        model = packaged(settings, run_id, training, folder)
+        rows, made_by = [row | {"role": "first champion"}], f"taken as it is: {kind}"
+        version = registered(settings, model, {"kind": kind}, made_by, "by the first up", training.id, rows)
     promote(registry, version, "the best in a quick evaluation; there was no champion")
     return version
 

@@ -5,6 +5,7 @@ Where to go:
   drift_monitor.py         decision log against the champion's reference; emits the event that retrains
   provision.py, rollback.py
   settings.py, sites.py    configuration turned into what tasks take
+  policies.py              traces, measured, packaged, registered: for flows and commands alike
   project.py               entry points of MLproject
   approval.py              asking a person, where configured
 What starts them: prefect.yaml.

@@ -12,11 +12,12 @@ from prefect.runtime import flow_run
 
 from flows.approval import ask
 from flows.outcome import promoted, refused
+from flows.policies import held_out, packaged, registered, training_trace
 from flows.scenarios import Scenario
 from flows.settings import BY_HAND, Settings, load_settings
 from flows.sites import own_slots
 from tasks.challenger import (
-    Challenger,
+    PackagedModel,
     recall_asked,
     recall_challenger,
     remember_asked,
@@ -26,15 +27,14 @@ from tasks.champion import champion_of, promote_task
 from tasks.evaluate import evaluate_task
 from tasks.gate import GateReport, judge_task
 from tasks.journal import Journal
-from tasks.package import package_task
 from tasks.provision import Staged, stage_task, unstage_task
-from tasks.registry import ModelVersion, register_task
+from tasks.registry import ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
 from tasks.site import Site
 from tasks.takeover import take_over_task
-from tasks.trace import StoredTrace, held_out_traces_task, provide_trace_task, traffic_for
+from tasks.trace import StoredTrace, traffic_for
 from tasks.train import train_task
 
 TRAINING = "training"
@@ -94,7 +94,7 @@ class _Challenge:
     settings: Settings
     journal: Journal
     run_id: str
-    made: Challenger
+    made: PackagedModel
     traces: tuple[StoredTrace, ...]
     trace_id: str  # that it was trained on
 
@@ -108,27 +108,20 @@ class _Evaluated:
 
 
 def _make(
-    settings: Settings, trace: str | None, run_id: str, journal: Journal, made: Challenger | None
+    settings: Settings, trace: str | None, run_id: str, journal: Journal, made: PackagedModel | None
 ) -> _Challenge:
     """A challenger, trained and packaged, or the one that this run has made already."""
-    config, plant, registry, home = settings.config, settings.plant, settings.registry, settings.home
-    section, held_out = config.traffic, config.evaluation
-    training = provide_trace_task(
-        plant, settings.traffic, section.requests_per_trace, section.seed, home.traces, trace, journal
-    )
+    plant, registry = settings.plant, settings.registry
+    training = training_trace(settings, trace, journal)
     traffic = traffic_for(plant, settings.traffic, training, trace)
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
-        spec = config.train_spec()
+        spec = settings.config.train_spec()
         trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
-    traces = held_out_traces_task(
-        plant, traffic, held_out.num_traces, held_out.requests_per_trace, held_out.seed, home.traces
-    )
+    traces = held_out(settings, traffic)
     if made is None:
-        registry.log_traces(run_id, [item.id for item in traces], home.traces, "evaluation")
-        folder, warmup = trained.policy_folder, held_out.warmup_requests
-        model = package_task(registry, run_id, plant, training, folder, warmup, settings.model_tags)
-        made = Challenger(run_id, model.policy, folder, model.uri, model.recorded)
+        registry.log_traces(run_id, [item.id for item in traces], settings.home.traces, "evaluation")
+        made = packaged(settings, run_id, training, trained.policy_folder)
         remember_challenger(journal.folder, made)
     else:
         journal.step(f"{made.policy} has been made already: {made.uri}")
@@ -137,7 +130,7 @@ def _make(
 
 def _evaluated(challenge: _Challenge) -> _Evaluated:
     """The challenger against the present champion; what has been measured before is found again."""
-    settings, held_out = challenge.settings, challenge.settings.config.evaluation
+    settings, section = challenge.settings, challenge.settings.config.evaluation
     registry, home = settings.registry, settings.home
     champion = champion_of(registry)
     evaluation = evaluate_task(
@@ -145,8 +138,8 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
         challenge.traces,
         challenge.made.policy_folder,
         _folder_of(settings, champion),
-        held_out.baselines,
-        held_out.warmup_requests,
+        section.baselines,
+        section.warmup_requests,
         home.root / "evaluations",
         challenge.journal.step,
     )
@@ -203,11 +196,9 @@ def _put_in_charge(challenge: _Challenge, site: Site, staged: Staged, report: Ga
     """What was done with a challenger that passed, in words."""
     settings, journal, made = challenge.settings, challenge.journal, challenge.made
     registry = settings.registry
-    tags = settings.model_tags | {"kind": "agent", "gate": "passed"}
+    tags, rows = {"kind": "agent", "gate": "passed"}, report.evaluation["policies"]
     reason, made_by = flow_run.parameters.get("reason") or "", f"search and PPO, {settings.recipe}"
-    rows = report.evaluation["policies"]
-    cards = settings.cards(made.policy, made_by, reason, challenge.trace_id, rows, report)
-    version = register_task(registry, made.uri, made.run_id, made.policy, tags, cards)
+    version = registered(settings, made, tags, made_by, reason, challenge.trace_id, rows, report)
     if settings.is_in_service:
         take_over_task(site, registry, staged, version, "promote", report.verdict, journal.step)
         text = f"in service at {staged.slot.url}"

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 from configs.home import Home
 from configs.load import load_config
+from flows.policies import beside_best_baseline, packaged, training_trace
 from flows.settings import Settings, settings_of
-from tasks.evaluate import best_baseline, contender_baseline, contender_in, measure
+from tasks.evaluate import contender_named
 from tasks.figures import role_metrics
 from tasks.journal import Journal
-from tasks.package import package
-from tasks.trace import held_out_traces, provide_trace, read_stored
 from tasks.train import train_challenger
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -27,19 +25,16 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
     half_s = training_budget_s / 2
     overrides = [f"training.budget_s={half_s}", f"training.search.budget_s={half_s}", f"training.seed={seed}"]
     settings, run_id = _settings(scenario, overrides), os.environ[RUN_VARIABLE]
-    plant, registry, section = settings.plant, settings.registry, settings.config.traffic
+    registry = settings.registry
     registry.log_tags(run_id, settings.model_tags)
     registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
     registry.log_tags(run_id, {"mlflow.runName": settings.run_name("mlflow run")})
-    training = provide_trace(
-        plant, settings.traffic, section.requests_per_trace, section.seed, settings.home.traces
-    )
+    training = training_trace(settings)
     journal = Journal(settings.home.training / run_id)
     spec = settings.config.train_spec()
-    result = train_challenger(spec, plant, settings.traffic, training, registry, run_id, journal)
+    result = train_challenger(spec, settings.plant, settings.traffic, training, registry, run_id, journal)
     _compare(settings, run_id, str(result.policy_folder))
-    warmup_requests = settings.config.evaluation.warmup_requests
-    package(registry, run_id, plant, training, result.policy_folder, warmup_requests, settings.model_tags)
+    packaged(settings, run_id, training, result.policy_folder)
     print(f"policy in {result.policy_folder}")
 
 
@@ -57,22 +52,11 @@ def _settings(scenario: str, overrides: list[str]) -> Settings:
 
 
 def _compare(settings: Settings, run_id: str, policy: str) -> None:
-    section, home = settings.config.evaluation, settings.home
-    stored = held_out_traces(
-        settings.plant,
-        settings.traffic,
-        section.num_traces,
-        section.requests_per_trace,
-        section.seed,
-        home.traces,
+    compared = beside_best_baseline(settings, contender_named(policy))
+    found, best = compared.found.row(), compared.best.row()
+    settings.registry.log_traces(
+        run_id, [item.id for item in compared.traces], settings.home.traces, "evaluation"
     )
-    contender = contender_in(Path(policy)) if Path(policy).is_dir() else contender_baseline(policy)
-    results, warmup_requests = home.root / "evaluations", section.warmup_requests
-    found = measure(contender, settings.plant, read_stored(stored), warmup_requests, results).row()
-    best = best_baseline(
-        settings.plant, stored, section.baselines, warmup_requests, results, settings.config.gate.objective
-    ).row()
-    settings.registry.log_traces(run_id, [item.id for item in stored], home.traces, "evaluation")
     metrics = role_metrics("challenger", found) | role_metrics("best_baseline", best)
     settings.registry.log_metrics(run_id, metrics)
     settings.registry.log_document(run_id, {"policy": found, "best_baseline": best}, "evaluation.json")

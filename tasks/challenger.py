@@ -17,8 +17,8 @@ ASKED_FILE = "asked.json"
 
 
 @dataclass(frozen=True)
-class Challenger:
-    """A trained and packaged policy; not yet registered."""
+class PackagedModel:
+    """A policy logged to a run as a model, not yet registered."""
 
     run_id: str  # of MLflow
     policy: str
@@ -37,7 +37,7 @@ class Asked:
     timeout_s: float
 
 
-def remember_challenger(folder: Path, challenger: Challenger) -> None:
+def remember_challenger(folder: Path, challenger: PackagedModel) -> None:
     """Keep it; it is on disk when this returns."""
     document = asdict(challenger) | {
         "policy_folder": str(challenger.policy_folder),
@@ -46,7 +46,7 @@ def remember_challenger(folder: Path, challenger: Challenger) -> None:
     _write(folder / CHALLENGER_FILE, document)
 
 
-def recall_challenger(folder: Path) -> Challenger | None:
+def recall_challenger(folder: Path) -> PackagedModel | None:
     """What this run has made already; None where it has not, or where its files are gone."""
     found = _read(folder / CHALLENGER_FILE)
     if found is None:
@@ -54,7 +54,7 @@ def recall_challenger(folder: Path) -> Challenger | None:
     paths = {key: Path(str(found[key])) for key in ("policy_folder", "recorded")}
     if not all(path.exists() for path in paths.values()):
         return None
-    return Challenger(**(found | paths))  # type: ignore[arg-type]
+    return PackagedModel(**(found | paths))  # type: ignore[arg-type]
 
 
 def remember_asked(folder: Path, verdict: str, champion: str, timeout_s: float) -> Asked:

@@ -51,6 +51,15 @@ def contender_in(folder: Path, name: str = "") -> Contender:
     return Contender(name or policy.name, policy, f"{manifest.kind}-{content}")
 
 
+def contender_named(word: str) -> Contender:
+    """The policy in a folder, or the heuristic of that name.
+
+    Raises:
+        ArtefactError, PolicyError: there is neither.
+    """
+    return contender_in(Path(word)) if Path(word).is_dir() else contender_baseline(word)
+
+
 def contender_baseline(name: str) -> Contender:
     """A heuristic by name.
 

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from agents.artefact import load_policy
 from envs.plant import Plant
 from envs.trace import read_trace
 from tasks.behaviour import observe_behaviour, write_behaviour
+from tasks.challenger import PackagedModel
 from tasks.decorate import as_task
 from tasks.registry import Registry
 from tasks.trace import StoredTrace
 
 REFERENCE_DECISIONS = 3000
-
-
-@dataclass(frozen=True)
-class PackagedModel:
-    """A model logged to a run, not yet registered."""
-
-    uri: str  # models:/m-...
-    run_id: str
-    policy: str
-    recorded: Path  # observations with the evaluated policy's scores
 
 
 def package(
@@ -46,7 +36,7 @@ def package(
     behaviour = observe_behaviour(plant, trace, policy, REFERENCE_DECISIONS, warmup_requests)
     recorded, reference = write_behaviour(behaviour, policy_folder.parent)
     uri = registry.log_model(run_id, policy_folder, recorded, reference, metadata)
-    return PackagedModel(uri, run_id, policy.name, recorded)
+    return PackagedModel(run_id, policy.name, policy_folder, uri, recorded)
 
 
 package_task = as_task(package, "package", retries=2, timeout_s=300)

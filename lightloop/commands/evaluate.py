@@ -40,10 +40,9 @@ def evaluate(
 ) -> None:
     """Blocking, utilisation and latency of a policy beside the best baseline on the same held-out traces."""
     from configs.load import load_config
+    from flows.policies import beside_best_baseline
     from flows.settings import settings_of
     from lightloop.commands.services import installation_config
-    from tasks.evaluate import best_baseline, measure
-    from tasks.trace import held_out_traces, read_stored
 
     home, overrides = Home.from_environment(), list(settings or ())
     if topology is not None:
@@ -52,28 +51,15 @@ def evaluate(
         installation_config(scenario, overrides) if scenario is None else load_config(scenario, overrides)
     )
     context = settings_of(config, home, running=None)
-    section = config.evaluation
     with tempfile.TemporaryDirectory() as scratch:
-        contender = _contender(policy, context)
-        traces = held_out_traces(
-            context.plant,
-            context.traffic,
-            section.num_traces,
-            section.requests_per_trace,
-            section.seed,
-            Path(scratch),
-        )
-        results = Path(scratch) / "results"
-        best = best_baseline(
-            context.plant, traces, section.baselines, section.warmup_requests, results, config.gate.objective
-        )
-        found = measure(contender, context.plant, read_stored(traces), section.warmup_requests, results)
+        compared = beside_best_baseline(context, _contender(policy, context), Path(scratch))
+    found, best = compared.found, compared.best
     document: dict[str, Any] = {
         "scenario": config.scenario,
         "topology": context.plant.topology.name,
         "path_table_hash": context.plant.path_table.content_hash,
-        "trace_ids": [item.id for item in traces],
-        "requests_per_trace": section.requests_per_trace,
+        "trace_ids": [item.id for item in compared.traces],
+        "requests_per_trace": config.evaluation.requests_per_trace,
         **found.row(),
         "best_baseline": best.row(),
     }
@@ -95,12 +81,10 @@ def _contender(policy: str, context: Settings) -> Contender:
     Raises:
         Refusal: no baseline, folder or version of that name.
     """
-    from tasks.evaluate import contender_baseline, contender_in
+    from tasks.evaluate import contender_in, contender_named
 
-    if policy in BASELINE_NAMES:
-        return contender_baseline(policy)
-    if Path(policy).is_dir():
-        return contender_in(Path(policy))
+    if policy in BASELINE_NAMES or Path(policy).is_dir():
+        return contender_named(policy)
     if policy != "champion" and not policy.isdigit():
         raise Refusal(
             f"no policy {policy!r}: give champion, a version number, the folder of a policy, or one of "

@@ -14,7 +14,7 @@ import pytest
 from configs.home import Home
 from configs.load import load_config
 from deployments.approvals import close_abandoned, refuse_overdue
-from tasks.challenger import Challenger, remember_asked, remember_challenger
+from tasks.challenger import PackagedModel, remember_asked, remember_challenger
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_what_was_cancelled_while_it_waited_is_closed_in_mlflow(
     for name in ("overdue", "promoted", "cancelled"):
         folder = home.training / name
         remember_asked(folder, "ppo passes", "1", 3600.0)
-        remember_challenger(folder, Challenger(f"run-{name}", "ppo", folder, "models:/m-1", folder))
+        remember_challenger(folder, PackagedModel(f"run-{name}", "ppo", folder, "models:/m-1", folder))
 
     said = close_abandoned(config, home)
 

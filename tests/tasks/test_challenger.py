@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.challenger import (
-    Challenger,
+    PackagedModel,
     recall_asked,
     recall_challenger,
     remember_asked,
@@ -17,7 +17,7 @@ def test_a_challenger_is_recalled_while_its_files_are_there(tmp_path: Path) -> N
     recorded = tmp_path / "agent" / "recorded.npz"
     recorded.parent.mkdir()
     recorded.write_bytes(b"")
-    made = Challenger("run", "ppo", tmp_path / "agent", "models:/m-1", recorded)
+    made = PackagedModel("run", "ppo", tmp_path / "agent", "models:/m-1", recorded)
     assert recall_challenger(tmp_path) is None
 
     remember_challenger(tmp_path, made)

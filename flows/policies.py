@@ -1,0 +1,112 @@
+"""A policy under a configuration: its traces, measured beside the best baseline, packaged, registered.
+
+The same steps for flow, MLproject, first champion and ``lightloop evaluate``; in a flow they are tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task
+from prefect.context import FlowRunContext
+
+from envs.traffic import PoissonTraffic
+from flows.settings import Settings
+from tasks.challenger import PackagedModel
+from tasks.evaluate import Contender, best_baseline, measure
+from tasks.gate import GateReport
+from tasks.journal import Journal
+from tasks.package import package_task
+from tasks.registry import ModelVersion, register_task
+from tasks.results import PolicyResult
+from tasks.trace import StoredTrace, held_out_traces_task, provide_trace_task, read_stored
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _step(task: Task[P, R]) -> Callable[P, R]:
+    """The task in a flow, its plain function elsewhere."""
+    return task if FlowRunContext.get() else task.fn
+
+
+def training_trace(
+    settings: Settings, given: str | None = None, journal: Journal | None = None
+) -> StoredTrace:
+    """What is trained on: the trace given by id or path, else one drawn from the configured traffic."""
+    section, folder = settings.config.traffic, settings.home.traces
+    provide = _step(provide_trace_task)
+    return provide(
+        settings.plant, settings.traffic, section.requests_per_trace, section.seed, folder, given, journal
+    )
+
+
+def held_out(
+    settings: Settings, traffic: PoissonTraffic | None = None, folder: Path | None = None
+) -> tuple[StoredTrace, ...]:
+    """The traces on which policies meet, drawn from the configured traffic unless another is given."""
+    section = settings.config.evaluation
+    return _step(held_out_traces_task)(
+        settings.plant,
+        traffic or settings.traffic,
+        section.num_traces,
+        section.requests_per_trace,
+        section.seed,
+        folder or settings.home.traces,
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A policy and the best baseline on the same held-out traces."""
+
+    found: PolicyResult
+    best: PolicyResult
+    traces: tuple[StoredTrace, ...]
+
+
+def beside_best_baseline(settings: Settings, contender: Contender, folder: Path | None = None) -> Comparison:
+    """A policy measured as a challenger is, beside the best baseline; ``folder``: not in the home's."""
+    section, plant = settings.config.evaluation, settings.plant
+    results = (folder or settings.home.root) / "evaluations"
+    traces, warmup = held_out(settings, folder=folder), section.warmup_requests
+    objective = settings.config.gate.objective
+    best = best_baseline(plant, traces, section.baselines, warmup, results, objective)
+    return Comparison(measure(contender, plant, read_stored(traces), warmup, results), best, traces)
+
+
+def packaged(settings: Settings, run_id: str, training: StoredTrace, policy_folder: Path) -> PackagedModel:
+    """The policy in a folder as a model of a run, with what the drift monitor compares with."""
+    warmup = settings.config.evaluation.warmup_requests
+    package, tags = _step(package_task), settings.model_tags
+    return package(settings.registry, run_id, settings.plant, training, policy_folder, warmup, tags)
+
+
+def registered(
+    settings: Settings,
+    model: PackagedModel,
+    kind: dict[str, str],
+    made_by: str,
+    reason: str,
+    trace_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    report: GateReport | None = None,
+) -> ModelVersion:
+    """A packaged model as the next version, with what its page says.
+
+    Args:
+        settings: under which it was made.
+        model: what is registered.
+        kind: tags beside those of the settings.
+        made_by: how, in words.
+        reason: why.
+        trace_id: that its drift reference was observed on.
+        rows: ``PolicyResult.row`` of everybody it was compared with, each with ``role``.
+        report: the gate's; None for a first champion, which meets no gate.
+    """
+    cards = settings.cards(model.policy, made_by, reason, trace_id, rows, report)
+    register, tags = _step(register_task), settings.model_tags | kind
+    return register(settings.registry, model.uri, model.run_id, model.policy, tags, cards)
