@@ -102,7 +102,9 @@ class Retention(_Section):
 
     interval_s: PositiveFloat = Field(description="how often upkeep applies it")
     drift_runs_days: PositiveFloat | None = Field(description="MLflow runs of the drift monitor")
-    trainings_days: PositiveFloat | None = Field(description="folders of trainings: checkpoints, journal")
+    trainings_days: PositiveFloat | None = Field(
+        description="folders of trainings: checkpoints, progress log"
+    )
     traces_days: PositiveFloat | None = Field(description="traces that can be made again from their note")
     evaluations_days: PositiveFloat | None = Field(description="measured results that are found again")
     models_days: PositiveFloat | None = Field(description="fetched copies of models")

@@ -1,4 +1,4 @@
-"""The door of every online process: HTTP Basic or a bearer token, compared in constant time.
+"""Access to every online process: HTTP Basic or a bearer token, compared in constant time.
 
 Put ``AuthMiddleware`` around a whole application (Starlette, FastAPI, NiceGUI); what is open is listed there,
 so that a new route is closed unless somebody opens it. Not here: where credentials are kept
@@ -23,7 +23,7 @@ HEALTH = "/health"
 
 
 def authorised(header: str | None, credentials: Credentials) -> bool:
-    """Whether an ``Authorization`` header opens the door.
+    """Whether an ``Authorization`` header gives access.
 
     Args:
         header: its value; None when there is none.

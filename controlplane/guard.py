@@ -1,4 +1,4 @@
-"""The outer door of every process: whose name it is called by, and from whose page.
+"""What every process lets in: whose name it is called by, and from whose page.
 
 A browser lets any page send requests to any address, also to this machine. Three rules keep foreign pages
 out. The ``Host`` must be a name of ours, because a foreign name may be made to point here (DNS rebinding). An
@@ -28,7 +28,7 @@ class Guard:
     """Refuses foreign hosts and origins, websockets included; ends framing and foreign reading.
 
     Args:
-        app: what is behind the door.
+        app: what is guarded.
         hosts: names and addresses that it may be called by, beside those of the loopback.
         framed_by: ``self`` where the pages put pages of their own into frames.
     """

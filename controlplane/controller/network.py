@@ -146,7 +146,7 @@ class SpectrumMap:
         return next((unit for unit in self._plant.units(nodes) if self._lit.get(unit, 0) & wanted), None)
 
     def light(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> None:
-        """Take a block along a route.
+        """Allocate a block along a route.
 
         Raises:
             RuntimeError: a slot is lit already; the state is broken, nothing is changed.
@@ -158,7 +158,7 @@ class SpectrumMap:
             self._lit[unit] = self._lit.get(unit, 0) | block(first_slot, num_slots)
 
     def release(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> None:
-        """Give a block back."""
+        """Release a block along a route."""
         for unit in self._plant.units(nodes):
             self._lit[unit] = self._lit.get(unit, 0) & ~block(first_slot, num_slots)
 

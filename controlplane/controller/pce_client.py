@@ -14,10 +14,10 @@ from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
-    ComputeRequest,
     build_compute_input,
     parse_compute_output,
 )
+from controlplane.tapi.service_body import ComputeRequest
 
 
 class PathComputation(Protocol):

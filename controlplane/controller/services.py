@@ -26,7 +26,7 @@ from controlplane.controller.verify import PathRejected, verify_path
 from controlplane.elements.interface import CrossConnect, Edit, Southbound
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError, invalid, unknown
-from controlplane.tapi.path_body import ComputeRequest, hops_of
+from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class ServiceManager:
 
     def _set_up(self, request: ServiceRequest, cause: str, began: float) -> Service:
         state = self.state
-        computed = self._pce.compute(_compute_request(request), state.version)
+        computed = self._pce.compute(request, state.version)
         try:
             standing = [item.path for item in state.services() if item.path]
             path = verify_path(computed, request, state.plant, state.lit, state.failed_links, standing)
@@ -257,19 +257,6 @@ def _database_failed(error: SQLAlchemyError) -> TapiError:
     log.error("the database failed: %s", error)
     return TapiError(
         503, "operation-failed", f"the database failed ({type(error).__name__}); ask again with the same uuid"
-    )
-
-
-def _compute_request(request: ServiceRequest) -> ComputeRequest:
-    return ComputeRequest(
-        source=request.source,
-        destination=request.destination,
-        bit_rate_gbps=request.bit_rate_gbps,
-        max_latency_ms=request.max_latency_ms,
-        direction=request.direction,
-        max_hops=request.max_hops,
-        exclude_links=request.exclude_links,
-        exclude_nodes=request.exclude_nodes,
     )
 
 

@@ -21,12 +21,11 @@ from controlplane.tapi import ids
 from controlplane.tapi.errors import TapiError, invalid, no_path, unknown
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
-    ComputeRequest,
     build_compute_output,
     build_path,
     parse_compute_input,
 )
-from controlplane.tapi.service_body import BIDIRECTIONAL
+from controlplane.tapi.service_body import BIDIRECTIONAL, ComputeRequest
 from envs.request import Request
 
 

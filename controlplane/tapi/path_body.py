@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,27 +16,13 @@ from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
 from controlplane.tapi.frequency import Bands, spectrum
 from controlplane.tapi.naming import Naming
-from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, excluded
+from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, ComputeRequest, excluded
 
 INPUT = "tapi-path-computation:input"
 OUTPUT = "tapi-path-computation:output"
 PATH = "tapi-path-computation:path"
 COMPUTE_OPERATION = "/restconf/operations/tapi-path-computation:compute-p-2-p-path"
 PATH_RESOURCE = "/restconf/data/tapi-common:context/tapi-path-computation:path-computation-context/path="
-
-
-@dataclass(frozen=True)
-class ComputeRequest:
-    """What a path is computed for, in our own terms; fields as in ``service_body.ServiceRequest``."""
-
-    source: str
-    destination: str
-    bit_rate_gbps: float
-    max_latency_ms: float = math.inf
-    direction: str = UNIDIRECTIONAL
-    max_hops: int | None = None
-    exclude_links: tuple[tuple[str, str], ...] = ()
-    exclude_nodes: tuple[str, ...] = ()
 
 
 def build_compute_input(request: ComputeRequest, naming: Naming) -> dict[str, Any]:

@@ -23,21 +23,18 @@ Named = TypeVar("Named")
 
 
 @dataclass(frozen=True)
-class ServiceRequest:
-    """A service as asked for, in our own terms.
+class ComputeRequest:
+    """What a path is computed for, in our own terms.
 
     Attributes:
-        uuid: chosen by the client, else made here.
         source, destination: node names.
         bit_rate_gbps: asked for.
         max_latency_ms: one-way bound; infinite when none.
         direction: ``BIDIRECTIONAL`` or ``UNIDIRECTIONAL``.
         max_hops: most links of the route; None when none.
         exclude_links, exclude_nodes: what the route must avoid, by names.
-        document: the client's configuration in canonical form, as it is sent back.
     """
 
-    uuid: str
     source: str
     destination: str
     bit_rate_gbps: float
@@ -46,6 +43,16 @@ class ServiceRequest:
     max_hops: int | None = None
     exclude_links: tuple[tuple[str, str], ...] = ()
     exclude_nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceRequest(ComputeRequest):
+    """A service as asked for: ``uuid`` is chosen by the client, else made here.
+
+    ``document`` is the client's configuration in canonical form, as it is sent back.
+    """
+
+    uuid: str
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
 
     @property

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -211,15 +210,14 @@ def print_addresses(console: Console, config: Config, home: Home) -> None:
 
 
 def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
-    headers = {}
-    if (home.root / "secrets.env").exists():
-        headers["Authorization"] = f"Bearer {home.credentials().token}"
+    from controlplane.client import PceClient
+
+    if not (home.root / "secrets.env").exists():
+        return {}
     try:
-        answer = httpx.get(
-            config.services.url("pce") + "/status", headers=headers, timeout=3, trust_env=False
-        )
-        return dict(answer.json()) if answer.is_success else {}
-    except (httpx.HTTPError, ValueError):
+        with PceClient(config.services.url("pce"), home.credentials(), timeout_s=3) as pce:
+            return pce.status()
+    except ValueError:
         return {}
 
 

@@ -37,11 +37,10 @@ from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH,
     PATH_RESOURCE,
-    ComputeRequest,
     build_compute_output,
     parse_compute_input,
 )
-from controlplane.tapi.service_body import ServiceRequest, build_service, parse_service
+from controlplane.tapi.service_body import ComputeRequest, ServiceRequest, build_service, parse_service
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
 from topologies.catalogue import load_topology

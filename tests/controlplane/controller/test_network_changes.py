@@ -352,7 +352,7 @@ def test_what_is_verified_never_lights_a_slot_twice(
     taken: set[tuple[Any, int]] = set()
     for nodes, first, size in blocks:
         path = Lightpath("p", nodes, first, size, "BPSK", 0.0, "model", "x")
-        request = ServiceRequest("s", nodes[0], nodes[-1], 12.5, math.inf)
+        request = ServiceRequest(nodes[0], nodes[-1], 12.5, math.inf, uuid="s")
         hops = [frozenset(hop) if shared else hop for hop in pairwise(nodes)]
         wanted = {(hop, slot) for hop in hops for slot in range(first, first + size)}
         fits = first + size <= 32 and not wanted & taken

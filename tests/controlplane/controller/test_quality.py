@@ -80,7 +80,7 @@ def test_it_accepts_what_the_twin_lists_and_refuses_what_would_break_somebodys_g
         is_listed = bool(listed) and rng.random() < 0.5
         chosen = listed[rng.integers(len(listed))] if is_listed else anything(twin, rng, rate_gbps)
         path = as_path(twin, chosen, number)
-        request = ServiceRequest("s", path.nodes[0], path.nodes[-1], rate_gbps)
+        request = ServiceRequest(path.nodes[0], path.nodes[-1], rate_gbps, uuid="s")
         paths = [item for _, item in standing]
         try:
             checked = verify_path(path, request, view, lit, (), paths)
@@ -130,7 +130,7 @@ def test_a_lightpath_that_would_disturb_another_is_refused_and_says_whom(plants)
     def light_all() -> None:
         for first_slot in range(0, 96, 4):
             path = Lightpath("p", ("A", "E", "D"), first_slot, 4, "PM-QPSK", 1.0, "model", "x")
-            request = ServiceRequest("s", "A", "D", 100.0)
+            request = ServiceRequest("A", "D", 100.0, uuid="s")
             standing.append(verify_path(path, request, view, SpectrumMap(view), (), standing))
 
     with pytest.raises(

@@ -163,11 +163,11 @@ def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any)
     from controlplane.lightpath import Lightpath
     from controlplane.tapi.notification import notification
     from controlplane.tapi.path_body import (
-        ComputeRequest,
         build_compute_input,
         build_compute_output,
         parse_compute_output,
     )
+    from controlplane.tapi.service_body import ComputeRequest
 
     asked = ComputeRequest("A", "D", 100, 20.0, "UNIDIRECTIONAL", 4, (("A", "C"),), ("B",))
     compute = "tapi-path-computation:compute-p-2-p-path"

@@ -17,10 +17,10 @@ from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH_RESOURCE,
-    ComputeRequest,
     build_compute_input,
     parse_compute_output,
 )
+from controlplane.tapi.service_body import ComputeRequest
 from envs.plant import Plant
 
 CREDENTIALS = Credentials("admin", "secret", "token")

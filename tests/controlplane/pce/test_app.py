@@ -24,10 +24,10 @@ from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH,
     PATH_RESOURCE,
-    ComputeRequest,
     build_compute_input,
     parse_compute_output,
 )
+from controlplane.tapi.service_body import ComputeRequest
 from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
 from envs.heuristics import BASELINE_NAMES, baseline

@@ -18,7 +18,8 @@ from configs.load import dump_config, load_config
 from controlplane.auth import bearer_header
 from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.naming import Naming
-from controlplane.tapi.path_body import COMPUTE_OPERATION, ComputeRequest, build_compute_input
+from controlplane.tapi.path_body import COMPUTE_OPERATION, build_compute_input
+from controlplane.tapi.service_body import ComputeRequest
 from topologies.catalogue import load_topology
 
 CREDENTIALS = Credentials("admin", "secret", "token")

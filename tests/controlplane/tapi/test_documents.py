@@ -19,14 +19,13 @@ from controlplane.tapi.fields import as_uint64, strip_prefixes
 from controlplane.tapi.frequency import pool, runs, spectrum, wire_modulation
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
-    ComputeRequest,
     build_compute_input,
     build_compute_output,
     build_path,
     parse_compute_input,
     parse_compute_output,
 )
-from controlplane.tapi.service_body import build_service, parse_service
+from controlplane.tapi.service_body import ComputeRequest, build_service, parse_service
 from topologies.catalogue import load_topology
 from topologies.grid import block_between, c_band, slots_of, spectrum_bands
 
