@@ -69,6 +69,12 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
         raise ConfigError(f"{key}: {why} ({at_fault}read from {files})") from None
 
 
+def override(key: str, value: Any) -> str:
+    """A setting as ``load_config`` takes it on top: ``section.key=value``."""
+    text = yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n")
+    return f"{key}={text.strip()}"
+
+
 def dump_config(config: Config) -> str:
     """The configuration as YAML that ``load_config`` reads back through ``LIGHTLOOP_CONFIG``."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
 from agents.budget import halves
 from configs.build import plant_of, traffic_of
 from configs.home import Home
-from configs.load import CONFIG_FILE_VARIABLE, ConfigError, dump_config, load_config
+from configs.load import CONFIG_FILE_VARIABLE, ConfigError, dump_config, load_config, override
 from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
@@ -125,9 +123,7 @@ def load_settings(
         config = load_config(None, overrides)
     elif running is not None:
         kept = flatten(running.model_dump(mode="json", include=set(INSTALLATION_SECTIONS)))
-        config = load_config(
-            scenario, [*(f"{key}={_as_yaml(value)}" for key, value in kept.items()), *overrides]
-        )
+        config = load_config(scenario, [*(override(key, value) for key, value in kept.items()), *overrides])
     else:
         config = load_config(scenario or None, overrides)
     is_seed_given = any(item.split("=")[0].strip() == "training.seed" for item in overrides)
@@ -177,7 +173,3 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _as_yaml(value: Any) -> str:
-    return yaml.safe_dump(value, default_flow_style=True).removesuffix("...\n").strip()

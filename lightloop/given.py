@@ -6,7 +6,6 @@ No command drops an option silently: it is followed, or refused here with both n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from typer._click.globals import get_current_context  # typer brings a click of its own
 
@@ -36,10 +35,3 @@ def refuse_beside(option: str, others: Mapping[str, str], remedy: str) -> None:
     for name, written in others.items():
         if is_given(name):
             raise Refusal(f"{option} and {written} exclude each other: {remedy}")
-
-
-def override(key: str, value: Any) -> str:
-    """A setting as ``load_config`` reads it: ``section.key=value`` in YAML."""
-    import yaml
-
-    return f"{key}={yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}"

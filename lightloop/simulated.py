@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lightloop.given import override, refuse_beside
+from lightloop.given import refuse_beside
 from lightloop.output import Refusal
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def published(name: str, overrides: Sequence[str]) -> tuple[Config, Topology, Pl
         ConfigError: see ``load_config``.
     """
     from configs.build import traffic_of
-    from configs.load import load_config
+    from configs.load import load_config, override
     from envs.fields import taken_from
     from envs.plant_choices import PlantChoices
     from envs.settings import benchmark_setting

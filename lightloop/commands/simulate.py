@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from configs.load import override
 from lightloop.figures import figure_tables
-from lightloop.given import override
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 from lightloop.simulated import SHORT_FORMS, check_picture, policy_given, situation
 
