@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.observations import observe_under
-from agents.search import GENERATION_SEED, MEANS_KEPT, ROUND_START, SearchState, new_search
+from agents.search import GENERATION_SEED, INITIAL_WEIGHTS, MEANS_KEPT, SearchState, new_search
 from agents.spec import SearchSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy
@@ -33,8 +33,8 @@ VALIDATION_TRACES = 6  # on every network, as long as those of the search
 
 
 @dataclass(frozen=True)
-class School:
-    """A network to learn on."""
+class TrainingSetting:
+    """A network and its traffic to learn on."""
 
     name: str
     plant: Plant
@@ -42,7 +42,7 @@ class School:
 
 
 def search_generalist(
-    schools: Sequence[School],
+    settings: Sequence[TrainingSetting],
     spec: SearchSpec,
     warmup_requests: int,
     seed: int,
@@ -51,7 +51,7 @@ def search_generalist(
     """The score that is best on all networks together.
 
     Args:
-        schools: networks with after-states.
+        settings: networks with after-states.
         spec: sizes and budget; the requests of a candidate are served on every network.
         warmup_requests: of each trace, not counted.
         seed: of search and requests.
@@ -63,13 +63,13 @@ def search_generalist(
     spread = np.mean(
         [
             observe_under(
-                school.plant, school.traffic, ROUND_START, warmup_requests, OBSERVATION_SEED + index
+                setting.plant, setting.traffic, INITIAL_WEIGHTS, warmup_requests, OBSERVATION_SEED + index
             ).spread_within_requests()
-            for index, school in enumerate(schools)
+            for index, setting in enumerate(settings)
         ],
         axis=0,
     )
-    state = new_search(spec, spread, seed, ROUND_START)
+    state = new_search(spec, spread, seed, INITIAL_WEIGHTS)
     length = spec.requests_per_candidate + warmup_requests
     began = time.monotonic()
     with ThreadPoolExecutor(spec.threads) as pool:
@@ -78,33 +78,33 @@ def search_generalist(
             first = GENERATION_SEED + 1_000_003 * seed + state.generation
             traces = [
                 [make_trace(item.traffic, item.plant, length, first + 7919 * i)]
-                for i, item in enumerate(schools)
+                for i, item in enumerate(settings)
             ]
-            blocking = _blocking(schools, traces, state.weights(points), warmup_requests, pool)
+            blocking = _blocking(settings, traces, state.weights(points), warmup_requests, pool)
             state.strategy.tell(list(points), _cost(blocking).tolist())
             state.generation += 1
-            state.requests += len(points) * length * len(schools)
+            state.requests += len(points) * length * len(settings)
             state.means = [*state.means, state.strategy.mean.copy()][-MEANS_KEPT:]
             state.elapsed_s = time.monotonic() - began
             means = {
-                item.name: float(value) for item, value in zip(schools, blocking.mean(axis=0), strict=True)
+                item.name: float(value) for item, value in zip(settings, blocking.mean(axis=0), strict=True)
             }
             on_generation(state, means)
-        rivals = {"start": ROUND_START.weights, "searched": state.policy().weights}
+        rivals = {"start": INITIAL_WEIGHTS.weights, "searched": state.policy().weights}
         fresh = [
             [
                 make_trace(item.traffic, item.plant, length, VALIDATION_SEED + 97 * i + k)
                 for k in range(VALIDATION_TRACES)
             ]
-            for i, item in enumerate(schools)
+            for i, item in enumerate(settings)
         ]
-        validated = _cost(_blocking(schools, fresh, np.array(list(rivals.values())), warmup_requests, pool))
+        validated = _cost(_blocking(settings, fresh, np.array(list(rivals.values())), warmup_requests, pool))
     costs = dict(zip(rivals, validated.tolist(), strict=True))
     return LinearPolicy(GENERALIST_NAME, rivals[min(costs, key=lambda name: costs[name])]), costs
 
 
 def _blocking(
-    schools: Sequence[School],
+    settings: Sequence[TrainingSetting],
     traces: Sequence[Sequence[Trace]],
     weights: np.ndarray,
     warmup_requests: int,
@@ -115,7 +115,7 @@ def _blocking(
     def of_score(row: np.ndarray) -> list[float]:
         return [
             float(linear_costs_on(item.plant, own, row[None], warmup_requests, ONLY_BLOCKING)[0])
-            for item, own in zip(schools, traces, strict=True)
+            for item, own in zip(settings, traces, strict=True)
         ]
 
     return np.array(list(pool.map(of_score, weights)))

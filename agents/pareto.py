@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from agents.observations import observe_under
 from agents.search import SearchState, new_search, run_search
-from agents.spec import SearchSpec, YardstickSpec
-from agents.validation import Yardstick, best_of, validation_yardstick
+from agents.spec import SearchSpec, ValidationSpec
+from agents.validation import ValidationSet, best_of, validation_set
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.plant import Plant
 from envs.policy import LinearPolicy
@@ -20,7 +20,7 @@ from envs.reward import RewardWeights
 from envs.traffic import PoissonTraffic
 
 OBSERVATION_SEED = 900_000_000
-SIZES = YardstickSpec(validation_traces=8, validation_requests=6000)
+SIZES = ValidationSpec(validation_traces=8, validation_requests=6000)
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ def trade_off(
         on_step: called with what is going on and the share of it that is done.
     """
     known = [policy for name in BASELINE_NAMES if isinstance(policy := baseline(name), LinearPolicy)]
-    measure = validation_yardstick(plant, traffic, warmup_requests, seed, sizes=SIZES)
+    measure = validation_set(plant, traffic, warmup_requests, seed, sizes=SIZES)
     found = []
     for weight in weights:
-        yardstick = replace(measure, reward=RewardWeights(energy=weight))
-        traded = _search(yardstick, traffic, weight, known, spec, seed, on_step)
+        validation = replace(measure, reward=RewardWeights(energy=weight))
+        traded = _search(validation, traffic, weight, known, spec, seed, on_step)
         found.append(traded)
         known.append(traded.policy)
     return found
 
 
 def _search(
-    yardstick: Yardstick,
+    validation: ValidationSet,
     traffic: PoissonTraffic,
     weight: float,
     known: Sequence[LinearPolicy],
@@ -72,9 +72,9 @@ def _search(
     seed: int,
     on_step: Callable[[str, float], None],
 ) -> Traded:
-    plant, warmup_requests = yardstick.plant, yardstick.warmup_requests
+    plant, warmup_requests = validation.plant, validation.warmup_requests
     name = f"weight-{weight:g}"
-    start, _ = best_of(known, yardstick)
+    start, _ = best_of(known, validation)
     assert isinstance(start, LinearPolicy)
     sample = observe_under(plant, traffic, start, warmup_requests, OBSERVATION_SEED + seed)
     state = new_search(spec, sample.spread_within_requests(), seed, start)
@@ -82,7 +82,7 @@ def _search(
     def on_generation(state: SearchState) -> None:
         on_step(name, min(1.0, spec.budget.share(state.elapsed_s, state.requests)))
 
-    run_search(state, plant, traffic, spec, warmup_requests, seed, on_generation, yardstick.reward)
-    better, _ = best_of([start, state.policy()], yardstick)
+    run_search(state, plant, traffic, spec, warmup_requests, seed, on_generation, validation.reward)
+    better, _ = best_of([start, state.policy()], validation)
     assert isinstance(better, LinearPolicy)
     return Traded(weight, replace(better, name=name), state.generation)

@@ -188,7 +188,7 @@ def _shape(space: gymnasium.spaces.Dict, key: str) -> Sequence[int]:
 
 
 @dataclass(frozen=True)
-class Figures:
+class UpdateStatistics:
     """What one update reports."""
 
     steps: int = 0  # since the algorithm was built or restored
@@ -198,8 +198,8 @@ class Figures:
     kl: float | None = None
 
 
-def figures_of(results: Mapping[str, Any], before: Figures) -> Figures:
-    """Figures from what ``Algorithm.train`` returned; what it leaves out stays as it was."""
+def statistics_of(results: Mapping[str, Any], before: UpdateStatistics) -> UpdateStatistics:
+    """Statistics from what ``Algorithm.train`` returned; what it leaves out stays as it was."""
     runners = results.get(ENV_RUNNER_RESULTS, {})
     learner = results.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
 
@@ -207,7 +207,7 @@ def figures_of(results: Mapping[str, Any], before: Figures) -> Figures:
         value = source.get(key)
         return otherwise if value is None else float(value)
 
-    return Figures(
+    return UpdateStatistics(
         steps=before.steps + int(runners.get(NUM_ENV_STEPS_SAMPLED, 0)),
         reward=latest(runners, REWARD_MEAN, before.reward),
         entropy=latest(learner, "entropy", before.entropy),

@@ -16,8 +16,8 @@ from typing import Any
 import cma
 import numpy as np
 
-from agents.settled import costs_from_settled
 from agents.spec import SearchSpec
+from agents.steady_state import costs_from_steady_state
 from envs.features import COLUMN, FEATURE_NAMES
 from envs.plant import Plant
 from envs.policy import LinearPolicy, linear_policy
@@ -35,7 +35,7 @@ SEARCHED_NAME = "searched-linear"
 
 # Where the generalist's search begins, itself the start of all others that know after-states: the weights of
 # an earlier generalist to two digits, with one for ``blocking_loss``, which it did not know.
-ROUND_START = linear_policy(
+INITIAL_WEIGHTS = linear_policy(
     "after-state-start",
     path_rank=-0.23,
     hops=-0.16,
@@ -70,13 +70,13 @@ ROUND_START = linear_policy(
 
 
 # The generalist knows nothing of when services end; a plant that does begins with these beside its weights.
-ENDS_START = {"neighbours_stay": 1.0, "neighbours_alike": 1.4}
+DEPARTURE_WEIGHTS = {"neighbours_stay": 1.0, "neighbours_alike": 1.4}
 
 
-def told_of_ends(policy: LinearPolicy) -> LinearPolicy:
-    """A policy with ``ENDS_START`` in the place of its weights of these features."""
-    weights = dict(zip(FEATURE_NAMES, policy.weights, strict=True)) | ENDS_START
-    return LinearPolicy(f"{policy.name}-told-of-ends", tuple(weights.values()))
+def with_departures_known(policy: LinearPolicy) -> LinearPolicy:
+    """A policy with ``DEPARTURE_WEIGHTS`` in the place of its weights of these features."""
+    weights = dict(zip(FEATURE_NAMES, policy.weights, strict=True)) | DEPARTURE_WEIGHTS
+    return LinearPolicy(f"{policy.name}-departures-known", tuple(weights.values()))
 
 
 @dataclass
@@ -168,28 +168,28 @@ def run_search(
         traffic: what arrives.
         spec: sizes and budget.
         warmup_requests: requests of each trace that are not counted; at most half of them. With
-            ``spec.settle_requests`` the search's mean serves that many before candidates part ways.
+            ``spec.steady_state_requests`` the search's mean serves that many before candidates part ways.
         seed: of the requests.
         on_generation: called after every generation.
         reward: what is earned; with ``ONLY_BLOCKING`` the least request blocking is searched for.
     """
-    length, settle = spec.requests_per_candidate, spec.settle_requests
+    length, before = spec.requests_per_candidate, spec.steady_state_requests
     warmup = min(warmup_requests, length // 2)
     before_s, began = state.elapsed_s, time.monotonic()
     first = GENERATION_SEED + 1_000_003 * seed
     with ThreadPoolExecutor(spec.threads) as pool:
         while spec.budget.share(state.elapsed_s, state.requests) < 1:
             points = np.array(state.strategy.ask())
-            trace = make_trace(traffic, plant, settle + length, first + state.generation)
+            trace = make_trace(traffic, plant, before + length, first + state.generation)
             weights = state.weights(points)
-            if settle:
+            if before:
                 mean = state.weights(state.strategy.mean)
-                costs = costs_from_settled(plant, trace, weights, mean, settle, reward, spec.threads)
+                costs = costs_from_steady_state(plant, trace, weights, mean, before, reward, spec.threads)
             else:
                 costs = np.array(list(pool.map(_cost_on(plant, trace, warmup, reward), weights)))
             state.strategy.tell(list(points), list(costs))
             state.generation += 1
-            state.requests += len(points) * length + settle
+            state.requests += len(points) * length + before
             state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
             state.elapsed_s = before_s + time.monotonic() - began
             on_generation(state)

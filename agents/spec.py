@@ -36,7 +36,7 @@ class SearchSpec:
 
     Attributes:
         budget_requests: in the place of ``budget_s``, which is then ignored; 0: ``budget_s`` counts.
-        settle_requests: served before, once for all candidates of a generation; 0: each candidate warms up.
+        steady_state_requests: served before, once for a generation; 0: each candidate warms up.
         threads: that share a generation; the outcome does not depend on it.
     """
 
@@ -45,7 +45,7 @@ class SearchSpec:
     population: Annotated[int, Ge(4)] = 24
     requests_per_candidate: PositiveInt = 40_000
     threads: PositiveInt = 2
-    settle_requests: NonNegativeInt = 0
+    steady_state_requests: NonNegativeInt = 0
     budget_requests: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class SearchSpec:
 
 
 @dataclass(frozen=True)
-class YardstickSpec:
+class ValidationSpec:
     """Fixed traffic on which policies are compared while a training runs; warm-up requests come on top."""
 
     curve_traces: Annotated[int, Ge(2)] = 12  # of the live curve: a point should cost about a second
@@ -67,7 +67,7 @@ class YardstickSpec:
     validation_requests: PositiveInt = 10_000
 
     def __post_init__(self) -> None:
-        refuse_out_of_bounds(self, TrainingError, "training.yardstick.")
+        refuse_out_of_bounds(self, TrainingError, "training.validation.")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class TrainingSpec(PPOSpec):
     checkpoint_every_s: PositiveFloat = 30.0
     evaluate_every_s: PositiveFloat = 10.0
     search: SearchSpec = field(default_factory=SearchSpec)
-    yardstick: YardstickSpec = field(default_factory=YardstickSpec)
+    validation: ValidationSpec = field(default_factory=ValidationSpec)
 
     @property
     def budget(self) -> Budget:

@@ -19,9 +19,9 @@ from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from agents.budget import CHECKPOINTS, REPORTS
 from agents.folder import SEARCH_FILE, TrainingFolder, fingerprint_of, write_atomically
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search, told_of_ends
+from agents.search import SearchState, new_search, run_search, with_departures_known
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
-from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
+from agents.validation import ValidationSet, best_of, curve_set, validation_set
 from envs.evaluation import paired_difference
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import LightpathVectorEnv, observation_space
@@ -68,7 +68,7 @@ class _Training:
     traffic: PoissonTraffic
     folder: TrainingFolder
     on_progress: OnProgress | None
-    curve: Yardstick
+    curve: ValidationSet
     baselines: dict[str, float] = field(default_factory=dict)  # blocking on the curve's traces
     baseline_costs: dict[str, float] = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ def train(
         traffic,
         folder,
         on_progress,
-        curve_yardstick(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick),
+        curve_set(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation),
     )
     if folder.state.stage == "done":
         return _result(training, resumed)
@@ -164,13 +164,11 @@ def _find_teacher(training: _Training) -> None:
         assert isinstance(start, LinearPolicy)
         candidates.append(start)
         if plant.spec.ends_known:
-            candidates.append(start := told_of_ends(start))
+            candidates.append(start := with_departures_known(start))
     if spec.search.enabled:
         candidates.append(_search(training, start))
-    yardstick = validation_yardstick(
-        plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick
-    )
-    teacher, costs = best_of(candidates, yardstick)
+    validation = validation_set(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation)
+    teacher, costs = best_of(candidates, validation)
     save_policy(teacher, folder.root / "teacher", {"validation_cost": costs})
 
 
@@ -263,7 +261,7 @@ def _improve_by_ppo(training: _Training) -> None:
 
 
 def _ppo_loop(training: _Training, algorithm: Any) -> None:
-    from agents.ppo import Figures, figures_of, policy_of
+    from agents.ppo import UpdateStatistics, policy_of, statistics_of
 
     spec, folder = training.spec, training.folder
     before_s, steps_before, began = folder.state.ppo_elapsed_s, folder.state.ppo_steps, time.monotonic()
@@ -278,7 +276,7 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
     def spent() -> float:
         return budget.share(elapsed(), steps)
 
-    def report(figures: Figures) -> None:
+    def report(statistics: UpdateStatistics) -> None:
         policy = policy_of(algorithm, "ppo")
         point = training.point(
             policy,
@@ -287,9 +285,9 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
             steps=steps,
             steps_per_s=(steps - steps_before) / max(time.monotonic() - began, 1e-9),
             share_done=min(1.0, spent()),
-            reward=figures.reward,
-            entropy=figures.entropy,
-            explained_variance=figures.explained_variance,
+            reward=statistics.reward,
+            entropy=statistics.entropy,
+            explained_variance=statistics.explained_variance,
         )
         cost = point.blocking if point.cost is None else point.cost
         if cost < folder.state.best_cost:
@@ -302,17 +300,17 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
         algorithm.save_to_path(str(target.resolve()))
         folder.update(ppo_elapsed_s=elapsed(), ppo_steps=steps, checkpoint=target.name)
 
-    figures = Figures()
+    statistics = UpdateStatistics()
     while spent() < 1:
-        figures = figures_of(algorithm.train(), figures)
-        steps = steps_before + figures.steps
+        statistics = statistics_of(algorithm.train(), statistics)
+        steps = steps_before + statistics.steps
         if spent() - reported >= until_point:
             reported = spent()
-            report(figures)
+            report(statistics)
         if spent() - checkpointed >= until_checkpoint:
             checkpointed = spent()
             checkpoint()
-    report(figures)
+    report(statistics)
     checkpoint()
     save_policy(policy_of(algorithm, "ppo"), folder.root / "ppo-last", {"steps": steps})
 
@@ -320,15 +318,15 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 def _choose(training: _Training) -> None:
     """Stores the better of teacher and PPO by what they earn on the validation traces, and the gain."""
     spec, folder, plant = training.spec, training.folder, training.plant
-    yardstick = validation_yardstick(
-        plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward, spec.yardstick
+    validation = validation_set(
+        plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation
     )
-    scores = {"teacher": yardstick.score(load_policy(folder.root / "teacher"))}
+    scores = {"teacher": validation.score(load_policy(folder.root / "teacher"))}
     for name in ("ppo-best", "ppo-last"):
         if (folder.root / name).exists():
-            scores[name] = yardstick.score(load_policy(folder.root / name))
+            scores[name] = validation.score(load_policy(folder.root / name))
     chosen = min(scores, key=lambda name: float(scores[name].cost.mean()))
-    scores |= {name: yardstick.score(baseline(name)) for name in training.baselines}
+    scores |= {name: validation.score(baseline(name)) for name in training.baselines}
     best_baseline = min(training.baselines, key=lambda name: float(scores[name].cost.mean()))
     gain = paired_difference(scores[best_baseline].blocking, scores[chosen].blocking)
     cost_gain = paired_difference(scores[best_baseline].cost, scores[chosen].cost)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.spec import YardstickSpec
+from agents.spec import ValidationSpec
 from envs.evaluation import replay_tally
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
@@ -20,18 +20,18 @@ from envs.traffic import PoissonTraffic, make_trace, requests_of
 # Streams that no other part of a training draws from; the gate's held-out traces have seeds of their own.
 CURVE_SEED = 500_000_000
 VALIDATION_SEED = 600_000_000
-DEFAULT_SIZES = YardstickSpec()
+DEFAULT_SIZES = ValidationSpec()
 
 
 class Score(NamedTuple):
-    """One policy on every trace of a yardstick."""
+    """One policy on every trace of a validation set."""
 
     blocking: np.ndarray  # (num_traces,) request blocking
     cost: np.ndarray  # (num_traces,) negative mean reward; the blocking where only that counts
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ValidationSet:
     """Some traces, how much of their start is not counted, and what is earned on them."""
 
     plant: Plant
@@ -45,13 +45,13 @@ class Yardstick:
             requests = requests_of(list(self.traces), self.plant)
             num_classes = max(len(trace.class_names) for trace in self.traces)
             weights = np.array(policy.weights, np.float64)
-            tally = replay_linear(
+            counted = replay_linear(
                 self.plant, requests, weights, self.warmup_requests, num_classes, self.reward
             )
         else:
-            tally = replay_tally(self.plant, self.traces, policy, self.warmup_requests, self.reward)
-        offered = tally.offered.sum(axis=1)
-        return Score(tally.blocked.sum(axis=1) / offered, -tally.reward / offered)
+            counted = replay_tally(self.plant, self.traces, policy, self.warmup_requests, self.reward)
+        offered = counted.offered.sum(axis=1)
+        return Score(counted.blocked.sum(axis=1) / offered, -counted.reward / offered)
 
     def blocking(self, policy: ScoringPolicy) -> np.ndarray:
         """(num_traces,) request blocking of a policy, trace by trace."""
@@ -62,29 +62,29 @@ class Yardstick:
         return float(self.blocking(policy).mean())
 
 
-def curve_yardstick(
+def curve_set(
     plant: Plant,
     traffic: PoissonTraffic,
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
-    sizes: YardstickSpec = DEFAULT_SIZES,
-) -> Yardstick:
+    sizes: ValidationSpec = DEFAULT_SIZES,
+) -> ValidationSet:
     """The traces of the live curve: small, so that a point costs about a second."""
     traces = _traces(
         plant, traffic, warmup_requests + sizes.curve_requests, CURVE_SEED + 1000 * seed, sizes.curve_traces
     )
-    return Yardstick(plant, traces, warmup_requests, reward)
+    return ValidationSet(plant, traces, warmup_requests, reward)
 
 
-def validation_yardstick(
+def validation_set(
     plant: Plant,
     traffic: PoissonTraffic,
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
-    sizes: YardstickSpec = DEFAULT_SIZES,
-) -> Yardstick:
+    sizes: ValidationSpec = DEFAULT_SIZES,
+) -> ValidationSet:
     """The traces on which the best policy of a training is chosen."""
     traces = _traces(
         plant,
@@ -93,14 +93,14 @@ def validation_yardstick(
         VALIDATION_SEED + 1000 * seed,
         sizes.validation_traces,
     )
-    return Yardstick(plant, traces, warmup_requests, reward)
+    return ValidationSet(plant, traces, warmup_requests, reward)
 
 
 def best_of(
-    policies: Sequence[ScoringPolicy], yardstick: Yardstick
+    policies: Sequence[ScoringPolicy], validation: ValidationSet
 ) -> tuple[ScoringPolicy, dict[str, float]]:
     """The policy with the least mean cost, the first of equals; and the cost of each by name."""
-    costs = {policy.name: float(yardstick.score(policy).cost.mean()) for policy in policies}
+    costs = {policy.name: float(validation.score(policy).cost.mean()) for policy in policies}
     return min(policies, key=lambda policy: costs[policy.name]), costs
 
 

@@ -19,7 +19,7 @@ from agents.env_runner import BulkEnv
 from agents.network import Teacher
 from agents.ppo import PPOSettings, build_algorithm, policy_of
 from agents.train import OBSERVATION_SEED, TwinEnvs
-from agents.validation import Yardstick, validation_yardstick
+from agents.validation import ValidationSet, validation_set
 from configs.load import load_config
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import observation_space
@@ -121,10 +121,10 @@ def figures(updates: int, seeds: int, on_progress: Callable[[str], None]) -> lis
 
     plant = build_plant(load_topology("nsfnet"), PlantSpec(max_candidates=30))
     traffic = PoissonTraffic(load_erlang=250.0)
-    yardstick = validation_yardstick(plant, traffic, WARMUP_REQUESTS, seed=1)
+    validation = validation_set(plant, traffic, WARMUP_REQUESTS, seed=1)
     linear = [policy for policy in map(baseline, BASELINE_NAMES) if isinstance(policy, LinearPolicy)]
-    best = min(linear, key=yardstick.mean_blocking)
-    rows = [{"arm": f"{best.name}, no training", "request_blocking": yardstick.mean_blocking(best)}]
+    best = min(linear, key=validation.mean_blocking)
+    rows = [{"arm": f"{best.name}, no training", "request_blocking": validation.mean_blocking(best)}]
     base = PPOSettings.of(load_config("latency-rsa").training)
     with ray_session("", base.num_env_runners + 1):
         for arm in ARMS:
@@ -132,14 +132,21 @@ def figures(updates: int, seeds: int, on_progress: Callable[[str], None]) -> lis
             for seed in range(1, seeds + 1):
                 on_progress(f"{arm.name}, seed {seed}")
                 found.append(
-                    _trained(replace(base, seed=seed, **arm.changes), arm, plant, traffic, yardstick, updates)
+                    _trained(
+                        replace(base, seed=seed, **arm.changes), arm, plant, traffic, validation, updates
+                    )
                 )
             rows.append({"arm": arm.name, "request_blocking": float(np.mean(found)), "by_seed": found})
     return rows
 
 
 def _trained(
-    settings: PPOSettings, arm: Arm, plant: Plant, traffic: PoissonTraffic, yardstick: Yardstick, updates: int
+    settings: PPOSettings,
+    arm: Arm,
+    plant: Plant,
+    traffic: PoissonTraffic,
+    validation: ValidationSet,
+    updates: int,
 ) -> float:
     """Request blocking of what an arm's training ends with."""
     twin = TwinEnvs(plant, traffic, WARMUP_REQUESTS)
@@ -153,7 +160,7 @@ def _trained(
     try:
         for _ in range(updates):
             algorithm.train()
-        return yardstick.mean_blocking(policy_of(algorithm, arm.name))
+        return validation.mean_blocking(policy_of(algorithm, arm.name))
     finally:
         algorithm.stop()
 

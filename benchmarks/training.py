@@ -63,7 +63,7 @@ def _under_rllib(settings: Any, envs: Any, rollouts: int) -> float:
     import gymnasium
 
     from agents.local_ray import ray_session
-    from agents.ppo import Figures, build_algorithm, figures_of
+    from agents.ppo import UpdateStatistics, build_algorithm, statistics_of
     from envs.lightpath_env import observation_space
 
     with ray_session("", max(2, settings.num_env_runners + 1)):
@@ -77,9 +77,9 @@ def _under_rllib(settings: Any, envs: Any, rollouts: int) -> float:
         try:
             for _ in range(3):
                 algorithm.train()
-            total, began = Figures(), time.perf_counter()
+            total, began = UpdateStatistics(), time.perf_counter()
             for _ in range(rollouts):
-                total = figures_of(algorithm.train(), total)
+                total = statistics_of(algorithm.train(), total)
             return total.steps / (time.perf_counter() - began)
         finally:
             algorithm.stop()

@@ -23,7 +23,7 @@ class HomeError(ValueError):
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the doors ask for: user and password northbound, a bearer token between our own processes."""
+    """What clients show: user and password northbound, a bearer token between our own processes."""
 
     user: str
     password: str

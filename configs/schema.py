@@ -34,7 +34,7 @@ class _Section(BaseModel):
 
 
 @dataclass(frozen=True)
-class Plant(PlantChoices):
+class PlantSection(PlantChoices):
     """The network and its spectrum. ``topology``: a catalogue name, or the path of a topology file."""
 
     topology: str = field(kw_only=True)
@@ -191,7 +191,7 @@ class Config(_Section):
     """A resolved configuration. Logged with every run."""
 
     scenario: str
-    plant: Plant
+    plant: PlantSection
     traffic: Traffic
     reward: Annotated[RewardWeights, PlainSerializer(RewardWeights._asdict)] = RewardWeights()
     training: TrainingSpec = TrainingSpec()

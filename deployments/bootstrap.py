@@ -16,7 +16,7 @@ from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from flows.policies import packaged, registered, training_trace
 from flows.settings import Settings, settings_of
-from flows.sites import own_slots
+from flows.slots import own_slots
 from tasks.champion import champion_of, promote
 from tasks.evaluate import best_baseline, contender_in, measure
 from tasks.limits import Objective
@@ -46,7 +46,7 @@ def champion_in_service(
     """
     os.environ.update({key: value for key, value in environment.items() if key.startswith("MLFLOW_")})
     settings = settings_of(config, home, running=config)
-    with own_slots(settings, "putting the champion in service", on_step) as site:
+    with own_slots(settings, "putting the champion in service", on_step) as target:
         champion = champion_of(settings.registry)
         if champion is not None and champion.tags.get("feature_schema_version") != str(
             FEATURE_SCHEMA_VERSION
@@ -55,13 +55,13 @@ def champion_in_service(
             champion = None
         if champion is None:
             champion = register_first_champion(settings, on_step)
-        if restart_in_service(site, on_step) == champion.version:
+        if restart_in_service(target, on_step) == champion.version:
             promote(settings.registry, champion, "found in service")
             return champion
         recorded = settings.registry.fetch(champion.uri, home.root / "models") / RECORDED_FILE
-        staged = stage(site, champion.uri, recorded, on_step)
+        staged = stage(target, champion.uri, recorded, on_step)
         reason = "put in service again; the champion is the same"
-        take_over(site, settings.registry, staged, champion, "promote", reason, on_step)
+        take_over(target, settings.registry, staged, champion, "promote", reason, on_step)
         return champion
 
 

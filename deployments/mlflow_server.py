@@ -1,4 +1,4 @@
-"""MLflow's tracking server behind our doors: ``python -m deployments.mlflow_server``.
+"""MLflow's tracking server behind the login: ``python -m deployments.mlflow_server``.
 
 MLflow's own application with its stores opened as ``mlflow server`` opens them, in one process. Alone it asks
 nobody who he is; here every path but ``/health`` asks for the installation's credentials.

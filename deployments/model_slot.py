@@ -63,7 +63,7 @@ def scoring_app(model_uri: str) -> Any:
 
 
 def guarded(app: Any, credentials: Credentials) -> Guard:
-    """The scoring app behind the doors; ``/ping`` and ``/health`` are open."""
+    """The scoring app behind the login; ``/ping`` and ``/health`` are open."""
     return Guard(AuthMiddleware(app, credentials, open_paths=OPEN_PATHS))
 
 

@@ -1,4 +1,4 @@
-"""Prefect's server behind our outer door: ``python -m deployments.prefect_server``.
+"""Prefect's server behind the login: ``python -m deployments.prefect_server``.
 
 What ``prefect server start`` runs, with the host and origin checks around it. Its credentials are Prefect's
 own (``PREFECT_SERVER_API_AUTH_STRING``): its websockets ask for them in a message, not in a header.

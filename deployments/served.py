@@ -12,10 +12,10 @@ from pathlib import Path
 from configs.home import Home
 from configs.schema import Config
 from deployments.environment import PROJECT_ROOT, tracking_uri
+from flows.serving_target import serving_target
 from tasks.differences import Differences, differences
 from tasks.locks import holder_of
 from tasks.registry_reader import RegistryReader
-from tasks.site import Site, Slot
 
 MENDING_TIMEOUT_S = 600.0
 
@@ -29,23 +29,11 @@ class MendingError(ValueError):
     """A difference could not be mended; says which and why."""
 
 
-def site_in(config: Config, home: Home) -> Site:
-    """The two slots, the process manager and the PCE of an installation."""
-    at = config.services
-    return Site(
-        slots=(Slot("model-a", at.host, at.model_a_port), Slot("model-b", at.host, at.model_b_port)),
-        run_folder=home.run,
-        serving_folder=home.serving,
-        pce_url=at.url("pce"),
-        token=home.credentials().token,
-    )
-
-
 def served_differences(config: Config, home: Home) -> Differences:
     """Where promotion log, aliases, PCE and slots disagree now; one line where one is away."""
     reader = RegistryReader(tracking_uri(config), f"{config.mlflow.model_name}-{config.scenario}")
     try:
-        return differences(site_in(config, home), reader, home.serving / "promotions.jsonl")
+        return differences(serving_target(config, home), reader, home.serving / "promotions.jsonl")
     except ValueError as error:
         return Differences((str(error),))
 

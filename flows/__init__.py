@@ -4,7 +4,8 @@ Where to go:
   continuous_training.py   trace, train, evaluate, gate, register, provision
   drift_monitor.py         decision log against the champion's reference; emits the event that retrains
   provision.py, rollback.py
-  settings.py, sites.py    configuration turned into what tasks take
+  settings.py, serving_target.py  configuration turned into what tasks take
+  slots.py                 owning the model slots for a while
   policies.py              traces, measured, packaged, registered: for flows and commands alike
   project.py               entry points of MLproject
   approval.py              asking a person, where configured

@@ -15,7 +15,7 @@ from flows.outcome import promoted, refused
 from flows.policies import held_out, packaged, registered, training_trace
 from flows.scenarios import Scenario
 from flows.settings import BY_HAND, Settings, load_settings
-from flows.sites import own_slots
+from flows.slots import own_slots
 from tasks.challenger import (
     PackagedModel,
     recall_asked,
@@ -26,13 +26,13 @@ from tasks.challenger import (
 from tasks.champion import champion_of, promote_task
 from tasks.evaluate import evaluate_task
 from tasks.gate import GateReport, judge_task
-from tasks.journal import Journal
+from tasks.progress_log import ProgressLog
 from tasks.provision import Staged, stage_task, unstage_task
 from tasks.registry import ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
-from tasks.site import Site
+from tasks.serving_target import ServingTarget
 from tasks.takeover import take_over_task
 from tasks.trace import StoredTrace, traffic_for
 from tasks.train import train_task
@@ -66,8 +66,8 @@ def continuous_training(
         reason: why this run was started, for the record.
     """
     asked = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
-    journal = Journal(asked.home.training / str(flow_run.id))
-    made = recall_challenger(journal.folder)  # where a person's answer takes the run up again
+    progress = ProgressLog(asked.home.training / str(flow_run.id))
+    made = recall_challenger(progress.folder)  # where a person's answer takes the run up again
     known = made.run_id if made else ""
     settings = asked.reseeded(TRAINING, known)
     name, tags = (
@@ -75,16 +75,16 @@ def continuous_training(
         settings.model_tags | {"kind": TRAINING, "reason": reason or BY_HAND, FLOW_RUN_TAG: str(flow_run.id)},
     )
     with settings.registry.run(name, tags, known, goes_on_after=(Pause,)) as run_id:
-        challenge = _make(settings, trace, run_id, journal, made)
+        challenge = _make(settings, trace, run_id, progress, made)
         if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
             return refused(refusal)
         evaluation = _evaluated(challenge)
-        with own_slots(settings, f"flow run {flow_run.name}", journal.step) as site:
-            staged, report = _judged(challenge, evaluation, site)
+        with own_slots(settings, f"flow run {flow_run.name}", progress.step) as target:
+            staged, report = _judged(challenge, evaluation, target)
             if not report.passed:
-                unstage_task(site, staged)
+                unstage_task(target, staged)
                 return refused(f"the champion stays: {report.verdict}")
-            return promoted(_put_in_charge(challenge, site, staged, report))
+            return promoted(_promoted(challenge, target, staged, report))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Challenge:
     """A challenger with what it is judged on."""
 
     settings: Settings
-    journal: Journal
+    progress: ProgressLog
     run_id: str
     made: PackagedModel
     traces: tuple[StoredTrace, ...]
@@ -108,24 +108,24 @@ class _Evaluated:
 
 
 def _make(
-    settings: Settings, trace: str | None, run_id: str, journal: Journal, made: PackagedModel | None
+    settings: Settings, trace: str | None, run_id: str, progress: ProgressLog, made: PackagedModel | None
 ) -> _Challenge:
     """A challenger, trained and packaged, or the one that this run has made already."""
     plant, registry = settings.plant, settings.registry
-    training = training_trace(settings, trace, journal)
+    training = training_trace(settings, trace, progress)
     traffic = traffic_for(plant, settings.traffic, training, trace)
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
         spec = settings.config.train_spec()
-        trained = train_task(spec, plant, traffic, training, registry, run_id, journal)
+        trained = train_task(spec, plant, traffic, training, registry, run_id, progress)
     traces = held_out(settings, traffic)
     if made is None:
         registry.log_traces(run_id, [item.id for item in traces], settings.home.traces, "evaluation")
         made = packaged(settings, run_id, training, trained.policy_folder)
-        remember_challenger(journal.folder, made)
+        remember_challenger(progress.folder, made)
     else:
-        journal.step(f"{made.policy} has been made already: {made.uri}")
-    return _Challenge(settings, journal, run_id, made, tuple(traces), training.id)
+        progress.step(f"{made.policy} has been made already: {made.uri}")
+    return _Challenge(settings, progress, run_id, made, tuple(traces), training.id)
 
 
 def _evaluated(challenge: _Challenge) -> _Evaluated:
@@ -141,9 +141,9 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
         section.baselines,
         section.warmup_requests,
         home.root / "evaluations",
-        challenge.journal.step,
+        challenge.progress.step,
     )
-    publish_evaluation_task(registry, challenge.run_id, evaluation, challenge.journal)
+    publish_evaluation_task(registry, challenge.run_id, evaluation, challenge.progress)
     return _Evaluated(champion.version if champion else "", evaluation)
 
 
@@ -153,16 +153,16 @@ def _folder_of(settings: Settings, champion: ModelVersion | None) -> Path | None
     return settings.registry.policy_folder(champion, settings.home.root / "models")
 
 
-def _judged(challenge: _Challenge, found: _Evaluated, site: Site) -> tuple[Staged, GateReport]:
+def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> tuple[Staged, GateReport]:
     """The challenger in the idle slot, and the gate's report on it against whoever is champion now."""
-    settings, journal = challenge.settings, challenge.journal
+    settings, progress = challenge.settings, challenge.progress
     champion = champion_of(settings.registry)
     if (champion.version if champion else "") != found.champion:
-        journal.step("the champion has changed meanwhile: evaluating against the new one")
+        progress.step("the champion has changed meanwhile: evaluating against the new one")
         found = _evaluated(challenge)
-    staged = stage_task(site, challenge.made.uri, challenge.made.recorded, journal.step)
+    staged = stage_task(target, challenge.made.uri, challenge.made.recorded, progress.step)
     report = judge_task(found.evaluation, staged.p99_ms, settings.config.gate)
-    publish_gate_task(settings.registry, challenge.run_id, report, journal)
+    publish_gate_task(settings.registry, challenge.run_id, report, progress)
     return staged, report
 
 
@@ -171,42 +171,42 @@ def _refused_by_gate_or_person(challenge: _Challenge) -> str:
 
     Nothing is staged while the person is waited for. What passed then must pass again afterwards.
     """
-    settings, journal = challenge.settings, challenge.journal
+    settings, progress = challenge.settings, challenge.progress
     timeout_s = settings.config.gate.approval_timeout_s
-    asked = recall_asked(journal.folder)
+    asked = recall_asked(progress.folder)
     if asked is None:
         found = _evaluated(challenge)
-        with own_slots(settings, f"flow run {flow_run.name}", journal.step) as site:
-            staged, report = _judged(challenge, found, site)
-            unstage_task(site, staged)
+        with own_slots(settings, f"flow run {flow_run.name}", progress.step) as target:
+            staged, report = _judged(challenge, found, target)
+            unstage_task(target, staged)
         if not report.passed:
             return f"the champion stays: {report.verdict}"
         settings.registry.log_tags(challenge.run_id, {"approval": "waiting"})
-        asked = remember_asked(journal.folder, report.verdict, found.champion, timeout_s)
-        journal.step("waiting for a person's approval")
+        asked = remember_asked(progress.folder, report.verdict, found.champion, timeout_s)
+        progress.step("waiting for a person's approval")
     answer = ask(asked.verdict, timeout_s)
     said = f": {answer.comment}" if answer.comment else ""
     word = "given" if answer.approve else "refused"
     settings.registry.log_tags(challenge.run_id, {"approval": f"{word}{said}"})
-    journal.step(f"approval {word}{said}")
+    progress.step(f"approval {word}{said}")
     return "" if answer.approve else f"the champion stays: {asked.verdict}; approval refused{said}"
 
 
-def _put_in_charge(challenge: _Challenge, site: Site, staged: Staged, report: GateReport) -> str:
+def _promoted(challenge: _Challenge, target: ServingTarget, staged: Staged, report: GateReport) -> str:
     """What was done with a challenger that passed, in words."""
-    settings, journal, made = challenge.settings, challenge.journal, challenge.made
+    settings, progress, made = challenge.settings, challenge.progress, challenge.made
     registry = settings.registry
     tags, rows = {"kind": "agent", "gate": "passed"}, report.evaluation["policies"]
     reason, made_by = flow_run.parameters.get("reason") or "", f"search and PPO, {settings.recipe}"
     version = registered(settings, made, tags, made_by, reason, challenge.trace_id, rows, report)
     if settings.is_in_service:
-        take_over_task(site, registry, staged, version, "promote", report.verdict, journal.step)
+        take_over_task(target, registry, staged, version, "promote", report.verdict, progress.step)
         text = f"in service at {staged.slot.url}"
     else:
-        unstage_task(site, staged)
+        unstage_task(target, staged)
         promote_task(registry, version, report.verdict)
         text = f"not in service: this installation operates another plant than {settings.config.scenario}"
-    publish_version_task(registry, version, text, journal)
+    publish_version_task(registry, version, text, progress)
     return f"version {version.version} is the champion, {text}: {report.verdict}"
 
 

@@ -18,8 +18,8 @@ from flows.settings import Settings
 from tasks.challenger import PackagedModel
 from tasks.evaluate import Contender, best_baseline, measure
 from tasks.gate import GateReport
-from tasks.journal import Journal
 from tasks.package import package_task
+from tasks.progress_log import ProgressLog
 from tasks.registry import ModelVersion, register_task
 from tasks.results import PolicyResult
 from tasks.trace import StoredTrace, held_out_traces_task, provide_trace_task, read_stored
@@ -34,13 +34,13 @@ def _step(task: Task[P, R]) -> Callable[P, R]:
 
 
 def training_trace(
-    settings: Settings, given: str | None = None, journal: Journal | None = None
+    settings: Settings, given: str | None = None, progress: ProgressLog | None = None
 ) -> StoredTrace:
     """What is trained on: the trace given by id or path, else one drawn from the configured traffic."""
     section, folder = settings.config.traffic, settings.home.traces
     provide = _step(provide_trace_task)
     return provide(
-        settings.plant, settings.traffic, section.requests_per_trace, section.seed, folder, given, journal
+        settings.plant, settings.traffic, section.requests_per_trace, section.seed, folder, given, progress
     )
 
 

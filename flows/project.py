@@ -12,7 +12,7 @@ from flows.policies import beside_best_baseline, packaged, training_trace
 from flows.settings import Settings, settings_of
 from tasks.evaluate import contender_named
 from tasks.figures import role_metrics
-from tasks.journal import Journal
+from tasks.progress_log import ProgressLog
 from tasks.train import train_challenger
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -30,9 +30,9 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
     registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
     registry.log_tags(run_id, {"mlflow.runName": settings.run_name("mlflow run")})
     training = training_trace(settings)
-    journal = Journal(settings.home.training / run_id)
+    progress = ProgressLog(settings.home.training / run_id)
     spec = settings.config.train_spec()
-    result = train_challenger(spec, settings.plant, settings.traffic, training, registry, run_id, journal)
+    result = train_challenger(spec, settings.plant, settings.traffic, training, registry, run_id, progress)
     _compare(settings, run_id, str(result.policy_folder))
     packaged(settings, run_id, training, result.policy_folder)
     print(f"policy in {result.policy_folder}")

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.settings import load_settings
-from flows.sites import own_slots
+from flows.slots import own_slots
 from tasks.provision import stage_task
 from tasks.registry import RECORDED_FILE
 from tasks.takeover import take_over_task
@@ -25,11 +25,11 @@ def provision(version: int | str = "@champion") -> str:
     """
     settings = load_settings()
     registry = settings.registry
-    with own_slots(settings, f"provision {version}") as site:
+    with own_slots(settings, f"provision {version}") as target:
         wanted = registry.version(str(version))
         recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
-        staged = stage_task(site, wanted.uri, recorded)
-        take_over_task(site, registry, staged, wanted, "promote", "put in service by hand")
+        staged = stage_task(target, wanted.uri, recorded)
+        take_over_task(target, registry, staged, wanted, "promote", "put in service by hand")
     return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"
 
 

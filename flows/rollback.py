@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.settings import load_settings
-from flows.sites import own_slots
+from flows.slots import own_slots
 from tasks.champion import rollback_target
 from tasks.provision import stage_task
 from tasks.registry import RECORDED_FILE
@@ -26,11 +26,11 @@ def rollback(reason: str = "by hand") -> str:
     """
     settings = load_settings()
     registry = settings.registry
-    with own_slots(settings, "rollback") as site:
+    with own_slots(settings, "rollback") as target:
         former = rollback_target(registry)
         recorded = registry.fetch(former.uri, settings.home.root / "models") / RECORDED_FILE
-        staged = stage_task(site, former.uri, recorded)
-        take_over_task(site, registry, staged, former, "rollback", reason)
+        staged = stage_task(target, former.uri, recorded)
+        take_over_task(target, registry, staged, former, "rollback", reason)
     return f"back to {former.name} version {former.version} ({former.policy}) at {staged.slot.url}"
 
 

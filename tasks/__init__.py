@@ -8,13 +8,13 @@ Where to go:
   gate.py, report.py            whether a challenger may become champion; what people see of it in Prefect
   registry.py                   all that is known of MLflow; registry_reader.py: two GETs without its client
   promotions.py, champion.py    the append-only promotion log; who is champion by it
-  site.py, locks.py             the two model slots and who owns them; a lock that dies with its holder
+  serving_target.py, locks.py   the two model slots and who owns them; a lock that dies with its holder
   takeover.py, differences.py   from staged to champion, mendable at any step; where the parts disagree
   challenger.py                 what a run has made, for when it is taken up again
   package.py, behaviour.py      a policy as a model; what it did on training traffic
   served_model.py               the code that runs inside the MLflow inference server
-  provision.py, processes.py    a model into service; the process manager's door
+  provision.py, processes.py    a model into service; the process manager's client
   drift.py, decisions.py        decision log against training reference
-  journal.py, decorate.py       progress for whoever follows a run; retries and timeouts
+  progress_log.py, decorate.py  progress for whoever follows a run; retries and timeouts
 Tasks get arguments, never configuration.
 """

@@ -1,4 +1,4 @@
-"""A challenger that has been made, kept beside its run's journal: a run taken up again does not train again.
+"""A challenger that has been made, kept beside its progress log: a run taken up again does not train again.
 
 ``training/<flow run id>/challenger.json`` once it is packaged, ``asked.json`` once a person has been asked.
 Not here: training (``train.py``), packaging (``package.py``), judging (``gate.py``).

@@ -18,7 +18,7 @@ from tasks.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, RegistryE
 
 
 def champion_of(registry: Registry) -> ModelVersion | None:
-    """The version in charge by the promotion log; None in a new registry, or where it has been deleted.
+    """The champion by the promotion log; None in a new registry, or where it has been deleted.
 
     An installation without a line, as after its folder was lost, takes the alias as it stands.
     """
@@ -28,12 +28,12 @@ def champion_of(registry: Registry) -> ModelVersion | None:
 
 
 def is_champion(registry: Registry, version: ModelVersion) -> bool:
-    """Whether the log has this version in charge."""
+    """Whether this version is the champion by the log."""
     return _past(registry)[-1:] == (version.version,)
 
 
 def rollback_target(registry: Registry) -> ModelVersion:
-    """The version that was in charge before the champion and still exists.
+    """The champion before this one that still exists.
 
     Raises:
         RegistryError: there is none.
@@ -55,14 +55,14 @@ def withdraw(registry: Registry, version: str, why: str) -> None:
 
 
 def promote(registry: Registry, version: ModelVersion, reason: str) -> None:
-    """Put a version in charge; the one before it becomes ``@previous``. Safe to repeat."""
+    """Make a version champion; the one before it becomes ``@previous``. Safe to repeat."""
     if not is_champion(registry, version) or pending(registry) is not None:
         _append(registry, "promote", version.version, version.policy, reason)
     align_aliases(registry)
 
 
 def roll_back(registry: Registry, version: ModelVersion, reason: str) -> None:
-    """Put a former champion back in charge; a line for each that is stepped over."""
+    """Make a former champion champion again; a line for each that is stepped over."""
     past = _past(registry)
     if past[-1:] == (version.version,) and pending(registry) is None:
         align_aliases(registry)
@@ -99,7 +99,7 @@ def align_aliases(registry: Registry) -> list[str]:
 
 
 def step_back_from_deleted(registry: Registry) -> list[str]:
-    """Where the champion has been deleted in MLflow, its predecessor in charge; what was done, in words.
+    """Where the champion has been deleted in MLflow, its predecessor promoted; what was done, in words.
 
     Where no predecessor is left the log stays as it is, and ``champion_of`` finds nobody.
     """
@@ -118,7 +118,7 @@ def _past(registry: Registry) -> tuple[str, ...]:
 
 
 def _predecessor(registry: Registry) -> ModelVersion | None:
-    """The last version in charge before the champion that still exists."""
+    """The last champion before this one that still exists."""
     past = _past(registry)
     others = (number for number in reversed(past[:-1]) if number != past[-1])
     return next((found for number in others if (found := registry.existing(number))), None)

@@ -14,7 +14,14 @@ from tasks.locks import holder_of
 from tasks.processes import ProcessManager
 from tasks.promotions import champions, pending_promotion, read_promotions
 from tasks.registry_reader import RegistryReader
-from tasks.site import ProvisionError, Site, ask_pce, leftovers, served_uri, slot_in_service
+from tasks.serving_target import (
+    ProvisionError,
+    ServingTarget,
+    ask_pce,
+    leftovers,
+    served_uri,
+    slot_in_service,
+)
 
 
 @dataclass(frozen=True)
@@ -31,21 +38,21 @@ class Differences:
     owner: str = ""
 
 
-def differences(site: Site, reader: RegistryReader, promotion_log: Path) -> Differences:
+def differences(target: ServingTarget, reader: RegistryReader, promotion_log: Path) -> Differences:
     """What does not agree between log, aliases, PCE and slots.
 
     Raises:
         ProvisionError, RegistryReadError: the PCE or MLflow does not answer.
     """
-    status = ask_pce(site, "GET", "/status")
+    status = ask_pce(target, "GET", "/status")
     past = champions(read_promotions(promotion_log, reader.model_name))
     found = [
         *_in_log(promotion_log, reader.model_name),
         *_in_registry(reader, past),
-        *_in_service(site, status, reader.model_name, past),
-        *(f"{slot.name} holds a model that nobody asks" for slot in _left(site)),
+        *_in_service(target, status, reader.model_name, past),
+        *(f"{slot.name} holds a model that nobody asks" for slot in _left(target)),
     ]
-    owner = holder_of(site.lock_file)  # asked last: who came meanwhile explains what was seen
+    owner = holder_of(target.lock_file)  # asked last: who came meanwhile explains what was seen
     if owner is not None:  # at work; that no model decides is worth saying all the same
         return Differences(tuple(map(str, status.get("reasons", ()))), str(owner))
     return Differences(tuple(found))
@@ -67,15 +74,17 @@ def _in_registry(reader: RegistryReader, past: tuple[str, ...]) -> list[str]:
     return []
 
 
-def _in_service(site: Site, status: dict[str, Any], model_name: str, past: tuple[str, ...]) -> list[str]:
+def _in_service(
+    target: ServingTarget, status: dict[str, Any], model_name: str, past: tuple[str, ...]
+) -> list[str]:
     found = [str(reason) for reason in status.get("reasons", ())]
     asked = (status.get("model_name"), status.get("model_version"))
     if asked[1] and past and asked != (model_name, past[-1]):
         is_meant = f"by the promotion log the champion is version {past[-1]}"
         found.append(f"the PCE asks {asked[0]} version {asked[1]}; {is_meant}")
-    slot, uri = slot_in_service(site), status.get("model_uri")
+    slot, uri = slot_in_service(target), status.get("model_uri")
     if slot is not None and uri:
-        serves = served_uri(site, slot)
+        serves = served_uri(target, slot)
         told = any(slot.url in reason for reason in found)
         if serves != uri and not told:
             what = f"serves {serves}" if serves else "does not say which model it serves"
@@ -83,8 +92,8 @@ def _in_service(site: Site, status: dict[str, Any], model_name: str, past: tuple
     return found
 
 
-def _left(site: Site) -> list[Any]:
+def _left(target: ServingTarget) -> list[Any]:
     try:
-        return list(leftovers(site, ProcessManager(site.run_folder)))
+        return list(leftovers(target, ProcessManager(target.run_folder)))
     except OSError as error:
         raise ProvisionError(f"the process manager does not answer: {error!r}") from None

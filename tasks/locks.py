@@ -1,7 +1,7 @@
 """A lock that dies with its holder: one file, one owner at a time, who that is written inside.
 
-The kernel gives the lock back when the process ends, however it ends. Not here: what is locked (``site.py``
-for the model slots, ``deployments/stack.py`` for ``lightloop up``).
+The kernel gives the lock back when the process ends, however it ends. Not here: what is locked
+(``serving_target.py`` for the model slots, ``deployments/stack.py`` for ``lightloop up``).
 """
 
 from __future__ import annotations

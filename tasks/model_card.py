@@ -40,7 +40,7 @@ def model_card(model_name: str, scenario: str, topology: str) -> str:
     return (
         f"Policies that choose path and spectrum for connection requests: scenario **{scenario}**, topology "
         f"**{topology}**.\n\n"
-        "- `@champion` is in charge, `@previous` was before it; only the flows move these aliases, and they "
+        "- `@champion` decides, `@previous` did before it; only the flows move these aliases, and they "
         "write every move into the promotion log. Do not move them here.\n"
         "- A version is made by the flow `continuous-training` and registered when it has passed the gate.\n"
         f"- Back to `@previous`: {_rollback()}.\n"

@@ -1,4 +1,4 @@
-"""The promotion log: which version was put in charge, when and why. MLflow keeps no such history.
+"""The promotion log: which version was promoted, when and why. MLflow keeps no such history.
 
 One JSON object a line, append-only, on disk before anything follows from it. It is the one truth about who is
 champion: what the PCE asks and where the aliases point is brought in line with it (``reconcile.py``). Before

@@ -2,7 +2,7 @@
 
 A new model starts in the idle slot beside the one in service, must answer its recorded observations as the
 evaluated policy did, and only then the PCE is told to ask it. Whatever goes wrong before that leaves the old
-model in service, untouched. Everything here is done by the owner of the slots (``site.py``). Not
+model in service, untouched. Everything here is done by the owner of the slots (``serving_target.py``). Not
 here: which model (``champion.py``), what runs in a slot (``deployments``).
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from tasks.decorate import as_task
 from tasks.processes import ProcessManager
-from tasks.site import (
+from tasks.serving_target import (
     ProvisionError,
-    Site,
+    ServingTarget,
     Slot,
     ask_pce,
     demand_owner,
@@ -49,11 +49,13 @@ class Staged:
     p99_ms: float
 
 
-def stage(site: Site, model_uri: str, recorded: Path, on_step: Callable[[str], None] = print) -> Staged:
+def stage(
+    target: ServingTarget, model_uri: str, recorded: Path, on_step: Callable[[str], None] = print
+) -> Staged:
     """A model started in the idle slot, checked on recorded observations and timed.
 
     Args:
-        site: where models are served.
+        target: where models are served.
         model_uri: what the inference server loads.
         recorded: observations with the evaluated policy's scores.
         on_step: told what is being done.
@@ -62,36 +64,36 @@ def stage(site: Site, model_uri: str, recorded: Path, on_step: Callable[[str], N
         ProvisionError: it does not start, does not answer, or answers otherwise than the evaluated policy;
             the slot is empty again then.
     """
-    demand_owner(site)
-    manager = ProcessManager(site.run_folder)
-    slot = idle_slot(site)
+    demand_owner(target)
+    manager = ProcessManager(target.run_folder)
+    slot = idle_slot(target)
     on_step(f"starting {model_uri} in {slot.name} at {slot.url}")
-    empty_slot(site, slot, manager)
-    write_slot(site, slot, model_uri, "")
+    empty_slot(target, slot, manager)
+    write_slot(target, slot, model_uri, "")
     try:
         manager.start(slot.name)
-        wait_for_ping(site, slot, manager)
-        serves = served_uri(site, slot)
+        wait_for_ping(target, slot, manager)
+        serves = served_uri(target, slot)
         if serves != model_uri:
             raise ProvisionError(f"{slot.name} was to load {model_uri} and serves {serves}")
         on_step("comparing its answers with the evaluated policy's")
-        return _checked(site, slot, model_uri, recorded)
+        return _checked(target, slot, model_uri, recorded)
     except BaseException:
-        empty_slot(site, slot, manager)
+        empty_slot(target, slot, manager)
         raise
 
 
-def unstage(site: Site, staged: Staged) -> None:
+def unstage(target: ServingTarget, staged: Staged) -> None:
     """Stop a staged model and leave its slot empty.
 
     Raises:
         ProvisionError: it is in service by now, or the slots are not ours.
     """
-    empty_slot(site, staged.slot, ProcessManager(site.run_folder))
+    empty_slot(target, staged.slot, ProcessManager(target.run_folder))
 
 
 def switch(
-    site: Site,
+    target: ServingTarget,
     staged: Staged,
     model_name: str,
     version: str,
@@ -103,13 +105,13 @@ def switch(
     Raises:
         ProvisionError: the PCE does not take it. The old model stays in service and the slot is empty again.
     """
-    demand_owner(site)
+    demand_owner(target)
     slot = staged.slot
-    if (serves := served_uri(site, slot)) != staged.model_uri:  # somebody else has had the slot meanwhile
+    if (serves := served_uri(target, slot)) != staged.model_uri:  # somebody else has had the slot meanwhile
         raise ProvisionError(
             f"{slot.name} serves {serves or 'nothing'}, not {staged.model_uri}; not switched"
         )
-    write_slot(site, slot, staged.model_uri, version)
+    write_slot(target, slot, staged.model_uri, version)
     body = {
         "url": slot.url,
         "model_name": model_name,
@@ -120,54 +122,54 @@ def switch(
     on_step(f"switching the PCE to {slot.url}")
     refused: ProvisionError | None = None
     try:
-        ask_pce(site, "PUT", "/endpoint", body)
+        ask_pce(target, "PUT", "/endpoint", body)
     except ProvisionError as error:  # the answer alone may have been lost
         refused = error
-    if (used := slot_in_service(site)) != slot:
-        empty_slot(site, slot, ProcessManager(site.run_folder))
+    if (used := slot_in_service(target)) != slot:
+        empty_slot(target, slot, ProcessManager(target.run_folder))
         raise refused or ProvisionError(f"the PCE asks {used} instead of {slot.url}")
 
 
-def retire_others(site: Site, on_step: Callable[[str], None] = print) -> None:
+def retire_others(target: ServingTarget, on_step: Callable[[str], None] = print) -> None:
     """Stop every model that the PCE does not ask any more, after it has answered what it was asked."""
-    manager, used = ProcessManager(site.run_folder), slot_in_service(site)
-    for slot in site.slots:
+    manager, used = ProcessManager(target.run_folder), slot_in_service(target)
+    for slot in target.slots:
         if used is not None and slot != used and manager.state(slot.name).state != "STOPPED":
             on_step(f"draining and stopping {slot.name}")
             time.sleep(DRAIN_S)  # what was asked before the switch ends within the PCE's deadline
-            empty_slot(site, slot, manager)
+            empty_slot(target, slot, manager)
 
 
-def restart_in_service(site: Site, on_step: Callable[[str], None] = print) -> str | None:
+def restart_in_service(target: ServingTarget, on_step: Callable[[str], None] = print) -> str | None:
     """The version in service, its slot running again after a restart; None when there is none to start.
 
     None also where the slot runs another model than the PCE has been told: then it is provisioned anew.
     """
-    demand_owner(site)
-    manager = ProcessManager(site.run_folder)
-    endpoint = ask_pce(site, "GET", "/status")
-    slot = slot_in_service(site)
-    if slot is None or not (stored := slot_document(site, slot)).get("model_version"):
+    demand_owner(target)
+    manager = ProcessManager(target.run_folder)
+    endpoint = ask_pce(target, "GET", "/status")
+    slot = slot_in_service(target)
+    if slot is None or not (stored := slot_document(target, slot)).get("model_version"):
         return None
     if stored["model_version"] != endpoint.get("model_version"):
         return None
     if manager.state(slot.name).state not in ("RUNNING", "STARTING"):
         on_step(f"starting {stored['model_uri']} in {slot.name} again")
         manager.start(slot.name)
-    wait_for_ping(site, slot, manager)
-    if served_uri(site, slot) != stored["model_uri"]:
+    wait_for_ping(target, slot, manager)
+    if served_uri(target, slot) != stored["model_uri"]:
         return None
     return str(stored["model_version"])
 
 
-def idle_slot(site: Site) -> Slot:
+def idle_slot(target: ServingTarget) -> Slot:
     """The slot that the PCE does not ask."""
-    used = slot_in_service(site)
-    return next(slot for slot in site.slots if slot != used)
+    used = slot_in_service(target)
+    return next(slot for slot in target.slots if slot != used)
 
 
 def wait_for_ping(
-    site: Site, slot: Slot, manager: ProcessManager, timeout_s: float = START_TIMEOUT_S
+    target: ServingTarget, slot: Slot, manager: ProcessManager, timeout_s: float = START_TIMEOUT_S
 ) -> None:
     """Return when the inference server answers.
 
@@ -179,7 +181,7 @@ def wait_for_ping(
     while True:
         state = manager.state(slot.name)
         pids.update({state.pid} - {0})
-        if state.state in ("RUNNING", "STARTING") and _answers(site, slot.url + "/ping"):
+        if state.state in ("RUNNING", "STARTING") and _answers(target, slot.url + "/ping"):
             return
         if state.has_failed or len(pids) > 2 or time.monotonic() > deadline:
             tail = "\n".join(manager.log_tail(slot.name).splitlines()[-12:])
@@ -187,14 +189,14 @@ def wait_for_ping(
         time.sleep(0.1)
 
 
-def _checked(site: Site, slot: Slot, model_uri: str, recorded: Path) -> Staged:
+def _checked(target: ServingTarget, slot: Slot, model_uri: str, recorded: Path) -> Staged:
     stored = np.load(recorded)
     inputs = [
         {key: stored[key][row : row + 1].tolist() for key in ("features", "action_mask", "context")}
         for row in range(len(stored["scores"]))
     ]
     differences, times_ms = [], []
-    with httpx.Client(base_url=slot.url, headers=site.headers, timeout=10.0, trust_env=False) as client:
+    with httpx.Client(base_url=slot.url, headers=target.headers, timeout=10.0, trust_env=False) as client:
         for row, body in enumerate(inputs):
             answer = client.post("/invocations", json={"inputs": body})
             if not answer.is_success:
@@ -218,9 +220,9 @@ def _checked(site: Site, slot: Slot, model_uri: str, recorded: Path) -> Staged:
     return Staged(slot, model_uri, len(inputs), max(differences), float(p50_ms), float(p99_ms))
 
 
-def _answers(site: Site, url: str) -> bool:
+def _answers(target: ServingTarget, url: str) -> bool:
     try:
-        return httpx.get(url, headers=site.headers, timeout=2.0, trust_env=False).is_success
+        return httpx.get(url, headers=target.headers, timeout=2.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 

@@ -1,4 +1,4 @@
-"""What a run leaves for people: tables and pages in MLflow and in Prefect, and lines of the journal."""
+"""What a run leaves for people: tables and pages in MLflow and in Prefect, and lines of the progress log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from tasks.figures import (
     rule_table,
 )
 from tasks.gate import GateReport, report_html
-from tasks.journal import Journal
+from tasks.progress_log import ProgressLog
 from tasks.registry import ModelVersion, Registry
 from tasks.results import Evaluation
 
 
-def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, journal: Journal) -> None:
+def publish_evaluation(
+    registry: Registry, run_id: str, evaluation: Evaluation, progress: ProgressLog
+) -> None:
     """The evaluation as metrics, tables and JSON in MLflow and as a table in Prefect."""
     document = evaluation.to_json()
     registry.log_metrics(run_id, evaluation_metrics(evaluation))
@@ -41,10 +43,10 @@ def publish_evaluation(registry: Registry, run_id: str, evaluation: Evaluation, 
     ]
     traces = f"{len(evaluation.trace_ids)} held-out traces, the same for everybody"
     create_table_artifact(table=table, key="evaluation", description=traces)
-    journal.write("evaluation", **document)
+    progress.write("evaluation", **document)
 
 
-def publish_gate(registry: Registry, run_id: str, report: GateReport, journal: Journal) -> None:
+def publish_gate(registry: Registry, run_id: str, report: GateReport, progress: ProgressLog) -> None:
     """The gate's report as metrics, table, JSON and HTML in MLflow and as a page in Prefect."""
     registry.log_metrics(run_id, gate_metrics(report))
     registry.log_table(run_id, rule_table(report), "tables/gate-rules.json")
@@ -64,17 +66,19 @@ def publish_gate(registry: Registry, run_id: str, report: GateReport, journal: J
     create_markdown_artifact(markdown=page, key="gate", description=report.verdict)
     document = report.to_json()
     document.pop("evaluation")
-    journal.write("gate", **document)
+    progress.write("gate", **document)
 
 
-def publish_version(registry: Registry, version: ModelVersion, in_service: str, journal: Journal) -> None:
+def publish_version(
+    registry: Registry, version: ModelVersion, in_service: str, progress: ProgressLog
+) -> None:
     """The registered version as a page in Prefect."""
     link = f"[{version.name} version {version.version}]({registry.version_url(version.version)})"
     page = (
         f"# {link}\n\npolicy {version.policy}, {in_service}; [its run]({registry.run_url(version.run_id)})\n"
     )
     create_markdown_artifact(markdown=page, key="model-version", description=in_service)
-    journal.write(
+    progress.write(
         "version", name=version.name, version=version.version, policy=version.policy, text=in_service
     )
 

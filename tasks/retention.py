@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tasks.progress_log import PROGRESS_LOG_FILE
+
 DAY_S = 86_400.0
-# Why a training folder stays: the journal of one that made a version says so.
+# Why a training folder stays: the progress log of one that made a version says so.
 VERSION_EVENT = "version"
 
 
@@ -106,6 +108,6 @@ def _files(path: Path) -> list[Path]:
 
 def made_a_version(training: Path) -> bool:
     """Whether the flow run whose folder this is registered a version."""
-    journal = training / "journal.jsonl"
-    lines = journal.read_text(errors="replace").splitlines() if journal.exists() else []
+    progress = training / PROGRESS_LOG_FILE
+    lines = progress.read_text(errors="replace").splitlines() if progress.exists() else []
     return any(f'"event": "{VERSION_EVENT}"' in line for line in lines)

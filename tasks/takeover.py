@@ -22,11 +22,11 @@ from tasks.decorate import as_task
 from tasks.promotions import Change
 from tasks.provision import Staged, retire_others, switch
 from tasks.registry import ModelVersion, Registry
-from tasks.site import ProvisionError, Site, ask_pce, clear_leftovers, demand_owner
+from tasks.serving_target import ProvisionError, ServingTarget, ask_pce, clear_leftovers, demand_owner
 
 
 def take_over(
-    site: Site,
+    target: ServingTarget,
     registry: Registry,
     staged: Staged,
     version: ModelVersion,
@@ -43,16 +43,16 @@ def take_over(
     if is_another:
         announce(registry, change, version, reason)
     try:
-        switch(site, staged, version.name, version.version, version.policy, on_step)
+        switch(target, staged, version.name, version.version, version.policy, on_step)
     except ProvisionError as error:
         if is_another:
             withdraw(registry, version.version, str(error)[:300])
         raise
     _settle_as(registry, change, version, reason)
-    retire_others(site, on_step)
+    retire_others(target, on_step)
 
 
-def settle(site: Site, registry: Registry, on_step: Callable[[str], None] = print) -> list[str]:
+def settle(target: ServingTarget, registry: Registry, on_step: Callable[[str], None] = print) -> list[str]:
     """Bring log, aliases and slots in line after whatever happened; what was done, in words.
 
     The caller owns the slots, so whatever is half done here was left by somebody who is gone.
@@ -60,11 +60,11 @@ def settle(site: Site, registry: Registry, on_step: Callable[[str], None] = prin
     Raises:
         ProvisionError, RegistryError: the PCE or MLflow does not answer; nothing is decided without them.
     """
-    demand_owner(site)
+    demand_owner(target)
     done: list[str] = []
     left = pending(registry)
     if left is not None:
-        status = ask_pce(site, "GET", "/status")
+        status = ask_pce(target, "GET", "/status")
         version = registry.existing(left.version)
         switched = (status.get("model_name"), status.get("model_version")) == (left.model_name, left.version)
         if switched and version is not None:
@@ -76,7 +76,7 @@ def settle(site: Site, registry: Registry, on_step: Callable[[str], None] = prin
             done.append(f"the switch to version {left.version} had not happened: given up")
     done += step_back_from_deleted(registry)
     done += align_aliases(registry)
-    done += clear_leftovers(site)
+    done += clear_leftovers(target)
     for text in done:
         on_step(text)
     return done
@@ -86,4 +86,4 @@ def _settle_as(registry: Registry, change: Change, version: ModelVersion, reason
     (roll_back if change == "rollback" else promote)(registry, version, reason)
 
 
-take_over_task = as_task(take_over, "put in charge", "put version {version.version} in charge", timeout_s=180)
+take_over_task = as_task(take_over, "take over", "version {version.version} takes over", timeout_s=180)

@@ -19,7 +19,7 @@ from envs.plant import Plant
 from envs.trace import Trace, read_trace, write_trace
 from envs.traffic import PoissonTraffic, make_trace
 from tasks.decorate import as_task
-from tasks.journal import Journal
+from tasks.progress_log import ProgressLog
 from tasks.traffic import traffic_like
 
 TRACE_MAKER_VERSION = 1  # raise when the same parameters begin to give another trace
@@ -45,7 +45,7 @@ def provide_trace(
     seed: int,
     folder: Path,
     given: str | None = None,
-    journal: Journal | None = None,
+    progress: ProgressLog | None = None,
 ) -> StoredTrace:
     """A stored trace for a plant: the one given by id or path, else one drawn from the traffic.
 
@@ -53,8 +53,8 @@ def provide_trace(
         TraceError: the given trace does not exist, is damaged, or names nodes that the plant does not have.
     """
     found = _find_or_make(plant, traffic, num_requests, seed, folder, given)
-    if journal is not None:
-        journal.write("trace", **asdict(found))
+    if progress is not None:
+        progress.write("trace", **asdict(found))
     return found
 
 

@@ -1,4 +1,4 @@
-"""A challenger, trained by ``agents.train``; its curve goes to MLflow and to the journal while it runs."""
+"""A challenger, trained by ``agents.train``; its curve goes to MLflow and the progress log as it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from envs.plant import Plant
 from envs.traffic import PoissonTraffic
 from tasks.decorate import as_task
 from tasks.figures import curve_metrics, training_metrics, validation_table
-from tasks.journal import Journal
+from tasks.progress_log import ProgressLog
 from tasks.registry import Registry
 from tasks.trace import StoredTrace
 
@@ -23,18 +23,18 @@ def train_challenger(
     training: StoredTrace,
     registry: Registry,
     run_id: str,
-    journal: Journal,
+    progress: ProgressLog,
 ) -> TrainResult:
-    """A trained policy in a folder beside the journal; Ray has been started and stopped."""
+    """A trained policy in a folder beside the progress log; Ray has been started and stopped."""
     from agents.train import train  # torch and ray: 5 s to import
 
     registry.log_traces(run_id, [training.id], training.file.parent, "training")
 
     def on_progress(point: TrainPoint) -> None:
-        journal.write("training", **point.to_json())
+        progress.write("training", **point.to_json())
         registry.log_metrics(run_id, curve_metrics(point), round(point.elapsed_s))
 
-    result = train(spec, plant, traffic, journal.folder / "agent", on_progress)
+    result = train(spec, plant, traffic, progress.folder / "agent", on_progress)
     registry.log_metrics(run_id, training_metrics(result))
     registry.log_table(run_id, validation_table(result), "tables/validation.json")
     registry.log_document(run_id, result.to_json(), "training.json")

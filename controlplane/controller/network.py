@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from configs.bands import bands_of
-from configs.schema import Config
-from configs.schema import Plant as PlantConfig
+from configs.schema import Config, PlantSection
 from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, Quality, SlotsByReach
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
@@ -105,7 +104,7 @@ def plant_view(config: Config) -> PlantView:
     )
 
 
-def _quality(plant: PlantConfig, topology: Topology) -> Quality:
+def _quality(plant: PlantSection, topology: Topology) -> Quality:
     line = load_line_parameters()
     launch_dbm = plant.launch_dbm or (0.0,) * len(plant.bands)
     powers_dbm = {str(name): power_dbm for name, power_dbm in zip(plant.bands, launch_dbm, strict=True)}

@@ -1,7 +1,7 @@
 """The command ``lightloop demo``: the whole loop, watched from the terminal. It does nothing by itself.
 
 Everything is done by the services and by the ``continuous-training`` deployment; the demo starts them, reads
-the run's journal and places services like any client.
+the run's progress log and places services like any client.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def demo(
 
 
 class Follower:
-    """Starts a training run and shows what its journal says, as it says it."""
+    """Starts a training run and shows what its progress log says, as it says it."""
 
     def __init__(self, config: Config, home: Home, screen: Console) -> None:
         from deployments.orchestration import PrefectApi
@@ -90,7 +90,7 @@ class Follower:
         Raises:
             Refusal: the run failed, crashed or was cancelled; says where its log is.
         """
-        from tasks.journal import read_journal
+        from tasks.progress_log import read_progress_log
 
         parameters = {
             "scenario": self._config.scenario,
@@ -105,7 +105,7 @@ class Follower:
         with Live(console=self._screen, refresh_per_second=4) as live:
             while True:
                 run = self._api.flow_run(self.run_id)
-                events, offset = read_journal(folder, offset)
+                events, offset = read_progress_log(folder, offset)
                 for event in events:
                     kept[event["event"]] = event
                     self._show(event, live)

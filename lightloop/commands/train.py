@@ -42,7 +42,7 @@ def train_command(
         str,
         typer.Option(
             help="A published setting in the scenario's place; see `lightloop bench settings`. "
-            "On DeepRMSA's the agent is told when services end."
+            "On DeepRMSA's the agent knows departure times."
         ),
     ] = "",
     generalist: Annotated[
@@ -132,7 +132,7 @@ def _refuse_plant_settings(settings: list[str]) -> None:
 
 
 def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
-    """Plant and traffic of a published setting; ``as_published``: told of ends where its own agent is."""
+    """Plant and traffic of a published setting; ``as_published``: departures known where its agent knows."""
     from envs.plant import build_plant
     from envs.settings import agent_plant, benchmark_setting
     from topologies.catalogue import load_topology
@@ -146,17 +146,17 @@ def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
 
 def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
     from agents.artefact import save_policy
-    from agents.generalist import School, search_generalist
+    from agents.generalist import TrainingSetting, search_generalist
     from envs.settings import SCHOOL_SETTINGS
 
-    schools = [School(name, *_setting(name, as_published=False)) for name in SCHOOL_SETTINGS]
+    settings = [TrainingSetting(name, *_setting(name, as_published=False)) for name in SCHOOL_SETTINGS]
     began = time.monotonic()
 
     def report(state: Any, blocking: dict[str, float]) -> None:
         words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in blocking.items())
         stderr.print(f"{time.monotonic() - began:5.0f} s  {words}", highlight=False)
 
-    policy, costs = search_generalist(schools, spec.search, spec.warmup_requests, spec.seed, report)
+    policy, costs = search_generalist(settings, spec.search, spec.warmup_requests, spec.seed, report)
     origin = {
         "origin": "lightloop train --generalist",
         "settings": list(SCHOOL_SETTINGS),

@@ -7,7 +7,7 @@ import pytest
 
 import agents.generalist as generalist
 from agents.artefact import GENERALIST_FOLDER, load_policy, read_manifest
-from agents.generalist import SMALLEST_BLOCKING, School, search_generalist
+from agents.generalist import SMALLEST_BLOCKING, TrainingSetting, search_generalist
 from agents.search import SearchState
 from agents.spec import SearchSpec
 from envs.evaluation import replay
@@ -37,11 +37,11 @@ def test_a_generation_costs_the_mean_logarithm_of_the_blocking_on_every_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     setting = benchmark_setting("deeprmsa-nsfnet")
-    schools = []
+    settings = []
     for name, load_erlang in (("five-node", 160.0), ("nsfnet", 140.0)):
         spec = replace(agent_plant(setting), k_paths=3, num_slots=40, max_candidates=12, shortlist=2)
         traffic = replace(setting.traffic, load_erlang=load_erlang)
-        schools.append(School(name, build_plant(load_topology(name), spec), traffic))
+        settings.append(TrainingSetting(name, build_plant(load_topology(name), spec), traffic))
     served: list[tuple[str, np.ndarray, float]] = []
     costs = generalist.linear_costs_on
 
@@ -66,7 +66,7 @@ def test_a_generation_costs_the_mean_logarithm_of_the_blocking_on_every_network(
     reported: list[dict[str, float]] = []
     spec = SearchSpec(budget_s=1e-3, population=4, requests_per_candidate=800, threads=1)
 
-    policy, validated = search_generalist(schools, spec, 200, 3, lambda state, means: reported.append(means))
+    policy, validated = search_generalist(settings, spec, 200, 3, lambda state, means: reported.append(means))
 
     assert [name for name, _, _ in served] == ["five-node", "nsfnet"] * (4 + 2)
     blocking, compared = np.split(np.array([value for _, _, value in served]).reshape(6, 2), [4])

@@ -15,7 +15,7 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 
 from agents.learner import FlatBatch, policy_loss
 from agents.network import ScoringNetwork, Teacher
-from agents.ppo import Figures, PPOSettings, build_algorithm, figures_of, policy_of
+from agents.ppo import PPOSettings, UpdateStatistics, build_algorithm, policy_of, statistics_of
 from agents.train import TwinEnvs
 from envs.lightpath_env import observation_space
 
@@ -49,24 +49,24 @@ def weights_of(algorithm) -> dict[str, np.ndarray]:
     return {name: value.numpy().copy() for name, value in module.state_dict().items()}
 
 
-def run(algorithm, updates: int) -> list[Figures]:
-    figures = [Figures()]
+def run(algorithm, updates: int) -> list[UpdateStatistics]:
+    statistics = [UpdateStatistics()]
     for _ in range(updates):
-        figures.append(figures_of(algorithm.train(), figures[-1]))
-    return figures[1:]
+        statistics.append(statistics_of(algorithm.train(), statistics[-1]))
+    return statistics[1:]
 
 
 def test_ppo_learns_what_no_linear_score_can(local_ray, bandit):
     algorithm = build(bandit)
     try:
-        figures = run(algorithm, 30)
+        statistics = run(algorithm, 30)
         policy = policy_of(algorithm, "learned")
     finally:
         algorithm.stop()
     # An agent that knows the rule earns about 1.23 x 30/32; drawing at random earns 0.
-    assert abs(figures[0].reward) < 0.1
-    assert figures[-1].reward > 0.75
-    assert figures[-1].steps == 30 * 32 * 64
+    assert abs(statistics[0].reward) < 0.1
+    assert statistics[-1].reward > 0.75
+    assert statistics[-1].steps == 30 * 32 * 64
     env = bandit(2000, seed=77)
     shape = (2000, env.num_candidates)
     features, mask = np.zeros((*shape, env.num_features), np.float32), np.zeros(shape, bool)
@@ -139,9 +139,9 @@ def test_a_remote_runner_feeds_the_learner(local_ray, five_node):
     try:
         run(algorithm, 4)
         before_last = weights_of(algorithm)["policy.correction"]
-        figures = run(algorithm, 1)
+        statistics = run(algorithm, 1)
         # One rollout of each runner per update.
-        assert figures[-1].steps == 16 * 32
+        assert statistics[-1].steps == 16 * 32
         runner_weights = algorithm.env_runner_group.foreach_env_runner(
             lambda runner: runner.module.policy.correction.detach().numpy().copy(), local_env_runner=False
         )
@@ -162,14 +162,14 @@ def test_training_goes_on_after_a_runner_is_killed(local_ray, five_node):
         os.kill(pids[0], signal.SIGKILL)
         deadline = time.monotonic() + 540
         while time.monotonic() < deadline:
-            figures = run(algorithm, 2)
+            statistics = run(algorithm, 2)
             alive = group.foreach_env_runner(lambda runner: os.getpid(), local_env_runner=False)
             if len(alive) == 2 and pids[0] not in alive:
                 break
         assert len(alive) == 2
         assert pids[1] in alive
         assert pids[0] not in alive
-        assert figures[-1].steps > 0
+        assert statistics[-1].steps > 0
     finally:
         algorithm.stop()
 
@@ -213,9 +213,9 @@ def test_decisions_without_a_choice_move_nothing():
         has_choice=(mask.sum(dim=1) > 1).float(),
     )
     module = type("Module", (), {"policy": network})()
-    loss, figures = policy_loss(module, batch, torch.arange(rows), clip=0.2, entropy_coefficient=0.1)
+    loss, statistics = policy_loss(module, batch, torch.arange(rows), clip=0.2, entropy_coefficient=0.1)
     loss.backward()
-    assert all(np.isfinite(value) for value in figures.values())
+    assert all(np.isfinite(value) for value in statistics.values())
     assert all(p.grad is None or torch.count_nonzero(p.grad) == 0 for p in network.parameters())
 
 

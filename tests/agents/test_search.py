@@ -9,10 +9,10 @@ import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search, told_of_ends
-from agents.settled import costs_from_settled
+from agents.search import SearchState, new_search, run_search, with_departures_known
 from agents.spec import SearchSpec
-from agents.validation import Yardstick, best_of, curve_yardstick, validation_yardstick
+from agents.steady_state import costs_from_steady_state
+from agents.validation import ValidationSet, best_of, curve_set, validation_set
 from envs.evaluation import paired_difference, replay
 from envs.features import FEATURE_NAMES
 from envs.heuristics import baseline
@@ -49,10 +49,10 @@ def searched(five_node, generations: int, state: SearchState | None = None, star
 
 def test_search_beats_the_best_baseline_by_more_than_the_interval(five_node):
     plant, traffic = five_node
-    yardstick = validation_yardstick(plant, traffic, 300, seed=1)
-    start, _ = best_of([baseline("ksp_ff"), baseline("ff_ksp"), baseline("least_fragmentation")], yardstick)
+    validation = validation_set(plant, traffic, 300, seed=1)
+    start, _ = best_of([baseline("ksp_ff"), baseline("ff_ksp"), baseline("least_fragmentation")], validation)
     policy = searched(five_node, 40, start=start).policy()
-    gain = paired_difference(yardstick.blocking(start), yardstick.blocking(policy))
+    gain = paired_difference(validation.blocking(start), validation.blocking(policy))
     assert gain.low > 0
 
 
@@ -114,10 +114,10 @@ def test_the_teacher_draws_its_own_choice_as_often_as_told(five_node):
     assert top.mean() == pytest.approx(0.9, abs=0.01)
 
 
-def test_a_yardstick_measures_linear_and_other_policies_alike(five_node):
+def test_a_validation_set_measures_linear_and_other_policies_alike(five_node):
     plant, traffic = five_node
-    yardstick = curve_yardstick(plant, traffic, 300, seed=1)
-    small = Yardstick(plant, yardstick.traces[:3], 300)
+    validation = curve_set(plant, traffic, 300, seed=1)
+    small = ValidationSet(plant, validation.traces[:3], 300)
 
     class Wrapped:
         name = "wrapped"
@@ -134,7 +134,7 @@ def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_n
     plant = build_plant(plain.topology, replace(plain.spec, power_model="default"))
     quiet = replace(traffic, load_erlang=6.0)
     reward = RewardWeights(energy=0.05)
-    yardstick = curve_yardstick(plant, quiet, 300, 1, reward)
+    validation = curve_set(plant, quiet, 300, 1, reward)
     sample = observe_under(plant, quiet, baseline("ksp_ff"), 300, seed=3)
     state = new_search(SPEC, sample.spread_within_requests(), 1, baseline("ksp_ff"))
 
@@ -144,43 +144,43 @@ def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_n
 
     with pytest.raises(EnoughError):
         run_search(state, plant, quiet, SPEC, 300, 1, stop, reward)
-    first, searched_score = yardstick.score(baseline("ksp_ff")), yardstick.score(state.policy())
+    first, searched_score = validation.score(baseline("ksp_ff")), validation.score(state.policy())
     assert paired_difference(first.cost, searched_score.cost).low > 0
     assert searched_score.blocking.mean() <= first.blocking.mean() + 0.001
-    chosen, costs = best_of([baseline("ksp_ff"), state.policy()], yardstick)
+    chosen, costs = best_of([baseline("ksp_ff"), state.policy()], validation)
     assert chosen.name == state.policy().name
     assert costs["ksp_ff"] == pytest.approx(first.cost.mean())
 
 
-def test_a_yardstick_without_energy_costs_what_is_blocked(five_node):
+def test_a_validation_set_without_energy_costs_what_is_blocked(five_node):
     plant, traffic = five_node
-    score = curve_yardstick(plant, traffic, 300, seed=1).score(baseline("ksp_ff"))
+    score = curve_set(plant, traffic, 300, seed=1).score(baseline("ksp_ff"))
     assert score.cost == pytest.approx(score.blocking, abs=1e-12)
 
 
-def test_policies_that_go_on_from_a_settled_network_are_compared_on_the_same_one(five_node):
+def test_policies_that_go_on_from_a_steady_state_are_compared_on_the_same_one(five_node):
     plant, traffic = five_node
     trace = make_trace(traffic, plant, 5000, seed=3)
     rows = np.array([baseline(name).weights for name in ("ksp_ff", "load_aware", "ksp_ff")])
-    costs = costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
+    costs = costs_from_steady_state(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
     assert costs[0] == costs[2] != costs[1]
-    # One that settles and then goes on is one that serves it all: 600 more requests are not counted.
+    # One that warms up and then goes on is one that serves it all: 600 more requests are not counted.
     assert costs[0] == linear_costs_on(plant, [trace], rows[:1], 2600)[0]
 
 
-def test_settled_costs_do_not_depend_on_the_number_of_threads(five_node):
+def test_steady_state_costs_do_not_depend_on_the_number_of_threads(five_node):
     plant, traffic = five_node
     trace = make_trace(traffic, plant, 4000, seed=4)
     rows = np.array([baseline(name).weights for name in ("ksp_ff", "load_aware", "ksp_bf", "ff_ksp")])
-    alone = costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
+    alone = costs_from_steady_state(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING)
     assert len(set(alone.tolist())) > 1
     assert (
-        costs_from_settled(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING, threads=3).tolist()
+        costs_from_steady_state(plant, trace, rows, rows[0], 2000, ONLY_BLOCKING, threads=3).tolist()
         == alone.tolist()
     )
 
 
-def test_the_generalist_told_of_ends_blocks_less_and_decides_as_before_where_they_are_not_known() -> None:
+def test_the_generalist_blocks_less_with_departures_known_and_decides_as_before_without() -> None:
     setting = SETTINGS["deeprmsa-nsfnet"]
     traffic = replace(setting.traffic, load_erlang=270.0)
     generalist = load_policy(GENERALIST_FOLDER)
@@ -190,9 +190,9 @@ def test_the_generalist_told_of_ends_blocks_less_and_decides_as_before_where_the
         spec = replace(agent_plant(setting, known), k_paths=10, max_candidates=80)
         plant = build_plant(load_topology(setting.topology), spec)
         traces = [make_trace(traffic, plant, 10_000, 100 + index) for index in range(6)]
-        for policy in (generalist, told_of_ends(generalist)):
+        for policy in (generalist, with_departures_known(generalist)):
             runs[policy.name, known] = replay(plant, traces, policy, 2000)
-    plain, told = generalist.name, told_of_ends(generalist).name
+    plain, told = generalist.name, with_departures_known(generalist).name
     blocked = {key: [trace.request_blocking for trace in traces] for key, traces in runs.items()}
     assert blocked[plain, False] == blocked[told, False]
     for known in (False, True):  # knowing the ends, the plant also lists both edges of free runs

@@ -17,7 +17,7 @@ from agents.artefact import load_policy, read_manifest
 from agents.folder import TrainingFolder, fingerprint_of
 from agents.spec import RaySpec, SearchSpec, TrainingError, TrainPoint, TrainSpec
 from agents.train import train
-from agents.validation import validation_yardstick
+from agents.validation import validation_set
 
 
 def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_node, small_spec, tmp_path):
@@ -29,8 +29,8 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     assert not result.resumed
     # What is returned is what was measured.
     policy = load_policy(result.policy_folder)
-    yardstick = validation_yardstick(plant, traffic, small_spec.warmup_requests, small_spec.seed)
-    assert yardstick.mean_blocking(policy) == result.validation[result.chosen_candidate]
+    validation = validation_set(plant, traffic, small_spec.warmup_requests, small_spec.seed)
+    assert validation.mean_blocking(policy) == result.validation[result.chosen_candidate]
     assert read_manifest(result.policy_folder).metadata["topology_hash"] == plant.topology.content_hash
     # The lines for followers are the points reported.
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]

@@ -14,7 +14,7 @@ from tasks.challenger import CHALLENGER_FILE, remember_asked
 from tasks.locks import holder_of
 from tasks.promotions import Promotion, append_promotion, pending_promotion, read_promotions
 from tasks.registry import Registry
-from tasks.site import Site, owning_slots
+from tasks.serving_target import ServingTarget, owning_slots
 from tests.story.stack import ENDED, LIGHTLOOP, MODEL, TRAINING, Stack, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 ACTIVE = ("RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING")
 
 
-def site_in(stack: Stack) -> Site:
-    from deployments.served import site_in as made
+def serving_target(stack: Stack) -> ServingTarget:
+    from flows.serving_target import serving_target as made
 
     return made(stack.config, stack.home)
 
@@ -50,7 +50,7 @@ def test_two_flows_at_once_leave_what_the_pce_says_and_what_serves_the_same(stac
 
     status = stack.json("status")
     pce = stack.get("pce", "/status")
-    version = httpx.get(status["endpoint"] + "/version", headers=site_in(stack).headers).json()
+    version = httpx.get(status["endpoint"] + "/version", headers=serving_target(stack).headers).json()
     assert version["model_uri"] == pce["model_uri"] == f"models:/{MODEL}/{pce['model_version']}"
     assert status["champion_version"] == status["version_in_service"] == pce["model_version"]
     assert (status["healthy"], status["differences"]) == (True, [])
@@ -68,7 +68,7 @@ def test_a_model_that_is_not_what_is_said_is_refused_by_the_pce(stack: Stack) ->
     }
 
     answer = httpx.put(
-        stack.config.services.url("pce") + "/endpoint", json=body, headers=site_in(stack).headers
+        stack.config.services.url("pce") + "/endpoint", json=body, headers=serving_target(stack).headers
     )
 
     assert answer.status_code == 409
@@ -80,11 +80,11 @@ def test_what_was_left_half_done_is_told_by_status_and_mended_by_upkeep(stack: S
     registry = Registry(stack.config.services.url("mlflow"), "", MODEL, log_of(stack))
     champion = stack.json("status")["champion_version"]
     other = "2" if champion == "1" else "1"
-    site = site_in(stack)
-    idle = next(slot for slot in site.slots if slot.url != stack.get("pce", "/status")["endpoint_url"])
-    with owning_slots(site, "test"):  # so that upkeep does not begin before all of it is there
+    target = serving_target(stack)
+    idle = next(slot for slot in target.slots if slot.url != stack.get("pce", "/status")["endpoint_url"])
+    with owning_slots(target, "test"):  # so that upkeep does not begin before all of it is there
         append_promotion(log_of(stack), Promotion("switching", MODEL, other, champion, "", "killed"))
-        site.slot_file(idle).write_text(
+        target.slot_file(idle).write_text(
             json.dumps({"model_uri": f"models:/{MODEL}/{other}", "model_version": "", "port": idle.port})
         )
         stack.manager.start(idle.name)
@@ -104,7 +104,7 @@ def test_what_was_left_half_done_is_told_by_status_and_mended_by_upkeep(stack: S
     until(lambda: mended(stack), timeout_s=90)
     assert stack.json("status")["champion_version"] == champion
     assert stack.manager.state(idle.name).state == "STOPPED"
-    assert not site.slot_file(idle).exists()
+    assert not target.slot_file(idle).exists()
 
 
 def test_a_second_up_waits_for_the_first_and_says_for_whom(stack: Stack) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.traffic import LatencyClass, PoissonTraffic
-from tests.tasks.slots import registry, site, versions  # noqa: F401
+from tests.tasks.slots import registry, target, versions  # noqa: F401
 from topologies.catalogue import load_topology
 
 

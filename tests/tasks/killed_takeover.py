@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from tasks.registry import Registry
-from tasks.site import Site, owning_slots
+from tasks.serving_target import ServingTarget, owning_slots
 from tasks.takeover import take_over
 
 
@@ -41,14 +41,14 @@ def main() -> None:
     import mlflow  # noqa: F401
 
     for line in sys.stdin:
-        step, site, registry_fields, staged, version = pickle.loads(bytes.fromhex(line))
+        step, target, registry_fields, staged, version = pickle.loads(bytes.fromhex(line))
         child = os.fork()
         if child == 0:
             kill_at(*step)
-            assert isinstance(site, Site)
-            with owning_slots(site, "killed", timeout_s=0):
+            assert isinstance(target, ServingTarget)
+            with owning_slots(target, "killed", timeout_s=0):
                 take_over(
-                    site, Registry(*registry_fields), staged, version, "promote", "test", lambda _: None
+                    target, Registry(*registry_fields), staged, version, "promote", "test", lambda _: None
                 )
             os._exit(0)
         _, status = os.waitpid(child, 0)

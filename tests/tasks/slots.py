@@ -26,7 +26,7 @@ from envs.traffic import PoissonTraffic
 from tasks.champion import promote
 from tasks.package import package
 from tasks.registry import ModelVersion, Registry
-from tasks.site import Site, Slot
+from tasks.serving_target import ServingTarget, Slot
 from tasks.trace import provide_trace
 
 
@@ -68,6 +68,9 @@ class RememberingPce:
         return server
 
 
+Serving = tuple[ServingTarget, RememberingPce]
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     folder = tmp_path_factory.mktemp("mlflow")
@@ -80,7 +83,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 def versions(
     registry: Registry, plant: Plant, traffic: PoissonTraffic, tmp_path_factory: pytest.TempPathFactory
 ) -> list[ModelVersion]:
-    """Two registered models, the first in charge before the second."""
+    """Two registered models, the first champion before the second."""
     made = []
     for name in ("ksp_ff", "least_fragmentation"):
         folder = tmp_path_factory.mktemp(name)
@@ -95,9 +98,7 @@ def versions(
 
 
 @pytest.fixture(scope="module")
-def site(
-    registry: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Site, RememberingPce]]:
+def target(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Two real slots under a real supervisord."""
     home = Home(tmp_path_factory.mktemp("home")).create()
     pce = RememberingPce()
@@ -116,8 +117,8 @@ def site(
     ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, **QUIET, "PATH": path, "LIGHTLOOP_HOME": str(home.root)}
-    environment["LIGHTLOOP_TOKEN"] = "secret"  # what the site below sends
+    environment["LIGHTLOOP_TOKEN"] = "secret"  # what the target below sends
     start_manager(services, home, environment | {"MLFLOW_TRACKING_URI": registry.tracking_uri})
-    yield Site(slots, home.run, home.serving, pce.url, "secret"), pce
+    yield ServingTarget(slots, home.run, home.serving, pce.url, "secret"), pce
     stop_everything(home)
     server.shutdown()

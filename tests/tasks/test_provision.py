@@ -14,9 +14,9 @@ from tasks.processes import ProcessManager
 from tasks.promotions import read_promotions
 from tasks.provision import Staged, restart_in_service, stage, unstage
 from tasks.registry import CHAMPION, PREVIOUS, RECORDED_FILE, ModelVersion, Registry, RegistryError
-from tasks.site import ProvisionError, Site, owning_slots, served_uri
+from tasks.serving_target import ProvisionError, owning_slots, served_uri
 from tasks.takeover import settle, take_over
-from tests.tasks.slots import RememberingPce
+from tests.tasks.slots import Serving
 
 
 def test_a_version_knows_its_run_traces_commit_and_signature(
@@ -82,9 +82,12 @@ def test_an_unknown_version_is_refused(registry: Registry, versions: list[ModelV
 
 
 def test_a_model_goes_into_service_and_the_next_takes_its_place(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     manager = ProcessManager(where.run_folder)
 
     def serve(version: ModelVersion) -> None:
@@ -117,9 +120,12 @@ def test_a_model_goes_into_service_and_the_next_takes_its_place(
 
 
 def test_a_model_that_answers_otherwise_stays_out(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     before = dict(pce.endpoint)
     recorded = dict(np.load(registry.fetch(versions[0].uri, tmp_path) / RECORDED_FILE))
     recorded["scores"][3] = -recorded["scores"][3]
@@ -137,9 +143,12 @@ def test_a_model_that_answers_otherwise_stays_out(
 
 
 def test_when_the_pce_refuses_the_old_model_stays(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     before = dict(pce.endpoint)
     version = versions[0]
     recorded = registry.fetch(version.uri, tmp_path) / RECORDED_FILE
@@ -157,9 +166,9 @@ def test_when_the_pce_refuses_the_old_model_stays(
 
 
 def test_a_model_that_does_not_exist_is_told_with_the_end_of_its_log(
-    versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    versions: list[ModelVersion], target: Serving, tmp_path: Path
 ) -> None:
-    where, pce = site
+    where, pce = target
     before = dict(pce.endpoint)
 
     with (
@@ -172,9 +181,12 @@ def test_a_model_that_does_not_exist_is_told_with_the_end_of_its_log(
 
 
 def test_what_is_in_service_is_never_stopped_whoever_asks(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     recorded = registry.fetch(versions[0].uri, tmp_path) / RECORDED_FILE
     with owning_slots(where, "test", timeout_s=0):
         staged = stage(where, versions[0].uri, recorded, lambda text: None)
@@ -190,9 +202,12 @@ def test_what_is_in_service_is_never_stopped_whoever_asks(
 
 
 def test_a_challenger_whose_slot_was_given_to_another_model_is_not_switched_to(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     before = dict(pce.endpoint)
 
     def staged(version: ModelVersion) -> Staged:
@@ -213,9 +228,12 @@ def test_a_challenger_whose_slot_was_given_to_another_model_is_not_switched_to(
 
 
 def test_what_a_killed_flow_left_staged_is_emptied(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     before = dict(pce.endpoint)
     with owning_slots(where, "killed", timeout_s=0):
         staged = stage(

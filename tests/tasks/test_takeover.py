@@ -17,9 +17,9 @@ from tasks.processes import ProcessManager
 from tasks.promotions import read_promotions
 from tasks.provision import stage
 from tasks.registry import CHAMPION, PREVIOUS, RECORDED_FILE, ModelVersion, Registry
-from tasks.site import Site, owning_slots, served_uri, slot_document, slot_in_service
+from tasks.serving_target import ServingTarget, owning_slots, served_uri, slot_document, slot_in_service
 from tasks.takeover import settle, take_over
-from tests.tasks.slots import RememberingPce
+from tests.tasks.slots import RememberingPce, Serving
 
 STEPS = {
     "before the announcement": (("tasks.takeover", "announce", 1, False), False),
@@ -47,27 +47,27 @@ def killed() -> Iterator[subprocess.Popen[str]]:
     process.wait()
 
 
-def put(site: Site, registry: Registry, version: ModelVersion, folder: Path) -> None:
-    with owning_slots(site, "test", timeout_s=0):
-        settle(site, registry, lambda text: None)
+def put(target: ServingTarget, registry: Registry, version: ModelVersion, folder: Path) -> None:
+    with owning_slots(target, "test", timeout_s=0):
+        settle(target, registry, lambda text: None)
         recorded = registry.fetch(version.uri, folder) / RECORDED_FILE
-        staged = stage(site, version.uri, recorded, lambda text: None)
-        take_over(site, registry, staged, version, "promote", "test", lambda text: None)
+        staged = stage(target, version.uri, recorded, lambda text: None)
+        take_over(target, registry, staged, version, "promote", "test", lambda text: None)
 
 
-def agree(site: Site, pce: RememberingPce, registry: Registry, version: ModelVersion) -> None:
+def agree(target: ServingTarget, pce: RememberingPce, registry: Registry, version: ModelVersion) -> None:
     """All four say the same version, and only its slot is in use."""
     assert pending(registry) is None
     assert champion_of(registry) == version
     assert registry.aliased(CHAMPION) == version.version
     assert pce.endpoint["model_version"] == version.version
-    used = slot_in_service(site)
+    used = slot_in_service(target)
     assert used is not None
-    assert served_uri(site, used) == pce.endpoint["model_uri"] == version.uri
-    for slot in site.slots:
+    assert served_uri(target, used) == pce.endpoint["model_uri"] == version.uri
+    for slot in target.slots:
         if slot != used:
-            assert ProcessManager(site.run_folder).state(slot.name).state == "STOPPED"
-            assert slot_document(site, slot) == {}
+            assert ProcessManager(target.run_folder).state(slot.name).state == "STOPPED"
+            assert slot_document(target, slot) == {}
 
 
 @pytest.mark.timeout(300)
@@ -77,10 +77,10 @@ def test_killed_at_any_step_it_is_finished_or_undone(
     killed: subprocess.Popen[str],
     registry: Registry,
     versions: list[ModelVersion],
-    site: tuple[Site, RememberingPce],
+    target: Serving,
     tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     step, is_finished = STEPS[at]
     if not pce.endpoint:
         put(where, registry, versions[1], tmp_path)
@@ -106,9 +106,12 @@ def test_killed_at_any_step_it_is_finished_or_undone(
 
 
 def test_an_alias_moved_in_mlflows_page_goes_back(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, pce = site
+    where, pce = target
     put(where, registry, versions[0], tmp_path)
     registry.point(CHAMPION, versions[1].version)
 
@@ -119,10 +122,13 @@ def test_an_alias_moved_in_mlflows_page_goes_back(
     agree(where, pce, registry, versions[0])
 
 
-def test_where_the_champion_was_deleted_its_predecessor_is_in_charge(
-    registry: Registry, versions: list[ModelVersion], site: tuple[Site, RememberingPce], tmp_path: Path
+def test_where_the_champion_was_deleted_its_predecessor_is_promoted(
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
 ) -> None:
-    where, _ = site
+    where, _ = target
     put(where, registry, versions[0], tmp_path)
     put(where, registry, versions[1], tmp_path)
     registry._client.delete_model_version("model", versions[1].version)

@@ -1,4 +1,4 @@
-"""The journal of a training run: one JSON line for each thing worth telling, for whoever follows it live.
+"""The progress log of a training run: a JSON line for each thing worth telling, for whoever follows it live.
 
 ``training/<flow run id>/journal.jsonl`` in the home. The demo and the console read it; nothing depends on it.
 """
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-JOURNAL_FILE = "journal.jsonl"
+PROGRESS_LOG_FILE = "journal.jsonl"  # retention finds by it which earlier trainings made a version
 
 
 @dataclass(frozen=True)
-class Journal:
+class ProgressLog:
     """Where a run writes what it does."""
 
     folder: Path
 
     @property
     def file(self) -> Path:
-        """The journal."""
-        return self.folder / JOURNAL_FILE
+        """The progress log."""
+        return self.folder / PROGRESS_LOG_FILE
 
     def write(self, event: str, **fields: Any) -> None:
         """Add a line."""
@@ -38,9 +38,9 @@ class Journal:
         self.write("step", text=text)
 
 
-def read_journal(folder: Path, offset: int = 0) -> tuple[list[Mapping[str, Any]], int]:
+def read_progress_log(folder: Path, offset: int = 0) -> tuple[list[Mapping[str, Any]], int]:
     """The events written after ``offset`` bytes, and the new offset. A line not yet complete waits."""
-    file = folder / JOURNAL_FILE
+    file = folder / PROGRESS_LOG_FILE
     if not file.exists():
         return [], offset
     with file.open("rb") as stream:

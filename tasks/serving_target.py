@@ -42,7 +42,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Site:
+class ServingTarget:
     """Where models are served.
 
     Attributes:
@@ -76,28 +76,28 @@ class Site:
 
 @contextmanager
 def owning_slots(
-    site: Site, what: str, on_step: Callable[[str], None] = print, timeout_s: float = OWNER_WAIT_S
+    target: ServingTarget, what: str, on_step: Callable[[str], None] = print, timeout_s: float = OWNER_WAIT_S
 ) -> Iterator[None]:
     """Nobody else changes the slots during the block.
 
     Raises:
         BusyError: somebody else has them and did not give them back in time; names the process.
     """
-    with only_one(site.lock_file, what, timeout_s, on_step, "the model slots"):
+    with only_one(target.lock_file, what, timeout_s, on_step, "the model slots"):
         yield
 
 
-def demand_owner(site: Site) -> None:
+def demand_owner(target: ServingTarget) -> None:
     """Refuse to whoever does not own the slots.
 
     Raises:
         ProvisionError: this process does not hold the lock.
     """
-    if not is_ours(site.lock_file):
+    if not is_ours(target.lock_file):
         raise ProvisionError("the model slots are changed by their owner only; use owning_slots")
 
 
-def ask_pce(site: Site, method: str, path: str, body: Any = None) -> Any:
+def ask_pce(target: ServingTarget, method: str, path: str, body: Any = None) -> Any:
     """The PCE's answer.
 
     Raises:
@@ -105,7 +105,7 @@ def ask_pce(site: Site, method: str, path: str, body: Any = None) -> Any:
     """
     try:
         answer = httpx.request(
-            method, site.pce_url + path, json=body, headers=site.headers, timeout=10.0, trust_env=False
+            method, target.pce_url + path, json=body, headers=target.headers, timeout=10.0, trust_env=False
         )
         answer.raise_for_status()
     except httpx.HTTPStatusError as error:
@@ -114,32 +114,32 @@ def ask_pce(site: Site, method: str, path: str, body: Any = None) -> Any:
             f"the PCE answers {error.response.status_code} to {method} {path}: {text}"
         ) from None
     except httpx.HTTPError as error:
-        raise ProvisionError(f"the PCE at {site.pce_url} does not answer: {error!r}") from None
+        raise ProvisionError(f"the PCE at {target.pce_url} does not answer: {error!r}") from None
     return answer.json() if answer.content else {}
 
 
-def slot_in_service(site: Site) -> Slot | None:
+def slot_in_service(target: ServingTarget) -> Slot | None:
     """The slot that the PCE asks, by its own word, or by what it has stored where it is away."""
     try:
-        url = ask_pce(site, "GET", "/status").get("endpoint_url")
+        url = ask_pce(target, "GET", "/status").get("endpoint_url")
     except ProvisionError:
-        url = stored_endpoint(site).get("url")
-    return next((slot for slot in site.slots if slot.url == str(url or "").rstrip("/")), None)
+        url = stored_endpoint(target).get("url")
+    return next((slot for slot in target.slots if slot.url == str(url or "").rstrip("/")), None)
 
 
-def stored_endpoint(site: Site) -> dict[str, Any]:
+def stored_endpoint(target: ServingTarget) -> dict[str, Any]:
     """What the PCE has stored as its endpoint; empty where it never had one."""
-    return _read(site.serving_folder / "endpoint.json")
+    return _read(target.serving_folder / "endpoint.json")
 
 
-def slot_document(site: Site, slot: Slot) -> dict[str, Any]:
+def slot_document(target: ServingTarget, slot: Slot) -> dict[str, Any]:
     """A slot's file; empty where the slot is."""
-    return _read(site.slot_file(slot))
+    return _read(target.slot_file(slot))
 
 
-def write_slot(site: Site, slot: Slot, model_uri: str, model_version: str) -> None:
+def write_slot(target: ServingTarget, slot: Slot, model_uri: str, model_version: str) -> None:
     """Say what a slot's process loads; ``model_version`` is empty while the model is only staged."""
-    file = site.slot_file(slot)
+    file = target.slot_file(slot)
     temporary = file.with_suffix(".tmp")
     document = {"model_uri": model_uri, "model_version": model_version, "port": slot.port}
     with temporary.open("w") as stream:
@@ -149,46 +149,46 @@ def write_slot(site: Site, slot: Slot, model_uri: str, model_version: str) -> No
     os.replace(temporary, file)
 
 
-def served_uri(site: Site, slot: Slot, timeout_s: float = 5.0) -> str | None:
+def served_uri(target: ServingTarget, slot: Slot, timeout_s: float = 5.0) -> str | None:
     """The model that a slot's process says it has loaded; None where it does not answer or does not say."""
     try:
-        answer = httpx.get(slot.url + "/version", headers=site.headers, timeout=timeout_s, trust_env=False)
+        answer = httpx.get(slot.url + "/version", headers=target.headers, timeout=timeout_s, trust_env=False)
         return str(answer.json()["model_uri"]) if answer.is_success else None
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
 
 
-def empty_slot(site: Site, slot: Slot, manager: ProcessManager) -> None:
+def empty_slot(target: ServingTarget, slot: Slot, manager: ProcessManager) -> None:
     """Stop what runs in a slot that nobody asks, and leave it empty.
 
     Raises:
         ProvisionError: the PCE asks this slot, and what is in service is never stopped; or the slots are not
             ours.
     """
-    demand_owner(site)
-    if slot_in_service(site) == slot:
+    demand_owner(target)
+    if slot_in_service(target) == slot:
         raise ProvisionError(f"{slot.name} is in service at {slot.url} and is not stopped")
     manager.stop(slot.name)
-    site.slot_file(slot).unlink(missing_ok=True)
+    target.slot_file(slot).unlink(missing_ok=True)
 
 
-def leftovers(site: Site, manager: ProcessManager) -> list[Slot]:
+def leftovers(target: ServingTarget, manager: ProcessManager) -> list[Slot]:
     """Slots that hold or run a model that nobody asks."""
-    used, states = slot_in_service(site), manager.states()
+    used, states = slot_in_service(target), manager.states()
     return [
         slot
-        for slot in site.slots
+        for slot in target.slots
         if slot != used
-        and (site.slot_file(slot).exists() or states[slot.name].state in ("RUNNING", "STARTING", "BACKOFF"))
+        and (target.slot_file(slot).exists() or states[slot.name].state in ("RUNNING", "STARTING", "BACKOFF"))
     ]
 
 
-def clear_leftovers(site: Site) -> list[str]:
+def clear_leftovers(target: ServingTarget) -> list[str]:
     """Empty every slot that nobody asks; what was done, in words. The caller owns the slots."""
-    manager, done = ProcessManager(site.run_folder), []
-    for slot in leftovers(site, manager):
-        uri = slot_document(site, slot).get("model_uri", "a model")
-        empty_slot(site, slot, manager)
+    manager, done = ProcessManager(target.run_folder), []
+    for slot in leftovers(target, manager):
+        uri = slot_document(target, slot).get("model_uri", "a model")
+        empty_slot(target, slot, manager)
         done.append(f"emptied {slot.name}, which held {uri} for nobody")
     return done
 

@@ -46,7 +46,7 @@ def paths_of(routes: Iterable[Any], prefix: str = "") -> set[str]:
 
 
 def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
-    """The application behind the doors of each process, and the whole."""
+    """The application behind the login of each process, and the whole."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 

@@ -1,7 +1,8 @@
-"""Costs of linear policies from one network that has settled: what a search pays for where warm-up is long.
+"""Costs of linear policies from one network in steady state: what a search pays for where warm-up is long.
 
-A network with quality of transmission takes ten thousand requests to settle. Here one policy serves them, and
-those to be compared go on from copies of what it leaves. Not here: the kernel (``envs.search``).
+A network with quality of transmission takes ten thousand requests to reach its steady state. Here one policy
+serves them, and those to be compared go on from copies of what it leaves. Not here: the kernel
+(``envs.search``).
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from envs.traffic import Requests, requests_of
 APART = 0.2  # share of what each policy serves that is not counted: the networks must grow apart first
 
 
-def costs_from_settled(
+def costs_from_steady_state(
     plant: Plant,
     trace: Trace,
     weights: np.ndarray,
-    settled_by: np.ndarray,
-    settle_requests: int,
+    warmup_weights: np.ndarray,
+    steady_state_requests: int,
     reward: RewardWeights,
     threads: int = 1,
 ) -> np.ndarray:
@@ -37,39 +38,39 @@ def costs_from_settled(
 
     Args:
         plant: the network.
-        trace: longer than ``settle_requests``.
+        trace: longer than ``steady_state_requests``.
         weights: (P, F) policies to be compared.
-        settled_by: (F,) policy that serves the first requests.
-        settle_requests: how many.
+        warmup_weights: (F,) policy that serves the first requests.
+        steady_state_requests: how many.
         reward: what is earned.
         threads: that share the policies; the costs do not depend on it.
     """
     table = requests_of([trace], plant)
-    first = Requests(*(np.ascontiguousarray(column[:, :settle_requests]) for column in table))
-    rest = Requests(*(np.ascontiguousarray(column[:, settle_requests:]) for column in table))
+    first = Requests(*(np.ascontiguousarray(column[:, :steady_state_requests]) for column in table))
+    rest = Requests(*(np.ascontiguousarray(column[:, steady_state_requests:]) for column in table))
     uncounted = round(APART * rest.arrival_s.shape[1])
     places = [
-        (new_states(plant, 1, *offered_load(table)), linear_rule(plant, settled_by))
+        (new_states(plant, 1, *offered_load(table)), linear_rule(plant, warmup_weights))
         for _ in range(max(threads, 1))
     ]
 
     def cost_on(
         place: tuple[NetworkStates, LinearScore], requests: Requests, row: np.ndarray, warmup: int
     ) -> float:
-        tally = new_tally(plant, 1, len(trace.class_names))
+        counted = new_tally(plant, 1, len(trace.class_names))
         rule = place[1]._replace(weights=checked_weights(row))
-        serve(plant.arrays, place[0], requests, 0, rule, warmup, reward, tally)
-        return -float(tally.reward[0]) / max(int(tally.offered[0].sum()), 1)
+        serve(plant.arrays, place[0], requests, 0, rule, warmup, reward, counted)
+        return -float(counted.reward[0]) / max(int(counted.offered[0].sum()), 1)
 
-    cost_on(places[0], first, settled_by, settle_requests)
-    settled = _copies(places[0][0])
+    cost_on(places[0], first, warmup_weights, steady_state_requests)
+    steady_state = _copies(places[0][0])
     idle: SimpleQueue[tuple[NetworkStates, LinearScore]] = SimpleQueue()
     for place in places:
         idle.put(place)
 
     def cost_of(row: np.ndarray) -> float:
         place = idle.get()
-        for array, kept in zip(_arrays(place[0]), settled, strict=True):
+        for array, kept in zip(_arrays(place[0]), steady_state, strict=True):
             array[...] = kept
         cost = cost_on(place, rest, row, uncounted)
         idle.put(place)
