@@ -30,17 +30,15 @@ def five_node() -> tuple[Plant, PoissonTraffic]:
 
 @pytest.fixture
 def small_spec() -> TrainSpec:
-    """A training of seconds."""
+    """A training of seconds, measured in requests: it ends with the same policy on every machine."""
     return TrainSpec(
-        budget_s=3.0,
+        budget_requests=24 * 16 * 32,
         num_envs=16,
         rollout_length=32,
         minibatch_size=256,
         hidden_sizes=(16,),
         num_env_runners=0,
-        checkpoint_every_s=0.5,
-        evaluate_every_s=1.0,
-        search=SearchSpec(enabled=True, budget_s=2.0, population=8, requests_per_candidate=4000),
+        search=SearchSpec(population=8, requests_per_candidate=4000, budget_requests=16 * 8 * 4000),
         warmup_requests=300,
     )
 

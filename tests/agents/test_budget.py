@@ -24,10 +24,9 @@ def test_one_seed_gives_identical_weights_twice(
     spec = replace(
         small_spec,
         budget_s=1e-3,  # ignored
-        budget_requests=24 * UPDATE_REQUESTS,
         num_env_runners=num_env_runners,
         learning_rate=3e-3,
-        search=replace(small_spec.search, budget_s=1e-3, budget_requests=8 * 4000 * 6, threads=1),
+        search=replace(small_spec.search, budget_s=1e-3, budget_requests=6 * 8 * 4000, threads=1),
     )
     hurried = replace(spec, checkpoint_every_s=1e-3, evaluate_every_s=1e-3)
 

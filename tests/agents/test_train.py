@@ -37,7 +37,7 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     assert [TrainPoint(**line) for line in lines] == points == list(result.curve)
     assert {point.stage for point in points} == {"search", "ppo", "choice"}
     assert [point.elapsed_s for point in points] == sorted(point.elapsed_s for point in points)
-    assert result.steps > 0
+    assert (result.steps, result.search_requests) == (24 * 16 * 32, 16 * 8 * 4000)
     json.dumps(result.to_json())
     # Done is done: asked again, the same answer at once.
     repeated: list[TrainPoint] = []
@@ -48,10 +48,11 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
 
 
 def test_without_search_the_best_baseline_is_the_teacher(local_ray, five_node, small_spec, tmp_path):
-    spec = replace(small_spec, budget_s=0.5, search=replace(small_spec.search, enabled=False))
-    result = train(spec, *five_node, tmp_path)
+    search = replace(small_spec.search, enabled=False)
+    result = train(replace(small_spec, budget_s=0.5, budget_requests=0, search=search), *five_node, tmp_path)
     assert load_policy(result.teacher_folder).name == result.best_baseline
     assert result.search_requests == 0
+    assert result.steps > 0
 
 
 def test_another_training_does_not_continue_in_the_folder(five_node, small_spec, tmp_path):
@@ -72,7 +73,8 @@ def test_where_ray_runs_does_not_make_another_training(five_node, small_spec):
 
 def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, tmp_path):
     plant, traffic = five_node
-    spec = replace(small_spec, budget_s=12.0, search=replace(small_spec.search, budget_s=1.0))
+    search = replace(small_spec.search, budget_requests=2 * 8 * 4000)
+    spec = replace(small_spec, budget_requests=100 * 16 * 32, search=search)
     (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, traffic)))
     program = (
         "import pickle, sys; from agents.train import train; "
@@ -96,7 +98,7 @@ def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, 
     assert result.steps > killed["ppo_steps"]
     state = json.loads((folder / "state.json").read_text())
     assert state["runs"] == 2
-    assert spec.budget_s <= state["ppo_elapsed_s"] < 2 * spec.budget_s  # not the budget twice
+    assert state["ppo_steps"] == spec.budget_requests  # not the budget twice
     elapsed = [point.elapsed_s for point in result.curve]
     assert elapsed == sorted(elapsed)
     assert len(set(elapsed)) == len(elapsed)
