@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agents.local_ray import ray_session
-from agents.spec import SearchSpec, TrainSpec
+from agents.spec import SearchSpec, TrainSpec, ValidationSpec
 from envs.plant import Plant, PlantSpec, build_plant
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
@@ -39,6 +39,7 @@ def small_spec() -> TrainSpec:
         hidden_sizes=(16,),
         num_env_runners=0,
         search=SearchSpec(population=8, requests_per_candidate=4000, budget_requests=16 * 8 * 4000),
+        validation=ValidationSpec(4, 1000, 8, 4000),
         warmup_requests=300,
     )
 

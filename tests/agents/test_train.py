@@ -29,7 +29,9 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     assert not result.resumed
     # What is returned is what was measured.
     policy = load_policy(result.policy_folder)
-    validation = validation_set(plant, traffic, small_spec.warmup_requests, small_spec.seed)
+    validation = validation_set(
+        plant, traffic, small_spec.warmup_requests, small_spec.seed, sizes=small_spec.validation
+    )
     assert validation.mean_blocking(policy) == result.validation[result.chosen_candidate]
     assert read_manifest(result.policy_folder).metadata["topology_hash"] == plant.topology.content_hash
     # The lines for followers are the points reported.
@@ -37,7 +39,8 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     assert [TrainPoint(**line) for line in lines] == points == list(result.curve)
     assert {point.stage for point in points} == {"search", "ppo", "choice"}
     assert [point.elapsed_s for point in points] == sorted(point.elapsed_s for point in points)
-    assert (result.steps, result.search_requests) == (24 * 16 * 32, 16 * 8 * 4000)
+    assert result.steps == small_spec.budget_requests
+    assert result.search_requests > 0
     json.dumps(result.to_json())
     # Done is done: asked again, the same answer at once.
     repeated: list[TrainPoint] = []
