@@ -84,7 +84,7 @@ def continuous_training(
             if not report.passed:
                 unstage_task(target, staged)
                 return refused(f"the champion stays: {report.verdict}")
-            return promoted(_promoted(challenge, target, staged, report))
+            return promoted(_promote(challenge, target, staged, report))
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _refused_by_gate_or_person(challenge: _Challenge) -> str:
     return "" if answer.approve else f"the champion stays: {asked.verdict}; approval refused{said}"
 
 
-def _promoted(challenge: _Challenge, target: ServingTarget, staged: Staged, report: GateReport) -> str:
+def _promote(challenge: _Challenge, target: ServingTarget, staged: Staged, report: GateReport) -> str:
     """What was done with a challenger that passed, in words."""
     settings, progress, made = challenge.settings, challenge.progress, challenge.made
     registry = settings.registry

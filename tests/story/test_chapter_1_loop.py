@@ -13,7 +13,7 @@ import pytest
 from configs.load import load_config
 from tasks.decisions import read_decision_log
 from tasks.promotions import read_promotions
-from tests.story.stack import MODEL, TRAINING, Stack, kill_group, until
+from tests.story.stack import ENOUGH, MODEL, TRAINING, Stack, kill_group, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
@@ -39,7 +39,7 @@ def test_up_again_reuses_what_runs(stack: Stack) -> None:
 
 
 def test_a_manual_run_with_parameters_trains_gates_and_provisions(stack: Stack) -> None:
-    parameters = {"scenario": "five-node", "training_budget_s": 8, "reason": "story"}
+    parameters = {"scenario": "five-node", "overrides": list(ENOUGH), "reason": "story"}
 
     run = stack.finished(stack.prefect.run_deployment(TRAINING, parameters))
 

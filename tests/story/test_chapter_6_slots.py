@@ -15,7 +15,7 @@ from tasks.locks import holder_of
 from tasks.promotions import Promotion, append_promotion, pending_promotion, read_promotions
 from tasks.registry import Registry
 from tasks.serving_target import ServingTarget, owning_slots
-from tests.story.stack import ENDED, LIGHTLOOP, MODEL, TRAINING, Stack, until
+from tests.story.stack import ENDED, ENOUGH, LIGHTLOOP, MODEL, TRAINING, Stack, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
@@ -127,8 +127,7 @@ def test_an_approval_is_waited_for_through_a_restart_and_nothing_is_trained_twic
     stack.finished(stack.prefect.run_deployment("provision/provision", {"version": "1"}))
     parameters = {
         "scenario": "five-node",
-        "training_budget_s": 8,
-        "overrides": ["gate.require_approval=true"],
+        "overrides": [*ENOUGH, "gate.require_approval=true"],
         "reason": "approval",
     }
     run_id = stack.prefect.run_deployment(TRAINING, parameters)
