@@ -65,7 +65,7 @@ class Traffic(_Section):
     seed: NonNegativeInt
 
 
-class Evaluation(_Section):
+class EvaluationSection(_Section):
     """Held-out traces on which challenger, champion and baselines meet."""
 
     num_traces: PositiveInt = Field(ge=2, description="independent traces; the interval comes from them")
@@ -113,7 +113,7 @@ class Retention(_Section):
     prefect_runs_days: PositiveFloat | None = Field(description="ended flow runs with their artifacts")
 
 
-class Services(_Section):
+class ServicesSection(_Section):
     """Where the processes listen: those between each other on the loopback, two of them also northbound."""
 
     host: str = Field(description="of the internal processes; a loopback address, and no other")
@@ -195,11 +195,11 @@ class Config(_Section):
     traffic: Traffic
     reward: Annotated[RewardWeights, PlainSerializer(RewardWeights._asdict)] = RewardWeights()
     training: TrainingSpec = TrainingSpec()
-    evaluation: Evaluation
+    evaluation: EvaluationSection
     gate: Gate
     drift: Drift
     retention: Retention
-    services: Services
+    services: ServicesSection
     online: Online
     ray: RaySpec = RaySpec()
     mlflow: Mlflow

@@ -9,7 +9,7 @@ from typing import Literal
 
 import httpx
 
-from deployments.services import Service
+from deployments.services import ServiceProcess
 from tasks.processes import ProcessManager, ProcessState
 
 Health = Literal["healthy", "starting", "stopped", "failed", "empty"]
@@ -24,7 +24,7 @@ class ServiceStatus:
         detail: for people: pid and uptime, or what is wrong.
     """
 
-    service: Service
+    service: ServiceProcess
     health: Health
     pid: int
     detail: str
@@ -43,14 +43,16 @@ def answers(url: str, timeout_s: float = 2.0) -> bool:
         return False
 
 
-def service_statuses(services: Iterable[Service], manager: ProcessManager) -> tuple[ServiceStatus, ...]:
+def service_statuses(
+    services: Iterable[ServiceProcess], manager: ProcessManager
+) -> tuple[ServiceStatus, ...]:
     """The status of each service, asked of all at once."""
     states = manager.states() if manager.is_running() else {}
     with ThreadPoolExecutor(8) as pool:
         return tuple(pool.map(lambda service: _status(service, states.get(service.name)), services))
 
 
-def _status(service: Service, state: ProcessState | None) -> ServiceStatus:
+def _status(service: ServiceProcess, state: ProcessState | None) -> ServiceStatus:
     if state is None or state.state in ("STOPPED", "STOPPING", "EXITED"):
         return ServiceStatus(
             service, "empty" if service.is_slot else "stopped", 0, state.state.lower() if state else ""

@@ -17,7 +17,7 @@ import psutil
 
 from configs.home import HOME_VARIABLE, Home
 from deployments.environment import PROJECT_ROOT
-from deployments.services import Service
+from deployments.services import ServiceProcess
 from tasks.processes import ProcessError, ProcessManager, socket_path
 
 MANAGED_VARIABLE = "LIGHTLOOP_MANAGED"  # marks every process that descends from our supervisord
@@ -25,7 +25,7 @@ MANAGER_PREFIX = "LIGHTLOOP_MANAGER_"  # of what supervisord's configuration tak
 SHUTDOWN_TIMEOUT_S = 60.0
 
 
-def render_configuration(services: Sequence[Service], home: Home) -> str:
+def render_configuration(services: Sequence[ServiceProcess], home: Home) -> str:
     """supervisord.conf for these services. Holds no secret: processes inherit supervisord's environment.
 
     What holds a path comes by environment (``manager_environment``): in the file a blank and ``#`` or ``;``
@@ -68,7 +68,7 @@ def render_configuration(services: Sequence[Service], home: Home) -> str:
     return "\n".join(lines) + "\n"
 
 
-def manager_environment(services: Sequence[Service], home: Home) -> dict[str, str]:
+def manager_environment(services: Sequence[ServiceProcess], home: Home) -> dict[str, str]:
     """The variables that ``render_configuration`` names."""
     values = {
         "SOCKET": str(socket_path(home.run)),
@@ -83,7 +83,9 @@ def manager_environment(services: Sequence[Service], home: Home) -> dict[str, st
     return {MANAGER_PREFIX + name: value for name, value in values.items()}
 
 
-def start_manager(services: Sequence[Service], home: Home, environment: Mapping[str, str]) -> ProcessManager:
+def start_manager(
+    services: Sequence[ServiceProcess], home: Home, environment: Mapping[str, str]
+) -> ProcessManager:
     """A running supervisord with these programs, none of them started yet.
 
     Raises:
@@ -164,7 +166,7 @@ def _end(processes: Sequence[psutil.Process], force: bool) -> None:
             process.kill() if force else process.terminate()
 
 
-def _key(service: Service) -> str:
+def _key(service: ServiceProcess) -> str:
     return service.name.upper().replace("-", "_")
 
 

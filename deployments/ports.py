@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from deployments.services import Service
+from deployments.services import ServiceProcess
 
 
 class PortTakenError(ValueError):
@@ -43,13 +43,13 @@ def holder(port: int) -> str:
     return "a process this user may not see"
 
 
-def check_ports(services: Iterable[Service]) -> None:
+def check_ports(services: Iterable[ServiceProcess]) -> None:
     """Return when every port is free or none is needed.
 
     Raises:
         PortTakenError: one line for each port that is taken.
     """
-    wanted: dict[int, Service] = {}
+    wanted: dict[int, ServiceProcess] = {}
     problems = []
     for service in services:
         if service.port is None:

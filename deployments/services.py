@@ -12,7 +12,7 @@ SLOTS = ("model-a", "model-b")
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceProcess:
     """One managed process.
 
     Attributes:
@@ -41,13 +41,13 @@ class Service:
         return self.name in SLOTS
 
 
-def service_table(config: Config, home: Home) -> tuple[Service, ...]:
+def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
     """Every managed process under a configuration, in the order in which they are shown."""
     at = config.services
     python = sys.executable
 
-    def own(name: str, purpose: str) -> Service:
-        return Service(
+    def own(name: str, purpose: str) -> ServiceProcess:
+        return ServiceProcess(
             name=name,
             purpose=purpose,
             command=(python, "-m", f"controlplane.{name}.main"),
@@ -58,9 +58,9 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             health_url=at.url(name) + "/health",
         )
 
-    def slot(name: str) -> Service:
+    def slot(name: str) -> ServiceProcess:
         field = name.replace("-", "_")
-        return Service(
+        return ServiceProcess(
             name=name,
             purpose="MLflow inference server",
             command=(python, "-m", "deployments.model_slot", name),
@@ -77,7 +77,7 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
     worker = [python, "-m", "prefect", "worker", "start", "--pool", config.prefect.work_pool]
     worker += ["--type", "process", "--name", "lightloop", "--install-policy", "never"]
     return (
-        Service(
+        ServiceProcess(
             name="prefect",
             purpose="orchestration: server and UI",
             command=prefect,
@@ -87,7 +87,7 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             port_key="services.prefect_port",
             health_url=at.url("prefect") + "/api/health",
         ),
-        Service(
+        ServiceProcess(
             name="worker",
             purpose=f"runs the flows of work pool {config.prefect.work_pool!r}",
             command=tuple(worker),
@@ -95,14 +95,14 @@ def service_table(config: Config, home: Home) -> tuple[Service, ...]:
             wave=2,
             stop_wait_s=20,
         ),
-        Service(
+        ServiceProcess(
             name="upkeep",
             purpose="settles runs that lost their process, reconciles what is served, applies retention",
             command=(python, "-m", "deployments.upkeep"),
             address=f"{home.logs}/upkeep.log",
             wave=2,
         ),
-        Service(
+        ServiceProcess(
             name="mlflow",
             purpose="tracking and registry: server and UI",
             command=mlflow,

@@ -28,7 +28,7 @@ from deployments.orchestration import OrchestrationError, PrefectApi, deploy_flo
 from deployments.plants import switch_plant
 from deployments.ports import check_ports
 from deployments.served import up_lock
-from deployments.services import Service, service_table
+from deployments.services import ServiceProcess, service_table
 from tasks.locks import only_one
 from tasks.processes import ProcessManager
 
@@ -117,7 +117,7 @@ def current_statuses(config: Config, home: Home) -> tuple[ServiceStatus, ...]:
     return service_statuses(service_table(config, home), ProcessManager(home.run))
 
 
-def _check(config: Config, services: Sequence[Service], home: Home) -> None:
+def _check(config: Config, services: Sequence[ServiceProcess], home: Home) -> None:
     """Return where the configuration can be brought up, as far as that shows before anything is changed.
 
     Ports that this home's own processes hold count as free: what runs under another configuration is stopped.
@@ -158,7 +158,7 @@ def _differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 def _start_wave(
-    wave: int, services: Sequence[Service], manager: ProcessManager, home: Home, progress: Progress
+    wave: int, services: Sequence[ServiceProcess], manager: ProcessManager, home: Home, progress: Progress
 ) -> None:
     members = [service for service in services if service.wave == wave]
     states = manager.states()
@@ -169,7 +169,7 @@ def _start_wave(
 
 
 def wait_until_healthy(
-    services: Sequence[Service], manager: ProcessManager, home: Home, on_look: Callable[[], None]
+    services: Sequence[ServiceProcess], manager: ProcessManager, home: Home, on_look: Callable[[], None]
 ) -> None:
     """Return when every service answers.
 

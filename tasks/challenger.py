@@ -28,7 +28,7 @@ class PackagedModel:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ApprovalQuestion:
     """What a person was asked, and when."""
 
     verdict: str
@@ -57,17 +57,17 @@ def recall_challenger(folder: Path) -> PackagedModel | None:
     return PackagedModel(**(found | paths))  # type: ignore[arg-type]
 
 
-def remember_asked(folder: Path, verdict: str, champion: str, timeout_s: float) -> Asked:
+def remember_asked(folder: Path, verdict: str, champion: str, timeout_s: float) -> ApprovalQuestion:
     """Keep what is asked."""
-    asked = Asked(verdict, champion, time.time(), timeout_s)
+    asked = ApprovalQuestion(verdict, champion, time.time(), timeout_s)
     _write(folder / ASKED_FILE, asdict(asked))
     return asked
 
 
-def recall_asked(folder: Path) -> Asked | None:
+def recall_asked(folder: Path) -> ApprovalQuestion | None:
     """What has been asked already; None where nothing has."""
     found = _read(folder / ASKED_FILE)
-    return None if found is None else Asked(**found)  # type: ignore[arg-type]
+    return None if found is None else ApprovalQuestion(**found)  # type: ignore[arg-type]
 
 
 def _write(file: Path, document: dict[str, object]) -> None:

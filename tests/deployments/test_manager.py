@@ -14,7 +14,7 @@ import pytest
 from configs.home import Home
 from deployments.health import service_statuses
 from deployments.manager import managed_processes, render_configuration, start_manager, stop_everything
-from deployments.services import Service
+from deployments.services import ServiceProcess
 from deployments.stack import StartError, wait_until_healthy
 from tasks.processes import MAX_SOCKET_PATH, ProcessManager, socket_path
 
@@ -26,8 +26,8 @@ PARENT = (
 DYING = "import sys; print('the disk is full'); sys.exit(3)"
 
 
-def program(name: str, code: str) -> Service:
-    return Service(name, "", (sys.executable, "-c", code), "")
+def program(name: str, code: str) -> ServiceProcess:
+    return ServiceProcess(name, "", (sys.executable, "-c", code), "")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     stop_everything(made)
 
 
-def start(home: Home, *services: Service) -> ProcessManager:
+def start(home: Home, *services: ServiceProcess) -> ProcessManager:
     environment = {**os.environ, "LIGHTLOOP_HOME": str(home.root)}
     manager = start_manager(services, home, environment)
     for service in services:

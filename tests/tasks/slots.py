@@ -19,7 +19,7 @@ from agents.artefact import save_policy
 from configs.home import Home
 from deployments.environment import QUIET
 from deployments.manager import start_manager, stop_everything
-from deployments.services import Service
+from deployments.services import ServiceProcess
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
@@ -112,7 +112,7 @@ def target(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iter
         Slot(name, "127.0.0.1", port) for name, port in zip(("model-a", "model-b"), ports, strict=True)
     )
     services = [
-        Service(slot.name, "", (sys.executable, "-m", "deployments.model_slot", slot.name), slot.url)
+        ServiceProcess(slot.name, "", (sys.executable, "-m", "deployments.model_slot", slot.name), slot.url)
         for slot in slots
     ]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
