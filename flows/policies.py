@@ -14,10 +14,11 @@ from prefect import Task
 from prefect.context import FlowRunContext
 
 from envs.traffic import PoissonTraffic
-from flows.settings import Settings
+from flows.settings import BY_HAND, Settings
 from tasks.challenger import PackagedModel
 from tasks.evaluate import Contender, best_baseline, measure
 from tasks.gate import GateReport
+from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.package import package_task
 from tasks.progress_log import ProgressLog
 from tasks.registry import ModelVersion, register_task
@@ -107,6 +108,10 @@ def registered(
         rows: ``PolicyResult.row`` of everybody it was compared with, each with ``role``.
         report: the gate's; None for a first champion, which meets no gate.
     """
-    cards = settings.cards(model.policy, made_by, reason, trace_id, rows, report)
+    registry, config, topology = settings.registry, settings.config, settings.plant.topology.name
+    offered = f"{config.traffic.generator} traffic of {config.traffic.load_erlang:g} Erlang"
+    origin = Origin(config.scenario, topology, offered, made_by, reason or BY_HAND, trace_id)
+    page = model_card(registry.model_name, config.scenario, topology)
+    cards = Cards(page, version_card(model.policy, origin, rows, report))
     register, tags = _step(register_task), settings.model_tags | kind
-    return register(settings.registry, model.uri, model.run_id, model.policy, tags, cards)
+    return register(registry, model.uri, model.run_id, model.policy, tags, cards)

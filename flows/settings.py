@@ -16,8 +16,6 @@ from configs.schema import Config
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
 from envs.traffic import PoissonTraffic
-from tasks.gate import GateReport
-from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.registry import Registry
 
 BY_HAND = "by hand"
@@ -83,24 +81,6 @@ class Settings:
         """What an MLflow run is called: what was tried, why, and when (UTC)."""
         why = reason.split(":")[0][:40] or BY_HAND
         return f"{self.config.scenario}, {why}, {self.recipe}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-
-    def cards(
-        self,
-        policy: str,
-        made_by: str,
-        reason: str,
-        trace_id: str,
-        rows: Sequence[Mapping[str, Any]],
-        report: GateReport | None = None,
-    ) -> Cards:
-        """What the pages of the registered model and of a new version say."""
-        scenario, topology, traffic = self.config.scenario, self.plant.topology.name, self.config.traffic
-        offered = f"{traffic.generator} traffic of {traffic.load_erlang:g} Erlang"
-        origin = Origin(scenario, topology, offered, made_by, reason or BY_HAND, trace_id)
-        return Cards(
-            model_card(self.registry.model_name, scenario, topology),
-            version_card(policy, origin, rows, report),
-        )
 
 
 def load_settings(
