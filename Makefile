@@ -8,7 +8,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test test-long lint clean
+.PHONY: help install demo up down status test test-nojit test-long lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,8 +46,11 @@ lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint ## lint, then every test but the long ones
+test: lint test-nojit ## lint, then every test but the long ones
 	$(BIN)/pytest -m "not long"
+
+test-nojit: $(INSTALLED_DEV) ## the twin against the naive one once more, with nothing compiled
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -m nojit -W ignore::RuntimeWarning tests/envs
 
 test-long: $(INSTALLED_DEV) ## the long tests
 	$(BIN)/pytest -m long

@@ -18,7 +18,7 @@ from envs.reward import RewardWeights
 from envs.search import LinearScore, checked_weights, linear_rule
 from envs.serving import serve
 from envs.state import NetworkStates, new_states
-from envs.tally import new_tally
+from envs.statistics import new_statistics
 from envs.trace import Trace
 from envs.traffic import Requests, requests_of
 
@@ -57,7 +57,7 @@ def costs_from_steady_state(
     def cost_on(
         place: tuple[NetworkStates, LinearScore], requests: Requests, row: np.ndarray, warmup: int
     ) -> float:
-        counted = new_tally(plant, 1, len(trace.class_names))
+        counted = new_statistics(plant, 1, len(trace.class_names))
         rule = place[1]._replace(weights=checked_weights(row))
         serve(plant.arrays, place[0], requests, 0, rule, warmup, reward, counted)
         return -float(counted.reward[0]) / max(int(counted.offered[0].sum()), 1)

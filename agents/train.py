@@ -163,7 +163,7 @@ def _find_teacher(training: _Training) -> None:
         start = load_policy(GENERALIST_FOLDER)
         assert isinstance(start, LinearPolicy)
         candidates.append(start)
-        if plant.spec.ends_known:
+        if plant.spec.departures_known:
             candidates.append(start := with_departures_known(start))
     if spec.search.enabled:
         candidates.append(_search(training, start))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.spec import ValidationSpec
-from envs.evaluation import replay_tally
+from envs.evaluation import replay_statistics
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -49,7 +49,7 @@ class ValidationSet:
                 self.plant, requests, weights, self.warmup_requests, num_classes, self.reward
             )
         else:
-            counted = replay_tally(self.plant, self.traces, policy, self.warmup_requests, self.reward)
+            counted = replay_statistics(self.plant, self.traces, policy, self.warmup_requests, self.reward)
         offered = counted.offered.sum(axis=1)
         return Score(counted.blocked.sum(axis=1) / offered, -counted.reward / offered)
 

@@ -23,8 +23,9 @@ from agents.validation import ValidationSet, validation_set
 from configs.load import load_config
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import observation_space
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from benchmarks.carried import LoadCurve
 from benchmarks.stored_rows import Row, StoredRows
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
 from envs.policy import ScoringPolicy
 from envs.settings import Setting, agent_plant, benchmark_setting
 from envs.simulation import DEFRAGMENTATION
+from envs.spec import PlantSpec
 from topologies.catalogue import load_topology
 from topologies.paths import PathOrder
 
@@ -122,7 +123,7 @@ def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Ite
         folders |= {TEACHER: agent_folder / "teacher", AGENT: agent_folder / "policy"}
     for name, folder in folders.items():
         content = read_manifest(folder).weights_sha256
-        spec = agent_plant(chosen, name != GENERALIST and chosen.ends_told)
+        spec = agent_plant(chosen, name != GENERALIST and chosen.departures_told)
         yield Contestant(name, load_policy(folder), content, spec, cheap)
     spec = replace(chosen.plant, k_paths=50)
     yield Contestant(DEFRAGMENTATION, DEFRAGMENTATION, DEFRAGMENTATION, spec, cheap)

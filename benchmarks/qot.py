@@ -17,7 +17,7 @@ from envs.gsnr.bands import make_comb
 from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
 from envs.gsnr.link_tables import SpanLoads
-from envs.gsnr.lit_plant import BAUD_GBD, CHANNEL_GHZ
+from envs.gsnr.qot_plant import BAUD_GBD, CHANNEL_GHZ
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
@@ -27,7 +27,7 @@ from envs.rng import stream_states
 from envs.search import linear_rule
 from envs.serving import serve
 from envs.state import NetworkStates, new_states
-from envs.tally import Tally, new_tally, results_of
+from envs.statistics import Statistics, new_statistics, results_of
 from envs.traffic import draw_requests, new_requests, traffic_arrays
 from topologies.catalogue import load_topology
 
@@ -87,7 +87,7 @@ def figures(
         exact = carrier_noise(topology, parameters, comb, plant.path_table, lit, "as-lit")
         reserve_db = min(reserve_db, float((10 * np.log10(kept / exact)).min()))
         carriers += len(lit)
-    result = results_of(run.tally, plant)[0]
+    result = results_of(run.statistics, plant)[0]
     assert result.qot is not None
     return {
         "decisions_per_s": run.decisions_per_s,
@@ -112,7 +112,7 @@ class _Run:
         assert isinstance(policy, LinearPolicy)
         self.plant = plant
         self.states: NetworkStates = new_states(plant, 1, load_erlang, traffic.mean_holding_s)
-        self.tally: Tally = new_tally(plant, 1, 1)
+        self.statistics: Statistics = new_statistics(plant, 1, 1)
         self._rule = linear_rule(plant, np.array(policy.weights))
         self._traffic = traffic_arrays(traffic, plant)
         self._stream, self._clock_s = stream_states(1, 1), np.zeros(1)
@@ -122,7 +122,7 @@ class _Run:
         requests = new_requests(1, count)
         draw_requests(self._traffic, self._stream, self._clock_s, requests, 0)
         started_s = time.process_time()
-        serve(self.plant.arrays, self.states, requests, 0, self._rule, warmup, ONLY_BLOCKING, self.tally)
+        serve(self.plant.arrays, self.states, requests, 0, self._rule, warmup, ONLY_BLOCKING, self.statistics)
         if not warmup:
             self._busy_s += time.process_time() - started_s
             self._counted += count

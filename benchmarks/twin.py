@@ -116,7 +116,7 @@ def compile_s() -> float:
     from envs.rng import stream_states
     from envs.serving import serve_row
     from envs.state import new_states
-    from envs.tally import new_tally
+    from envs.statistics import new_statistics
     from envs.traffic import draw_requests, new_requests, traffic_arrays
 
     plant, traffic = nsfnet(5), benchmark_setting("deeprmsa-nsfnet").traffic
@@ -124,9 +124,9 @@ def compile_s() -> float:
     draw_requests(traffic_arrays(traffic, plant), stream_states(1, 1), np.zeros(1), requests, 0)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
     started_s = time.perf_counter()
-    rule, tally = first_fit_rule(plant, KSP_FF), new_tally(plant, 1, 1)
+    rule, statistics = first_fit_rule(plant, KSP_FF), new_statistics(plant, 1, 1)
     njit(error_model="numpy")(serve_row.py_func)(
-        plant.arrays, states, requests, 0, rule, 0, ONLY_BLOCKING, tally
+        plant.arrays, states, requests, 0, rule, 0, ONLY_BLOCKING, statistics
     )
     return time.perf_counter() - started_s
 

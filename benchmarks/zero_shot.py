@@ -19,12 +19,13 @@ from benchmarks.carried import LoadCurve
 from benchmarks.policy import ORDERS
 from envs.evaluation import interval, paired_difference, replay
 from envs.heuristics import baseline
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
 from envs.settings import SETTINGS, agent_plant
 from envs.simulation import simulate
 from envs.sndlib import MatrixTraffic, scale_for, trace_from_demands
 from envs.sndlib_files import Demands, read_demands
+from envs.spec import PlantSpec
 from envs.trace import Trace
 from topologies.catalogue import load_topology
 from topologies.model import Topology

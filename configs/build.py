@@ -7,9 +7,10 @@ from typing import Any
 
 from configs.schema import Config
 from envs.fields import taken_from
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.plant_choices import PlantChoices
 from envs.settings import future_rates
+from envs.spec import PlantSpec
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
 from topologies.model import Topology

@@ -1,19 +1,23 @@
 """The digital twin: what happens on a plant when requests arrive.
 
 Where to go:
-  plant.py, latency.py, modulation.py   the plant as flat arrays; latency terms; formats and reach
+  spec.py, blueprint.py, plant.py       what is chosen of a plant; what it is made from; the flat arrays
+  latency.py, modulation.py             latency terms; formats and reach
   bits.py, rng.py                       compiled helpers: spectrum bits, random numbers
   slots.py                              slots that a bit rate takes
   state.py                              N networks in time: free bits and departures
-  calendar.py                           when what is lit ends, where that is known
+  blocks.py                             a block on a path
+  parts.py                              what a plant can have beside slots, one part for each use case:
+  gsnr/, energy/, departures/           quality of transmission, power, known departure times
   traffic.py, trace.py, sndlib.py       requests: described and drawn, stored, made from measured matrices
-  candidates.py, features.py            what a policy chooses from, and what it sees of it
+  candidates.py, describe.py, features.py  what a policy chooses from, and what it sees of it
+  after_state.py and what it imports    what a candidate leaves behind for later requests
   policy.py, heuristics.py              the interface of a policy; the baselines
   lockstep.py                           N networks stepped together: under environments and evaluation
   serving.py                            the one request loop; what a rule of its own decides by
   first_fit.py, mscl.py, defragmentation.py  rules of their own
   simulation.py                         figures with intervals
-  tally.py, settings.py                 what is counted; the published benchmark settings
+  statistics.py, settings.py            what is counted; the published benchmark settings
   evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
   latency_rsa.py, registration.py       gymnasium environments
   network.py                            one network's spectrum for the online side

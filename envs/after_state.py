@@ -16,17 +16,27 @@ columns depend on nothing but the spectrum: training and the online side see the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from envs.block_losses import fill_masks, sum_losses
+from envs.cached_placements import (
+    CachedPlacements,
+    Search,
+    blocking_rise,
+    no_cached_placements,
+    refresh_cached,
+    unit_bits,
+)
 from envs.compiled import inlined, kernel
 from envs.features import COLUMN
 from envs.slots import slots_needed_by
-from envs.start_bitmaps import RATES, refresh_paths
-from envs.witness import Witnesses, blocking_rise, no_witnesses, refresh_witnesses, unit_bits
+from envs.start_bitmaps import RATES, Kept, refresh_paths
+
+if TYPE_CHECKING:
+    from envs.blueprint import Blueprint
+    from envs.spec import PlantSpec
 
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
 RUN_SCALES = (1.0, 3.0)  # free runs
@@ -60,74 +70,68 @@ class AfterStates(NamedTuple):
     starts: np.ndarray  # (N, Q, W, RATES) uint64 starting positions
     num_starts: np.ndarray  # (N, D, RATES) int32 starting positions over the pair's paths
     num_runs: np.ndarray  # (N, D, RATES) int32 free runs that hold them
-    witnesses: Witnesses
+    cached: CachedPlacements
 
 
-def after_arrays(
-    shortlist: int,
-    paths_per_pair: int,
-    rates_gbps: Sequence[float],
-    rate_shares: Sequence[float],
-    first_path: np.ndarray,
-    path_units: np.ndarray,
-    path_hops: np.ndarray,
-    path_format: np.ndarray,
-    slots_per_gbps: np.ndarray,
-    guard_slots: int,
-    num_slots: int,
-    num_units: int,
-    num_nodes: int,
-    shared_spectrum: bool,
-) -> AfterArrays:
-    """The arrays of a path table; empty where ``shortlist`` is 0.
-
-    Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
-    both.
-    """
-    order = np.argsort(rates_gbps)
-    rates = np.asarray(rates_gbps, np.float64)[order]
-    shares = np.asarray(rate_shares, np.float64)[order] / np.sum(rate_shares)
-    padding = RATES - len(rates)
-    rates = np.concatenate([rates, np.repeat(rates[-1:], padding)])
-    shares = np.concatenate([shares, np.zeros(padding)])
-    sizes = slots_needed_by(slots_per_gbps[:, None], guard_slots, rates[None, :]).astype(np.int32)
-    looked_at: list[int] = []
-    pair_of: list[int] = []
-    rows: list[int] = []
-    num_pairs = 0
-    for source in range(num_nodes if shortlist else 0):
-        for destination in range(num_nodes):
-            row = source * num_nodes + destination
-            begin, end = int(first_path[row]), int(first_path[row + 1])
-            if begin == end or (shared_spectrum and source > destination):
-                continue
-            kept = range(begin, min(end, begin + paths_per_pair))
-            looked_at.extend(kept)
-            pair_of.extend([num_pairs] * len(kept))
-            rows.append(row)
-            num_pairs += 1
-    paths = np.array(looked_at, np.int64)
-    pairs = np.array(pair_of, np.int32)
-    unit_paths = np.zeros((num_units, -(-len(paths) // 64)), np.uint64)
+def after_arrays(blueprint: Blueprint) -> AfterArrays:
+    """The arrays of a path table; empty where ``shortlist`` is 0."""
+    spec, path_units, path_hops = blueprint.spec, blueprint.path_units, blueprint.table.path_hops
+    rates, shares = _future_rates(spec)
+    slots_per_gbps = blueprint.slots_per_gbps[:, None]
+    sizes = slots_needed_by(slots_per_gbps, spec.guard_slots, rates[None, :]).astype(np.int32)
+    paths, pairs, rows = _paths_looked_at(blueprint)
+    unit_paths = np.zeros((blueprint.num_units, -(-len(paths) // 64)), np.uint64)
     for q, path in enumerate(paths):
         for unit in path_units[path, : path_hops[path]]:
             unit_paths[unit, q >> 6] |= np.uint64(1 << (q & 63))
-    counts = np.arange(paths_per_pair * num_slots + 1)[:, None]
+    counts = np.arange(spec.shortlist_paths * spec.num_slots + 1)[:, None]
+    crossed = unit_bits(path_units, path_hops, blueprint.num_units) if spec.shortlist else None
     return AfterArrays(
-        shortlist=shortlist,
+        shortlist=spec.shortlist,
         path_units=np.ascontiguousarray(path_units[paths]),
         path_hops=path_hops[paths].astype(np.int32),
         path_pair=pairs,
-        path_format=path_format[paths].astype(np.int32),
+        path_format=blueprint.path_format[paths].astype(np.int32),
         sizes=sizes,
         shares=shares,
         unit_paths=unit_paths,
         start_potential=np.exp(-counts / np.array(START_SCALES)),
         run_potential=np.exp(-counts / np.array(RUN_SCALES)),
-        num_pairs=num_pairs,
-        pair_row=np.array(rows, np.int32),
-        crossed=unit_bits(path_units, path_hops, num_units) if shortlist else np.zeros((0, 1), np.uint64),
+        num_pairs=len(rows),
+        pair_row=rows,
+        crossed=np.zeros((0, 1), np.uint64) if crossed is None else crossed,
     )
+
+
+def _future_rates(spec: PlantSpec) -> tuple[np.ndarray, np.ndarray]:
+    """(RATES,) bit rates that later requests ask for, ascending, and the share of each."""
+    order = np.argsort(spec.future_rates_gbps)
+    rates = np.asarray(spec.future_rates_gbps, np.float64)[order]
+    shares = np.asarray(spec.future_shares, np.float64)[order] / np.sum(spec.future_shares)
+    padding = RATES - len(rates)
+    rates = np.concatenate([rates, np.repeat(rates[-1:], padding)])
+    return rates, np.concatenate([shares, np.zeros(padding)])
+
+
+def _paths_looked_at(blueprint: Blueprint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(Q,) paths and the pair of each; (D,) row of each pair in ``first_path``.
+
+    Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
+    both.
+    """
+    spec, first_path, num_nodes = blueprint.spec, blueprint.table.first_path, blueprint.topology.num_nodes
+    paths: list[int] = []
+    pairs: list[int] = []
+    rows: list[int] = []
+    for row in range(num_nodes**2 if spec.shortlist else 0):
+        begin, end = int(first_path[row]), int(first_path[row + 1])
+        if begin == end or (spec.shared_spectrum and row // num_nodes > row % num_nodes):
+            continue
+        kept = range(begin, min(end, begin + spec.shortlist_paths))
+        paths.extend(kept)
+        pairs.extend([len(rows)] * len(kept))
+        rows.append(row)
+    return np.array(paths, np.int64), np.array(pairs, np.int32), np.array(rows, np.int32)
 
 
 def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_words: int) -> AfterStates:
@@ -139,7 +143,7 @@ def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_
         starts=np.zeros((num_networks, num_paths, start_words, RATES), np.uint64),
         num_starts=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
         num_runs=np.zeros((num_networks, after.num_pairs, RATES), np.int32),
-        witnesses=no_witnesses(num_networks, num_units, after.num_pairs),
+        cached=no_cached_placements(num_networks, num_units, after.num_pairs),
     )
 
 
@@ -150,44 +154,40 @@ def shortlist_score(row):
     return spent - row[COLUMN.first_slot] - row[COLUMN.splits] - row[COLUMN.starts_lost]
 
 
+class AfterScratch(NamedTuple):
+    """What a look ahead writes on the way."""
+
+    words: np.ndarray  # (num_words,) uint64
+    stale_paths: np.ndarray  # (ceil(Q / 64),) uint64
+    changed_units: np.ndarray  # (ceil(num_units / 64),) uint64
+    masks: np.ndarray  # (F, W, RATES) uint64
+    rank: np.ndarray  # (listed,) float64
+
+
 @inlined
-def fill_columns(
-    after, first_path, path_units, path_hops, plant_format, free, states, n, num_listed, paths, slots, nums,
-    features, words, stale_paths, changed_units, masks, rank,
-):  # fmt: skip
-    """``look_ahead`` with its scratch."""
-    sizes, shares = after.sizes, after.shares
-    start_potential, run_potential = after.start_potential, after.run_potential
-    path_pair, path_format = after.path_pair, after.path_format
-    unit_paths, pair_row, crossed = after.unit_paths, after.pair_row, after.crossed
-    starts, num_starts, num_runs = states.starts[n], states.num_starts[n], states.num_runs[n]
-    found = states.witnesses
-    of_path, of_first_slot, of_num_slots = found.path[n], found.first_slot[n], found.num_slots[n]
-    of_rates, on_unit, short = found.rates[n], found.on_unit[n], found.short[n]
+def fill_columns(after, paths, free, states, n, listed, features, scratch):
+    """``look_ahead`` with its scratch; ``listed``: Listed."""
+    search = Search(after.sizes, after.shares, after.pair_row, after.crossed)
+    num_listed, of_path, slots, nums = listed.in_use, listed.path, listed.first_slot, listed.num_slots
+    rank, masks = scratch.rank, scratch.masks
     for c in range(num_listed):
         rank[c] = shortlist_score(features[c])
-    refresh_paths(
-        free, states.seen[n], states.path_free[n], starts, num_starts, num_runs, after.path_units,
-        after.path_hops, path_pair, path_format, sizes, unit_paths, stale_paths, changed_units, words,
-    )  # fmt: skip
-    refresh_witnesses(
-        free, changed_units, pair_row, first_path, path_units, path_hops, plant_format, sizes, crossed,
-        of_path, of_first_slot, of_num_slots, of_rates, on_unit, short, words,
-    )  # fmt: skip
+    kept = Kept(
+        states.seen[n], states.path_free[n], states.starts[n], states.num_starts[n], states.num_runs[n]
+    )
+    refresh_paths(after, kept, free, scratch)
+    refresh_cached(paths, search, free, scratch.changed_units, states.cached, n, scratch.words)
     for _ in range(min(after.shortlist, num_listed)):
         best = 0
         for c in range(1, num_listed):
             if rank[c] > rank[best]:
                 best = c
         rank[best] = -np.inf
-        path = np.int64(paths[best])
-        hops = path_hops[path]
+        path = np.int64(of_path[best])
         first_slot, num_slots = np.int64(slots[best]), np.int64(nums[best])
-        first_word = fill_masks(sizes, first_slot, num_slots, masks)
-        sums = sum_losses(
-            starts, num_starts, num_runs, masks, shares, start_potential, run_potential, unit_paths,
-            path_pair, path_format, path_units, path, hops, first_word, first_slot + num_slots,
-        )  # fmt: skip
+        units = paths.units[path, : paths.hops[path]]
+        first_word = fill_masks(after.sizes, first_slot, num_slots, masks)
+        sums = sum_losses(after, kept, units, masks, first_word, first_slot + num_slots)
         features[best, COLUMN.shortlisted] = SHORTLISTED
         features[best, COLUMN.capacity_loss] = sums[0] / LOSS_UNIT
         features[best, COLUMN.routability_loss_2] = sums[1]
@@ -197,38 +197,30 @@ def fill_columns(
         features[best, COLUMN.runs_loss_1] = sums[5]
         features[best, COLUMN.runs_loss_3] = sums[6]
         features[best, COLUMN.blocking_loss] = blocking_rise(
-            free, pair_row, first_path, path_units, path_hops, plant_format, sizes, shares, crossed, of_path,
-            of_first_slot, of_num_slots, of_rates, on_unit, path, hops, first_slot, num_slots, words,
-        )  # fmt: skip
+            paths, search, free, states.cached, n, (path, first_slot, num_slots), scratch.words
+        )
 
 
 @kernel
-def look_ahead(
-    after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots, nums,
-    features,
-):  # fmt: skip
+def look_ahead(after, paths, free, states, n, listed, features):
     """Fill the after-state columns of the candidates of best rank; those of the others stay as they are.
 
     Compiled once, by itself, and called: inlined into every kernel it would take most of their compilation.
 
     Args:
         after: AfterArrays.
-        first_path: (num_nodes^2 + 1,) int32 of the plant: the paths of each ordered node pair.
-        path_units: (num_paths, max_hops) int32 of the plant, as the candidates count paths.
-        path_hops: (num_paths,) int32.
-        path_format: (num_paths,) int32.
+        paths: Paths.
         free: (num_units, num_words) uint64 of one network.
         states: AfterStates; row ``n`` is brought up to date.
         n: the network's row.
-        num_listed: candidates in use.
-        paths: (M,) int32 of the candidates.
-        slots: (M,) int32 first slots.
-        nums: (M,) int32 numbers of slots.
+        listed: Listed.
         features: (M, F) float32.
     """
-    fill_columns(
-        after, first_path, path_units, path_hops, path_format, free, states, n, num_listed, paths, slots,
-        nums, features, np.empty(free.shape[1], np.uint64),
-        np.empty(after.unit_paths.shape[1], np.uint64), np.empty(after.crossed.shape[1], np.uint64),
-        np.empty((after.sizes.shape[0], states.starts.shape[2], RATES), np.uint64), np.empty(num_listed),
-    )  # fmt: skip
+    scratch = AfterScratch(
+        words=np.empty(free.shape[1], np.uint64),
+        stale_paths=np.empty(after.unit_paths.shape[1], np.uint64),
+        changed_units=np.empty(after.crossed.shape[1], np.uint64),
+        masks=np.empty((after.sizes.shape[0], states.starts.shape[2], RATES), np.uint64),
+        rank=np.empty(listed.in_use),
+    )
+    fill_columns(after, paths, free, states, n, listed, features, scratch)

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from envs.compiled import inlined
+from envs.compiled import COMPILED, inlined
 
 U1 = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -60,11 +60,16 @@ def _bits_as_float(typing_context: Any, bits: Any) -> Any:
     return types.float32(types.int32), codegen
 
 
-float_as_bits: Any = intrinsic(_float_as_bits)
-bits_as_float: Any = intrinsic(_bits_as_float)
-trailing_zeros: Any = intrinsic(_trailing_zeros)
-leading_zeros: Any = intrinsic(_leading_zeros)
-population: Any = intrinsic(_population)
+def _or_plain(instruction: Any, function: Any) -> Any:
+    """One machine instruction in compiled code; the same in Python where nothing is compiled."""
+    return intrinsic(instruction) if COMPILED else function
+
+
+float_as_bits: Any = _or_plain(_float_as_bits, lambda number: np.float32(number).view(np.int32))
+bits_as_float: Any = _or_plain(_bits_as_float, lambda bits: np.int32(bits).view(np.float32))
+trailing_zeros: Any = _or_plain(_trailing_zeros, lambda word: (int(word) & -int(word)).bit_length() - 1)
+leading_zeros: Any = _or_plain(_leading_zeros, lambda word: 64 - int(word).bit_length())
+population: Any = _or_plain(_population, lambda word: int(word).bit_count())
 
 
 @inlined

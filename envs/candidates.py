@@ -12,81 +12,58 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.after_state import AfterStates, look_ahead, new_after_states
+from envs.after_state import look_ahead
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
-from envs.calendar import describe_ends
+from envs.blocks import Block, Paths, path_words
 from envs.compiled import inlined, kernel
 from envs.describe import (
+    Band,
+    Least,
+    Run,
+    Seen,
     describe_block,
     describe_edges,
     describe_path,
     describe_route,
     describe_size,
-    path_words,
 )
-from envs.energy.meter import describe_power, is_metered
 from envs.features import COLUMN, CONTEXT, NUM_CONTEXT, NUM_FEATURES
 from envs.gsnr.carriers import follow
-from envs.gsnr.listing import list_lit
+from envs.gsnr.listing import list_qot
+from envs.listed import CandidateArrays, Listed, new_candidates
+from envs.parts import describe_parts
 from envs.plant import Plant
-from envs.request import Request
+from envs.request import Asked, Request
 from envs.slots import slots_needed
 
 if TYPE_CHECKING:
     from envs.network import Network
 
 
-class CandidateArrays(NamedTuple):
-    """Candidates of the pending request of N networks."""
-
-    listed: np.ndarray  # (N,) int32, how many of the M are in use
-    path: np.ndarray  # (N, M) int32
-    first_slot: np.ndarray  # (N, M) int32
-    num_slots: np.ndarray  # (N, M) int32
-    run_length: np.ndarray  # (N, M) int32, free slots from the start of the run on the path to its end
-    run_start: np.ndarray  # (N, M) int32
-    format: np.ndarray  # (N, M) int32 row of the plant's formats
-    margin_10db: np.ndarray  # (N, M) float32 worst carrier above threshold and margin, in 10 dB; else 0
-    noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
-    marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
-    after: AfterStates  # cache of the look ahead
-    row: np.ndarray  # (F,) float32, scratch
-
-
-def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
-    """Room for the candidates of N requests."""
-    shape = (num_networks, plant.spec.max_candidates)
-    kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
-    after = new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words)
-    columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
-    columns.append(np.zeros(NUM_FEATURES, np.float32))
-    return CandidateArrays(*columns)
+@inlined
+def _append(listed, count, path, start, end, slot, num_slots):
+    """Write one candidate at position ``count``; the free run around it goes from ``start`` to ``end``."""
+    listed.path[count] = path
+    listed.first_slot[count] = slot
+    listed.num_slots[count] = num_slots
+    listed.run_start[count] = start
+    listed.run_length[count] = end - start
 
 
 @inlined
-def _append(count, start, end, slot, num_slots, path, paths, slots, nums, starts, lengths):
-    """Write one candidate at position ``count``."""
-    paths[count] = path
-    slots[count] = slot
-    nums[count] = num_slots
-    starts[count] = start
-    lengths[count] = end - start
-
-
-@inlined
-def list_on_path(words, path, num_slots, limit, both_edges, count, paths, slots, nums, starts, lengths):
+def list_on_path(words, path, num_slots, limit, both_edges, listed, count):
     """Append the candidates of one path; ``words`` holds the slots free on all its units.
 
     Returns the new number of candidates, and of the path's free runs how many there are and the longest.
     ``limit`` is the most starts per path; ``both_edges``: right edges of runs too.
     """
-    room = min(limit, len(paths) - count)
+    room = min(limit, len(listed.path) - count)
     edges = max(room - 2, 1)
-    listed = 0
+    done = 0
     tight_start, tight_end, last_start, last_end = -1, -1, -1, -1
     tight_listed = False
     last_listed, last_right_listed = False, False
@@ -99,224 +76,153 @@ def list_on_path(words, path, num_slots, limit, both_edges, count, paths, slots,
         if end - start >= num_slots:
             edge_listed, right_listed = False, False
             is_tighter = tight_start < 0 or end - start < tight_end - tight_start
-            if listed < edges and room > 0:
-                _append(count, start, end, start, num_slots, path, paths, slots, nums, starts, lengths)
-                count += 1
-                listed += 1
+            if done < edges and room > 0:
+                _append(listed, count + done, path, start, end, start, num_slots)
+                done += 1
                 edge_listed = True
                 if is_tighter:
                     tight_start, tight_end, tight_listed = start, end, True
                 slot = end - num_slots
-                if both_edges and slot > start and listed < edges:
-                    _append(count, start, end, slot, num_slots, path, paths, slots, nums, starts, lengths)
-                    count += 1
-                    listed += 1
+                if both_edges and slot > start and done < edges:
+                    _append(listed, count + done, path, start, end, slot, num_slots)
+                    done += 1
                     right_listed = True
             elif is_tighter:
                 tight_start, tight_end, tight_listed = start, end, False
             last_start, last_end = start, end
             last_listed, last_right_listed = edge_listed, right_listed
         start = next_set(words, end)
-    if tight_start >= 0 and not tight_listed and listed < room:
-        _append(
-            count, tight_start, tight_end, tight_start, num_slots, path, paths, slots, nums, starts, lengths
-        )
-        count += 1
-        listed += 1
-    if last_start >= 0 and not last_right_listed and listed < room:
+    if tight_start >= 0 and not tight_listed and done < room:
+        _append(listed, count + done, path, tight_start, tight_end, tight_start, num_slots)
+        done += 1
+    if last_start >= 0 and not last_right_listed and done < room:
         slot = last_end - num_slots
         if slot != last_start or not (last_listed or tight_start == last_start):
-            _append(count, last_start, last_end, slot, num_slots, path, paths, slots, nums, starts, lengths)
-            count += 1
-    return count, runs, longest
+            _append(listed, count + done, path, last_start, last_end, slot, num_slots)
+            done += 1
+    return count + done, runs, longest
 
 
 @inlined
-def list_by_reach(
-    plant,
-    free,
-    pair,
-    bit_rate_gbps,
-    max_latency_ms,
-    least_hops,
-    least_spend,
-    least_ms,
-    words,
-    scratch,
-    candidates,
-    n,
-    row,
-    features,
-    mask,
-):
-    """List the candidates of one request where the length of a path decides; returns how many."""
-    path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
-    path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
-    bits_per_symbol, formats_per_path = plant.bits_per_symbol, plant.formats_per_path
-    num_band_slots = plant.num_slots
-    paths, slots, nums = candidates.path[n], candidates.first_slot[n], candidates.num_slots[n]
-    starts, lengths = candidates.run_start[n], candidates.run_length[n]
-    formats = candidates.format[n]
-    begin, end = plant.first_path[pair], plant.first_path[pair + 1]
-    count = 0
-    for way in range(formats_per_path * (end - begin)):
-        path = begin + way // formats_per_path
-        chosen = path_format[path] + way % formats_per_path
-        if path_latency_ms[path] > max_latency_ms or count == len(paths) or chosen >= len(slots_per_gbps):
+def list_by_reach(plant, free, asked, least, candidates, n, seen):
+    """List the candidates of a request where the length of a path decides; returns how many."""
+    words, row, band = candidates.words, candidates.row, Band(0, plant.num_slots, 1)
+    listed = Listed(
+        0, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], candidates.run_start[n],
+        candidates.run_length[n], candidates.format[n], candidates.marginal_kw[n],
+    )  # fmt: skip
+    mask, both_edges = seen.mask, plant.parts.departures.known
+    begin, end, count = plant.first_path[asked.pair], plant.first_path[asked.pair + 1], 0
+    for way in range(plant.formats_per_path * (end - begin)):
+        path = begin + way // plant.formats_per_path
+        chosen = plant.path_format[path] + way % plant.formats_per_path
+        latency_ms, hops = plant.path_latency_ms[path], plant.path_hops[path]
+        if latency_ms > asked.max_latency_ms or count == len(mask) or chosen >= len(plant.slots_per_gbps):
             continue
-        hops = path_hops[path]
-        num_slots = slots_needed(slots_per_gbps[chosen], plant.guard_slots, bit_rate_gbps)
-        path_words(free, path_units, path, hops, words)
-        listed = count
+        units = plant.path_units[path, :hops]
+        num_slots = slots_needed(plant.slots_per_gbps[chosen], plant.guard_slots, asked.bit_rate_gbps)
+        path_words(free, units, words)
+        first = count
         count, runs, longest = list_on_path(
-            words, path, num_slots, plant.starts_per_path, plant.ends_known, count, paths, slots, nums,
-            starts, lengths,
-        )  # fmt: skip
-        if count == listed:
-            continue
-        describe_route(
-            path, begin, end, hops, least_hops, path_latency_ms[path], least_ms, max_latency_ms, row
+            words, path, num_slots, plant.starts_per_path, both_edges, listed, count
         )
-        describe_path(free, path_units, path, hops, words, runs, longest, num_band_slots, row)
-        describe_size(hops, num_slots, least_spend, bits_per_symbol[chosen], row)
-        for w in range(len(words)):
-            scratch[w] = words[w]
-        starts_inplace(scratch, num_slots)
-        positions = count_set(scratch)
-        for c in range(listed, count):
-            formats[c] = chosen
-            describe_block(starts[c], lengths[c], slots[c], num_slots, 0, num_band_slots, positions, 1, row)
-            describe_edges(free, path_units, path, hops, slots[c], num_slots, 0, num_band_slots, row)
+        if count == first:
+            continue
+        describe_route((path - begin) / (end - begin), hops, latency_ms, asked.max_latency_ms, least, row)
+        describe_path(free, units, words, (runs, longest), plant.num_slots, row)
+        describe_size(hops, num_slots, least.spend, plant.bits_per_symbol[chosen], row)
+        starts_inplace(words, num_slots)
+        positions = count_set(words)
+        for c in range(first, count):
+            listed.format[c] = chosen
+            run = Run(np.int64(listed.run_start[c]), np.int64(listed.run_length[c]))
+            block = Block(units, np.int64(listed.first_slot[c]), num_slots)
+            describe_block(block, run, band, positions, row)
+            describe_edges(free, block, band, row)
             for f in range(NUM_FEATURES):
-                features[c, f] = row[f]
+                seen.features[c, f] = row[f]
             mask[c] = True
     return count
 
 
 @inlined
-def observe_request(
-    plant, free, carriers, calendar, pair, bit_rate_gbps, max_latency_ms, now_s, end_s, words, scratch,
-    candidates, n, features, mask, context,
-):  # fmt: skip
+def least_of(plant, asked):
+    """The ``Least`` that any path of a request's node pair needs, each for itself."""
+    hops, spend, slots, ms = 1 << 30, 1 << 30, 1 << 30, np.float32(np.inf)
+    for path in range(plant.first_path[asked.pair], plant.first_path[asked.pair + 1]):
+        per_gbps = plant.slots_per_gbps[plant.path_format[path]]
+        num_slots = slots_needed(per_gbps, plant.guard_slots, asked.bit_rate_gbps)
+        num_slots = -(-num_slots // plant.step) * plant.step
+        hops = min(hops, plant.path_hops[path])
+        spend = min(spend, plant.path_hops[path] * num_slots)
+        slots = min(slots, num_slots)
+        ms = min(ms, plant.path_latency_ms[path])
+    return Least(hops, spend, slots, ms)
+
+
+@inlined
+def describe_network(num_slots, free, asked, least, listed, seen):
+    """Fill the context: the request, how many candidates it has, how full the network is."""
+    free_slots, lit_units, context = 0, 0, seen.context
+    for unit in range(free.shape[0]):
+        on_unit = 0
+        for w in range(free.shape[1]):
+            on_unit += population(free[unit, w])
+        free_slots += on_unit
+        lit_units += on_unit < num_slots
+    context[CONTEXT.bit_rate] = asked.bit_rate_gbps / 400.0
+    context[CONTEXT.least_slots] = least.slots / 16.0
+    context[CONTEXT.least_hops] = least.hops / 8.0
+    context[CONTEXT.bounded] = 0.0 if asked.max_latency_ms == np.inf else 1.0
+    context[CONTEXT.network_load] = 1.0 - free_slots / (free.shape[0] * num_slots)
+    context[CONTEXT.candidates] = listed / len(seen.mask)
+    context[CONTEXT.lit_links] = lit_units / free.shape[0]
+
+
+@inlined
+def observe_request(plant, free, parts, asked, candidates, n, seen):
     """List the candidates of one request and fill its observation.
 
     Args:
         plant: PlantArrays.
         free: (num_units, num_words) uint64 of one network.
-        carriers: CarrierStates of all networks; row ``n`` is brought in step with ``free`` first.
-        calendar: (num_units, num_slots) float64 of one network; empty where no ends are known.
-        pair: row of the ordered node pair.
-        bit_rate_gbps: of the request.
-        max_latency_ms: of the request; infinite without a bound.
-        now_s: when it would be set up; of no meaning where no ends are known, like ``end_s``.
-        end_s: when it would end.
-        words: (num_words,) uint64, scratch.
-        scratch: (num_words,) uint64, scratch.
+        parts: PartStates of all networks; carriers of row ``n`` are brought in step with ``free`` first.
+        asked: Asked.
         candidates: CandidateArrays; row ``n`` is written.
         n: row.
-        features: (M, F) float32, overwritten.
-        mask: (M,) bool, overwritten.
-        context: (C,) float32, overwritten.
+        seen: Seen, overwritten.
     """
-    path_hops, path_latency_ms = plant.path_hops, plant.path_latency_ms
-    path_format, slots_per_gbps = plant.path_format, plant.slots_per_gbps
-    num_band_slots, step = plant.num_slots, plant.lit.slots_per_channel
-    least_hops, least_spend, least_slots = 1 << 30, 1 << 30, 1 << 30
-    least_ms = np.float32(np.inf)
-    for path in range(plant.first_path[pair], plant.first_path[pair + 1]):
-        num_slots = slots_needed(slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
-        num_slots = -(-num_slots // step) * step
-        least_hops = min(least_hops, path_hops[path])
-        least_spend = min(least_spend, path_hops[path] * num_slots)
-        least_slots = min(least_slots, num_slots)
-        least_ms = min(least_ms, path_latency_ms[path])
-    row = candidates.row
+    least, features, mask = least_of(plant, asked), seen.features, seen.mask
     for f in range(NUM_FEATURES):
-        row[f] = 0.0
-    if plant.lit.num_channels > 0:
-        follow(plant.lit, carriers, n, free)
-        count = list_lit(
-            plant,
-            free,
-            carriers,
-            n,
-            pair,
-            bit_rate_gbps,
-            max_latency_ms,
-            least_hops,
-            least_spend,
-            least_ms,
-            words,
-            candidates,
-            row,
-            features,
-            mask,
-        )
+        candidates.row[f] = 0.0
+    if plant.parts.qot.num_channels > 0:
+        follow(plant.parts.qot, parts.qot, n, free)
+        count = list_qot(plant, free, parts.qot, asked, least, candidates, n, seen)
     else:
-        count = list_by_reach(
-            plant,
-            free,
-            pair,
-            bit_rate_gbps,
-            max_latency_ms,
-            least_hops,
-            least_spend,
-            least_ms,
-            words,
-            scratch,
-            candidates,
-            n,
-            row,
-            features,
-            mask,
-        )
-    if is_metered(plant.power):
-        describe_power(plant, free, bit_rate_gbps, candidates, n, count, features)
+        count = list_by_reach(plant, free, asked, least, candidates, n, seen)
     for c in range(count, len(mask)):
         mask[c] = False
         for f in range(NUM_FEATURES):
             features[c, f] = 0.0
-    candidates.listed[n] = count
     for c in range(count):  # load in the middle of the allocation
-        load = features[c, COLUMN.mean_load] + 8.0 * features[c, COLUMN.slots] / num_band_slots
+        load = features[c, COLUMN.mean_load] + 8.0 * features[c, COLUMN.slots] / plant.num_slots
         features[c, COLUMN.spend_loaded] = features[c, COLUMN.spend_total] * load
-    if calendar.shape[1] > 0:
-        describe_ends(
-            calendar, free, plant.path_units, path_hops, candidates.path[n], candidates.first_slot[n],
-            candidates.num_slots[n], count, now_s, end_s, features,
-        )  # fmt: skip
+    candidates.listed[n] = count
+    paths = Paths(plant.first_path, plant.path_units, plant.path_hops, plant.path_format)
+    listed = Listed(
+        count, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], candidates.run_start[n],
+        candidates.run_length[n], candidates.format[n], candidates.marginal_kw[n],
+    )  # fmt: skip
+    describe_parts(plant.parts, parts, n, paths, free, asked, listed, features)
     if plant.after.shortlist > 0:
-        look_ahead(
-            plant.after, plant.first_path, plant.path_units, path_hops, path_format, free, candidates.after,
-            n, count, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], features,
-        )  # fmt: skip
-    taken, lit_units = 0, 0
-    for unit in range(free.shape[0]):
-        free_slots = 0
-        for w in range(free.shape[1]):
-            free_slots += population(free[unit, w])
-        taken += free_slots
-        lit_units += free_slots < num_band_slots
-    context[CONTEXT.bit_rate] = bit_rate_gbps / 400.0
-    context[CONTEXT.least_slots] = least_slots / 16.0
-    context[CONTEXT.least_hops] = least_hops / 8.0
-    context[CONTEXT.bounded] = 0.0 if max_latency_ms == np.inf else 1.0
-    context[CONTEXT.network_load] = 1.0 - taken / (free.shape[0] * num_band_slots)
-    context[CONTEXT.candidates] = count / len(mask)
-    context[CONTEXT.lit_links] = lit_units / free.shape[0]
+        look_ahead(plant.after, paths, free, candidates.after, n, listed, features)
+    describe_network(plant.num_slots, free, asked, least, count, seen)
 
 
 @kernel
-def observe_one(
-    plant, free, carriers, pair, bit_rate_gbps, max_latency_ms, candidates, features, mask, context
-):
-    """``observe_request`` for a single network that knows no ends, callable from Python."""
-    words = np.empty(plant.num_words, np.uint64)
-    scratch = np.empty(plant.num_words, np.uint64)
-    observe_request(
-        plant, free, carriers, np.empty((0, 0)), pair, bit_rate_gbps, max_latency_ms, 0.0, 0.0, words,
-        scratch, candidates, 0, features, mask, context,
-    )  # fmt: skip
+def observe_one(plant, free, parts, asked, candidates, seen):
+    """``observe_request`` for a single network, callable from Python."""
+    observe_request(plant, free, parts, asked, candidates, 0, seen)
 
 
 @dataclass(frozen=True)
@@ -356,23 +262,22 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
         candidates = new_candidates(plant, 1)
         if plant is network.plant:
             network.listing = candidates
-    features = np.empty((size, NUM_FEATURES), np.float32)
-    mask = np.empty(size, np.bool_)
-    context = np.empty(NUM_CONTEXT, np.float32)
-    observe_one(
-        plant.arrays,
-        network.free,
-        network.carriers,
-        plant.pair(request.source, request.destination),
-        np.float32(request.bit_rate_gbps),
-        np.float32(request.max_latency_ms),
-        candidates,
-        features,
-        mask,
-        context,
+    seen = Seen(
+        np.empty((size, NUM_FEATURES), np.float32),
+        np.empty(size, np.bool_),
+        np.empty(NUM_CONTEXT, np.float32),
     )
+    asked = Asked(
+        pair=plant.pair(request.source, request.destination),
+        service_class=0,
+        bit_rate_gbps=np.float32(request.bit_rate_gbps),
+        max_latency_ms=np.float32(request.max_latency_ms),
+        now_s=0.0,
+        holding_s=0.0,
+    )
+    observe_one(plant.arrays, network.free, network.parts, asked, candidates, seen)
     listed = tuple(_candidate(plant, candidates, c) for c in range(int(candidates.listed[0])))
-    return Observation(features, mask, context), listed
+    return Observation(*seen), listed
 
 
 def _candidate(plant: Plant, candidates: CandidateArrays, c: int) -> Candidate:

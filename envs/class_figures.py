@@ -1,4 +1,4 @@
-"""Figures per service class over independent runs, with intervals. What one run counts: ``tally.py``."""
+"""Figures per service class over independent runs, with intervals. What one run counts: ``statistics.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from envs.evaluation import Interval, interval
-from envs.tally import ClassResult
+from envs.statistics import ClassResult
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import config, njit
+
+COMPILED = not getattr(config, "DISABLE_JIT", False)  # False with NUMBA_DISABLE_JIT=1
+
+
+def records(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeros of a structured type whose fields are attributes, also where nothing is compiled."""
+    zeros = np.zeros(shape, dtype)
+    return zeros if COMPILED else zeros.view(np.recarray)
 
 
 def _sources_digest() -> str:
@@ -70,3 +79,8 @@ kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
 uncached_kernel = njit(**(_options | {"nogil": True, "_nrt": True}))
 HELPER_OPTIONS = _options | {"forceinline": True}
 inlined = njit(**HELPER_OPTIONS)
+
+
+def plain(function: Any) -> Any:
+    """The Python function behind a compiled one; with ``NUMBA_DISABLE_JIT=1`` they are the same."""
+    return getattr(function, "py_func", function)

@@ -123,7 +123,7 @@ def _least_slots(plant: Plant, rates_gbps: np.ndarray) -> np.ndarray:
 
 def _slots_alone(plant: Plant, bit_rate_gbps: float, path: int) -> int:
     """Fewest slots of a bit rate on a path where nothing else is lit, on its quietest channel; 0: too far."""
-    lit = plant.arrays.lit
+    lit = plant.arrays.parts.qot
     units = plant.arrays.path_units[path, : plant.arrays.path_hops[path]]
     works = lit.own[units].sum(axis=0).min() <= lit.most_noise
     if not works.any():

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from envs.blocks import Block, allocate
 from envs.compiled import inlined, kernel
-from envs.energy.meter import charge, discharge, is_metered
 from envs.first_fit import first_fit_on_path
+from envs.parts import Change, set_up_parts, tear_down_parts
 from envs.plant import Plant
 from envs.serving import decided_by, placed
 from envs.slots import slots_needed
-from envs.state import take
 
 
 class Defragmenting(NamedTuple):
@@ -58,7 +58,7 @@ def place(plant, free, scratch, pair, bit_rate_gbps, max_latency_ms):
         if plant.path_latency_ms[path] > max_latency_ms:
             continue
         num_slots = slots_needed(plant.slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
-        slot = first_fit_on_path(free, path_units, path, path_hops[path], num_slots, scratch)
+        slot = first_fit_on_path(free, path_units[path, : path_hops[path]], num_slots, scratch)
         if slot >= 0:
             return path, slot, num_slots
     return -1, -1, 0
@@ -105,15 +105,15 @@ def place_anew(policy, plant, asked, order):
         path, slot, num_slots = place(plant, trial, policy.scratch, pair, rate_gbps, bound_ms)
         if path < 0:
             return False
-        take(trial, plant.path_units, path, plant.path_hops[path], slot, num_slots)
+        allocate(trial, Block(plant.path_units[path, : plant.path_hops[path]], slot, num_slots))
         policy.new_path[index], policy.new_slot[index], policy.new_num[index] = path, slot, num_slots
     return True
 
 
 @inlined
-def move_standing(policy, plant, net, active):
+def move_standing(policy, plant, states, net, n, active):
     """Move what stands to where ``place_anew`` has placed it."""
-    free, lightpaths, book, power = net.free, net.lightpaths, net.book, plant.power
+    free, lightpaths, parts, of_parts = net.free, net.lightpaths, plant.parts, states.parts
     for unit in range(free.shape[0]):
         for w in range(free.shape[1]):
             free[unit, w] = plant.full[w]
@@ -121,19 +121,21 @@ def move_standing(policy, plant, net, active):
     for index in range(active):
         entry, path = policy.entries[index], policy.new_path[index]
         slot, num_slots, hops = policy.new_slot[index], policy.new_num[index], plant.path_hops[path]
-        if is_metered(power):
-            discharge(power, book, lightpaths[entry].load)
-            charge(power, net, entry, plant.path_format[path], policy.request_of[entry, 1])
         lightpaths[entry].path = path
         lightpaths[entry].first_slot = slot
         lightpaths[entry].num_slots = num_slots
-        take(free, plant.path_units, path, hops, slot, num_slots)
+        block = Block(plant.path_units[path, :hops], slot, num_slots)
+        allocate(free, block)
+        tear_down_parts(parts, of_parts, n, entry)
+        rate_gbps, departure_s = policy.request_of[entry, 1], lightpaths[entry].departure_s
+        change = Change(entry, block, np.int64(plant.path_format[path]), rate_gbps, departure_s)
+        set_up_parts(parts, of_parts, n, change)
         used += hops * num_slots
-    book[0].used_slots = used
+    net.counters[0].used_slots = used
 
 
 @kernel
-def make_room(policy, plant, net, asked):
+def make_room(policy, plant, states, net, n, asked):
     """Place everything anew with the newcomer; ``(path, slot, num_slots)`` of it, path -1 where that fails.
 
     Compiled by itself: it sorts, which takes memory, and helpers take none.
@@ -142,7 +144,7 @@ def make_room(policy, plant, net, asked):
     order = np.argsort(policy.sizes[: active + 1], kind="mergesort")
     if not place_anew(policy, plant, asked, order):
         return -1, -1, 0
-    move_standing(policy, plant, net, active)
+    move_standing(policy, plant, states, net, n, active)
     return policy.new_path[active], policy.new_slot[active], policy.new_num[active]
 
 
@@ -153,9 +155,9 @@ def decide_defragmenting(policy, plant, states, net, n, asked):
     bit_rate_gbps, bound_ms = asked.bit_rate_gbps, asked.max_latency_ms
     path, slot, num_slots = place(plant, net.free, policy.scratch, asked.pair, bit_rate_gbps, bound_ms)
     if path < 0:
-        path, slot, num_slots = make_room(policy, plant, net, asked)
+        path, slot, num_slots = make_room(policy, plant, states, net, n, asked)
     if path >= 0:
-        entry = net.book[0].vacant
+        entry = net.counters[0].vacant
         policy.request_of[entry, 0] = asked.pair
         policy.request_of[entry, 1] = bit_rate_gbps
         policy.request_of[entry, 2] = bound_ms

@@ -13,7 +13,7 @@ from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.tally import Tally, TraceResult, results_of
+from envs.statistics import Statistics, TraceResult, results_of
 from envs.trace import Trace
 from envs.traffic import requests_of
 
@@ -79,11 +79,13 @@ def replay(
     Raises:
         TrafficError: no traces, or one of another network.
     """
-    tally = replay_tally(plant, traces, policy, warmup_requests, ONLY_BLOCKING, on_progress, audited)
-    return results_of(tally, plant)
+    statistics = replay_statistics(
+        plant, traces, policy, warmup_requests, ONLY_BLOCKING, on_progress, audited
+    )
+    return results_of(statistics, plant)
 
 
-def replay_tally(
+def replay_statistics(
     plant: Plant,
     traces: Sequence[Trace],
     policy: ScoringPolicy,
@@ -91,7 +93,7 @@ def replay_tally(
     reward: RewardWeights,
     on_progress: Callable[[int, int], None] | None = None,
     audited: bool = False,
-) -> Tally:
+) -> Statistics:
     """Counts of a policy, one network per trace, with what it earned; see ``replay``."""
     requests = requests_of(list(traces), plant)
     num_classes = max(len(trace.class_names) for trace in traces)
@@ -103,7 +105,7 @@ def replay_tally(
         if t < 0:
             continue
         if audited and plant.thresholds_db and t >= warmup_requests and t % AUDIT_EVERY == 0:
-            audit(plant, run.states, run.tally.flow)
+            audit(plant, run.states, run.statistics.parts.qot.flow)
         if on_progress and t % 2000 == 0:
             on_progress(t, length)
-    return run.tally
+    return run.statistics

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.blocks import Block, release
 from envs.compiled import kernel
-from envs.energy.meter import discharge, is_metered
 from envs.errors import PlantError
 from envs.gsnr.carriers import follow_from_python
+from envs.parts import tear_down_parts
 from envs.plant import Plant
-from envs.state import NetworkStates, give
+from envs.state import NetworkStates
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class FibreCut:
 @kernel
 def _drop_lightpaths_on(plant, states, n, unit):
     """Release every lightpath of network ``n`` that crosses ``unit``; returns how many."""
-    free, wheel, lightpaths, book = (
+    free, wheel, lightpaths, counters = (
         states.free[n],
         states.wheel[n],
         states.lightpaths[n],
-        states.book[n : n + 1],
+        states.counters[n : n + 1],
     )
     path_units, path_hops = plant.path_units, plant.path_hops
     dropped = 0
@@ -61,17 +62,17 @@ def _drop_lightpaths_on(plant, states, n, unit):
                 crosses |= path_units[path, h] == unit
             if crosses:
                 num_slots = np.int64(lightpaths[entry].num_slots)
-                give(free, path_units, path, hops, np.int64(lightpaths[entry].first_slot), num_slots)
-                book[0].used_slots -= hops * num_slots
-                if is_metered(plant.power):
-                    discharge(plant.power, book, lightpaths[entry].load)
-                book[0].num_active -= 1
+                first_slot = np.int64(lightpaths[entry].first_slot)
+                release(free, Block(path_units[path, :hops], first_slot, num_slots))
+                counters[0].used_slots -= hops * num_slots
+                tear_down_parts(plant.parts, states.parts, n, entry)
+                counters[0].num_active -= 1
                 if previous < 0:
                     wheel[bucket] = following
                 else:
                     lightpaths[previous].next_entry = following
-                lightpaths[entry].next_entry = book[0].vacant
-                book[0].vacant = entry
+                lightpaths[entry].next_entry = counters[0].vacant
+                counters[0].vacant = entry
                 dropped += 1
             else:
                 previous = entry
@@ -101,7 +102,7 @@ def fail_fibre(plant: Plant, states: NetworkStates, network: int, fibre: int) ->
     for unit in units_of_fibre(plant, fibre):
         lost += int(_drop_lightpaths_on(plant.arrays, states, network, unit))
         if plant.thresholds_db:
-            follow_from_python(plant.arrays.lit, states.carriers, network, states.free[network])
+            follow_from_python(plant.arrays.parts.qot, states.parts.qot, network, states.free[network])
         states.free[network, unit] = 0
     return lost
 

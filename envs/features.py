@@ -48,7 +48,7 @@ class FeatureColumns(NamedTuple):
     dark_links: int  # share of the path's links with nothing lit
     # Quality of transmission again
     carrier_loss: int  # bit rate that paths sharing a link lose with the block's channels: gsnr/sharing.py
-    # Ends of services; 0 where the plant knows none: calendar.py
+    # Departures; 0 where the plant does not know them: departures/times.py
     neighbours_stay: int  # share of the block's life that what is beside it stays
     neighbours_alike: int  # how much what is beside it ends when it does
     # What is left behind; after-state columns are 0 where the candidate was not looked at, see after_state.py

@@ -1,7 +1,7 @@
 """First fit by slots alone, without a list of candidates: the fastest rules.
 
 A request costs about K x hops x words reads until a path fits (mostly the first), plus a constant for being
-drawn, released and booked. Policies that look at every candidate: ``search.py``.
+drawn, released and counted. Policies that look at every candidate: ``search.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import first_run_128, first_set, starts_inplace
+from envs.blocks import path_words
 from envs.compiled import inlined
 from envs.plant import Plant
 from envs.serving import decided_by, placed
@@ -21,22 +22,18 @@ FF_KSP = 1  # the lowest slot over all paths, ties to the better path
 
 
 @inlined
-def first_fit_on_path(free, path_units, path, hops, num_slots, scratch):
+def first_fit_on_path(free, units, num_slots, scratch):
     """Lowest slot where ``num_slots`` are free on all units of a path, or -1."""
     if len(scratch) == 2:
-        unit = path_units[path, 0]
+        unit = units[0]
         low = free[unit, 0]
         high = free[unit, 1]
-        for h in range(1, hops):
-            unit = path_units[path, h]
+        for h in range(1, len(units)):
+            unit = units[h]
             low &= free[unit, 0]
             high &= free[unit, 1]
         return first_run_128(low, high, num_slots)
-    for w in range(len(scratch)):
-        word = free[path_units[path, 0], w]
-        for h in range(1, hops):
-            word &= free[path_units[path, h], w]
-        scratch[w] = word
+    path_words(free, units, scratch)
     starts_inplace(scratch, num_slots)
     return first_set(scratch)
 
@@ -65,7 +62,7 @@ def decide_first_fit(policy, plant, states, net, n, asked):
             continue
         per_gbps = slots_per_gbps[path_format[path]]
         num_slots = slots_needed(per_gbps, plant.guard_slots, asked.bit_rate_gbps)
-        slot = first_fit_on_path(free, path_units, path, path_hops[path], num_slots, policy.scratch)
+        slot = first_fit_on_path(free, path_units[path, : path_hops[path]], num_slots, policy.scratch)
         if slot >= 0 and slot < best_slot:
             best_path, best_slot, best_num = path, slot, num_slots
             if policy.order == KSP_FF or slot == 0:

@@ -203,5 +203,5 @@ class LightpathVectorEnv(VectorEnv):
 
 
 def _blocking(run: Lockstep) -> float:
-    offered = int(run.tally.offered.sum())
-    return float(run.tally.blocked.sum()) / offered if offered else 0.0
+    offered = int(run.statistics.offered.sum())
+    return float(run.statistics.blocked.sum()) / offered if offered else 0.0

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from envs.candidates import CandidateArrays, new_candidates, observe_request
+from envs.candidates import observe_request
 from envs.compiled import inlined, kernel
-from envs.energy.meter import is_metered, read_power
+from envs.describe import Seen
 from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.gsnr.counting import count_lit
+from envs.listed import CandidateArrays, new_candidates
+from envs.parts import count_listed, draw_parts_kw
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
+from envs.request import Asked
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
-from envs.serving import Asked, carry_out, placed_as_listed
+from envs.serving import carry_out, placed_as_listed
 from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
-from envs.tally import Tally, count, new_tally
+from envs.statistics import Statistics, clear_statistics, count, new_statistics
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays
 
 Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, action mask, context of N networks
@@ -31,63 +34,64 @@ CHUNK = 512  # requests drawn at a time per network
 
 
 @inlined
-def _bring_next(plant, states, net, requests, n, t, words, scratch, candidates, features, mask, context):
-    """Release what has departed by request ``t`` and write its observation into row ``n``."""
-    now_s = requests.arrival_s[n, t]
-    depart_until(plant, net, now_s)
-    observe_request(
-        plant, net.free, states.carriers, states.calendars.end_s[n], requests.pair[n, t],
-        requests.bit_rate_gbps[n, t], requests.max_latency_ms[n, t], now_s,
-        now_s + requests.holding_s[n, t], words, scratch, candidates, n, features[n], mask[n], context[n],
-    )  # fmt: skip
+def asked_of(requests, n, t):
+    """Request ``t`` of row ``n``."""
+    return Asked(
+        requests.pair[n, t],
+        requests.service_class[n, t],
+        requests.bit_rate_gbps[n, t],
+        requests.max_latency_ms[n, t],
+        requests.arrival_s[n, t],
+        requests.holding_s[n, t],
+    )
 
 
 @kernel
-def observe_all(plant, states, requests, position, candidates, features, mask, context):
-    """Write the observations of the pending requests."""
-    words = np.empty(plant.num_words, np.uint64)
-    scratch = np.empty(plant.num_words, np.uint64)
-    for n in range(len(position)):
-        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
-        _bring_next(
-            plant, states, net, requests, n, position[n], words, scratch, candidates, features, mask, context
-        )
+def observe_all(plant, states, requests, position, candidates, seen):
+    """Release what has departed by the pending requests and write their observations.
 
-
-@kernel
-def step_all(plant, states, requests, position, served, warmup, candidates, actions, reward, rewards, tally):
-    """Carry out ``actions`` on the pending requests, fill ``rewards``, move every network on by one.
-
-    An action that names no candidate blocks the request. What a step earns: ``reward.py``. Observations are
-    written by ``observe_all`` afterwards.
+    ``seen``: Seen of N networks, each array with one more axis in front.
     """
     for n in range(len(position)):
-        t, counted = position[n], served[n] >= warmup
-        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
-        asked = Asked(
-            requests.pair[n, t], requests.service_class[n, t], requests.bit_rate_gbps[n, t],
-            requests.max_latency_ms[n, t], requests.arrival_s[n, t], requests.holding_s[n, t],
-        )  # fmt: skip
-        rewards[n] = _step(plant, states, net, n, asked, actions[n], counted, candidates, reward, tally)
+        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
+        asked = asked_of(requests, n, position[n])
+        depart_until(plant, states, net, n, asked.now_s)
+        room = Seen(seen.features[n], seen.mask[n], seen.context[n])
+        observe_request(plant, net.free, states.parts, asked, candidates, n, room)
+
+
+class Progress(NamedTuple):
+    """How far N networks are."""
+
+    position: np.ndarray  # (N,) int64, row of the pending request
+    served: np.ndarray  # (N,) int64, requests answered since the reset
+    warmup: int  # requests of each that are not counted
+
+
+@kernel
+def step_all(plant, states, requests, progress, candidates, actions, reward, statistics):
+    """Carry out ``actions`` on the pending requests and move every network on by one.
+
+    An action that names no candidate blocks the request. Observations are written by ``observe_all``
+    afterwards. Returns (N,) float32, what the steps earn: ``reward.py``.
+    """
+    position, served = progress.position, progress.served
+    rewards = np.empty(len(position), np.float32)
+    for n in range(len(position)):
+        counted = served[n] >= progress.warmup
+        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
+        asked, used_before = asked_of(requests, n, position[n]), net.counters[0].used_slots
+        power_kw = draw_parts_kw(plant.parts, states.parts, net.free, n, statistics.parts, counted)
+        placement = placed_as_listed(candidates, n, actions[n])
+        if counted:
+            count_listed(plant.parts, net.free, n, statistics.parts, candidates, placement.candidate, asked)
+        rewards[n] = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
+        if counted:
+            statistics.reward[n] += rewards[n]
+            count(plant, statistics, n, asked, used_before, placement.path)
         served[n] += 1
         position[n] += 1
-
-
-@inlined
-def _step(plant, states, net, n, asked, action, counted, candidates, reward, tally):
-    """Answer the pending request of one network with an action; returns what that earns."""
-    used_before, power_kw = net.book[0].used_slots, 0.0
-    if is_metered(plant.power):
-        readings = tally.power[n : n + 1]
-        power_kw = read_power(plant.power, net.free, net.book, counted, readings) / 1000.0
-    placement = placed_as_listed(candidates, n, action)
-    if plant.lit.num_channels > 0 and counted:
-        count_lit(plant.lit, net.free, tally, candidates, n, placement.candidate, asked)
-    earned = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
-    if counted:
-        tally.reward[n] += np.float32(earned)
-        count(plant, tally, n, asked, used_before, placement.path)
-    return earned
+    return rewards
 
 
 @kernel
@@ -110,7 +114,7 @@ class Lockstep:
     states: NetworkStates
     requests: Requests
     candidates: CandidateArrays
-    tally: Tally
+    statistics: Statistics
     position: np.ndarray  # (N,) int64, row of the pending request
     served: np.ndarray  # (N,) int64, requests answered since the reset
     warmup: int
@@ -124,8 +128,7 @@ class Lockstep:
             clear(self.states, self.plant, n)
         self.served[:] = 0
         self.position[:] = 0
-        for array in self.tally:
-            array[...] = np.zeros((), array.dtype)
+        clear_statistics(self.statistics)
         if self.traffic is not None:
             if seed is not None or self._stream is None:
                 streams = stream_states(seed or 0, len(self.position))
@@ -145,16 +148,8 @@ class Lockstep:
 
     def observe_into(self, features: np.ndarray, mask: np.ndarray, context: np.ndarray) -> None:
         """Write the pending observations: (N, M, F) float32, (N, M) bool, (N, C) float32."""
-        observe_all(
-            self.plant.arrays,
-            self.states,
-            self.requests,
-            self.position,
-            self.candidates,
-            features,
-            mask,
-            context,
-        )
+        seen = Seen(features, mask, context)
+        observe_all(self.plant.arrays, self.states, self.requests, self.position, self.candidates, seen)
 
     def step_into(
         self,
@@ -166,18 +161,16 @@ class Lockstep:
         more: bool = True,
     ) -> None:
         """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe."""
-        step_all(
-            self.plant.arrays,
+        arrays, progress = self.plant.arrays, Progress(self.position, self.served, self.warmup)
+        rewards[:] = step_all(
+            arrays,
             self.states,
             self.requests,
-            self.position,
-            self.served,
-            self.warmup,
+            progress,
             self.candidates,
             actions,
             self.reward,
-            rewards,
-            self.tally,
+            self.statistics,
         )
         self._refill()
         if more:
@@ -227,7 +220,7 @@ def lockstep_on_traffic(
         states=new_states(plant, num_networks, traffic.load_erlang, traffic.mean_holding_s),
         requests=new_requests(num_networks, CHUNK),
         candidates=new_candidates(plant, num_networks),
-        tally=new_tally(plant, num_networks, len(traffic.classes)),
+        statistics=new_statistics(plant, num_networks, len(traffic.classes)),
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,
@@ -251,7 +244,7 @@ def lockstep_on_requests(
         states=new_states(plant, num_networks, load_erlang, mean_holding_s),
         requests=requests,
         candidates=new_candidates(plant, num_networks),
-        tally=new_tally(plant, num_networks, num_classes or int(requests.service_class.max()) + 1),
+        statistics=new_statistics(plant, num_networks, num_classes or int(requests.service_class.max()) + 1),
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,

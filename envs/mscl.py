@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.bits import ALL, is_set, next_clear, next_set, population, starts_inplace
+from envs.blocks import path_words
 from envs.compiled import inlined
-from envs.describe import path_words
 from envs.plant import WORD_BITS, Plant
 from envs.serving import decided_by, placed
 from envs.slots import slots_needed, slots_needed_by
@@ -226,7 +226,7 @@ def decide_by_capacity_loss(policy, plant, states, net, n, asked):
             continue
         per_gbps = plant.slots_per_gbps[path_format[path]]
         size = slots_needed(per_gbps, plant.guard_slots, asked.bit_rate_gbps)
-        path_words(free, path_units, path, path_hops[path], fits)
+        path_words(free, path_units[path, : path_hops[path]], fits)
         starts_inplace(fits, size)
         if next_set(fits, 0) < 0:
             continue

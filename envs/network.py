@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from envs.bits import block_mask
+from envs.blocks import Block
+from envs.blueprint import Room
 from envs.errors import SpectrumError
-from envs.gsnr.carriers import clear_carriers, dark_carriers, follow_from_python, light_from_python
+from envs.gsnr.carriers import follow_from_python, light_from_python
+from envs.parts import clear_parts, new_part_states
 from envs.plant import Plant
 
 if TYPE_CHECKING:
-    from envs.candidates import CandidateArrays
+    from envs.listed import CandidateArrays
 
 
 class Network:
@@ -30,8 +33,9 @@ class Network:
         self.free = np.tile(
             plant.arrays.full, (plant.num_units, 1)
         )  # (num_units, num_words) uint64, 1 = free
-        self.carriers = dark_carriers(plant.arrays.lit, 1, plant.num_units, plant.arrays.num_words)
-        clear_carriers(self.carriers, plant.arrays.full, 0)
+        room = Room(1, plant.num_units, 0, plant.arrays.num_words, 0)  # nobody says when a service ends
+        self.parts = new_part_states(plant.arrays.parts, room)
+        clear_parts(self.parts, plant.arrays.full, 0)
         self._failed: set[int] = set()
         self.revision = 0
         self.listing: CandidateArrays | None = None
@@ -86,14 +90,14 @@ class Network:
 
     def gsnr_db(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> float:
         """GSNR of the worst carrier of a lightpath that stands; NaN where the plant knows none."""
-        lit = self.plant.arrays.lit
-        if not lit.num_channels:
+        qot = self.plant.arrays.parts.qot
+        if not qot.num_channels:
             return math.nan
         first_unit = self._units(nodes, first_slot, num_slots)[0]
-        step = lit.slots_per_channel
+        step = qot.slots_per_channel
         channels = np.arange(first_slot // step, (first_slot + num_slots) // step)
-        noise = self.carriers.noise[0, first_unit * lit.num_channels + channels].max()
-        return float(-10.0 * np.log10(noise / lit.scale + lit.transceiver_noise))
+        noise = self.parts.qot.noise[0, first_unit * qot.num_channels + channels].max()
+        return float(-10.0 * np.log10(noise / qot.scale + qot.transceiver_noise))
 
     def fail_link(self, node_a: int, node_b: int) -> None:
         """Make both directions of a fibre pair unusable; lightpaths over it are for the caller to release."""
@@ -145,23 +149,22 @@ class Network:
         names = [item.name for item in self.plant.formats]
         if modulation_format not in names:
             raise SpectrumError(f"unknown modulation format {modulation_format!r}; known: {', '.join(names)}")
-        lit = self.plant.arrays.lit
+        qot = self.plant.arrays.parts.qot
         inside = any(
             band.first_slot <= first_slot and first_slot + num_slots <= band.end_slot
             for band in self.plant.bands
         )
-        if first_slot % lit.slots_per_channel or num_slots % lit.slots_per_channel or not inside:
+        if first_slot % qot.slots_per_channel or num_slots % qot.slots_per_channel or not inside:
             raise SpectrumError(
-                f"slots {first_slot}+{num_slots} are not whole channels of {lit.slots_per_channel} slots "
+                f"slots {first_slot}+{num_slots} are not whole channels of {qot.slots_per_channel} slots "
                 "in one band"
             )
-        route = np.array([units], np.int32)
-        row = names.index(modulation_format)
-        light_from_python(lit, self.carriers, 0, route, 0, len(units), first_slot, num_slots, row)
+        block = Block(np.array(units, np.int32), first_slot, num_slots)
+        light_from_python(qot, self.parts.qot, 0, block, names.index(modulation_format))
 
     def _follow(self) -> None:
         if self.plant.thresholds_db:
-            follow_from_python(self.plant.arrays.lit, self.carriers, 0, self.free)
+            follow_from_python(self.plant.arrays.parts.qot, self.parts.qot, 0, self.free)
 
     def _where(self, nodes: Sequence[int]) -> str:
         return "-".join(self.plant.topology.node_names[node] for node in nodes)

@@ -7,61 +7,29 @@ share one spectrum. Not here: what is lit (``state.py``), who asks (``traffic.py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from envs.after_state import RATES, AfterArrays, after_arrays
-from envs.energy.arrays import PowerArrays, no_power, power_arrays
-from envs.energy.model import PowerModel, power_model_named
+from envs.after_state import AfterArrays, after_arrays
+from envs.blueprint import Blueprint, Grid
 from envs.errors import PlantError
-from envs.gsnr.carriers import LitArrays, no_lit_arrays
-from envs.gsnr.lit_plant import build_lit_plant
-from envs.gsnr.sharing import with_sharing
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
-from envs.plant_choices import PlantChoices
+from envs.parts import PartArrays, own_grid, part_arrays, power_model_of
+from envs.plant_choices import SLOTS_BY_REACH
 from envs.slots import slots_needed_by
+from envs.spec import PlantSpec
 from topologies.grid import SpectrumBand, c_band
 from topologies.model import Topology
 from topologies.paths import PathRule, PathTable, build_path_table
 
+if TYPE_CHECKING:
+    from envs.energy.model import PowerModel
+
 WORD_BITS = 64
-
-
-@dataclass(frozen=True)
-class PlantSpec(PlantChoices):
-    """What of a plant is chosen rather than built.
-
-    Attributes:
-        modulation: name of the modulation table.
-        future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
-        future_shares: how often each.
-        ends_known: requests say how long they stay, and candidates are compared by it; see ``calendar.py``.
-    """
-
-    modulation: str = "deeprmsa"
-    future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
-    future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
-    ends_known: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= len(self.future_rates_gbps) <= RATES or min(self.future_rates_gbps) <= 0:
-            raise PlantError(
-                f"future_rates_gbps is {self.future_rates_gbps}; one to {RATES} positive rates are needed"
-            )
-        if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
-            raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
-
-    def __repr__(self) -> str:
-        """``modulation`` where it always stood: stored rows of benchmarks are found by this text."""
-        names = [item.name for item in fields(self)]
-        names.remove("modulation")
-        names.insert(names.index("formats_per_path"), "modulation")
-        return f"PlantSpec({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
 
 class PlantArrays(NamedTuple):
@@ -81,9 +49,8 @@ class PlantArrays(NamedTuple):
     path_format: np.ndarray  # (num_paths,) int32 index into the modulation table
     slots_per_gbps: np.ndarray  # (num_formats,) float64
     bits_per_symbol: np.ndarray  # (num_formats,) int32
-    ends_known: bool
-    lit: LitArrays  # noise, where quality of transmission decides
-    power: PowerArrays
+    step: int  # slots from one starting position to the next: 1, or a channel
+    parts: PartArrays
     after: AfterArrays
 
 
@@ -129,9 +96,8 @@ class Plant:
     def num_slots_for(self, bit_rate_gbps: float, path: int) -> int:
         """Slots, guard included, that a bit rate takes on a path with its most efficient format."""
         per_gbps = float(self.arrays.slots_per_gbps[self.arrays.path_format[path]])
-        step = self.arrays.lit.slots_per_channel
         num_slots = int(slots_needed_by(per_gbps, self.spec.guard_slots, bit_rate_gbps))
-        return -(-num_slots // step) * step
+        return -(-num_slots // self.arrays.step) * self.arrays.step
 
     def least_latency_ms(self, source: int, destination: int) -> float:
         """Latency of the fastest path in the table."""
@@ -140,7 +106,7 @@ class Plant:
 
     def least_slots(self) -> int:
         """Smallest block that any request of positive rate can take."""
-        return max(1 + self.spec.guard_slots, self.arrays.lit.slots_per_channel)
+        return max(1 + self.spec.guard_slots, self.arrays.step)
 
 
 def build_plant(
@@ -152,8 +118,8 @@ def build_plant(
     DeepRMSA family); with bands the format is part of the choice.
 
     Raises:
-        PlantError: an unknown modulation table or a spec out of range.
-        GsnrError: see ``build_lit_plant``.
+        PlantError: an unknown modulation table, or a number of slots that is not that of the bands.
+        GsnrError: see ``gsnr/qot_plant.py``.
         PowerModelError: a power model that cannot be read.
         TopologyError: ``k_paths`` below 1.
     """
@@ -161,45 +127,32 @@ def build_plant(
     latency_model = latency_model or load_latency_model()
     links = np.arange(topology.num_links, dtype=np.int32)
     unit_of_link = links // 2 if spec.shared_spectrum else links
-    qot = None
-    if spec.bands:
-        qot = build_lit_plant(
-            topology,
-            unit_of_link,
-            spec.bands,
-            spec.channels_per_band,
-            spec.launch_dbm,
-            spec.margin_db,
-            spec.transceiver_snr_db,
-            spec.roadm_loss_db,
-        )
-        spec = replace(spec, num_slots=qot.bands[-1].end_slot, guard_slots=0)
-    formats = qot.formats if qot else modulation_table(spec.modulation)
-    reach = tuple((item.reach_km, item.bits_per_symbol) for item in formats)
-    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
-    path_units = np.where(table.path_links >= 0, unit_of_link[table.path_links], -1).astype(np.int32)
-    length_km = table.path_length_km
-    path_format = np.array(
-        [next(i for i, item in enumerate(formats) if km <= item.reach_km) for km in length_km], np.int32
-    )
-    slots_per_gbps = np.array([1.0 / item.slot_capacity_gbps for item in formats])
-    bands = qot.bands if qot else (c_band(spec.num_slots),)
-    power = power_model_named(spec.power_model)
-    after = after_arrays(
-        shortlist=spec.shortlist,
-        paths_per_pair=spec.shortlist_paths,
-        rates_gbps=spec.future_rates_gbps,
-        rate_shares=spec.future_shares,
-        first_path=table.first_path,
-        path_units=path_units,
-        path_hops=table.path_hops,
-        path_format=path_format,
-        slots_per_gbps=slots_per_gbps,
+    grid = own_grid(topology, unit_of_link, spec) or Grid(
+        (c_band(spec.num_slots or SLOTS_BY_REACH),),
+        modulation_table(spec.modulation),
         guard_slots=spec.guard_slots,
-        num_slots=spec.num_slots,
-        num_units=int(unit_of_link.max()) + 1,
-        num_nodes=topology.num_nodes,
-        shared_spectrum=spec.shared_spectrum,
+    )
+    if spec.num_slots not in (0, grid.num_slots):
+        raise PlantError(
+            f"num_slots is {spec.num_slots}, but {spec.channels_per_band} channels in each of the bands "
+            f"{', '.join(spec.bands)} take {grid.num_slots} slots; leave num_slots out"
+        )
+    spec = replace(spec, num_slots=grid.num_slots, guard_slots=grid.guard_slots)
+    reach = tuple((item.reach_km, item.bits_per_symbol) for item in grid.formats)
+    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
+    length_km = table.path_length_km
+    blueprint = Blueprint(
+        topology=topology,
+        spec=spec,
+        grid=grid,
+        table=table,
+        unit_of_link=unit_of_link,
+        path_units=np.where(table.path_links >= 0, unit_of_link[table.path_links], -1).astype(np.int32),
+        path_format=np.array(
+            [next(i for i, item in enumerate(grid.formats) if km <= item.reach_km) for km in length_km],
+            np.int32,
+        ),
+        slots_per_gbps=np.array([1.0 / item.slot_capacity_gbps for item in grid.formats]),
     )
     arrays = PlantArrays(
         num_slots=spec.num_slots,
@@ -209,37 +162,28 @@ def build_plant(
         formats_per_path=spec.formats_per_path,
         full=all_free_words(spec.num_slots),
         first_path=table.first_path,
-        path_units=path_units,
+        path_units=blueprint.path_units,
         path_hops=table.path_hops.astype(np.int32),
         path_latency_ms=latency_model.path_latency_ms(length_km, table.path_hops).astype(np.float32),
         path_length_km=length_km,
-        path_format=path_format,
-        slots_per_gbps=slots_per_gbps,
-        bits_per_symbol=np.array([item.bits_per_symbol for item in formats], np.int32),
-        ends_known=spec.ends_known,
-        power=no_power()
-        if power is None
-        else power_arrays(power, topology, unit_of_link, table, formats, slots_per_gbps, bands),
-        lit=(
-            with_sharing(
-                qot.arrays, table.first_path, path_units, table.path_hops, int(unit_of_link.max()) + 1
-            )
-            if qot
-            else no_lit_arrays()
-        ),
-        after=after,
+        path_format=blueprint.path_format,
+        slots_per_gbps=blueprint.slots_per_gbps,
+        bits_per_symbol=np.array([item.bits_per_symbol for item in grid.formats], np.int32),
+        step=grid.slots_per_channel,
+        parts=part_arrays(blueprint),
+        after=after_arrays(blueprint),
     )
     return Plant(
         topology=topology,
         spec=spec,
         path_table=table,
-        formats=formats,
+        formats=grid.formats,
         latency_model=latency_model,
         arrays=arrays,
         unit_of_link=unit_of_link,
-        bands=bands,
-        thresholds_db=qot.thresholds_db if qot else (),
-        power=power,
+        bands=grid.bands,
+        thresholds_db=grid.thresholds_db,
+        power=power_model_of(spec),
     )
 
 

@@ -18,14 +18,16 @@ from envs.fields import (
 from topologies.grid import FIRST_EDGE_MHZ
 from topologies.paths import PathOrder, PathTies
 
+SLOTS_BY_REACH = 100  # where nothing is said
+
 
 @dataclass(frozen=True)
 class PlantChoices:
     """Spectrum, paths, candidates, bands and power of a plant.
 
     Attributes:
-        num_slots: 12.5 GHz slots per spectrum unit.
-        guard_slots: slots added to every allocation.
+        num_slots: 12.5 GHz slots per spectrum unit; 0: what the bands' channels take, without bands 100.
+        guard_slots: slots added to every allocation by reach; a channel of a band holds its own guard.
         shared_spectrum: both directions of a fibre pair share one spectrum ("undirected").
         k_paths, path_order, path_ties: the rule of the path table.
         max_candidates: length M of the candidate list.
@@ -43,7 +45,7 @@ class PlantChoices:
         power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
     """
 
-    num_slots: Annotated[int, Ge(1), Le(4096)] = 100
+    num_slots: Annotated[int, Ge(0), Le(4096)] = 0
     guard_slots: NonNegativeInt = 1
     shared_spectrum: bool = False
     k_paths: PositiveInt = 5

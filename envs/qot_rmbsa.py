@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from envs.lightpath_env import LightpathEnv, LightpathVectorEnv
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,3 +19,14 @@ class Request:
     max_latency_ms: float = math.inf
     arrival_s: float = 0.0
     holding_s: float = math.inf
+
+
+class Asked(NamedTuple):
+    """One request as a kernel sees it."""
+
+    pair: int
+    service_class: int
+    bit_rate_gbps: float | np.floating
+    max_latency_ms: float | np.floating  # infinite without a bound
+    now_s: float
+    holding_s: float

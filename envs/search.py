@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.candidates import CandidateArrays, new_candidates, observe_request
+from envs.candidates import observe_request
 from envs.compiled import inlined
+from envs.describe import Seen
 from envs.errors import PolicyError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.listed import CandidateArrays, new_candidates
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.serving import decided_by, placed_as_listed, serve
 from envs.state import new_states
-from envs.tally import Tally, new_tally
+from envs.statistics import Statistics, new_statistics
 from envs.trace import Trace
 from envs.traffic import Requests, requests_of
 
@@ -30,11 +32,7 @@ class LinearScore(NamedTuple):
 
     weights: np.ndarray  # (F,) float64
     candidates: CandidateArrays
-    words: np.ndarray  # (num_words,) uint64, scratch like all below
-    scratch: np.ndarray  # (num_words,) uint64
-    features: np.ndarray  # (M, F) float32
-    mask: np.ndarray  # (M,) bool
-    context: np.ndarray  # (C,) float32
+    seen: Seen  # scratch
 
 
 def linear_rule(plant: Plant, weights: np.ndarray, num_networks: int = 1) -> LinearScore:
@@ -43,15 +41,15 @@ def linear_rule(plant: Plant, weights: np.ndarray, num_networks: int = 1) -> Lin
     Raises:
         PolicyError: weights of another shape, or not finite.
     """
-    size, num_words = plant.spec.max_candidates, plant.arrays.num_words
+    size = plant.spec.max_candidates
     return LinearScore(
         weights=checked_weights(weights),
         candidates=new_candidates(plant, num_networks),
-        words=np.empty(num_words, np.uint64),
-        scratch=np.empty(num_words, np.uint64),
-        features=np.empty((size, NUM_FEATURES), np.float32),
-        mask=np.empty(size, np.bool_),
-        context=np.empty(NUM_CONTEXT, np.float32),
+        seen=Seen(
+            features=np.empty((size, NUM_FEATURES), np.float32),
+            mask=np.empty(size, np.bool_),
+            context=np.empty(NUM_CONTEXT, np.float32),
+        ),
     )
 
 
@@ -59,12 +57,8 @@ def linear_rule(plant: Plant, weights: np.ndarray, num_networks: int = 1) -> Lin
 @inlined
 def decide_by_linear_score(policy, plant, states, net, n, asked):
     """List the candidates, score each, take the first of the highest."""
-    candidates, features, weights = policy.candidates, policy.features, policy.weights
-    observe_request(
-        plant, net.free, states.carriers, states.calendars.end_s[n], asked.pair, asked.bit_rate_gbps,
-        asked.max_latency_ms, asked.now_s, asked.now_s + asked.holding_s, policy.words, policy.scratch,
-        candidates, n, features, policy.mask, policy.context,
-    )  # fmt: skip
+    candidates, features, weights = policy.candidates, policy.seen.features, policy.weights
+    observe_request(plant, net.free, states.parts, asked, candidates, n, policy.seen)
     action, best = -1, -np.inf
     for c in range(candidates.listed[n]):
         score = 0.0
@@ -83,15 +77,15 @@ def replay_linear(
     warmup: int,
     num_classes: int,
     reward: RewardWeights = ONLY_BLOCKING,
-) -> Tally:
+) -> Statistics:
     """Counts of one linear policy on every row of ``requests``, each row on a network of its own."""
     num_networks = len(requests.arrival_s)
     states = new_states(plant, num_networks, *offered_load(requests))
-    tally = new_tally(plant, num_networks, num_classes)
+    statistics = new_statistics(plant, num_networks, num_classes)
     rule = linear_rule(plant, weights, num_networks)
     for n in range(num_networks):
-        serve(plant.arrays, states, requests, n, rule, warmup, reward, tally)
-    return tally
+        serve(plant.arrays, states, requests, n, rule, warmup, reward, statistics)
+    return statistics
 
 
 def linear_costs_on(
@@ -109,8 +103,8 @@ def linear_costs_on(
     num_classes = max(len(trace.class_names) for trace in traces)
     costs = np.zeros(len(weights))
     for index, row in enumerate(weights):
-        tally = replay_linear(plant, table, row, warmup, num_classes, reward)
-        costs[index] = -tally.reward.sum() / tally.offered.sum()
+        statistics = replay_linear(plant, table, row, warmup, num_classes, reward)
+        costs[index] = -statistics.reward.sum() / statistics.offered.sum()
     return costs
 
 

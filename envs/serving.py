@@ -15,29 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba.extending import overload
 
-from envs.calendar import note_end
-from envs.compiled import HELPER_OPTIONS, inlined, kernel, uncached_kernel
-from envs.energy.meter import charge, is_metered, read_power
-from envs.gsnr.carriers import light_block
-from envs.gsnr.counting import count_lit
+from envs.blocks import Block, Index
+from envs.compiled import HELPER_OPTIONS, inlined, kernel, plain, uncached_kernel
+from envs.parts import Change, count_listed, draw_parts_kw, set_up_parts
 from envs.plant import PlantArrays
+from envs.request import Asked
 from envs.reward import RewardWeights
 from envs.state import NetworkStates, OneNetwork, admit, depart_until
-from envs.tally import Tally, count
+from envs.statistics import Statistics, count
 from envs.traffic import Requests
-
-Index = int | np.int64
-
-
-class Asked(NamedTuple):
-    """One request as a kernel sees it."""
-
-    pair: int
-    service_class: int
-    bit_rate_gbps: float
-    max_latency_ms: float  # infinite without a bound
-    now_s: float
-    holding_s: float
 
 
 class Placement(NamedTuple):
@@ -121,18 +107,17 @@ def _decide(policy, plant, states, net, n, asked):
     return decision
 
 
-def count_quality(policy: Any, plant: Any, net: Any, n: int, tally: Any, asked: Any, chosen: int) -> None:
-    """Book what quality of transmission the candidate ``chosen`` has, for policies that list candidates."""
+def count_chosen(policy: Any, plant: Any, net: Any, n: int, counts: Any, asked: Any, chosen: int) -> None:
+    """Count in the parts' own ``counts`` the candidate ``chosen``, for policies that list candidates."""
 
 
-@overload(count_quality, jit_options=HELPER_OPTIONS)  # type: ignore[arg-type]
-def _count_quality(policy, plant, net, n, tally, asked, chosen):
+@overload(count_chosen, jit_options=HELPER_OPTIONS)  # type: ignore[arg-type]
+def _count_chosen(policy, plant, net, n, counts, asked, chosen):
     if "candidates" not in policy.instance_class._fields:
-        return lambda policy, plant, net, n, tally, asked, chosen: None
+        return lambda policy, plant, net, n, counts, asked, chosen: None
 
-    def counted(policy, plant, net, n, tally, asked, chosen):
-        if plant.lit.num_channels > 0:
-            count_lit(plant.lit, net.free, tally, policy.candidates, n, chosen, asked)
+    def counted(policy, plant, net, n, counts, asked, chosen):
+        count_listed(plant.parts, net.free, n, counts, policy.candidates, chosen, asked)
 
     return counted
 
@@ -154,17 +139,12 @@ def carry_out(plant, states, net, n, asked, placement, reward, power_kw):
     path = placement.path
     if path < 0:
         return reward_of_blocked(reward, power_kw)
-    first_slot, num_slots = placement.first_slot, placement.num_slots
-    path_units, hops, end_s = plant.path_units, plant.path_hops[path], asked.now_s + asked.holding_s
-    if is_metered(plant.power):
-        charge(plant.power, net, net.book[0].vacant, placement.format_row, asked.bit_rate_gbps)
-    admit(net, path_units, path, hops, first_slot, num_slots, end_s)
-    if plant.ends_known:
-        note_end(states.calendars.end_s[n], path_units, path, hops, first_slot, num_slots, end_s)
-    if plant.lit.num_channels > 0:
-        light_block(
-            plant.lit, states.carriers, n, path_units, path, hops, first_slot, num_slots, placement.format_row
-        )
+    block = Block(plant.path_units[path, : plant.path_hops[path]], placement.first_slot, placement.num_slots)
+    departure_s = asked.now_s + asked.holding_s
+    entry, rate_gbps = net.counters[0].vacant, asked.bit_rate_gbps
+    admit(net, path, block, departure_s)
+    change = Change(entry, block, placement.format_row, rate_gbps, departure_s)
+    set_up_parts(plant.parts, states.parts, n, change)
     bound_ms = asked.max_latency_ms
     slack = 1.0 if bound_ms == np.inf else 1.0 - plant.path_latency_ms[path] / bound_ms
     return reward_of_carried(reward, slack, placement.margin_10db, power_kw + placement.marginal_kw)
@@ -178,7 +158,7 @@ def serve(
     policy: Any,
     warmup: int,
     reward: RewardWeights,
-    tally: Tally,
+    statistics: Statistics,
 ) -> None:
     """Serve all requests of row ``n`` in network ``n``; the first ``warmup`` are not counted.
 
@@ -189,40 +169,38 @@ def serve(
         n: network and row.
         policy: of a class that ``decided_by`` knows.
         warmup: see above.
-        reward: weights of what is booked into ``tally.reward``.
-        tally: counts, added to.
+        reward: weights of what is added to ``statistics.reward``.
+        statistics: counts, added to.
     """
     # The kernel cache names classes by their modules. One that another process cannot import would break it
     # for all, so rules from elsewhere are compiled anew by each process.
     run = serve_row if type(policy).__module__.startswith("envs.") else _serve_row_uncached
-    run(plant, states, requests, n, policy, warmup, reward, tally)
+    run(plant, states, requests, n, policy, warmup, reward, statistics)
 
 
 @kernel
-def serve_row(plant, states, requests, n, policy, warmup, reward, tally):
+def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
     """``serve`` for the rules of this package; one compilation for each class."""
-    net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.book[n : n + 1])
-    free, book = states.free[n], states.book[n : n + 1]
+    net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
+    free, counters = states.free[n], states.counters[n : n + 1]
     arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
-    power, metered, readings = plant.power, is_metered(plant.power), tally.power[n : n + 1]
-    earned = tally.reward[n : n + 1]
-    power_kw = 0.0
+    parts, of_parts, counts = plant.parts, states.parts, statistics.parts
+    earned = statistics.reward[n : n + 1]
     for t in range(len(arrival_s)):
         now_s, counted = arrival_s[t], t >= warmup
-        depart_until(plant, net, now_s)
-        if metered:
-            power_kw = read_power(power, free, book, counted, readings) / 1000.0
-        used_before = book[0].used_slots
+        depart_until(plant, states, net, n, now_s)
+        power_kw = draw_parts_kw(parts, of_parts, free, n, counts, counted)
+        used_before = counters[0].used_slots
         asked = Asked(pairs[t], service_class[t], bit_rate_gbps[t], max_latency_ms[t], now_s, holding_s[t])
         placement = decide(policy, plant, states, net, n, asked)
         if counted:
-            count_quality(policy, plant, net, n, tally, asked, placement.candidate)
+            count_chosen(policy, plant, net, n, counts, asked, placement.candidate)
         worth = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
         if counted:
             earned[0] += worth
-            count(plant, tally, n, asked, used_before, placement.path)
+            count(plant, statistics, n, asked, used_before, placement.path)
 
 
-_serve_row_uncached = uncached_kernel(serve_row.py_func)
+_serve_row_uncached = uncached_kernel(plain(serve_row))

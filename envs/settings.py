@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.after_state import RATES
 from envs.errors import PlantError
-from envs.plant import PlantSpec
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 
 _DEEPRMSA_PLANT = PlantSpec(num_slots=100, guard_slots=1, shared_spectrum=False, path_ties="hash")
@@ -32,7 +32,7 @@ class Setting:
     traffic: PoissonTraffic
     training_load_erlang: float
     source: str
-    ends_told: bool = False  # the published agent is told how long a request stays
+    departures_told: bool = False  # the published agent is told how long a request stays
 
 
 TRAINING_SHARE = 1.2  # training load over best-known load, where the network is PtrNet-RSA's
@@ -103,22 +103,22 @@ SCHOOL_SETTINGS = (
 )
 
 
-def agent_plant(setting: Setting, ends_known: bool = False) -> PlantSpec:
+def agent_plant(setting: Setting, departures_known: bool = False) -> PlantSpec:
     """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind.
 
-    ``ends_known``: it is also told when services end, as ``Setting.ends_told`` says of the published agent;
-    then twice as many starts are listed, as there are twice as many edges.
+    ``departures_known``: it is also told when services end, as ``Setting.departures_told`` says of the
+    published agent; then twice as many starts are listed, as there are twice as many edges.
     """
     rates_gbps, shares = future_rates(setting.traffic)
     return replace(
         setting.plant,
         k_paths=50,
         max_candidates=160,
-        starts_per_path=setting.plant.starts_per_path * (2 if ends_known else 1),
+        starts_per_path=setting.plant.starts_per_path * (2 if departures_known else 1),
         shortlist=8,
         future_rates_gbps=rates_gbps,
         future_shares=shares,
-        ends_known=ends_known,
+        departures_known=departures_known,
     )
 
 

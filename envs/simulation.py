@@ -32,7 +32,7 @@ from envs.rng import stream_states
 from envs.search import linear_rule
 from envs.serving import serve
 from envs.state import NetworkStates, new_states
-from envs.tally import Tally, TraceResult, new_tally, results_of
+from envs.statistics import Statistics, TraceResult, new_statistics, results_of
 from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, traffic_arrays
 
 CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
@@ -41,7 +41,7 @@ CAPACITY_LOSS = {"ksp_mscl": KSP_MSCL, "mscl_ksp": MSCL_KSP}
 DEFRAGMENTATION = "defragmentation"  # a bound rather than a policy: lightpaths may be moved
 POLICY_NAMES = (*BASELINE_NAMES, *CAPACITY_LOSS, DEFRAGMENTATION)
 
-Server = Callable[[NetworkStates, Requests, int, Tally], None]
+Server = Callable[[NetworkStates, Requests, int, Statistics], None]
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,8 @@ def _run(
     stream = stream_states(seed, num_runs)[run : run + 1]
     clock_s = np.zeros(1)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
-    tally = new_tally(plant, 1, len(traffic.classes))
-    serve = _server(plant, traffic, policy)
+    statistics = new_statistics(plant, 1, len(traffic.classes))
+    serve = server_of(plant, traffic, policy)
     requests = new_requests(1, CHUNK)
     samples = []
     done, total, lost = 0, num_requests + warmup, 0
@@ -248,14 +248,14 @@ def _run(
         if until - done != requests.arrival_s.shape[1]:
             requests = new_requests(1, until - done)
         draw_requests(arrays, stream, clock_s, requests, 0)
-        serve(states, requests, max(warmup - done, 0), tally)
+        serve(states, requests, max(warmup - done, 0), statistics)
         done += requests.arrival_s.shape[1]
         if done > warmup:
             samples.append(fragmentation(states.free[0], plant.spec.num_slots))
-    return results_of(tally, plant)[0], float(np.mean(samples)), lost
+    return results_of(statistics, plant)[0], float(np.mean(samples)), lost
 
 
-def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | KernelPolicy) -> Server:
+def server_of(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | KernelPolicy) -> Server:
     """The fastest way to run a policy on one network: a fused kernel where there is one."""
     if isinstance(policy, KernelPolicy) and policy.name == DEFRAGMENTATION:
         most_active = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s).lightpaths.shape[1]
@@ -267,9 +267,9 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
     if isinstance(policy, LinearPolicy):
         return _by_rule(plant, linear_rule(plant, np.array(policy.weights)))
 
-    def scored(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-        run = lockstep_on_requests(plant, requests, warmup, tally.offered.shape[1])
-        run.states, run.tally = states, tally
+    def scored(states: NetworkStates, requests: Requests, warmup: int, statistics: Statistics) -> None:
+        run = lockstep_on_requests(plant, requests, warmup, statistics.offered.shape[1])
+        run.states, run.statistics = states, statistics
         for _ in run.play(policy, requests.arrival_s.shape[1], run.observation_buffers()):
             pass
 
@@ -277,8 +277,8 @@ def _server(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Kerne
 
 
 def _by_rule(plant: Plant, rule: Any) -> Server:
-    def by_rule(states: NetworkStates, requests: Requests, warmup: int, tally: Tally) -> None:
-        serve(plant.arrays, states, requests, 0, rule, warmup, ONLY_BLOCKING, tally)
+    def by_rule(states: NetworkStates, requests: Requests, warmup: int, statistics: Statistics) -> None:
+        serve(plant.arrays, states, requests, 0, rule, warmup, ONLY_BLOCKING, statistics)
 
     return by_rule
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.compiled import inlined
+from envs.compiled import inlined, plain
 
 ROUNDING = 1e-9  # slots: a product that should be whole may come out a little above
 
@@ -22,4 +22,4 @@ def slots_needed(slots_per_gbps, guard_slots, bit_rate_gbps):
 
 def slots_needed_by(slots_per_gbps: Any, guard_slots: int, bit_rate_gbps: Any) -> Any:
     """``slots_needed`` of numbers or arrays that broadcast, int64."""
-    return slots_needed.py_func(slots_per_gbps, guard_slots, bit_rate_gbps)
+    return plain(slots_needed)(slots_per_gbps, guard_slots, bit_rate_gbps)

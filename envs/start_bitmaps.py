@@ -6,14 +6,26 @@ by word where the path's own free slots have changed. Which paths and sizes: ``a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from envs.bits import U1, narrow, population, trailing_zeros
+from envs.blocks import path_words
 from envs.compiled import inlined
-from envs.describe import path_words
 
 RATES = 4  # bit rates looked at; fewer are padded with shares of zero
 U63 = np.uint64(63)
+
+
+class Kept(NamedTuple):
+    """What is kept of one network; rows of ``AfterStates``."""
+
+    seen: np.ndarray  # (num_units, W) uint64
+    path_free: np.ndarray  # (Q, W) uint64
+    starts: np.ndarray  # (Q, W, RATES) uint64
+    num_starts: np.ndarray  # (D, RATES) int32
+    num_runs: np.ndarray  # (D, RATES) int32
 
 
 @inlined
@@ -23,64 +35,74 @@ def run_starts(word, below):
 
 
 @inlined
-def refresh_paths(
-    free, seen, path_free, starts, num_starts, num_runs, path_units, path_hops, path_pair, path_format, sizes,
-    unit_paths, stale_paths, changed_units, scratch,
-):  # fmt: skip
-    """Bring bitmaps and counts up to date with ``free``; arrays as in ``AfterArrays`` and ``AfterStates``.
-
-    Sets the bits of the units that have changed in ``changed_units``.
-    """
-    num_words = free.shape[1]
+def note_changes(unit_paths, free, seen, stale_paths, changed_units):
+    """Bring ``seen`` up to date; set the bits of the units that have changed, and of the paths over them."""
     for x in range(len(stale_paths)):
         stale_paths[x] = np.uint64(0)
     for y in range(len(changed_units)):
         changed_units[y] = np.uint64(0)
     for unit in range(free.shape[0]):
         changed = np.uint64(0)
-        for w in range(num_words):
+        for w in range(free.shape[1]):
             changed |= free[unit, w] ^ seen[unit, w]
             seen[unit, w] = free[unit, w]
         if changed != 0:
             changed_units[unit >> 6] |= U1 << np.uint64(unit & 63)
             for x in range(len(stale_paths)):
                 stale_paths[x] |= unit_paths[unit, x]
-    for x in range(len(stale_paths)):
-        bits = stale_paths[x]
-        while bits != 0:
-            q = 64 * x + trailing_zeros(bits)
-            bits &= bits - U1
-            path_words(free, path_units, q, path_hops[q], scratch)
-            low, high = num_words, -1  # words that changed
-            for w in range(num_words):
-                if scratch[w] != path_free[q, w]:
-                    path_free[q, w] = scratch[w]
-                    low, high = min(low, w), w
-            if high < 0:
-                continue
-            pair, f = path_pair[q], path_format[q]
-            # A start sees as many slots ahead as its size, so words below those that changed change too.
-            reach = (np.int64(sizes[f, RATES - 1]) + 62) // 64
-            low = max(low - reach, 0)
-            if high - low <= 1 and reach <= 1:
-                update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high)
-            else:
-                update_words(
-                    path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high, reach, scratch
-                )
 
 
 @inlined
-def update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high):
-    """Path ``q`` where only words ``low`` to ``high``, at most two, have changed: all in registers."""
+def refresh_paths(after, kept, free, scratch):
+    """Bring bitmaps and counts of a network up to date with ``free``.
+
+    Args:
+        after: AfterArrays.
+        kept: Kept.
+        free: (num_units, num_words) uint64 of the network.
+        scratch: AfterScratch; the bits of the units that have changed are set in ``changed_units``.
+    """
+    path_units, path_hops, path_format = after.path_units, after.path_hops, after.path_format
+    path_free, words, sizes = kept.path_free, scratch.words, after.sizes
+    num_words = free.shape[1]
+    note_changes(after.unit_paths, free, kept.seen, scratch.stale_paths, scratch.changed_units)
+    for x in range(len(scratch.stale_paths)):
+        bits = scratch.stale_paths[x]
+        while bits != 0:
+            q = 64 * x + trailing_zeros(bits)
+            bits &= bits - U1
+            path_words(free, path_units[q, : path_hops[q]], words)
+            low, high = num_words, -1  # words that changed
+            for w in range(num_words):
+                if words[w] != path_free[q, w]:
+                    path_free[q, w] = words[w]
+                    low, high = min(low, w), w
+            if high < 0:
+                continue
+            # A start sees as many slots ahead as its size, so words below those that changed change too.
+            reach = (np.int64(sizes[path_format[q], RATES - 1]) + 62) // 64
+            low = max(low - reach, 0)
+            if high - low <= 1 and reach <= 1:
+                update_two_words(kept, sizes[path_format[q]], q, after.path_pair[q], low, high)
+            else:
+                update_words(kept, sizes[path_format[q]], q, after.path_pair[q], low, high, words)
+
+
+@inlined
+def update_two_words(kept, sizes, q, pair, low, high):
+    """Path ``q`` where only words ``low`` to ``high``, at most two, have changed: all in registers.
+
+    ``sizes``: (RATES,) of its format; ``pair``: the pair that it belongs to.
+    """
+    path_free, starts, num_starts, num_runs = kept.path_free, kept.starts, kept.num_starts, kept.num_runs
     num_words, zero = path_free.shape[1], np.uint64(0)
     first = path_free[q, low]
     second = path_free[q, low + 1] if low + 1 < num_words else zero
     third = path_free[q, low + 2] if low + 2 < num_words else zero  # its low bits stay right, and suffice
     have = 1
     for r in range(RATES):  # sizes ascend: the starts of one are a subset of those of the one before
-        while have < sizes[f, r]:
-            step = min(have, sizes[f, r] - have, 63)
+        while have < sizes[r]:
+            step = min(have, sizes[r] - have, 63)
             down, up = np.uint64(step), np.uint64(64 - step)
             first &= (first >> down) | (second << up)
             second &= (second >> down) | (third << up)
@@ -105,22 +127,24 @@ def update_two_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f,
 
 
 @inlined
-def update_words(path_free, starts, num_starts, num_runs, sizes, q, pair, f, low, high, reach, scratch):
-    """Path ``q`` where words ``low`` to ``high`` have changed, sizes reaching into ``reach`` words above.
+def update_words(kept, sizes, q, pair, low, high, words):
+    """Path ``q`` where words ``low`` to ``high`` have changed, and those above that sizes reach into.
 
-    ``scratch`` holds what is free on the path, and is used up.
+    ``words`` holds what is free on the path, and is used up; else as ``update_two_words``.
     """
+    path_free, starts, num_starts, num_runs = kept.path_free, kept.starts, kept.num_starts, kept.num_runs
+    reach = (np.int64(sizes[RATES - 1]) + 62) // 64
     last = min(high + reach, path_free.shape[1] - 1)
     have = np.int64(1)
     for r in range(RATES):
-        size = np.int64(sizes[f, r])
-        narrow(scratch, low, last, have, size)
+        size = np.int64(sizes[r])
+        narrow(words, low, last, have, size)
         have = size
         starts_gained, runs_gained = np.int64(0), np.int64(0)
         top_now = starts[q, low - 1, r] >> U63 if low > 0 else np.uint64(0)
         top_then = top_now
         for w in range(low, high + 1):
-            now, then = scratch[w], starts[q, w, r]
+            now, then = words[w], starts[q, w, r]
             starts[q, w, r] = now
             starts_gained += population(now) - population(then)
             runs_gained += run_starts(now, top_now) - run_starts(then, top_then)

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.bits import block_mask
-from envs.calendar import Calendars, new_calendars
-from envs.compiled import inlined
-from envs.energy.meter import discharge, is_metered
-from envs.gsnr.carriers import CarrierStates, clear_carriers, dark_carriers
+from envs.blocks import Block, allocate, release
+from envs.blueprint import Room
+from envs.compiled import inlined, records
+from envs.parts import PartStates, clear_parts, new_part_states, tear_down_parts
 from envs.plant import Plant
 
 LIGHTPATH = np.dtype(
@@ -27,17 +26,14 @@ LIGHTPATH = np.dtype(
         ("next_entry", np.int32),  # in its bucket, or among the unused; -1 ends the list
         ("first_slot", np.int16),
         ("num_slots", np.int16),
-        ("load", np.int32),  # format and Mb/s as ``energy.meter`` packs them; of no use without a power model
     ],
     align=True,
 )
-BOOK = np.dtype(
+COUNTERS = np.dtype(
     [
         ("used_slots", np.int64),  # slots taken, summed over units
         ("cursor", np.int64),  # absolute index of the bucket reached
         ("buckets_per_s", np.float64),
-        ("lit_mw", np.int64),  # transponders of all active lightpaths, and their bit rate
-        ("lit_mbps", np.int64),
         ("num_active", np.int32),
         ("vacant", np.int32),  # first unused entry of ``lightpaths``
     ],
@@ -51,9 +47,8 @@ class NetworkStates(NamedTuple):
     free: np.ndarray  # (N, num_units, num_words) uint64, 1 = free
     wheel: np.ndarray  # (N, B) int32, first entry of each bucket or -1
     lightpaths: np.ndarray  # (N, A) LIGHTPATH
-    book: np.ndarray  # (N,) BOOK
-    carriers: CarrierStates  # noise of what is lit, where quality of transmission decides
-    calendars: Calendars  # when what is lit ends, where that is known
+    counters: np.ndarray  # (N,) COUNTERS
+    parts: PartStates
 
 
 class OneNetwork(NamedTuple):
@@ -62,7 +57,7 @@ class OneNetwork(NamedTuple):
     free: np.ndarray  # (num_units, num_words) uint64
     wheel: np.ndarray  # (B,) int32
     lightpaths: np.ndarray  # (A,) LIGHTPATH
-    book: np.ndarray  # (1,) BOOK, a view
+    counters: np.ndarray  # (1,) COUNTERS, a view
 
 
 def wheel_size(load_erlang: float) -> int:
@@ -80,17 +75,16 @@ def new_states(plant: Plant, num_networks: int, load_erlang: float, mean_holding
     so a run can never overflow. Load and holding time only set the pace of the wheel, not what happens.
     """
     most_active = plant.num_units * max(plant.spec.num_slots // plant.least_slots(), 1)
+    num_words = plant.arrays.num_words
+    room = Room(num_networks, plant.num_units, plant.spec.num_slots, num_words, most_active)
     states = NetworkStates(
-        free=np.empty((num_networks, plant.num_units, plant.arrays.num_words), np.uint64),
+        free=np.empty((num_networks, plant.num_units, num_words), np.uint64),
         wheel=np.empty((num_networks, wheel_size(load_erlang)), np.int32),
-        lightpaths=np.zeros((num_networks, most_active), LIGHTPATH),
-        book=np.zeros(num_networks, BOOK),
-        carriers=dark_carriers(plant.arrays.lit, num_networks, plant.num_units, plant.arrays.num_words),
-        calendars=new_calendars(
-            plant.arrays.ends_known, num_networks, plant.num_units, plant.arrays.num_slots
-        ),
+        lightpaths=records((num_networks, most_active), LIGHTPATH),
+        counters=records(num_networks, COUNTERS),
+        parts=new_part_states(plant.arrays.parts, room),
     )
-    states.book["buckets_per_s"] = load_erlang / mean_holding_s
+    states.counters["buckets_per_s"] = load_erlang / mean_holding_s
     for network in range(num_networks):
         clear(states, plant, network)
     return states
@@ -100,18 +94,18 @@ def clear(states: NetworkStates, plant: Plant, network: int) -> None:
     """Empty one network and set its clock to zero."""
     states.free[network] = plant.arrays.full
     states.wheel[network] = -1
-    clear_carriers(states.carriers, plant.arrays.full, network)
+    clear_parts(states.parts, plant.arrays.full, network)
     entries = states.lightpaths[network]
     entries["next_entry"] = np.arange(1, len(entries) + 1)
     entries["next_entry"][-1] = -1
-    for name in ("used_slots", "cursor", "num_active", "vacant", "lit_mw", "lit_mbps"):
-        states.book[name][network] = 0
+    for name in ("used_slots", "cursor", "num_active", "vacant"):
+        states.counters[name][network] = 0
 
 
 def bytes_per_network(states: NetworkStates) -> int:
     """Memory of one network's state."""
-    carriers = states.carriers[:5]
-    return sum(array.nbytes for array in (*states[:4], *carriers)) // len(states.free)
+    own = [array for array in states.parts.qot if isinstance(array, np.ndarray)][:5]  # the rest is shared
+    return sum(array.nbytes for array in (*states[:4], *own, *states.parts.energy)) // len(states.free)
 
 
 def active_lightpaths(states: NetworkStates, network: int) -> np.ndarray:
@@ -125,49 +119,31 @@ def active_lightpaths(states: NetworkStates, network: int) -> np.ndarray:
 
 
 @inlined
-def take(free, path_units, path, hops, first_slot, num_slots):
-    """Mark a block as taken on every unit of a path."""
-    for word in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
-        keep = ~block_mask(first_slot, num_slots, word)
-        for h in range(hops):
-            free[path_units[path, h], word] &= keep
-
-
-@inlined
-def give(free, path_units, path, hops, first_slot, num_slots):
-    """Mark a block as free again on every unit of a path."""
-    for word in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
-        mask = block_mask(first_slot, num_slots, word)
-        for h in range(hops):
-            free[path_units[path, h], word] |= mask
-
-
-@inlined
-def admit(net, path_units, path, hops, first_slot, num_slots, departure_s):
-    """Set a lightpath up until ``departure_s``."""
-    free, wheel, lightpaths, book = net.free, net.wheel, net.lightpaths, net.book
-    take(free, path_units, path, hops, first_slot, num_slots)
-    entry = book[0].vacant
-    book[0].vacant = lightpaths[entry].next_entry
-    bucket = np.int64(departure_s * book[0].buckets_per_s) & (len(wheel) - 1)
+def admit(net, path, block, departure_s):
+    """Set a lightpath up until ``departure_s``, as ``block`` on the units of ``path``."""
+    wheel, lightpaths, counters = net.wheel, net.lightpaths, net.counters
+    allocate(net.free, block)
+    entry = counters[0].vacant
+    counters[0].vacant = lightpaths[entry].next_entry
+    bucket = np.int64(departure_s * counters[0].buckets_per_s) & (len(wheel) - 1)
     lightpaths[entry].departure_s = departure_s
     lightpaths[entry].path = path
-    lightpaths[entry].first_slot = first_slot
-    lightpaths[entry].num_slots = num_slots
+    lightpaths[entry].first_slot = block.first_slot
+    lightpaths[entry].num_slots = block.num_slots
     lightpaths[entry].next_entry = wheel[bucket]
     wheel[bucket] = entry
-    book[0].used_slots += hops * num_slots
-    book[0].num_active += 1
+    counters[0].used_slots += len(block.units) * block.num_slots
+    counters[0].num_active += 1
 
 
 @inlined
-def depart_until(plant, net, now_s):
-    """Release every lightpath of a network that departs at or before ``now_s``; ``plant``: PlantArrays."""
-    free, wheel, lightpaths, book = net.free, net.wheel, net.lightpaths, net.book
-    path_units, path_hops, power = plant.path_units, plant.path_hops, plant.power
+def depart_until(plant, states, net, n, now_s):
+    """Release every lightpath of network ``n`` that departs at or before ``now_s``."""
+    free, wheel, lightpaths, counters = net.free, net.wheel, net.lightpaths, net.counters
+    path_units, path_hops, parts = plant.path_units, plant.path_hops, plant.parts
     last = len(wheel) - 1
-    target = np.int64(now_s * book[0].buckets_per_s)
-    for index in range(max(book[0].cursor, target - last), target + 1):
+    target = np.int64(now_s * counters[0].buckets_per_s)
+    for index in range(max(counters[0].cursor, target - last), target + 1):
         previous = np.int32(-1)
         entry = wheel[index & last]
         while entry >= 0:
@@ -177,18 +153,17 @@ def depart_until(plant, net, now_s):
                 hops = path_hops[path]
                 first_slot = np.int64(lightpaths[entry].first_slot)
                 num_slots = np.int64(lightpaths[entry].num_slots)
-                give(free, path_units, path, hops, first_slot, num_slots)
-                book[0].used_slots -= hops * num_slots
-                if is_metered(power):
-                    discharge(power, book, lightpaths[entry].load)
-                book[0].num_active -= 1
+                release(free, Block(path_units[path, :hops], first_slot, num_slots))
+                counters[0].used_slots -= hops * num_slots
+                tear_down_parts(parts, states.parts, n, entry)
+                counters[0].num_active -= 1
                 if previous < 0:
                     wheel[index & last] = following
                 else:
                     lightpaths[previous].next_entry = following
-                lightpaths[entry].next_entry = book[0].vacant
-                book[0].vacant = entry
+                lightpaths[entry].next_entry = counters[0].vacant
+                counters[0].vacant = entry
             else:
                 previous = entry
             entry = following
-    book[0].cursor = target
+    counters[0].cursor = target

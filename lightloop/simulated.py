@@ -12,9 +12,10 @@ from lightloop.output import Refusal
 
 if TYPE_CHECKING:
     from configs.schema import Config
-    from envs.plant import Plant, PlantSpec
+    from envs.plant import Plant
     from envs.policy import ScoringPolicy
     from envs.simulation import KernelPolicy
+    from envs.spec import PlantSpec
     from envs.traffic import PoissonTraffic
     from topologies.model import Topology
 

@@ -20,7 +20,7 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
-from envs.tally import ClassResult, PowerResult
+from envs.statistics import ClassResult, PowerResult
 from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.limits import Objective

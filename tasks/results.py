@@ -14,7 +14,7 @@ import numpy as np
 from envs.class_figures import class_figures
 from envs.energy.summary import power_summary
 from envs.evaluation import interval
-from envs.tally import ClassResult, PowerResult
+from envs.statistics import ClassResult, PowerResult
 from tasks.limits import Objective
 
 FIRST_BASELINE = "ksp_ff"  # whose blocking a saver of energy may not exceed

@@ -109,7 +109,7 @@ def candidates(
         num_slots = slots_needed(plant, path, bit_rate_gbps)
         room = min(plant.spec.starts_per_path, plant.spec.max_candidates - len(listed))
         fitting = [run for run in runs(network.on_path(path)) if run[1] - run[0] >= num_slots]
-        if plant.spec.ends_known:
+        if plant.spec.departures_known:
             both = [(run[0], run[1] - num_slots) for run in fitting]
             edges = [start for pair_of_run in both for start in sorted(set(pair_of_run))]
         else:

@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 
 from envs.lockstep import lockstep_on_traffic
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.state import active_lightpaths
 from envs.traffic import LatencyClass, PoissonTraffic
 from tests.naive_qot import NaiveLightpath

@@ -7,10 +7,6 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-# What a module may import although the other imports it too, with the reason.
-ALLOWED = {
-    "envs.network": {"envs.candidates"},  # a network keeps the arrays of its listing; a type, nothing more
-}
 
 
 def imports_of_project(root: Path) -> dict[str, set[str]]:
@@ -46,9 +42,6 @@ def circle(imports: dict[str, set[str]]) -> list[str]:
 def test_no_circle_of_imports() -> None:
     imports = imports_of_project(PROJECT)
     assert len(imports) > 200
-    for module, allowed in ALLOWED.items():
-        assert circle(imports), f"{module} needs no exception any more"
-        imports[module] -= allowed
     assert not circle(imports)
 
 

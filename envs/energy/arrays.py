@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from envs.energy.model import DIRECTION, SUBCARRIER, PowerModel
 from envs.errors import PlantError
 from envs.modulation import ModulationFormat
 from topologies.grid import SpectrumBand
-from topologies.model import Topology
-from topologies.paths import PathTable
+
+if TYPE_CHECKING:
+    from envs.blueprint import Blueprint
 
 
 class PowerArrays(NamedTuple):
@@ -63,31 +64,16 @@ def no_power() -> PowerArrays:
     )
 
 
-def power_arrays(
-    model: PowerModel,
-    topology: Topology,
-    unit_of_link: np.ndarray,
-    table: PathTable,
-    formats: Sequence[ModulationFormat],
-    slots_per_gbps: np.ndarray,
-    bands: Sequence[SpectrumBand],
-) -> PowerArrays:
+def power_arrays(model: PowerModel, blueprint: Blueprint) -> PowerArrays:
     """The model's watts on a network.
-
-    Args:
-        model: what is charged.
-        topology: the network.
-        unit_of_link: (num_links,) spectrum unit of each directed link.
-        table: its candidate paths.
-        formats: rows of the plant's formats.
-        slots_per_gbps: (num_formats,) of each format.
-        bands: bands of a spectrum unit.
 
     Raises:
         PlantError: directions that sleep by themselves on a plant whose directions share one spectrum, where
             what is lit does not tell them apart; or watts of a format that the plant does not have.
     """
-    shared = int(unit_of_link.max()) + 1 < topology.num_links
+    topology, unit_of_link, table = blueprint.topology, blueprint.unit_of_link, blueprint.table
+    bands, formats, slots_per_gbps = blueprint.grid.bands, blueprint.grid.formats, blueprint.slots_per_gbps
+    shared = blueprint.num_units < topology.num_links
     fibre_units = np.stack([unit_of_link[::2], unit_of_link[1::2]], axis=1).astype(np.int32)
     site_w = model.amplifier.site_w * model.amplifier.sites(topology.link_length_km)
     if model.amplifier.switched_by == DIRECTION:
@@ -99,7 +85,7 @@ def power_arrays(
         switch_of_unit = np.arange(topology.num_links, dtype=np.int32)
         switch_units, full_w = np.stack([switch_of_unit, switch_of_unit], axis=1), site_w / 2
     else:
-        switch_of_unit = np.arange(int(unit_of_link.max()) + 1, dtype=np.int32) // (1 if shared else 2)
+        switch_of_unit = np.arange(blueprint.num_units, dtype=np.int32) // (1 if shared else 2)
         switch_units, full_w = fibre_units, site_w[::2]
     node_w = model.node.node_w(np.bincount(topology.link_source, minlength=topology.num_nodes))
     touching = [

@@ -13,12 +13,19 @@ mean over arrivals is the mean over time. Traffic whose rate varies would weigh 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 
-from envs.compiled import inlined
+from envs.compiled import inlined, records
 from envs.features import COLUMN
 from envs.slots import slots_needed
 
+if TYPE_CHECKING:
+    from envs.blueprint import Room
+    from envs.energy.arrays import PowerArrays
+
+LIT = np.dtype([("mw", np.int64), ("mbps", np.int64)])  # transponders of what is active, and its bit rate
 READINGS = np.dtype(
     [
         ("samples", np.int64),  # arrivals at which power was read
@@ -29,6 +36,30 @@ READINGS = np.dtype(
         ("lit_gbps", np.float64),  # bit rate of what is active
     ]
 )
+
+
+class PowerStates(NamedTuple):
+    """What N networks draw for what is active; no loads without a power model."""
+
+    load: np.ndarray  # (N, A) int32 of each entry of ``NetworkStates.lightpaths``: see ``packed_load``
+    lit: np.ndarray  # (N,) LIT
+
+
+class PowerCounts(NamedTuple):
+    """Power read as requests arrived, in N networks."""
+
+    readings: np.ndarray  # (N,) READINGS, zeros without a power model
+
+
+def new_power_counts(num_networks: int) -> PowerCounts:
+    """All zeros."""
+    return PowerCounts(records(num_networks, READINGS))
+
+
+def new_power_states(power: PowerArrays, room: Room) -> PowerStates:
+    """N networks in which nothing is active."""
+    entries = room.num_lightpaths if len(power.switch_w) else 0
+    return PowerStates(np.zeros((room.num_networks, entries), np.int32), records(room.num_networks, LIT))
 
 
 @inlined
@@ -63,19 +94,20 @@ def milliwatts_of(power, load):
 
 
 @inlined
-def charge(power, net, entry, format_row, bit_rate_gbps):
-    """Charge a lightpath that enters as ``entry`` (``book.vacant`` before ``admit``) for its transponders."""
-    load, book = packed_load(format_row, bit_rate_gbps), net.book
-    net.lightpaths[entry].load = load
-    book[0].lit_mw += milliwatts_of(power, load)
-    book[0].lit_mbps += load & 0xFFFFFF
+def charge(power, states, n, entry, format_row, bit_rate_gbps):
+    """Charge the lightpath that has ``entry`` for its transponders."""
+    load = packed_load(format_row, bit_rate_gbps)
+    states.load[n, entry] = load
+    states.lit[n].mw += milliwatts_of(power, load)
+    states.lit[n].mbps += load & 0xFFFFFF
 
 
 @inlined
-def discharge(power, book, load):
-    """Take back what ``charge`` booked for a lightpath that leaves, or whose format changes."""
-    book[0].lit_mw -= milliwatts_of(power, np.int64(load))
-    book[0].lit_mbps -= np.int64(load) & 0xFFFFFF
+def discharge(power, states, n, entry):
+    """Take back what ``charge`` added for a lightpath that leaves, or whose format changes."""
+    load = np.int64(states.load[n, entry])
+    states.lit[n].mw -= milliwatts_of(power, load)
+    states.lit[n].mbps -= load & 0xFFFFFF
 
 
 @inlined
@@ -131,10 +163,10 @@ def nodes_lit_w(power, free):
 
 
 @inlined
-def read_power(power, free, book, counted, readings):
-    """Watts of the whole network as it is; where ``counted``, booked into ``readings`` by part."""
+def read_power(power, states, free, n, readings, counted):
+    """Watts of network ``n`` as it is; where ``counted``, added to its ``readings`` by part."""
     amplifiers_w, nodes_w = amplifiers_lit_w(power, free), nodes_lit_w(power, free)
-    lit_w = book[0].lit_mw / 1000.0
+    lit_w = states.lit[n].mw / 1000.0
     if counted:
         fibre_units, band_words = power.fibre_units, power.band_words
         asleep = 0
@@ -142,31 +174,31 @@ def read_power(power, free, book, counted, readings):
             asleep += is_all_dark(free, band_words, fibre_units[fibre, 0]) and is_all_dark(
                 free, band_words, fibre_units[fibre, 1]
             )
-        readings[0].samples += 1
-        readings[0].transponders_w += lit_w
-        readings[0].amplifiers_w += amplifiers_w
-        readings[0].nodes_w += nodes_w
-        readings[0].sleeping_fibres += asleep
-        readings[0].lit_gbps += book[0].lit_mbps / 1000.0
+        readings[n].samples += 1
+        readings[n].transponders_w += lit_w
+        readings[n].amplifiers_w += amplifiers_w
+        readings[n].nodes_w += nodes_w
+        readings[n].sleeping_fibres += asleep
+        readings[n].lit_gbps += states.lit[n].mbps / 1000.0
     return lit_w + amplifiers_w + nodes_w
 
 
 @inlined
-def switched_on(power, free, path_units, path, hops, band):
+def switched_on(power, free, units, path, band):
     """``(watts of amplifiers and nodes, dark links)`` that a lightpath on a path would switch on."""
     switch_of_unit, switch_units, switch_w = power.switch_of_unit, power.switch_units, power.switch_w
     first_of_node, node_units, node_w = power.first_of_node, power.node_units, power.node_w
     path_nodes, band_words = power.path_nodes, power.band_words
     watts = 0.0
     dark = 0
-    for h in range(hops):
-        unit = path_units[path, h]
+    for h in range(len(units)):
+        unit = units[h]
         dark += is_all_dark(free, band_words, unit)
         switch = switch_of_unit[unit]
         one, other = switch_units[switch, 0], switch_units[switch, 1]
         if is_dark(free, band_words, one, band) and is_dark(free, band_words, other, band):
             watts += switch_w[switch]
-    for h in range(hops + 1):
+    for h in range(len(units) + 1):
         node = path_nodes[path, h]
         if is_idle(free, band_words, first_of_node, node_units, node):
             watts += node_w[node]
@@ -183,17 +215,15 @@ def band_of(power, slot):
 
 
 @inlined
-def describe_power(plant, free, bit_rate_gbps, candidates, n, listed, features):
-    """Fill ``marginal_kw`` and the two features of energy for the candidates listed in row ``n``."""
-    power, path_units, path_hops = plant.power, plant.path_units, plant.path_hops
-    paths, slots, formats = candidates.path[n], candidates.first_slot[n], candidates.format[n]
-    marginal_kw = candidates.marginal_kw[n]
+def describe_power(power, paths, free, bit_rate_gbps, listed, features):
+    """Fill ``marginal_kw`` and the two features of energy for the candidates."""
+    path_units, path_hops, marginal_kw = paths.units, paths.hops, listed.marginal_kw
     known_path, known_band, watts, dark = np.int64(-1), np.int64(-1), 0.0, 0
-    for c in range(listed):
-        path, band = np.int64(paths[c]), np.int64(band_of(power, slots[c]))
+    for c in range(listed.in_use):
+        path, band = np.int64(listed.path[c]), np.int64(band_of(power, listed.first_slot[c]))
         if path != known_path or band != known_band:
-            watts, dark = switched_on(power, free, path_units, path, path_hops[path], band)
+            watts, dark = switched_on(power, free, path_units[path, : path_hops[path]], path, band)
             known_path, known_band = path, band
-        marginal_kw[c] = (watts + transponders_w(power, formats[c], bit_rate_gbps)) / 1000.0
+        marginal_kw[c] = (watts + transponders_w(power, listed.format[c], bit_rate_gbps)) / 1000.0
         features[c, COLUMN.marginal_power] = marginal_kw[c]
         features[c, COLUMN.dark_links] = dark / path_hops[path]

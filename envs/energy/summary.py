@@ -1,4 +1,4 @@
-"""Power of a policy over independent runs, with intervals. One run's figures: ``envs/tally.py``."""
+"""Power of a policy over independent runs, with intervals. Those of one run: ``figures.py``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from envs.evaluation import Interval, interval
 
 if TYPE_CHECKING:
-    from envs.tally import PowerResult
+    from envs.energy.figures import PowerResult
 
 
 @dataclass(frozen=True)

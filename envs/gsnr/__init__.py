@@ -7,11 +7,12 @@ Where to go:
 * bands, channels, launch powers: ``bands.py``
 * modulation formats and their thresholds (``envs/data/gsnr_formats.json``): ``formats.py``
 * a network's links as tables, and what they assume about the Raman tilt: ``link_tables.py``
-* what they make of a plant: bands, formats, whole numbers of noise: ``lit_plant.py``
+* what they make of a plant: bands, formats, whole numbers of noise: ``qot_plant.py``, ``arrays.py``
 * lighting a carrier and putting it out, noise of what is lit: ``carriers.py``
 * the candidates of a request: ``listing.py``; what they cost the paths that share a link: ``sharing.py``
 * launch powers per band that make the most of a line: ``launch.py``
 * what is counted in a run, its figures, and those of several: ``counting.py``, ``figures.py``, ``summary.py``
+* what it does at each step of a request: ``part.py``
 * the same noise from scratch, for checks: ``full.py``
 
 Equations, sources and measured errors: ``docs/qot.md``.

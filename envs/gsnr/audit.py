@@ -12,16 +12,17 @@ from envs.plant import Plant
 from envs.state import NetworkStates, active_lightpaths
 
 AUDIT_EVERY = 500  # requests
+ROUNDING = 2.0**-22  # of a share in 32-bit floating point (``carriers.fullest_share``): 1e-6 dB
 
 
 def standing_noise(plant: Plant, states: NetworkStates, network: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise of the worst carrier of each lightpath that stands, and the most that it may have.
 
     Returns:
-        Two (num_active,) int64 in the order of ``active_lightpaths``, counted as ``LitArrays.scale`` says,
+        Two (num_active,) int64 in the order of ``active_lightpaths``, counted as ``QotArrays.scale`` says,
         transceivers left out. The limit holds the format's threshold and the plant's margin.
     """
-    lit, units_of, hops_of = plant.arrays.lit, plant.arrays.path_units, plant.arrays.path_hops
+    lit, units_of, hops_of = plant.arrays.parts.qot, plant.arrays.path_units, plant.arrays.path_hops
     standing = active_lightpaths(states, network)
     routes, blocks = [], []
     is_lit = np.zeros((plant.num_units, lit.num_channels), np.int64)
@@ -36,7 +37,7 @@ def standing_noise(plant: Plant, states: NetworkStates, network: int) -> tuple[n
         [is_lit[unit] @ lit.cross[lit.kind[unit]].astype(np.int64) for unit in range(plant.num_units)]
     )
     worst = [int(noise[units, block].sum(axis=0).max()) for units, block in zip(routes, blocks, strict=True)]
-    one_over_limit = states.carriers.one_over_limit[network]
+    one_over_limit = states.parts.qot.one_over_limit[network]
     limit = [
         round(1.0 / one_over_limit[int(units[0]) * lit.num_channels + block.start])
         for units, block in zip(routes, blocks, strict=True)
@@ -55,4 +56,4 @@ def audit(plant: Plant, states: NetworkStates, flow: np.ndarray) -> None:
     for network in range(len(flow)):
         worst, limit = standing_noise(plant, states, network)
         flow["audited"][network] += len(worst)
-        flow["too_noisy"][network] += int((worst > limit).sum())
+        flow["too_noisy"][network] += int((worst > limit * (1 + ROUNDING)).sum())

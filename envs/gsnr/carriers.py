@@ -1,8 +1,8 @@
 """The noise of every lit channel of a network, kept up to date one block at a time.
 
 A *carrier* is one lit channel on the units of a path. Lighting it adds one row of the cross table to each
-unit of its path: O(hops x channels), whatever else is lit. Noise is counted in whole numbers
-(``LitArrays.scale`` to one), so the order in which lightpaths come and go leaves no trace: a network
+unit of its path: O(hops x channels), whatever else is qot. Noise is counted in whole numbers
+(``QotArrays.scale`` to one), so the order in which lightpaths come and go leaves no trace: a network
 rebuilt from a list shows the same bits as the one that lived through it.
 
 A carrier is named by the first unit of its path and its channel. What is put out is read off the free slots:
@@ -11,33 +11,16 @@ A carrier is named by the first unit of its path and its channel. What is put ou
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from envs.bits import bits_as_float, block_mask, float_as_bits, trailing_zeros
 from envs.compiled import inlined, kernel
+from envs.gsnr.arrays import QotArrays
 
-
-class LitArrays(NamedTuple):
-    """The plant's noise for compiled code; ``num_channels`` is 0 where it knows none."""
-
-    num_channels: int
-    slots_per_channel: int
-    scale: float  # whole numbers of noise to a ratio of 1 to the signal's power
-    own: np.ndarray  # (num_units, num_channels) int64: ASE, ROADM and SPM of the whole unit
-    cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) int32: XPM on i of lit channel k
-    kind: np.ndarray  # (num_units,) int32 row of ``cross``
-    band_first: np.ndarray  # (num_bands,) int64 first channel, in the order of filling
-    band_end: np.ndarray  # (num_bands,) int64 the channel after the last
-    carrier_gbps: np.ndarray  # (num_formats,) float64 net bit rate of one carrier
-    most_noise: (
-        np.ndarray
-    )  # (num_formats,) int64 noise that a carrier bears, margin and transceivers taken off
-    transceiver_noise: float  # 1 / SNR of the two ends together
-    first_on_unit: np.ndarray  # (num_units + 1,) int32 into ``path_on_unit``, see ``sharing.py``
-    path_on_unit: np.ndarray  # int32, paths that cross each unit; of the best of each node pair
-    value: np.ndarray  # (num_paths, num_formats) float64 what a carrier on all paths over its units is worth
+if TYPE_CHECKING:
+    from envs.blueprint import Room
 
 
 class SharingScratch(NamedTuple):
@@ -66,19 +49,10 @@ class CarrierStates(NamedTuple):
     sharing: SharingScratch
 
 
-def no_lit_arrays() -> LitArrays:
-    """Of a plant without quality of transmission."""
-    none, table = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
-    cross, kind = np.zeros((0, 0, 0), np.int32), np.zeros(0, np.int32)
-    return LitArrays(
-        0, 1, 1.0, table, cross, kind, none, none, np.zeros(0), none, 0.0, kind, kind, np.zeros((0, 0))
-    )
-
-
-def dark_carriers(lit: LitArrays, num_networks: int, num_units: int, num_words: int) -> CarrierStates:
+def dark_carriers(qot: QotArrays, room: Room) -> CarrierStates:
     """N networks with nothing lit; ``clear_carriers`` each before use. Without channels, nearly no memory."""
-    num_channels, num_paths = lit.num_channels, len(lit.value)
-    units = num_units if num_channels else 0
+    num_channels, num_paths, num_networks = qot.num_channels, len(qot.value), room.num_networks
+    units = room.num_units if num_channels else 0
     shape = (num_networks, units, num_channels)
     flat = (num_networks, units * num_channels + 1)
     return CarrierStates(
@@ -86,10 +60,10 @@ def dark_carriers(lit: LitArrays, num_networks: int, num_units: int, num_words: 
         xpm=np.zeros(shape, np.int32),
         noise=np.zeros(flat, np.int64),
         one_over_limit=np.zeros(flat),
-        seen=np.zeros((num_networks, units, num_words), np.uint64),
+        seen=np.zeros((num_networks, units, room.num_words), np.uint64),
         share=np.zeros(shape[1:], np.float32),
         one_over_limit_of=np.zeros(shape[1:], np.float32),
-        fresh=np.zeros(num_units + 1, np.int64),
+        fresh=np.zeros(room.num_units + 1, np.int64),
         added=np.zeros((units + 1, num_channels), np.float32),
         sharing=SharingScratch(
             gathered=np.zeros(num_paths + 1, np.int64),
@@ -110,12 +84,11 @@ def clear_carriers(carriers: CarrierStates, full: np.ndarray, network: int) -> N
 
 
 @inlined
-def noise_at(own, xpm, path_units, path, hops, channel):
-    """Noise that a carrier of this channel would have on a path, among what is lit."""
+def noise_at(own, xpm, units, channel):
+    """Noise that a carrier of this channel would have on the units of a path, among what is qot."""
     noise = np.int64(0)
-    for h in range(hops):
-        unit = path_units[path, h]
-        noise += own[unit, channel] + xpm[unit, channel]
+    for h in range(len(units)):
+        noise += own[units[h], channel] + xpm[units[h], channel]
     return noise
 
 
@@ -129,31 +102,32 @@ def shift_noise(cross_row, owner_row, xpm_row, noise, sign):
 
 
 @inlined
-def light_block(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row):
+def light_block(qot, carriers, n, block, format_row):
     """Light the channels of a block of network ``n``; its neighbours' noise grows."""
-    own, cross, kind, step = lit.own, lit.cross, lit.kind, lit.slots_per_channel
+    own, cross, kind, step = qot.own, qot.cross, qot.kind, qot.slots_per_channel
+    units, first_slot, num_slots, hops = block.units, block.first_slot, block.num_slots, len(block.units)
     owner, xpm, noise = carriers.owner[n], carriers.xpm[n], carriers.noise[n]
     one_over_limit = carriers.one_over_limit[n]
     seen = carriers.seen[n]
-    first_unit = np.int64(path_units[path, 0])
+    first_unit = np.int64(units[0])
     for channel in range(first_slot // step, (first_slot + num_slots) // step):
-        carrier = first_unit * lit.num_channels + channel
-        noise[carrier] = noise_at(own, xpm, path_units, path, hops, channel)
-        one_over_limit[carrier] = 1.0 / lit.most_noise[format_row]
+        carrier = first_unit * qot.num_channels + channel
+        noise[carrier] = noise_at(own, xpm, units, channel)
+        one_over_limit[carrier] = 1.0 / qot.most_noise[format_row]
         for h in range(hops):
-            unit = path_units[path, h]
+            unit = units[h]
             shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(1))
             owner[unit, channel] = carrier
     for word in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
         keep = ~block_mask(first_slot, num_slots, word)
         for h in range(hops):
-            seen[path_units[path, h], word] &= keep
+            seen[units[h], word] &= keep
 
 
 @inlined
-def follow(lit, carriers, n, free):
+def follow(qot, carriers, n, free):
     """Put out every carrier of network ``n`` whose slots have become free since the last look."""
-    cross, kind, step = lit.cross, lit.kind, lit.slots_per_channel
+    cross, kind, step = qot.cross, qot.kind, qot.slots_per_channel
     owner, xpm, noise, seen = carriers.owner[n], carriers.xpm[n], carriers.noise[n], carriers.seen[n]
     dark = len(noise) - 1
     for unit in range(seen.shape[0]):
@@ -171,25 +145,26 @@ def follow(lit, carriers, n, free):
 
 
 @kernel
-def follow_from_python(lit, carriers, n, free):
+def follow_from_python(qot, carriers, n, free):
     """``follow``, callable from Python."""
-    follow(lit, carriers, n, free)
+    follow(qot, carriers, n, free)
 
 
 @kernel
-def light_from_python(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row):
+def light_from_python(qot, carriers, n, block, format_row):
     """``light_block``, callable from Python."""
-    light_block(lit, carriers, n, path_units, path, hops, first_slot, num_slots, format_row)
+    light_block(qot, carriers, n, block, format_row)
 
 
 @inlined
-def block_noise(own, cross, kind, xpm, path_units, path, hops, first, width):
-    """The largest noise that a carrier of a block would have, the rest of the block lit too."""
+def block_noise(qot, xpm, units, first, width):
+    """The largest noise that a carrier of ``width`` channels would have, the rest of them lit too."""
+    own, cross, kind = qot.own, qot.cross, qot.kind
     largest = np.int64(0)
     for channel in range(first, first + width):
-        noise = noise_at(own, xpm, path_units, path, hops, channel)
-        for h in range(hops):
-            row = kind[path_units[path, h]]
+        noise = noise_at(own, xpm, units, channel)
+        for h in range(len(units)):
+            row = kind[units[h]]
             for other in range(first, first + width):
                 noise += cross[row, other, channel]
         largest = max(largest, noise)
@@ -197,13 +172,13 @@ def block_noise(own, cross, kind, xpm, path_units, path, hops, first, width):
 
 
 @inlined
-def refresh_shares(carriers, n, path_units, path, hops):
+def refresh_shares(carriers, n, units):
     """Bring the rows of ``share`` of a path's units up to date; once for each request."""
     owner, noise, one_over_limit = carriers.owner[n], carriers.noise[n], carriers.one_over_limit[n]
     share, one_over_limit_of, fresh = carriers.share, carriers.one_over_limit_of, carriers.fresh
     now = fresh[len(fresh) - 1]
-    for h in range(hops):
-        unit = path_units[path, h]
+    for h in range(len(units)):
+        unit = units[h]
         if fresh[unit] != now:
             fresh[unit] = now
             for i in range(owner.shape[1]):
@@ -213,19 +188,22 @@ def refresh_shares(carriers, n, path_units, path, hops):
 
 
 @inlined
-def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_units, path, hops, first, width):
-    """Noise over limit of the worst-off lit carrier on a path's units if a block were lit; above 1: refused.
+def fullest_share(qot, carriers, n, units, first, width):
+    """Noise over limit of the worst-off lit carrier on a path if a block were lit; above 1: refused.
 
     0 where nothing is lit; the first unit with a refusal ends it. A carrier that crosses several of the units
-    gets what each adds. ``added`` is scratch; the rows of ``share`` are those of ``refresh_shares``.
+    gets what each adds. The rows of ``share`` are those of ``refresh_shares``.
     """
+    cross, kind, owner, added = qot.cross, qot.kind, carriers.owner[n], carriers.added
+    share, one_over_limit_of = carriers.share, carriers.one_over_limit_of
     num_channels = owner.shape[1]
     total = added[len(added) - 1]
     # No share is negative, and then the bits compare as the numbers do: a search for the largest that
     # vector instructions take, which for floating point they do not.
     fullest = np.int32(0)
-    for h in range(hops):
-        rows = cross[kind[path_units[path, h]]]
+    for h in range(len(units)):
+        unit = units[h]
+        rows = cross[kind[unit]]
         row = rows[first]
         if width == 1:
             for i in range(num_channels):
@@ -238,11 +216,10 @@ def fullest_share(cross, kind, owner, share, one_over_limit_of, added, path_unit
             for channel in range(first + 2, first + width):
                 for i in range(num_channels):
                     added[h, i] += np.float32(rows[channel, i])
-        unit = path_units[path, h]
         for i in range(num_channels):
             total[i] = added[h, i]
         for g in range(h):  # the last unit of a carrier sees all that it gets
-            other = path_units[path, g]
+            other = units[g]
             for i in range(num_channels):
                 total[i] += added[g, i] if owner[other, i] == owner[unit, i] else np.float32(0.0)
         for i in range(num_channels):

@@ -1,15 +1,17 @@
 """What is counted where quality of transmission decides: margins, bands, throughput. Figures: ``figures.py``.
 
-Compiled; the arrays belong to ``envs.tally.Tally`` and are empty for a plant without bands.
+Compiled; the arrays belong to ``envs.statistics.Statistics`` and are empty for a plant without bands.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from envs.bits import block_mask, population
-from envs.compiled import inlined
-from envs.gsnr.carriers import LitArrays
+from envs.compiled import inlined, records
+from envs.gsnr.arrays import QotArrays
 
 MARGIN_STEP_DB = 0.002
 SAMPLED = 8
@@ -34,31 +36,39 @@ FLOW = np.dtype(
 )
 
 
-def new_counts(lit: LitArrays, num_networks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(margins, by_band, flow)`` of N networks, all zeros; bands in the order of filling."""
-    steps = MARGIN_STEPS if lit.num_channels else 0
-    return (
-        np.zeros((num_networks, steps), np.int32),
-        np.zeros((num_networks, len(lit.band_first)), BY_BAND),
-        np.zeros(num_networks, FLOW),
+class QotCounts(NamedTuple):
+    """Of N networks; empty where reach decides. Bands in the order of filling."""
+
+    margins: np.ndarray  # (N, MARGIN_STEPS) int32
+    by_band: np.ndarray  # (N, num_bands) BY_BAND
+    flow: np.ndarray  # (N,) FLOW
+
+
+def new_qot_counts(qot: QotArrays, num_networks: int) -> QotCounts:
+    """All zeros."""
+    steps = MARGIN_STEPS if qot.num_channels else 0
+    return QotCounts(
+        margins=np.zeros((num_networks, steps), np.int32),
+        by_band=records((num_networks, len(qot.band_first)), BY_BAND),
+        flow=records(num_networks, FLOW),
     )
 
 
 @inlined
-def count_lit(lit, free, tally, candidates, n, action, asked):
-    """Book one request of network ``n`` before it is carried as candidate ``action``; -1: blocked.
+def count_qot(qot, free, counts, candidates, n, action, asked):
+    """Count one request of network ``n`` before it is carried as candidate ``action``; -1: blocked.
 
     Args:
-        lit: LitArrays.
+        qot: QotArrays.
         free: (num_units, num_words) uint64 of the network, as the request finds it.
-        tally: Tally; ``margins``, ``by_band`` and ``flow`` of row ``n`` are written.
+        counts: QotCounts; row ``n`` is written.
         candidates: CandidateArrays.
         n: row of both.
         action: see above.
-        asked: the request, ``serving.Asked``.
+        asked: the request, ``request.Asked``.
     """
-    margins, by_band, flow = tally.margins[n], tally.by_band[n], tally.flow[n : n + 1]
-    step = lit.slots_per_channel
+    margins, by_band, flow = counts.margins[n], counts.by_band[n], counts.flow[n : n + 1]
+    step = qot.slots_per_channel
     if flow[0].arrivals == 0:
         flow[0].first_s = asked.now_s
     sampled = flow[0].arrivals % SAMPLED == 0
@@ -66,7 +76,7 @@ def count_lit(lit, free, tally, candidates, n, action, asked):
     flow[0].arrivals += 1
     flow[0].last_s = asked.now_s
     for b in range(len(by_band)):
-        low, size = lit.band_first[b] * step, (lit.band_end[b] - lit.band_first[b]) * step
+        low, size = qot.band_first[b] * step, (qot.band_end[b] - qot.band_first[b]) * step
         if sampled:
             free_slots = 0
             for word in range(low >> 6, ((low + size - 1) >> 6) + 1):
@@ -81,6 +91,6 @@ def count_lit(lit, free, tally, candidates, n, action, asked):
                 by_band[b].channels += candidates.num_slots[n, action] // step
     if action >= 0:
         flow[0].carried_gbit += asked.bit_rate_gbps * asked.holding_s
-        most = lit.most_noise[candidates.format[n, action]] / lit.scale + lit.transceiver_noise
+        most = qot.most_noise[candidates.format[n, action]] / qot.scale + qot.transceiver_noise
         margin_db = 10.0 * np.log10(most / candidates.noise[n, action])
         margins[min(max(np.int64(margin_db / MARGIN_STEP_DB), 0), len(margins) - 1)] += 1

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.gsnr.counting import MARGIN_STEP_DB
-from envs.gsnr.lit_plant import BAND_ORDER
+from envs.gsnr.counting import MARGIN_STEP_DB, QotCounts
+from envs.gsnr.qot_plant import BAND_ORDER
 
 if TYPE_CHECKING:
     from envs.plant import Plant
@@ -32,8 +32,9 @@ class QotResult:
     too_noisy: int  # of those, below their format's threshold and the plant's margin: must stay 0
 
 
-def qot_result(margins: np.ndarray, by_band: np.ndarray, flow: np.ndarray, plant: Plant) -> QotResult | None:
-    """The figures of one network's counts; None where the plant knows no quality of transmission."""
+def qot_result(counts: QotCounts, n: int, plant: Plant) -> QotResult | None:
+    """The figures of row ``n``; None where the plant knows no quality of transmission."""
+    margins, by_band, flow = counts.margins[n], counts.by_band[n], counts.flow[n]
     if not plant.thresholds_db or not int(flow["arrivals"]):
         return None
     names = [name for name in BAND_ORDER if name in {band.name for band in plant.bands}]

@@ -64,7 +64,7 @@ def carrier_noise(
 
 def lit_carriers(plant: Plant, states: NetworkStates, network: int) -> list[tuple[int, int]]:
     """(path, channel) of every carrier that is lit."""
-    step = plant.arrays.lit.slots_per_channel
+    step = plant.arrays.step
     return [
         (int(row["path"]), channel)
         for row in active_lightpaths(states, network)
@@ -75,5 +75,6 @@ def lit_carriers(plant: Plant, states: NetworkStates, network: int) -> list[tupl
 def kept_noise(plant: Plant, states: NetworkStates, network: int, lit: list[tuple[int, int]]) -> np.ndarray:
     """(len(lit),) 1 / GSNR as the network keeps it, transceivers left out."""
     paths, channels = np.array(lit, np.int64).reshape(-1, 2).T
-    carrier = plant.arrays.path_units[paths, 0].astype(np.int64) * plant.arrays.lit.num_channels + channels
-    return states.carriers.noise[network, carrier] / plant.arrays.lit.scale
+    qot = plant.arrays.parts.qot
+    carrier = plant.arrays.path_units[paths, 0].astype(np.int64) * qot.num_channels + channels
+    return states.parts.qot.noise[network, carrier] / qot.scale

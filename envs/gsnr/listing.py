@@ -11,22 +11,33 @@ on its units keeps its own. Only feasible ones are listed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 
 from envs.bits import block_mask, next_clear, next_set, population
+from envs.blocks import Block, Index, Paths, path_words
 from envs.compiled import inlined, kernel
 from envs.describe import (
+    Band,
+    Least,
+    Run,
+    Seen,
     describe_block,
     describe_edges,
     describe_path,
     describe_route,
     describe_size,
-    path_words,
     runs_on_path,
 )
 from envs.features import COLUMN
-from envs.gsnr.carriers import block_noise, fullest_share, refresh_shares
+from envs.gsnr.carriers import CarrierStates, block_noise, fullest_share, refresh_shares
 from envs.gsnr.sharing import carrier_loss, gather_sharing
+from envs.request import Asked
+
+if TYPE_CHECKING:
+    from envs.listed import CandidateArrays
+    from envs.plant import PlantArrays
 
 LARGEST_DB = 20.0  # of the features margin and reserve
 TRIES_PER_FORMAT = 3  # blocks of one format on one path that may fail before the next format is looked at
@@ -39,181 +50,213 @@ def width_of(carrier_gbps, bit_rate_gbps):
 
 
 @inlined
-def positions_in(words, low, high, size, step):
-    """Starting positions of a block of ``size`` slots in a band, one every ``step`` slots."""
+def positions_in(words, band, size):
+    """Starting positions of a block of ``size`` slots in a band."""
     positions = 0
-    start = next_set(words, low)
-    while 0 <= start < high:
-        end = min(next_clear(words, start), high)
-        positions += max((end - start - size) // step + 1, 0)
+    start = next_set(words, band.low)
+    while 0 <= start < band.high:
+        end = min(next_clear(words, start), band.high)
+        positions += max((end - start - size) // band.step + 1, 0)
         start = next_set(words, end)
     return positions
 
 
+@inlined
+def last_run(words, band, size):
+    """The highest free run of a band that holds ``size`` slots; of length 0 where there is none."""
+    run = Run(np.int64(band.low), np.int64(0))
+    start = next_set(words, band.low)
+    while 0 <= start < band.high:
+        end = min(next_clear(words, start), band.high)
+        if end - start >= size:
+            run = Run(np.int64(start), np.int64(end - start))
+        start = next_set(words, end)
+    return run
+
+
+@inlined
+def try_block(qot, carriers, n, units, f, first, width):
+    """(noise of the worst carrier, noise over limit of the worst-off lit one) if a block were lit.
+
+    The block is of ``width`` channels of format ``f``, the lowest of them ``first``. It is feasible where the
+    second number is at most 1.
+    """
+    worst, fullest = block_noise(qot, carriers.xpm[n], units, first, width), np.float32(2.0)
+    if worst <= qot.most_noise[f]:
+        refresh_shares(carriers, n, units)
+        fullest = fullest_share(qot, carriers, n, units, first, width)
+    return worst, fullest
+
+
+@inlined
+def band_load(free, units, band):
+    """Share of a band's slots that are taken on the units of a path."""
+    dark, size = 0, band.high - band.low
+    for word in range(band.low >> 6, ((band.high - 1) >> 6) + 1):
+        of_band = block_mask(band.low, size, word)
+        for h in range(len(units)):
+            dark += population(free[units[h], word] & of_band)
+    return 1.0 - dark / (len(units) * size)
+
+
+@inlined
+def describe_quality(qot, f, tried, row):
+    """Fill the features of what ``try_block`` found; returns the noise of the worst carrier."""
+    worst, fullest = tried
+    unavoidable = qot.transceiver_noise * qot.scale
+    margin_db = 10.0 * np.log10((qot.most_noise[f] + unavoidable) / (worst + unavoidable))
+    reserve_db = LARGEST_DB
+    if fullest > 0.0:
+        reserve_db = min(-10.0 * np.log10(fullest), LARGEST_DB)
+    row[COLUMN.gsnr_margin] = min(margin_db, LARGEST_DB) / 10.0
+    row[COLUMN.gsnr_reserve] = reserve_db / 10.0
+    return worst / qot.scale + qot.transceiver_noise
+
+
+@inlined
+def append_block(candidates, n, count, path, block, run, f, noise):
+    """Write one candidate at position ``count``; its row of features is complete."""
+    candidates.path[n, count] = path
+    candidates.first_slot[n, count] = block.first_slot
+    candidates.num_slots[n, count] = block.num_slots
+    candidates.run_start[n, count] = run.start
+    candidates.run_length[n, count] = run.length
+    candidates.format[n, count] = f
+    candidates.margin_10db[n, count] = candidates.row[COLUMN.gsnr_margin]
+    candidates.noise[n, count] = noise
+
+
+class OnPath(NamedTuple):
+    """A path in a band, on which blocks are tried."""
+
+    path: Index
+    band: Band
+    rank: float  # of the path among the pair's, 0 to 1
+    band_rank: float
+
+
+@inlined
+def describe_on_path(plant, free, carriers, asked, least, at, candidates):
+    """Fill the features of a path in a band into the row; returns how many paths share its units."""
+    row, words, hops = candidates.row, candidates.words, plant.path_hops[at.path]
+    units, latency_ms = plant.path_units[at.path, :hops], plant.path_latency_ms[at.path]
+    describe_route(at.rank, hops, latency_ms, asked.max_latency_ms, least, row)
+    describe_path(free, units, words, runs_on_path(words), plant.num_slots, row)
+    row[COLUMN.band_rank] = at.band_rank
+    row[COLUMN.band_load] = band_load(free, units, at.band)
+    return gather_sharing(plant.parts.qot, carriers.sharing, units)
+
+
+class Listing(NamedTuple):
+    """One request, the network that it meets, and where its candidates go; see ``list_qot``."""
+
+    plant: PlantArrays
+    free: np.ndarray
+    carriers: CarrierStates
+    asked: Asked
+    least: Least
+    candidates: CandidateArrays
+    n: int
+    seen: Seen
+
+
+@inlined
+def list_blocks(listing, at, f, width, count, sharing):
+    """Append the feasible blocks of ``width`` channels of one format on a path.
+
+    ``sharing`` is what ``describe_on_path`` gave of the path, -1 before. Returns the new number of candidates
+    and ``sharing``.
+    """
+    plant, free, carriers, asked, least, candidates, n, seen = listing
+    qot, words, row = plant.parts.qot, candidates.words, candidates.row
+    band, hops = at.band, plant.path_hops[at.path]
+    paths = Paths(plant.first_path, plant.path_units, plant.path_hops, plant.path_format)
+    units, num_slots, positions = plant.path_units[at.path, :hops], width * band.step, 0
+    highest_run = last_run(words, band, num_slots)
+    highest = highest_run.start + highest_run.length - num_slots if highest_run.length > 0 else -1
+    most, most_edges = plant.starts_per_path, max(plant.starts_per_path - 1, 1)
+    found, failed, last = 0, 0, np.int64(-1)
+    start = next_set(words, band.low)
+    while 0 <= start < band.high or last < highest:
+        if 0 <= start < band.high and found < most_edges and failed < TRIES_PER_FORMAT:
+            stop = min(next_clear(words, start), band.high)
+            slot, run = np.int64(start), Run(np.int64(start), np.int64(stop - start))
+            start = next_set(words, stop)
+        elif last < highest and found < most and failed <= TRIES_PER_FORMAT:
+            slot, run = np.int64(highest), highest_run
+            start = -1
+        else:
+            break
+        if run.length < num_slots:
+            continue
+        last = slot
+        if count == len(seen.mask):
+            break
+        first = slot // band.step
+        tried = try_block(qot, carriers, n, units, f, first, width)
+        if tried[1] > 1.0:
+            failed += 1
+            continue
+        if sharing < 0:
+            sharing = describe_on_path(plant, free, carriers, asked, least, at, candidates)
+        if found == 0:
+            positions = positions_in(words, band, num_slots)
+            describe_size(hops, num_slots, least.spend, plant.bits_per_symbol[f], row)
+        found += 1
+        block = Block(units, slot, num_slots)
+        describe_block(block, run, band, positions, row)
+        describe_edges(free, block, band, row)
+        noise = describe_quality(qot, f, tried, row)
+        row[COLUMN.carrier_loss] = carrier_loss(qot, paths, carriers, n, sharing, first, width)
+        append_block(candidates, n, count, at.path, block, run, f, noise)
+        for column in range(len(row)):
+            seen.features[count, column] = row[column]
+        seen.mask[count] = True
+        count += 1
+    return count, sharing
+
+
+@inlined
+def list_formats(listing, at, count):
+    """Append the candidates of one path in a band; returns the new number of candidates."""
+    plant, bit_rate_gbps = listing.plant, listing.asked.bit_rate_gbps
+    carrier_gbps, in_band = plant.parts.qot.carrier_gbps, (at.band.high - at.band.low) // at.band.step
+    sharing, working = np.int64(-1), 0  # one type throughout: each other one is compiled anew
+    for f in range(len(carrier_gbps)):
+        width = width_of(carrier_gbps[f], bit_rate_gbps)
+        # Of formats that need the same channels the most robust one, which comes last.
+        if f + 1 < len(carrier_gbps) and width_of(carrier_gbps[f + 1], bit_rate_gbps) == width:
+            continue
+        if working == plant.formats_per_path or count == len(listing.seen.mask) or width > in_band:
+            break
+        before = count
+        count, sharing = list_blocks(listing, at, f, width, count, sharing)
+        working += count > before
+    return count
+
+
 @kernel
-def list_lit(
-    plant,
-    free,
-    carriers,
-    n,
-    pair,
-    bit_rate_gbps,
-    max_latency_ms,
-    least_hops,
-    least_spend,
-    least_ms,
-    words,
-    candidates,
-    row,
-    features,
-    mask,
-):
+def list_qot(plant, free, carriers, asked, least, candidates, n, seen):
     """List the feasible candidates of one request into row ``n``; returns how many.
 
-    Arguments as of ``envs.candidates.observe_request``; ``row`` (F,) float32 is scratch and begins at zero.
+    Arguments as of ``envs.candidates.observe_request``, of the parts the carriers; ``candidates.row`` begins
+    at zero.
     """
-    lit = plant.lit
-    own, cross, kind, step = lit.own, lit.cross, lit.kind, lit.slots_per_channel
-    band_first, band_end, carrier_gbps, most_noise = (
-        lit.band_first,
-        lit.band_end,
-        lit.carrier_gbps,
-        lit.most_noise,
-    )
-    unavoidable = lit.transceiver_noise * lit.scale
-    owner, xpm = carriers.owner[n], carriers.xpm[n]
-    share, one_over_limit_of, added = carriers.share, carriers.one_over_limit_of, carriers.added
-    carriers.fresh[len(carriers.fresh) - 1] += 1
-    request = carriers.fresh[len(carriers.fresh) - 1]
-    scratch = carriers.sharing
-    path_units, path_hops, path_latency_ms = plant.path_units, plant.path_hops, plant.path_latency_ms
-    bits_per_symbol, num_slots_all = plant.bits_per_symbol, plant.num_slots
-    begin, end = plant.first_path[pair], plant.first_path[pair + 1]
-    size = candidates.path.shape[1]
-    count = 0
-    for b in range(len(band_first)):
-        low, high = band_first[b] * step, band_end[b] * step
+    qot, words = plant.parts.qot, candidates.words
+    listing = Listing(plant, free, carriers, asked, least, candidates, n, seen)
+    begin, end = plant.first_path[asked.pair], plant.first_path[asked.pair + 1]
+    carriers.fresh[len(carriers.fresh) - 1] += 1  # a request of its own: see ``refresh_shares``
+    count = np.int64(0)
+    for b in range(len(qot.band_first)):
+        step = qot.slots_per_channel
+        band, band_rank = (
+            Band(qot.band_first[b] * step, qot.band_end[b] * step, step),
+            b / len(qot.band_first),
+        )
         for path in range(begin, end):
-            if path_latency_ms[path] > max_latency_ms or count == size:
+            if plant.path_latency_ms[path] > asked.max_latency_ms or count == len(seen.mask):
                 continue
-            hops = path_hops[path]
-            path_words(free, path_units, path, hops, words)
-            described = False
-            sharing = 0
-            working = 0
-            for f in range(len(carrier_gbps)):
-                width = width_of(carrier_gbps[f], bit_rate_gbps)
-                # Of formats that need the same channels the most robust one, which comes last.
-                if f + 1 < len(carrier_gbps) and width_of(carrier_gbps[f + 1], bit_rate_gbps) == width:
-                    continue
-                if working == plant.formats_per_path or count == size or width > band_end[b] - band_first[b]:
-                    break
-                num_slots = width * step
-                most = most_noise[f]
-                found = 0
-                failed = 0
-                last = -1
-                start = next_set(words, low)
-                run_start, run_end = -1, -1
-                while 0 <= start < high:
-                    stop = min(next_clear(words, start), high)
-                    if stop - start >= num_slots:
-                        run_start, run_end = start, stop
-                    start = next_set(words, stop)
-                highest = run_end - num_slots if run_start >= 0 else -1
-                start = next_set(words, low)
-                positions = 0
-                while 0 <= start < high or last < highest:
-                    if (
-                        0 <= start < high
-                        and found < max(plant.starts_per_path - 1, 1)
-                        and failed < TRIES_PER_FORMAT
-                    ):
-                        stop = min(next_clear(words, start), high)
-                        at, run_first, run_stop = start, start, stop
-                        start = next_set(words, stop)
-                    elif last < highest and found < plant.starts_per_path and failed <= TRIES_PER_FORMAT:
-                        at, run_first, run_stop = highest, run_start, run_end
-                        start = -1
-                    else:
-                        break
-                    if run_stop - run_first < num_slots:
-                        continue
-                    last = at
-                    if count == size:
-                        break
-                    first = at // step
-                    worst = block_noise(own, cross, kind, xpm, path_units, path, hops, first, width)
-                    fullest = np.float32(2.0)
-                    if worst <= most:
-                        refresh_shares(carriers, n, path_units, path, hops)
-                        fullest = fullest_share(
-                            cross,
-                            kind,
-                            owner,
-                            share,
-                            one_over_limit_of,
-                            added,
-                            path_units,
-                            path,
-                            hops,
-                            first,
-                            width,
-                        )
-                    if fullest > 1.0:
-                        failed += 1
-                        continue
-                    if not described:
-                        described = True
-                        describe_route(
-                            path,
-                            begin,
-                            end,
-                            hops,
-                            least_hops,
-                            path_latency_ms[path],
-                            least_ms,
-                            max_latency_ms,
-                            row,
-                        )
-                        runs, longest = runs_on_path(words)
-                        describe_path(free, path_units, path, hops, words, runs, longest, num_slots_all, row)
-                        dark = 0
-                        for word in range(low >> 6, ((high - 1) >> 6) + 1):
-                            of_band = block_mask(low, high - low, word)
-                            for h in range(hops):
-                                dark += population(free[path_units[path, h], word] & of_band)
-                        sharing = gather_sharing(lit, scratch, path_units, path, hops)
-                        row[COLUMN.band_rank] = b / len(band_first)
-                        row[COLUMN.band_load] = 1.0 - dark / (hops * (high - low))
-                    if found == 0:
-                        positions = positions_in(words, low, high, num_slots, step)
-                        describe_size(hops, num_slots, least_spend, bits_per_symbol[f], row)
-                    found += 1
-                    describe_block(
-                        run_first, run_stop - run_first, at, num_slots, low, high, positions, step, row
-                    )
-                    describe_edges(free, path_units, path, hops, at, num_slots, low, high, row)
-                    margin_db = 10.0 * np.log10((most + unavoidable) / (worst + unavoidable))
-                    reserve_db = LARGEST_DB
-                    if fullest > 0.0:
-                        reserve_db = min(-10.0 * np.log10(fullest), LARGEST_DB)
-                    row[COLUMN.gsnr_margin] = min(margin_db, LARGEST_DB) / 10.0
-                    row[COLUMN.gsnr_reserve] = reserve_db / 10.0
-                    row[COLUMN.carrier_loss] = carrier_loss(
-                        lit, scratch, owner, xpm, request, path_units, path_hops, sharing, first, width
-                    )
-                    candidates.path[n, count] = path
-                    candidates.first_slot[n, count] = at
-                    candidates.num_slots[n, count] = num_slots
-                    candidates.run_start[n, count] = run_first
-                    candidates.run_length[n, count] = run_stop - run_first
-                    candidates.format[n, count] = f
-                    candidates.margin_10db[n, count] = row[COLUMN.gsnr_margin]
-                    candidates.noise[n, count] = worst / lit.scale + lit.transceiver_noise
-                    for column in range(len(row)):
-                        features[count, column] = row[column]
-                    mask[count] = True
-                    count += 1
-                working += found > 0
+            path_words(free, plant.path_units[path, : plant.path_hops[path]], words)
+            at = OnPath(np.int64(path), band, (path - begin) / (end - begin), band_rank)
+            count = list_formats(listing, at, count)
     return count

@@ -12,30 +12,27 @@ networks", OFC 1997), each wavelength weighed by what it can carry.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from envs.compiled import inlined
-from envs.gsnr.carriers import LitArrays
+from envs.gsnr.arrays import QotArrays
+
+if TYPE_CHECKING:
+    from envs.blueprint import Blueprint
 
 TOO_MUCH = np.int64(1) << np.int64(56)  # noise of a channel that is lit: more than any carrier bears
 CARRIER_GBPS = 100.0  # the feature's unit: this bit rate on the paths of all node pairs
 
 
-def with_sharing(
-    lit: LitArrays, first_path: np.ndarray, path_units: np.ndarray, path_hops: np.ndarray, num_units: int
-) -> LitArrays:
-    """The arrays with the best paths on each unit; paths over the same units count once, with their number.
-
-    Args:
-        lit: of the plant.
-        first_path: (num_nodes**2 + 1,) of the path table.
-        path_units: (num_paths, max_hops) int32.
-        path_hops: (num_paths,) int32.
-        num_units: spectrum units.
-    """
+def with_sharing(qot: QotArrays, blueprint: Blueprint) -> QotArrays:
+    """The arrays with the best paths on each unit; paths over the same units count once, weighed."""
+    table, path_units = blueprint.table, blueprint.path_units
+    first_path, path_hops = table.first_path, table.path_hops
     kept: dict[tuple[int, ...], int] = {}
     alike = np.zeros(len(path_hops), np.int64)
-    on_unit: list[list[int]] = [[] for _ in range(num_units)]
+    on_unit: list[list[int]] = [[] for _ in range(blueprint.num_units)]
     best = first_path[:-1][np.diff(first_path) > 0]
     for path in best.tolist():
         units = tuple(sorted(path_units[path, : path_hops[path]].tolist()))
@@ -44,23 +41,23 @@ def with_sharing(
             for unit in units:
                 on_unit[unit].append(path)
         alike[kept[units]] += 1
-    return lit._replace(
+    return qot._replace(
         first_on_unit=np.cumsum([0, *map(len, on_unit)]).astype(np.int32),
         path_on_unit=np.array([path for row in on_unit for path in row], np.int32),
-        value=np.outer(alike, lit.carrier_gbps) / (len(best) * CARRIER_GBPS),
+        value=np.outer(alike, qot.carrier_gbps) / (len(best) * CARRIER_GBPS),
     )
 
 
 @inlined
-def gather_sharing(lit, scratch, path_units, path, hops):
-    """Write the paths that share a unit with ``path`` into ``scratch.near``; returns how many."""
-    first_on_unit, path_on_unit = lit.first_on_unit, lit.path_on_unit
+def gather_sharing(qot, scratch, units):
+    """Write the paths that share one of some units into ``scratch.near``; returns how many."""
+    first_on_unit, path_on_unit = qot.first_on_unit, qot.path_on_unit
     gathered, near = scratch.gathered, scratch.near
     gathered[len(gathered) - 1] += 1
     now = gathered[len(gathered) - 1]
-    count = 0
-    for h in range(hops):
-        unit = path_units[path, h]
+    count = np.int64(0)
+    for h in range(len(units)):
+        unit = units[h]
         for index in range(first_on_unit[unit], first_on_unit[unit + 1]):
             other = path_on_unit[index]
             if gathered[other] != now:
@@ -71,12 +68,20 @@ def gather_sharing(lit, scratch, path_units, path, hops):
 
 
 @inlined
-def carrier_loss(lit, scratch, owner, xpm, request, path_units, path_hops, count, first, width):
-    """What a block of channels costs the first ``count`` paths of ``scratch.near``, as a feature.
+def refresh_amid(qot, carriers, n, channel):
+    """Bring a channel's row of ``amid`` up to date; once for each request."""
+    own, owner, xpm, amid = qot.own, carriers.owner[n], carriers.xpm[n], carriers.sharing.amid
+    dark = own.shape[0] * own.shape[1]
+    for unit in range(own.shape[0]):
+        is_dark = owner[unit, channel] == dark
+        amid[channel, unit] = own[unit, channel] + xpm[unit, channel] if is_dark else TOO_MUCH
 
-    ``request`` is a number that tells this request from those before.
-    """
-    own, most_noise, value = lit.own, lit.most_noise, lit.value
+
+@inlined
+def carrier_loss(qot, paths, carriers, n, count, first, width):
+    """What a block of channels costs the first ``count`` paths of ``carriers.sharing.near``, as a feature."""
+    most_noise, value = qot.most_noise, qot.value
+    path_units, path_hops, scratch = paths.units, paths.hops, carriers.sharing
     near, amid, amid_of, loss, loss_of = (
         scratch.near,
         scratch.amid,
@@ -84,17 +89,14 @@ def carrier_loss(lit, scratch, owner, xpm, request, path_units, path_hops, count
         scratch.loss,
         scratch.loss_of,
     )
+    request = carriers.fresh[len(carriers.fresh) - 1]  # tells this request from those before
     now = scratch.gathered[len(scratch.gathered) - 1]
-    num_units = own.shape[0]
-    dark = num_units * own.shape[1]
     most = most_noise[len(most_noise) - 1]
     total = 0.0
     for channel in range(first, first + width):
         if amid_of[channel] != request:
             amid_of[channel] = request
-            for unit in range(num_units):
-                is_dark = owner[unit, channel] == dark
-                amid[channel, unit] = own[unit, channel] + xpm[unit, channel] if is_dark else TOO_MUCH
+            refresh_amid(qot, carriers, n, channel)
         if loss_of[channel] != now:
             loss_of[channel] = now
             lost = 0.0

@@ -140,7 +140,7 @@ def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
     chosen = benchmark_setting(name)
     traffic = replace(chosen.traffic, load_erlang=chosen.training_load_erlang)
     return build_plant(
-        load_topology(chosen.topology), agent_plant(chosen, as_published and chosen.ends_told)
+        load_topology(chosen.topology), agent_plant(chosen, as_published and chosen.departures_told)
     ), traffic
 
 

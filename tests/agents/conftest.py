@@ -8,7 +8,8 @@ import pytest
 
 from agents.local_ray import ray_session
 from agents.spec import SearchSpec, TrainSpec, ValidationSpec
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
 

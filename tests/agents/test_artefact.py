@@ -179,7 +179,7 @@ def test_every_policy_that_ships_fits_the_features_and_only_those_of_a_setting_t
     for folder in folders:
         policy = load_policy(folder)
         assert isinstance(policy, LinearPolicy)
-        told = folder.name in SETTINGS and SETTINGS[folder.name].ends_told
+        told = folder.name in SETTINGS and SETTINGS[folder.name].departures_told
         assert (
             any(policy.weights[column] for column in (COLUMN.neighbours_stay, COLUMN.neighbours_alike))
             == told

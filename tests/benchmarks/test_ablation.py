@@ -14,7 +14,8 @@ from agents.network import ScoringNetwork, Teacher, ValueNetwork
 from agents.rollout import Rollout
 from agents.train import TwinEnvs
 from benchmarks.ablation import MISTAKE, Unmasked
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
 

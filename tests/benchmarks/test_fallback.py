@@ -7,7 +7,8 @@ import numpy as np
 from benchmarks.fallback import refused
 from envs.evaluation import replay
 from envs.heuristics import baseline
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
 from topologies.catalogue import load_topology
 

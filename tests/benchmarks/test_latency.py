@@ -11,7 +11,8 @@ from agents.artefact import save_policy
 from benchmarks.latency import AGENT, POLICIES, SHORTEST_PATH, Curve, latency_curves, only_fastest_paths
 from benchmarks.latency_pictures import draw_behaviour, draw_latency_against_blocking
 from envs.heuristics import baseline
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic, traffic_arrays
 from topologies.catalogue import load_topology
 

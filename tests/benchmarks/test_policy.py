@@ -15,8 +15,9 @@ from benchmarks.carried import LoadCurve
 from benchmarks.policy_picture import best_of_families, draw
 from benchmarks.stored_rows import StoredRows
 from envs.heuristics import baseline
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
 from envs.settings import Setting, benchmark_setting
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from tests import naive
 from topologies.model import Fibre, Node, Topology

@@ -8,7 +8,8 @@ import pytest
 
 from configs.load import load_config
 from deployments.bootstrap import QUICK_REQUESTS, first_champion, quick_lengths
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from tasks.trace import held_out_traces
 from topologies.catalogue import load_topology

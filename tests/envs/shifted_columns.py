@@ -11,7 +11,8 @@ import numpy as np
 
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
 from envs.lockstep import lockstep_on_requests
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic, make_trace, requests_of
 from topologies.catalogue import load_topology
 
@@ -38,7 +39,7 @@ if __name__ == "__main__":
     topology = load_topology("five-node")
     common = {"num_slots": 64, "k_paths": 3, "shortlist": 2, "shortlist_paths": 2, "max_candidates": 8}
     plants = [
-        PlantSpec(**common, ends_known=True),
+        PlantSpec(**common, departures_known=True),
         PlantSpec(**common, power_model="default"),
         PlantSpec(**common | {"shortlist": 0}, bands=("C",), channels_per_band=16),
     ]

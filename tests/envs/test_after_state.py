@@ -9,18 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.candidates import new_candidates, observe_one
+from envs.candidates import observe_one
+from envs.describe import Seen
 from envs.errors import PlantError
 from envs.features import COLUMN, NUM_CONTEXT, NUM_FEATURES
 from envs.heuristics import baseline
+from envs.listed import new_candidates
 from envs.lockstep import lockstep_on_requests
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import linear_policy
+from envs.request import Asked
 from envs.simulation import simulate
+from envs.spec import PlantSpec
 from envs.state import new_states
 from envs.traffic import PoissonTraffic, Requests
 from tests import naive
 from tests.envs.test_kernels import settings_of_twin
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 
 
@@ -38,7 +43,8 @@ def plants_that_look_ahead(draw: st.DrawFn) -> tuple[Plant, Requests]:
     return build_plant(plant.topology, spec), requests
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(25), deadline=None)
 @given(plants_that_look_ahead(), st.integers(0, 100))
 def test_after_state_columns_equal_their_definitions_after_any_history(
     setting: tuple[Plant, Requests], seed: int
@@ -75,20 +81,17 @@ def test_after_state_columns_equal_their_definitions_after_any_history(
 
 def observed_afresh(plant: Plant, free: np.ndarray, requests: Requests, t: int) -> bytes:
     size = plant.spec.max_candidates
-    features = np.empty((size, NUM_FEATURES), np.float32)
-    observe_one(
-        plant.arrays,
-        free,
-        new_states(plant, 1, 1.0, 1.0).carriers,
-        requests.pair[0, t],
-        requests.bit_rate_gbps[0, t],
-        requests.max_latency_ms[0, t],
-        new_candidates(plant, 1),
-        features,
+    seen = Seen(
+        np.empty((size, NUM_FEATURES), np.float32),
         np.empty(size, np.bool_),
         np.empty(NUM_CONTEXT, np.float32),
     )
-    return features.tobytes()
+    asked = Asked(
+        requests.pair[0, t], 0, requests.bit_rate_gbps[0, t], requests.max_latency_ms[0, t], 0.0, 0.0
+    )
+    parts = new_states(plant, 1, 1.0, 1.0).parts
+    observe_one(plant.arrays, free, parts, asked, new_candidates(plant, 1), seen)
+    return seen.features.tobytes()
 
 
 def test_looking_ahead_changes_no_other_column_and_no_baseline() -> None:

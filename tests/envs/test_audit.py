@@ -21,7 +21,7 @@ THRESHOLD_DB = {item.name: item.threshold_db for item in load_formats()}
 def test_noise_added_up_anew_is_that_of_the_closed_form_and_formats_have_their_limit(shared: bool) -> None:
     plant = plant_of(shared)
     walk, rng, naive = Walk(plant, seed=11), np.random.default_rng(2), NaiveLitNetwork(plant)
-    scale, compared = plant.arrays.lit.scale, 0
+    scale, compared = plant.arrays.parts.qot.scale, 0
     for step in range(200):
         walk.step(rng.integers(0, np.maximum(walk.run.candidates.listed, 1)))
         if step % 20 == 19:
@@ -48,8 +48,8 @@ def test_lightpaths_that_claim_a_format_beyond_their_gsnr_are_counted() -> None:
 
     names = [item.name for item in plant.formats]
     for name in names:
-        most = plant.arrays.lit.most_noise[names.index(name)]
-        walk.run.states.carriers.one_over_limit[0, :-1] = 1.0 / most
+        most = plant.arrays.parts.qot.most_noise[names.index(name)]
+        walk.run.states.parts.qot.one_over_limit[0, :-1] = 1.0 / most
         gsnr_db = np.array([-10 * np.log10(carriers.max()) for carriers in naive.noise(walk.standing())])
         flow = np.zeros(1, FLOW)
         audit(plant, walk.run.states, flow)

@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.after_state import LOSS_UNIT, RUN_SCALES, START_SCALES, look_ahead, new_after_states
+from envs.blocks import Paths
 from envs.features import COLUMN, NUM_FEATURES
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.listed import Listed
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
+from tests.sizes import examples
 from topologies.model import Fibre, Node, Topology
 
 LINE = Topology(
@@ -44,7 +48,8 @@ def counts(plant: Plant, is_free: np.ndarray) -> list[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(60), deadline=None)
 @given(
     num_slots=st.sampled_from([7, 63, 64, 65, 127, 128, 129, 200, 330]),
     guard_slots=st.integers(0, 1),
@@ -66,7 +71,9 @@ def test_losses_equal_those_of_walking_every_slot(
     )
     plant = build_plant(LINE, spec)
     rng = np.random.default_rng(seed)
-    states = new_after_states(plant.arrays.after, 1, plant.num_units, plant.arrays.num_words)
+    arrays = plant.arrays
+    paths = Paths(arrays.first_path, arrays.path_units, arrays.path_hops, arrays.path_format)
+    states = new_after_states(arrays.after, 1, plant.num_units, arrays.num_words)
     features = np.zeros((1, NUM_FEATURES), np.float32)
     is_free = rng.random((plant.num_units, num_slots)) < share_free
     for _ in range(8):
@@ -84,11 +91,9 @@ def test_losses_equal_those_of_walking_every_slot(
         words[:, :num_slots] = is_free
         free = np.packbits(words, axis=1, bitorder="little").view(np.uint64)
 
-        look_ahead(
-            plant.arrays.after, plant.arrays.first_path, plant.arrays.path_units, plant.arrays.path_hops,
-            plant.arrays.path_format, free, states, 0, 1,
-            *(np.array([value], np.int32) for value in (path, first, size)), features,
-        )  # fmt: skip
+        where = (np.array([value], np.int32) for value in (path, first, size))
+        listed = Listed(1, *where, *np.zeros((3, 1), np.int32), np.zeros(1, np.float32))
+        look_ahead(plant.arrays.after, paths, free, states, 0, listed, features)
 
         assert features[0, COLUMN.shortlisted] == 1.0
         expected = np.zeros(2 + len(START_SCALES) + len(RUN_SCALES))

@@ -11,9 +11,10 @@ from envs.cutset import cut_set_bound, kaufman_roberts
 from envs.errors import PlantError, PolicyError
 from envs.failures import FibreCut, fail_fibre, repair_fibre, units_of_fibre
 from envs.lockstep import lockstep_on_traffic
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.settings import benchmark_setting
 from envs.simulation import simulate
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from tests import naive
 from topologies.catalogue import load_topology
@@ -139,7 +140,7 @@ def test_a_cut_fibre_loses_what_crosses_it_and_comes_back_empty() -> None:
         run.step_into(np.zeros(2, np.int64), features, mask, context, rewards)
     assert any(units & set(item[0]) for item in naive_lightpaths(run, 0))
     taken = sum(len(units_) * size for units_, _, size in naive_lightpaths(run, 0))
-    assert int(run.states.book["used_slots"][0]) == taken
+    assert int(run.states.counters["used_slots"][0]) == taken
 
 
 def naive_lightpaths(run: object, network: int) -> list[tuple[tuple[int, ...], int, int]]:

@@ -16,7 +16,8 @@ from envs.compiled import _temporary_folder
 
 PROJECT = Path(__file__).parents[2]
 ONE_KERNEL = """
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
+from envs.spec import PlantSpec
 from envs.simulation import simulate
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.blueprint import Blueprint, Grid
 from envs.candidates import observe
 from envs.energy.arrays import power_arrays
 from envs.energy.model import (
@@ -26,18 +27,20 @@ from envs.first_fit import KSP_FF, first_fit_rule
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests, offered_load
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.request import Request
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import replay_linear
 from envs.serving import serve
-from envs.simulation import SimulationResult, _server, policy_named, simulate
+from envs.simulation import SimulationResult, policy_named, server_of, simulate
+from envs.spec import PlantSpec
 from envs.state import new_states
-from envs.tally import PowerResult, new_tally, results_of
+from envs.statistics import PowerResult, new_statistics, results_of
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
 from tests import naive, naive_power
 from tests.naive_power import Lit
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 from topologies.grid import SpectrumBand
 from topologies.model import Fibre, Node, Topology
@@ -48,12 +51,14 @@ REWARD = RewardWeights(slack=0.01, energy=0.002)
 
 def charged(plant: Plant, model: PowerModel, bands: tuple[SpectrumBand, ...] = ()) -> Plant:
     """The plant under another power model, its spectrum cut into bands."""
-    bands = bands or plant.bands
-    arrays, table = plant.arrays, plant.path_table
-    power = power_arrays(
-        model, plant.topology, plant.unit_of_link, table, plant.formats, arrays.slots_per_gbps, bands
-    )
-    return replace(plant, power=model, bands=bands, arrays=arrays._replace(power=power))
+    bands, arrays = bands or plant.bands, plant.arrays
+    grid = Grid(bands, plant.formats)
+    blueprint = Blueprint(
+        plant.topology, plant.spec, grid, plant.path_table, plant.unit_of_link, arrays.path_units,
+        arrays.path_format, arrays.slots_per_gbps,
+    )  # fmt: skip
+    parts = arrays.parts._replace(energy=power_arrays(model, blueprint))
+    return replace(plant, power=model, bands=bands, arrays=arrays._replace(parts=parts))
 
 
 def chain(*lengths_km: float) -> Topology:
@@ -126,7 +131,8 @@ def check_constraints(plant: Plant, candidate: Lit, num_slots: int, bound_ms: fl
     assert plant.arrays.path_latency_ms[candidate.path] <= np.float32(bound_ms)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(40), deadline=None)
 @given(situations(), st.sampled_from([*BASELINE_NAMES, "any action"]), st.randoms(use_true_random=False))
 def test_no_decision_breaks_a_constraint_and_watts_equal_the_naive_sum(
     situation: tuple[Plant, Requests], name: str, random: object
@@ -157,10 +163,11 @@ def test_no_decision_breaks_a_constraint_and_watts_equal_the_naive_sum(
             action = int(choose(policy.scores(features, mask, context))[0])
         chosen = candidates[action] if action < len(candidates) else None
         num_slots = int(table.num_slots[0, action])
-        read_before = run.tally.power[0].copy()
+        read_before = run.statistics.parts.energy.readings[0].copy()
         more = t + 1 < requests.arrival_s.shape[1]
         run.step_into(np.array([action]), features, mask, context, rewards, more)
-        read = {part: run.tally.power[0][part] - read_before[part] for part in read_before.dtype.names}
+        now = run.statistics.parts.energy.readings[0]
+        read = {part: now[part] - read_before[part] for part in read_before.dtype.names}
         got_w = [float(read[part]) for part in ("transponders_w", "amplifiers_w", "nodes_w")]
         assert got_w == pytest.approx(naive_power.watts_of(plant, lit), abs=0.001 * len(lit) + 1e-6)
         assert read["sleeping_fibres"] == naive_power.sleeping_fibres(plant, lit)
@@ -179,10 +186,11 @@ def test_no_decision_breaks_a_constraint_and_watts_equal_the_naive_sum(
         expected = -(chosen is None) + 0.01 * slack - 0.002 * after_w / 1000
         assert rewards[0] == pytest.approx(expected, rel=1e-4, abs=1e-5)
         earned += float(rewards[0])
-    assert run.tally.reward[0] == pytest.approx(earned, rel=1e-6)
+    assert run.statistics.reward[0] == pytest.approx(earned, rel=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(15), deadline=None)
 @given(situations(), st.sampled_from(["least_marginal_power", "most_used", "ksp_ff"]))
 def test_every_kernel_reads_the_same_watts_and_books_the_same_reward(
     situation: tuple[Plant, Requests], name: str
@@ -200,13 +208,13 @@ def test_every_kernel_reads_the_same_watts_and_books_the_same_reward(
         actions = choose(policy.scores(features, mask, context))
         run.step_into(actions, features, mask, context, rewards, t + 1 < length)
     fused = replay_linear(plant, requests, np.array(policy.weights), 20, 2, REWARD)
-    assert fused.power.tolist() == run.tally.power.tolist()
-    assert fused.reward[0] == pytest.approx(run.tally.reward[0], rel=1e-5)
+    assert fused.parts.energy.readings.tolist() == run.statistics.parts.energy.readings.tolist()
+    assert fused.reward[0] == pytest.approx(run.statistics.reward[0], rel=1e-5)
     if name == "ksp_ff":
-        tally = new_tally(plant, 1, 2)
+        statistics = new_statistics(plant, 1, 2)
         states, rule = new_states(plant, 1, *offered_load(requests)), first_fit_rule(plant, KSP_FF)
-        serve(plant.arrays, states, requests, 0, rule, 20, ONLY_BLOCKING, tally)
-        assert tally.power.tolist() == fused.power.tolist()
+        serve(plant.arrays, states, requests, 0, rule, 20, ONLY_BLOCKING, statistics)
+        assert statistics.parts.energy.readings.tolist() == fused.parts.energy.readings.tolist()
 
 
 def test_the_baselines_take_what_their_names_say() -> None:
@@ -267,7 +275,7 @@ def test_amplifiers_of_a_band_sleep_while_nothing_is_lit_there() -> None:
         now_s = float(run.requests.arrival_s[0, t])
         active = [item for item in active if item[0] > now_s]
         lit = [lightpath for _, lightpath in active]
-        read = run.tally.power[0].copy()
+        read = run.statistics.parts.energy.readings[0].copy()
         table, action = run.candidates, t % 2
         slot, size = int(table.first_slot[0, action]), int(table.num_slots[0, action])
         if slot < 40 < slot + size:  # a block across two bands lights both; plants of bands never list one
@@ -277,12 +285,12 @@ def test_amplifiers_of_a_band_sleep_while_nothing_is_lit_there() -> None:
         lightpath = Lit(int(table.path[0, action]), 50.0, int(table.format[0, action]), slot)
         carried = action < int(table.listed[0])
         run.step_into(np.array([action]), features, mask, context, rewards)
-        amplifiers_w = run.tally.power[0]["amplifiers_w"] - read["amplifiers_w"]
+        amplifiers_w = run.statistics.parts.energy.readings[0]["amplifiers_w"] - read["amplifiers_w"]
         assert amplifiers_w == pytest.approx(naive_power.watts_of(plant, lit)[1], abs=1e-6)
         if carried:
             active.append((departure_s, lightpath))
     full_w = 2 * sum(naive_power.fibre_pair_w(plant, MODEL, fibre) for fibre in range(2))
-    mean_w = run.tally.power[0]["amplifiers_w"] / 299
+    mean_w = run.statistics.parts.energy.readings[0]["amplifiers_w"] / 299
     assert 0.3 * full_w < mean_w < 0.98 * full_w
     assert straddled < 60
 
@@ -295,9 +303,9 @@ def test_all_is_dark_once_the_last_lightpath_has_gone(name: str) -> None:
     traffic = PoissonTraffic(load_erlang=200.0, bit_rates_gbps=(33.3, 66.6, 99.9))
     requests = requests_of([make_trace(traffic, plant, 2000, 5)], plant)
     requests.arrival_s[0, -1] = requests.arrival_s[0, -2] + 1e4
-    states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 1)
-    _server(plant, traffic, policy_named(name))(states, requests, 1999, tally)
-    read = tally.power[0]
+    states, statistics = new_states(plant, 1, *offered_load(requests)), new_statistics(plant, 1, 1)
+    server_of(plant, traffic, policy_named(name))(states, requests, 1999, statistics)
+    read = statistics.parts.energy.readings[0]
     assert read["samples"] == 1
     assert read["transponders_w"] == read["amplifiers_w"] == read["lit_gbps"] == 0.0
     assert read["nodes_w"] == pytest.approx(naive_power.watts_of(plant, [])[2])
@@ -369,8 +377,8 @@ def test_replay_and_simulation_know_no_power_without_a_model() -> None:
     found = replay(metered, [trace], baseline("ksp_ff"))[0]
     assert found.power is not None
     assert found.request_blocking == replay(plant, [trace], baseline("ksp_ff"))[0].request_blocking
-    tally = new_tally(metered, 1, 1)
-    assert results_of(tally, metered)[0].power is None  # nothing was counted
+    statistics = new_statistics(metered, 1, 1)
+    assert results_of(statistics, metered)[0].power is None  # nothing was counted
 
 
 def test_least_marginal_power_saves_energy_where_detours_share_lit_fibres() -> None:

@@ -11,8 +11,9 @@ from gymnasium.utils.env_checker import check_env
 
 from envs.energy_rmsa import EnergyRMSAEnv, EnergyRMSAVectorEnv
 from envs.features import FEATURE_NAMES
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.reward import RewardWeights
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic
 from topologies.catalogue import load_topology
 

@@ -8,18 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.bits import block_mask, first_run_128, next_clear, next_set, starts_inplace
-from envs.candidates import new_candidates, observe_one
+from envs.candidates import observe_one
+from envs.describe import Seen
 from envs.features import FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
 from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
+from envs.listed import new_candidates
 from envs.lockstep import lockstep_on_requests, offered_load
 from envs.mscl import KSP_MSCL, MSCL_KSP, capacity_loss_rule
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.request import Asked
 from envs.reward import ONLY_BLOCKING
 from envs.serving import serve
+from envs.spec import PlantSpec
 from envs.state import bytes_per_network, new_states
-from envs.tally import new_tally
+from envs.statistics import new_statistics
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
 from tests import naive
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 from topologies.model import Fibre, Node, Topology
 
@@ -67,7 +72,8 @@ def free_as_lists(words: np.ndarray, num_slots: int) -> list[list[bool]]:
     return [[bool(int(row[s // 64]) >> (s % 64) & 1) for s in range(num_slots)] for row in words]
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(40), deadline=None)
 @given(settings_of_twin(), st.sampled_from([KSP_FF, FF_KSP]))
 def test_first_fit_takes_the_decisions_of_the_naive_twin(
     setting: tuple[Plant, Requests], policy: int
@@ -75,12 +81,12 @@ def test_first_fit_takes_the_decisions_of_the_naive_twin(
     plant, requests = setting
     rule = first_fit_rule(plant, policy)
     states = new_states(plant, 1, *offered_load(requests))
-    tally = new_tally(plant, 1, 2)
+    statistics = new_statistics(plant, 1, 2)
     network = naive.NaiveNetwork(plant)
     for t in range(requests.arrival_s.shape[1]):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        carried_before = tally.carried.sum(axis=(0, 1))
-        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
+        carried_before = statistics.carried.sum(axis=(0, 1))
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, statistics)
         now_s, pair = float(requests.arrival_s[0, t]), int(requests.pair[0, t])
         network.depart(now_s)
         choice = naive.choose_first_fit(
@@ -90,19 +96,20 @@ def test_first_fit_takes_the_decisions_of_the_naive_twin(
             float(requests.max_latency_ms[0, t]),
             policy == FF_KSP,
         )
-        chosen = np.flatnonzero(tally.carried.sum(axis=(0, 1)) - carried_before)
+        chosen = np.flatnonzero(statistics.carried.sum(axis=(0, 1)) - carried_before)
         if choice is None:
             assert chosen.size == 0
         else:
             assert chosen.tolist() == [choice[0]]
             network.admit(*choice, now_s + float(requests.holding_s[0, t]))
         assert free_as_lists(states.free[0], plant.spec.num_slots) == network.free
-        assert int(states.book["num_active"][0]) == len(network.active)
+        assert int(states.counters["num_active"][0]) == len(network.active)
         taken = sum(not slot for row in network.free for slot in row)
-        assert int(states.book["used_slots"][0]) == taken
+        assert int(states.counters["used_slots"][0]) == taken
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(40), deadline=None)
 @given(settings_of_twin(), st.randoms(use_true_random=False))
 def test_observations_and_steps_equal_the_definitions(
     setting: tuple[Plant, Requests], random: object
@@ -141,10 +148,11 @@ def test_observations_and_steps_equal_the_definitions(
         if action < len(expected):
             network.admit(*expected[action], now_s + float(requests.holding_s[0, t]))
         assert (rewards[0] == -1.0) == (action >= len(expected))
-    assert int(run.tally.bounds["violations"].sum()) == 0
+    assert int(run.statistics.bounds["violations"].sum()) == 0
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(12), deadline=None)
 @given(settings_of_twin(slot_counts=(7, 16, 65)), st.sampled_from([KSP_MSCL, MSCL_KSP]))
 def test_capacity_loss_takes_a_least_loss_of_the_naive_twin(
     setting: tuple[Plant, Requests], policy: int
@@ -153,11 +161,11 @@ def test_capacity_loss_takes_a_least_loss_of_the_naive_twin(
     rates_gbps = (12.5, 100.0, 400.0)
     rule = capacity_loss_rule(plant, PoissonTraffic(bit_rates_gbps=rates_gbps), policy)
     states = new_states(plant, 1, *offered_load(requests))
-    tally = new_tally(plant, 1, 2)
+    statistics = new_statistics(plant, 1, 2)
     network = naive.NaiveNetwork(plant)
     for t in range(15):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, statistics)
         now_s, pair = float(requests.arrival_s[0, t]), int(requests.pair[0, t])
         network.depart(now_s)
         before = len(network.active)
@@ -174,7 +182,7 @@ def test_capacity_loss_takes_a_least_loss_of_the_naive_twin(
             if starts and policy == KSP_MSCL:
                 break
         if not options:
-            assert int(states.book["num_active"][0]) == before
+            assert int(states.counters["num_active"][0]) == before
             continue
         # What the kernel took is told by its state; equal losses may differ in the last bits of a float32.
         least = min(option[0] for option in options)
@@ -192,6 +200,7 @@ def test_capacity_loss_takes_a_least_loss_of_the_naive_twin(
         network.admit(path, slot, size, now_s + float(requests.holding_s[0, t]))
 
 
+@pytest.mark.nojit
 def test_listing_the_candidates_twice_gives_the_same_bits() -> None:
     plant = build_plant(load_topology("nsfnet"), PlantSpec())
     free = (
@@ -201,24 +210,19 @@ def test_listing_the_candidates_twice_gives_the_same_bits() -> None:
     size = plant.spec.max_candidates
     outputs = []
     for fill in (0.0, 7.0):
-        features = np.full((size, NUM_FEATURES), fill, np.float32)
-        mask, context = np.full(size, bool(fill)), np.full(NUM_CONTEXT, fill, np.float32)
-        observe_one(
-            plant.arrays,
-            free,
-            new_states(plant, 1, 1.0, 1.0).carriers,
-            5,
-            np.float32(100),
-            np.float32(30),
-            new_candidates(plant, 1),
-            features,
-            mask,
-            context,
+        seen = Seen(
+            np.full((size, NUM_FEATURES), fill, np.float32),
+            np.full(size, bool(fill)),
+            np.full(NUM_CONTEXT, fill, np.float32),
         )
-        outputs.append(features.tobytes() + mask.tobytes() + context.tobytes())
+        parts = new_states(plant, 1, 1.0, 1.0).parts
+        asked = Asked(5, 0, np.float32(100), np.float32(30), 0.0, 0.0)
+        observe_one(plant.arrays, free, parts, asked, new_candidates(plant, 1), seen)
+        outputs.append(b"".join(array.tobytes() for array in seen))
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.nojit
 @given(st.integers(0, 2**128 - 1), st.integers(1, 100))
 def test_runs_in_two_words_equal_a_search_slot_by_slot(bits: int, num_slots: int) -> None:
     free = [bool(bits >> s & 1) for s in range(128)]
@@ -227,6 +231,7 @@ def test_runs_in_two_words_equal_a_search_slot_by_slot(bits: int, num_slots: int
     assert first_run_128(low, high, num_slots) == (-1 if expected is None else expected)
 
 
+@pytest.mark.nojit
 @given(st.integers(0, 2**192 - 1), st.integers(1, 150), st.integers(0, 191))
 def test_word_helpers_equal_a_search_slot_by_slot(bits: int, num_slots: int, start: int) -> None:
     free = [bool(bits >> s & 1) for s in range(192)]
@@ -238,6 +243,7 @@ def test_word_helpers_equal_a_search_slot_by_slot(bits: int, num_slots: int, sta
     assert [bool(int(words[s // 64]) >> (s % 64) & 1) for s in range(192)] == expected
 
 
+@pytest.mark.nojit
 @given(st.integers(0, 150), st.integers(1, 150))
 def test_block_mask_covers_exactly_the_block(first_slot: int, num_slots: int) -> None:
     covered = [
@@ -264,10 +270,10 @@ def test_one_link_blocks_as_erlang_b_says(load_erlang: float, num_slots: int) ->
     blocking = []
     for seed in range(20):
         requests = requests_of([make_trace(traffic, plant, 40_000, seed)], plant)
-        tally = new_tally(plant, 1, 1)
+        statistics = new_statistics(plant, 1, 1)
         states, rule = new_states(plant, 1, load_erlang, 1.0), first_fit_rule(plant, KSP_FF)
-        serve(plant.arrays, states, requests, 0, rule, 2000, ONLY_BLOCKING, tally)
-        blocking.append(tally.blocked.sum() / tally.offered.sum())
+        serve(plant.arrays, states, requests, 0, rule, 2000, ONLY_BLOCKING, statistics)
+        blocking.append(statistics.blocked.sum() / statistics.offered.sum())
     mean, error = np.mean(blocking), np.std(blocking, ddof=1) / np.sqrt(len(blocking))
     # 4 standard errors: a correct twin fails one run in some 1,000 seeds, and the seeds are fixed.
     assert abs(mean - naive.erlang_b(load_erlang, num_slots)) < 4 * error

@@ -23,16 +23,18 @@ from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lockstep import lockstep_on_requests, offered_load
 from envs.mscl import KSP_MSCL, MSCL_KSP, capacity_loss_rule
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy, ScoringPolicy, choose
 from envs.request import Request
 from envs.reward import ONLY_BLOCKING
 from envs.search import linear_rule
 from envs.serving import serve
+from envs.spec import PlantSpec
 from envs.state import new_states
-from envs.tally import new_tally
+from envs.statistics import new_statistics
 from envs.traffic import LatencyClass, PoissonTraffic, Requests, make_trace, requests_of
 from tests.envs.test_kernels import settings_of_twin
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 
 TIGHT = (
@@ -129,15 +131,15 @@ def decide(plant: Plant, requests: Requests, policy: ScoringPolicy) -> tuple[int
     for t in range(length):
         actions = choose(policy.scores(features, mask, context))
         run.step_into(actions, features, mask, context, rewards, more=t + 1 < length)
-        now = run.tally.carried.sum(axis=(0, 1))
+        now = run.statistics.carried.sum(axis=(0, 1))
         for path in np.flatnonzero(now - carried):
             broken += not keeps_its_bound(plant, int(path), float(requests.max_latency_ms[0, t]))
         carried = now
-    assert int(run.tally.bounds["violations"].sum()) == 0
+    assert int(run.statistics.bounds["violations"].sum()) == 0
     return int(carried.sum()), broken
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     settings_of_twin(),
     st.one_of(
@@ -154,7 +156,8 @@ def test_no_score_leads_over_a_bound(setting: tuple[Plant, Requests], policy: Sc
     assert decide(plant, requests, policy)[1] == 0
 
 
-@settings(max_examples=20, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(20), deadline=None)
 @given(settings_of_twin(), st.lists(st.integers(-3, 40), min_size=150, max_size=150))
 def test_no_action_leads_over_a_bound(setting: tuple[Plant, Requests], actions: list[int]) -> None:
     """Whatever index arrives, also one that names no candidate."""
@@ -182,32 +185,34 @@ RULES: dict[str, Callable[[Plant], Any]] = {
 }
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(30), deadline=None)
 @given(settings_of_twin(slot_counts=(7, 16, 65)), st.sampled_from(sorted(RULES)))
 def test_no_rule_leads_over_a_bound(setting: tuple[Plant, Requests], name: str) -> None:
     plant, requests = setting
     rule = RULES[name](plant)
-    states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 2)
+    states, statistics = new_states(plant, 1, *offered_load(requests)), new_statistics(plant, 1, 2)
     carried = np.zeros(plant.path_table.num_paths, np.int64)
     for t in range(60):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
-        now = tally.carried.sum(axis=(0, 1))
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, statistics)
+        now = statistics.carried.sum(axis=(0, 1))
         for path in np.flatnonzero(now - carried):
             assert keeps_its_bound(plant, int(path), float(requests.max_latency_ms[0, t]))
         carried = now
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(30), deadline=None)
 @given(settings_of_twin(slot_counts=(7, 16, 65)))
 def test_a_lightpath_that_is_moved_keeps_its_bound(setting: tuple[Plant, Requests]) -> None:
     plant, requests = setting
-    states, tally = new_states(plant, 1, *offered_load(requests)), new_tally(plant, 1, 2)
+    states, statistics = new_states(plant, 1, *offered_load(requests)), new_statistics(plant, 1, 2)
     rule = defragmenting_rule(plant, states.lightpaths.shape[1])
     request_of = rule.request_of
     for t in range(100):
         one = Requests(*(array[:, t : t + 1] for array in requests))
-        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, tally)
+        serve(plant.arrays, states, one, 0, rule, 0, ONLY_BLOCKING, statistics)
         for bucket in states.wheel[0]:
             entry = int(bucket)
             while entry >= 0:

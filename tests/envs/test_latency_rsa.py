@@ -12,8 +12,9 @@ from gymnasium.utils.env_checker import check_env
 from envs.errors import PlantError, TrafficError
 from envs.latency import load_latency_model
 from envs.latency_rsa import LatencyRSAEnv, LatencyRSAVectorEnv
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.reward import RewardWeights
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace, requests_of
 from topologies.catalogue import load_topology
 
@@ -112,7 +113,7 @@ def test_a_trace_of_another_network_is_refused(plant: Plant) -> None:
         requests_of([make_trace(TRAFFIC, plant, 10, 1)], nsfnet)
 
 
-@pytest.mark.parametrize("change", [{"num_slots": 0}, {"num_slots": 5000}, {"guard_slots": -1}])
+@pytest.mark.parametrize("change", [{"num_slots": -1}, {"num_slots": 5000}, {"guard_slots": -1}])
 def test_a_senseless_plant_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(PlantError):
         PlantSpec(**change)

@@ -18,7 +18,8 @@ from envs.energy.model import (
 )
 from envs.errors import PlantError
 from envs.modulation import DEEPRMSA_FORMATS
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
+from envs.spec import PlantSpec
 from topologies.catalogue import load_topology
 
 MODEL = load_power_model()

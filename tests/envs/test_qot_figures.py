@@ -14,7 +14,7 @@ from envs.gsnr.figures import MARGIN_QUANTILES
 from envs.heuristics import baseline
 from envs.policy import choose
 from envs.simulation import simulate
-from envs.tally import results_of
+from envs.statistics import results_of
 from tests.naive_qot import NaiveLitNetwork
 from tests.qot_walk import BANDS, CHANNELS, TRAFFIC, Walk, plant_of
 
@@ -46,7 +46,7 @@ def test_figures_of_a_run_equal_a_walk_through_its_events() -> None:
             carried.append((new, rate_gbps, float(row.holding_s[0, t])))
             margins_db.append(least_db)
         walk.observe()
-    result = results_of(walk.run.tally, plant)[0]
+    result = results_of(walk.run.statistics, plant)[0]
     got = result.qot
     assert got is not None
     assert result.num_requests == 200

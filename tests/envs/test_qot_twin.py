@@ -19,12 +19,14 @@ from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
 from envs.heuristics import baseline
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import MASKED_SCORE, choose, linear_policy
 from envs.request import Request
 from envs.simulation import simulate
+from envs.spec import PlantSpec
 from tests.naive_qot import NaiveLightpath, NaiveLitNetwork
 from tests.qot_walk import BANDS, CHANNELS, TRAFFIC, Walk, plant_of
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 
 
@@ -39,14 +41,14 @@ def rebuilt(plant: Plant, lightpaths: list[NaiveLightpath]) -> Network:
 
 def assert_same_carriers(network: Network, states, row: int) -> None:
     """Bit for bit, whatever the order in which lightpaths came."""
-    owner = states.carriers.owner[row]
+    owner = states.parts.qot.owner[row]
     lit = np.unique(owner[owner < owner.size])
     assert len(lit) > 0
-    np.testing.assert_array_equal(network.carriers.owner[0], owner)
-    np.testing.assert_array_equal(network.carriers.xpm[0], states.carriers.xpm[row])
-    np.testing.assert_array_equal(network.carriers.noise[0, lit], states.carriers.noise[row, lit])
+    np.testing.assert_array_equal(network.parts.qot.owner[0], owner)
+    np.testing.assert_array_equal(network.parts.qot.xpm[0], states.parts.qot.xpm[row])
+    np.testing.assert_array_equal(network.parts.qot.noise[0, lit], states.parts.qot.noise[row, lit])
     np.testing.assert_array_equal(
-        network.carriers.one_over_limit[0, lit], states.carriers.one_over_limit[row, lit]
+        network.parts.qot.one_over_limit[0, lit], states.parts.qot.one_over_limit[row, lit]
     )
 
 
@@ -81,7 +83,8 @@ def test_noise_after_random_comings_and_goings_is_that_of_the_closed_form(shared
     assert 0 < blocked < 600
 
 
-@settings(max_examples=20)
+@pytest.mark.nojit
+@settings(max_examples=examples(20))
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, 39), st.integers(0, 3 * CHANNELS - 1), st.integers(0, 3)),
@@ -112,11 +115,11 @@ def test_putting_everything_out_leaves_no_noise_behind() -> None:
     lit = [(plant.path_table.nodes(3 * i), 4 * i) for i in range(plant.path_table.num_paths // 3)]
     for nodes, slot in lit:
         network.provision(nodes, slot, 4, "PM-BPSK")
-    assert network.carriers.xpm.max() > 0
+    assert network.parts.qot.xpm.max() > 0
     for nodes, slot in lit[::-1]:
         network.release(nodes, slot, 4)
-    assert not network.carriers.xpm.any()
-    assert (network.carriers.owner == network.carriers.owner[0].size).all()
+    assert not network.parts.qot.xpm.any()
+    assert (network.parts.qot.owner == network.parts.qot.owner[0].size).all()
 
 
 POLICIES = {
@@ -168,6 +171,7 @@ def test_no_decision_breaks_a_constraint(name: str) -> None:
     assert tight > 10
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize(("shared", "starts"), [(False, 1), (True, 3)])
 def test_the_list_and_its_features_are_those_of_the_naive_lister(shared: bool, starts: int) -> None:
     plant = plant_of(shared, starts)
@@ -317,6 +321,7 @@ def test_what_cannot_be_built_or_lit_is_refused() -> None:
 def test_full_noise_leaves_out_only_what_it_says() -> None:
     """ROADM loss adds the same noise per link to every channel; the closed form from scratch has none."""
     plain, noisy = plant_of(), plant_of(roadm_loss_db=18.0)
-    extra = (noisy.arrays.lit.own / noisy.arrays.lit.scale) - (plain.arrays.lit.own / plain.arrays.lit.scale)
+    with_loss, without = noisy.arrays.parts.qot, plain.arrays.parts.qot
+    extra = with_loss.own / with_loss.scale - without.own / without.scale
     assert (extra > 0).all()
     np.testing.assert_allclose(extra, extra[:1].repeat(len(extra), axis=0), rtol=1e-5)

@@ -9,11 +9,12 @@ import pytest
 
 from envs.evaluation import interval, paired_difference, replay
 from envs.heuristics import BASELINE_NAMES, baseline
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
 from envs.search import linear_costs_on
 from envs.settings import SETTINGS, benchmark_setting
 from envs.simulation import fragmentation, simulate
+from envs.spec import PlantSpec
 from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic, make_trace
 from topologies.catalogue import load_topology
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
 from envs.sndlib import MatrixTraffic, SndlibError, match_nodes, scale_for, trace_from_demands
 from envs.sndlib_files import Demands, read_demands
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass
 from topologies.catalogue import load_topology
 

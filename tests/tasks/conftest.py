@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic
 from tests.tasks.slots import registry, target, versions  # noqa: F401
 from topologies.catalogue import load_topology

@@ -8,7 +8,8 @@ import numpy as np
 
 from envs.features import FEATURE_NAMES
 from envs.heuristics import baseline
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
 from tasks.behaviour import observe_behaviour, write_behaviour
 from topologies.catalogue import load_topology

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from envs.tally import ClassResult, PowerResult
+from envs.statistics import ClassResult, PowerResult
 from tasks.gate import (
     better_than,
     blocks_no_more_than,

@@ -12,8 +12,8 @@ from configs.build import plant_of
 from configs.load import load_config
 from controlplane.controller.capacity import BAUD_GBD, ChannelsByQuality, SlotsByReach
 from controlplane.controller.network import REACH_TABLE, plant_view
-from envs.gsnr import lit_plant
-from envs.plant import PlantSpec
+from envs.gsnr import qot_plant
+from envs.spec import PlantSpec
 from topologies.grid import CHANNEL_SLOTS, c_band
 
 QUALITY = ("plant.topology=five-node", "plant.bands=[L,C,S]", "plant.channels_per_band=10")
@@ -42,11 +42,11 @@ def test_a_block_carries_what_the_twin_says_it_carries() -> None:
     rule, twin = plant_view(config).capacity, plant_of(config)
     assert isinstance(rule, ChannelsByQuality)
     assert (rule.channel_slots, rule.baud_gbd) == (CHANNEL_SLOTS, BAUD_GBD)
-    assert (CHANNEL_SLOTS, BAUD_GBD) == (lit_plant.SLOTS_PER_CHANNEL, lit_plant.BAUD_GBD)
+    assert (CHANNEL_SLOTS, BAUD_GBD) == (qot_plant.SLOTS_PER_CHANNEL, qot_plant.BAUD_GBD)
     told = {
         item.name: (item.threshold_db, item.carrier_gbps_per_gbd * rule.baud_gbd) for item in rule.formats
     }
-    known = zip(twin.formats, twin.thresholds_db, twin.arrays.lit.carrier_gbps, strict=True)
+    known = zip(twin.formats, twin.thresholds_db, twin.arrays.parts.qot.carrier_gbps, strict=True)
     assert told == {item.name: (threshold_db, pytest.approx(gbps)) for item, threshold_db, gbps in known}
 
 

@@ -56,7 +56,7 @@ def anything(plant: Plant, rng: np.random.Generator, bit_rate_gbps: float) -> Ca
     """A block of whole channels anywhere in a format that carries the rate, heedless of quality."""
     path = int(rng.integers(len(plant.arrays.path_hops)))
     row = int(rng.integers(len(plant.formats)))
-    channels = int(np.ceil(bit_rate_gbps / plant.arrays.lit.carrier_gbps[row] - 1e-9))
+    channels = int(np.ceil(bit_rate_gbps / plant.arrays.parts.qot.carrier_gbps[row] - 1e-9))
     band = plant.bands[rng.integers(3)]
     starts = band.num_slots // 4 - channels + 1
     first_slot = band.first_slot + 4 * int(rng.integers(max(starts, 1)))

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from topologies.model import Fibre, Node, Topology
 
 

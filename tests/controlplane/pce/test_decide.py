@@ -14,8 +14,9 @@ from controlplane.pce.decide import WrongScoresError, choose, still_feasible, wh
 from envs.candidates import observe
 from envs.errors import SpectrumError
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.request import Request
+from envs.spec import PlantSpec
 from topologies.model import Fibre, Node, Topology
 
 MASK = np.array([False, True, True, False, True])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from controlplane.pce.decision_log import read_decisions
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
+from envs.spec import PlantSpec
 from tests.controlplane.pce.asking import asking
 from tests.naive_power import Lit, watts_of
 from topologies.catalogue import load_topology

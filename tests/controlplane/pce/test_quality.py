@@ -18,8 +18,9 @@ from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.names import as_dict
 from envs.candidates import Candidate, observe
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.request import Request
+from envs.spec import PlantSpec
 from tests.controlplane.pce.asking import asking
 from topologies.grid import band_of, block_between
 from topologies.model import Fibre, Node, Topology
@@ -167,8 +168,8 @@ def test_the_databases_hold_the_noise_of_what_is_lit_also_after_a_cut_and_its_re
         assert math.isfinite(fresh.gsnr_db(route, first_slot, 4))
     for route, first_slot in standing:
         assert followed.gsnr_db(route, first_slot, 4) == fresh.gsnr_db(route, first_slot, 4)
-    assert np.array_equal(followed.carriers.xpm, fresh.carriers.xpm)
-    assert np.array_equal(followed.carriers.owner, fresh.carriers.owner)
+    assert np.array_equal(followed.parts.qot.xpm, fresh.parts.qot.xpm)
+    assert np.array_equal(followed.parts.qot.owner, fresh.parts.qot.owner)
 
 
 def test_a_change_without_a_format_does_not_fit_a_plant_that_needs_it(loud):

@@ -14,8 +14,9 @@ from controlplane.pce.inference import request_body
 from envs.candidates import observe
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.latency_rsa import DEFAULT_CLASSES, LatencyRSAVectorEnv
-from envs.plant import PlantSpec, build_plant
+from envs.plant import build_plant
 from envs.request import Request
+from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic, make_trace
 from topologies.catalogue import load_topology
 

@@ -11,10 +11,11 @@ import pytest
 from envs.class_figures import class_figures
 from envs.heuristics import baseline
 from envs.lockstep import lockstep_on_requests
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.policy import choose
 from envs.simulation import simulate
-from envs.tally import ClassResult, results_of
+from envs.spec import PlantSpec
+from envs.statistics import ClassResult, results_of
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace, requests_of
 from topologies.catalogue import load_topology
 
@@ -54,7 +55,7 @@ def test_class_figures_are_those_of_the_listed_decisions(plant: Plant) -> None:
                 carried[service_class].append((int(requests.pair[0, t]), path, bound_ms))
         run.step_into(action, features, mask, context, rewards, more=t < 3999)
 
-    result = results_of(run.tally, plant)[0]
+    result = results_of(run.statistics, plant)[0]
 
     table = plant.path_table
     latency_ms = plant.latency_model.path_latency_ms(table.path_length_km, table.path_hops)
@@ -98,7 +99,7 @@ def test_a_lightpath_over_its_bound_is_counted_in_its_class(plant: Plant) -> Non
             in_tight += bool(mask[0, 0])
         run.step_into(np.zeros(1, np.int64), features, mask, context, rewards, more=t < 199)
 
-    result = results_of(run.tally, plant)[0]
+    result = results_of(run.statistics, plant)[0]
 
     assert [item.violations for item in result.classes] == [in_tight, 0, 0]
     assert result.latency_violations == in_tight > 0

@@ -8,35 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from envs.blueprint import Grid
+from envs.gsnr.arrays import no_qot_arrays
 from envs.gsnr.bands import make_comb
-from envs.gsnr.carriers import LitArrays, no_lit_arrays
 from envs.gsnr.errors import GsnrError
 from envs.gsnr.formats import load_formats
 from envs.gsnr.line import load_line_parameters
-from envs.gsnr.link_tables import LinkTables, build_link_tables
+from envs.gsnr.link_tables import build_link_tables
 from envs.modulation import ModulationFormat
 from topologies.grid import SLOT_WIDTH_GHZ, SpectrumBand
 from topologies.model import Topology
+
+if TYPE_CHECKING:
+    from envs.spec import PlantSpec
 
 BAND_ORDER = ("C", "L", "S")  # in which bands fill up
 CHANNEL_GHZ = 50.0
 BAUD_GBD = 32.0
 SLOTS_PER_CHANNEL = round(CHANNEL_GHZ / SLOT_WIDTH_GHZ)
-
-
-@dataclass(frozen=True)
-class LitPlant:
-    """Bands, formats and noise of a plant with quality of transmission."""
-
-    bands: tuple[SpectrumBand, ...]  # in order of frequency
-    formats: tuple[ModulationFormat, ...]  # from the most to the least efficient
-    thresholds_db: tuple[float, ...]  # of the formats
-    tables: LinkTables
-    arrays: LitArrays  # without the paths that share units: ``sharing.py``
 
 
 def bands_of(names: Sequence[str], channels: int) -> tuple[SpectrumBand, ...]:
@@ -56,31 +49,19 @@ def bands_of(names: Sequence[str], channels: int) -> tuple[SpectrumBand, ...]:
     )
 
 
-def build_lit_plant(
-    topology: Topology,
-    unit_of_link: np.ndarray,
-    names: Sequence[str],
-    channels: int,
-    launch_dbm: Sequence[float] = (),
-    margin_db: float = 1.0,
-    transceiver_snr_db: float | None = None,
-    roadm_loss_db: float | None = None,
-) -> LitPlant:
-    """What quality of transmission adds to a plant.
+def qot_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> Grid:
+    """Bands, formats and noise of a plant with quality of transmission.
 
     Args:
         topology: the network.
         unit_of_link: (num_links,) spectrum unit of each directed link; both directions of a pair are alike.
-        names: bands.
-        channels: per band.
-        launch_dbm: per channel, one per name; empty: 0 dBm.
-        margin_db: GSNR above the threshold that a lightpath keeps while it stands.
-        transceiver_snr_db: back-to-back SNR of the two ends together; None leaves it out.
-        roadm_loss_db: loss made good at the end of each link; None leaves it out.
+        spec: with bands.
 
     Raises:
         GsnrError: see ``make_comb``; or a margin, or a number of launch powers, that does not fit.
     """
+    names, channels, launch_dbm = spec.bands, spec.channels_per_band, spec.launch_dbm
+    margin_db = spec.margin_db
     if not (math.isfinite(margin_db) and margin_db >= 0):
         raise GsnrError(f"margin is {margin_db} dB; give 0 or more")
     if len(launch_dbm) not in (0, len(names)):
@@ -93,8 +74,8 @@ def build_lit_plant(
         topology,
         parameters,
         comb,
-        transceiver_snr_db=transceiver_snr_db,
-        roadm_loss_db=roadm_loss_db,
+        transceiver_snr_db=spec.transceiver_snr_db,
+        roadm_loss_db=spec.roadm_loss_db,
     )
     formats = tuple(reversed(load_formats()))
     first_link = np.array([int(np.argmax(unit_of_link == unit)) for unit in range(unit_of_link.max() + 1)])
@@ -104,7 +85,7 @@ def build_lit_plant(
     needed_db = np.array([item.threshold_db for item in formats]) + margin_db
     order = [name for name in BAND_ORDER if name in comb.band_names]
     ranges = [comb.channels_of(name) for name in order]
-    arrays = no_lit_arrays()._replace(
+    arrays = no_qot_arrays()._replace(
         num_channels=comb.num_channels,
         slots_per_channel=SLOTS_PER_CHANNEL,
         scale=scale,
@@ -119,10 +100,10 @@ def build_lit_plant(
         ),
         transceiver_noise=tables.transceiver_noise,
     )
-    return LitPlant(
+    return Grid(
         bands=bands_of(names, channels),
         formats=tuple(ModulationFormat(item.name, item.bits_per_symbol, math.inf) for item in formats),
+        slots_per_channel=SLOTS_PER_CHANNEL,
         thresholds_db=tuple(item.threshold_db for item in formats),
-        tables=tables,
-        arrays=arrays,
+        qot=arrays,
     )

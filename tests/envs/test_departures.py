@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,22 +13,25 @@ from envs.candidates import observe
 from envs.features import COLUMN
 from envs.lockstep import lockstep_on_requests
 from envs.network import Network
-from envs.plant import Plant, PlantSpec, build_plant
+from envs.plant import Plant, build_plant
 from envs.request import Request
+from envs.spec import PlantSpec
 from envs.traffic import Requests
 from tests import naive
 from tests.envs.test_kernels import settings_of_twin
+from tests.sizes import examples
 from topologies.catalogue import load_topology
 
 ENDS = ("neighbours_stay", "neighbours_alike")
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.nojit
+@settings(max_examples=examples(25), deadline=None)
 @given(settings_of_twin(slot_counts=(7, 16, 65)), st.integers(0, 100))
 def test_columns_of_ends_equal_their_definitions_after_any_history(
     setting: tuple[Plant, Requests], seed: int
 ) -> None:
-    told = build_plant(setting[0].topology, replace(setting[0].spec, ends_known=True))
+    told = build_plant(setting[0].topology, replace(setting[0].spec, departures_known=True))
     requests = setting[1]
     run = lockstep_on_requests(told, requests)
     run.reset()
@@ -57,8 +61,9 @@ def test_columns_of_ends_equal_their_definitions_after_any_history(
         run.step_into(np.array([action]), features, mask, context, rewards)
 
 
+@pytest.mark.nojit
 def test_a_request_without_an_end_gets_columns_of_zeros() -> None:
-    for ends_known in (False, True):
-        plant = build_plant(load_topology("nsfnet"), PlantSpec(ends_known=ends_known))
+    for departures_known in (False, True):
+        plant = build_plant(load_topology("nsfnet"), PlantSpec(departures_known=departures_known))
         observation, _ = observe(plant, Network(plant), Request(0, 5, 100.0))
         assert not observation.features[:, [getattr(COLUMN, name) for name in ENDS]].any()

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.compiled import inlined
-from envs.energy.meter import READINGS
-from envs.gsnr.counting import new_counts
+from envs.compiled import inlined, records
+from envs.energy.figures import PowerResult, power_result
 from envs.gsnr.figures import QotResult, qot_result
+from envs.parts import PartCounts, new_part_counts
 from envs.plant import Plant
 
 SUMS = np.dtype(
@@ -29,7 +29,7 @@ BOUNDS = np.dtype(
 )
 
 
-class Tally(NamedTuple):
+class Statistics(NamedTuple):
     """Counts of N networks, one row each. Requests before the end of the warm-up are not counted."""
 
     offered: np.ndarray  # (N, C) int64 requests per service class
@@ -37,53 +37,52 @@ class Tally(NamedTuple):
     carried: np.ndarray  # (N, C, num_paths) int64 lightpaths set up
     bounds: np.ndarray  # (N, C) BOUNDS
     sums: np.ndarray  # (N,) SUMS
-    power: np.ndarray  # (N,) READINGS, zeros without a power model
     reward: np.ndarray  # (N,) float64, earned; only by what is told the weights (lockstep, linear scores)
-    margins: np.ndarray  # (N, MARGIN_STEPS), (N, num_bands) BY_BAND and (N,) FLOW: see ``gsnr/counting.py``
-    by_band: np.ndarray
-    flow: np.ndarray
+    parts: PartCounts
 
 
-def new_tally(plant: Plant, num_networks: int, num_classes: int) -> Tally:
+def new_statistics(plant: Plant, num_networks: int, num_classes: int) -> Statistics:
     """All zeros."""
-    margins, by_band, flow = new_counts(plant.arrays.lit, num_networks)
-    return Tally(
+    return Statistics(
         offered=np.zeros((num_networks, num_classes), np.int64),
         blocked=np.zeros((num_networks, num_classes), np.int64),
         carried=np.zeros((num_networks, num_classes, plant.path_table.num_paths), np.int64),
-        bounds=np.zeros((num_networks, num_classes), BOUNDS),
-        sums=np.zeros(num_networks, SUMS),
-        power=np.zeros(num_networks, READINGS),
+        bounds=records((num_networks, num_classes), BOUNDS),
+        sums=records(num_networks, SUMS),
         reward=np.zeros(num_networks),
-        margins=margins,
-        by_band=by_band,
-        flow=flow,
+        parts=new_part_counts(plant.arrays.parts, num_networks),
     )
 
 
+def clear_statistics(statistics: Statistics) -> None:
+    """Set every count to zero."""
+    for array in (*statistics[:-1], *(array for part in statistics.parts for array in part)):
+        array[...] = np.zeros((), array.dtype)
+
+
 @inlined
-def count(plant, tally, n, asked, used_before, path):
-    """Book one request of network ``n``: carried on ``path``, or blocked where ``path`` is negative.
+def count(plant, statistics, n, asked, used_before, path):
+    """Count one request of network ``n``: carried on ``path``, or blocked where ``path`` is negative.
 
     Args:
         plant: PlantArrays.
-        tally: Tally.
+        statistics: Statistics.
         n: row of it.
         asked: the request, ``serving.Asked``.
         used_before: slots taken, summed over units, as the request found them.
         path: row of the path table.
     """
-    bounds, sums = tally.bounds[n], tally.sums[n : n + 1]
+    bounds, sums = statistics.bounds[n], statistics.sums[n : n + 1]
     service_class, bound_ms = asked.service_class, asked.max_latency_ms
-    tally.offered[n, service_class] += 1
+    statistics.offered[n, service_class] += 1
     sums[0].offered_gbps += asked.bit_rate_gbps
     sums[0].used_slots += used_before
     if path < 0:
-        tally.blocked[n, service_class] += 1
+        statistics.blocked[n, service_class] += 1
         sums[0].blocked_gbps += asked.bit_rate_gbps
     else:
         latency_ms = plant.path_latency_ms[path]
-        tally.carried[n, service_class, path] += 1
+        statistics.carried[n, service_class, path] += 1
         share = np.float64(latency_ms) / bound_ms
         bounds[service_class].share += share
         bounds[service_class].largest_share = max(bounds[service_class].largest_share, share)
@@ -110,27 +109,6 @@ class ClassResult:
 
 
 @dataclass(frozen=True)
-class PowerResult:
-    """What a network draws, mean as arrivals see it."""
-
-    transponders_w: float
-    amplifiers_w: float
-    nodes_w: float
-    lit_gbps: float  # bit rate carried
-    sleeping_share: float  # of fibre pairs, dark in both directions
-
-    @property
-    def mean_power_w(self) -> float:
-        """Of all parts together."""
-        return self.transponders_w + self.amplifiers_w + self.nodes_w
-
-    @property
-    def energy_per_bit_pj(self) -> float:
-        """Power over the bit rate carried, pJ/bit; not a number where nothing was carried."""
-        return 1000.0 * self.mean_power_w / self.lit_gbps if self.lit_gbps > 0 else float("nan")
-
-
-@dataclass(frozen=True)
 class TraceResult:
     """Figures of one network over one trace, after the warm-up."""
 
@@ -147,45 +125,35 @@ class TraceResult:
     qot: QotResult | None = None  # where quality of transmission decides
 
 
-def results_of(tally: Tally, plant: Plant) -> tuple[TraceResult, ...]:
+def results_of(statistics: Statistics, plant: Plant) -> tuple[TraceResult, ...]:
     """One result per network."""
     paths = _path_figures(plant)
     capacity_slots = plant.num_units * plant.spec.num_slots
     results = []
-    for n in range(len(tally.offered)):
-        offered = int(tally.offered[n].sum())
-        carried = tally.carried[n].sum(axis=0)
+    for n in range(len(statistics.offered)):
+        offered = int(statistics.offered[n].sum())
+        carried = statistics.carried[n].sum(axis=0)
         num_carried = int(carried.sum())
         results.append(
             TraceResult(
                 num_requests=offered,
-                request_blocking=_ratio(tally.blocked[n].sum(), offered),
-                bit_rate_blocking=_ratio(tally.sums["blocked_gbps"][n], tally.sums["offered_gbps"][n]),
-                utilisation=_ratio(tally.sums["used_slots"][n], offered * capacity_slots),
+                request_blocking=_ratio(statistics.blocked[n].sum(), offered),
+                bit_rate_blocking=_ratio(
+                    statistics.sums["blocked_gbps"][n], statistics.sums["offered_gbps"][n]
+                ),
+                utilisation=_ratio(statistics.sums["used_slots"][n], offered * capacity_slots),
                 mean_hops=_ratio((carried * paths.hops).sum(), num_carried),
                 mean_latency_ms=_ratio((carried * paths.latency_ms).sum(), num_carried),
                 p95_latency_ms=_p95_latency_ms(carried, paths),
-                latency_violations=int(tally.bounds["violations"][n].sum()),
-                classes=tuple(_class_result(tally, n, c, paths) for c in range(tally.offered.shape[1])),
-                power=_power_result(tally, n, plant),
-                qot=qot_result(tally.margins[n], tally.by_band[n], tally.flow[n], plant),
+                latency_violations=int(statistics.bounds["violations"][n].sum()),
+                classes=tuple(
+                    _class_result(statistics, n, c, paths) for c in range(statistics.offered.shape[1])
+                ),
+                power=power_result(statistics.parts.energy, n, plant),
+                qot=qot_result(statistics.parts.qot, n, plant),
             )
         )
     return tuple(results)
-
-
-def _power_result(tally: Tally, n: int, plant: Plant) -> PowerResult | None:
-    read = tally.power[n]
-    samples = int(read["samples"])
-    if plant.power is None or not samples:
-        return None
-    return PowerResult(
-        transponders_w=float(read["transponders_w"]) / samples,
-        amplifiers_w=float(read["amplifiers_w"]) / samples,
-        nodes_w=float(read["nodes_w"]) / samples,
-        lit_gbps=float(read["lit_gbps"]) / samples,
-        sleeping_share=float(read["sleeping_fibres"]) / samples / len(plant.topology.fibres),
-    )
 
 
 class _PathFigures(NamedTuple):
@@ -206,12 +174,12 @@ def _path_figures(plant: Plant) -> _PathFigures:
     return _PathFigures(plant.arrays.path_hops, latency_ms, latency_ms / least_ms - 1, by_latency)
 
 
-def _class_result(tally: Tally, n: int, c: int, paths: _PathFigures) -> ClassResult:
-    carried, bounds = tally.carried[n, c], tally.bounds[n, c]
+def _class_result(statistics: Statistics, n: int, c: int, paths: _PathFigures) -> ClassResult:
+    carried, bounds = statistics.carried[n, c], statistics.bounds[n, c]
     num_carried = int(carried.sum())
     return ClassResult(
-        offered=int(tally.offered[n, c]),
-        request_blocking=_ratio(tally.blocked[n, c], tally.offered[n, c]),
+        offered=int(statistics.offered[n, c]),
+        request_blocking=_ratio(statistics.blocked[n, c], statistics.offered[n, c]),
         mean_latency_ms=_ratio((carried * paths.latency_ms).sum(), num_carried),
         p95_latency_ms=_p95_latency_ms(carried, paths),
         mean_hops=_ratio((carried * paths.hops).sum(), num_carried),

@@ -1,0 +1,43 @@
+"""What of a plant is chosen rather than built. Building it: ``plant.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from envs.errors import PlantError
+from envs.plant_choices import PlantChoices
+from envs.start_bitmaps import RATES
+
+
+@dataclass(frozen=True)
+class PlantSpec(PlantChoices):
+    """What of a plant is chosen rather than built.
+
+    Attributes:
+        modulation: name of the modulation table.
+        future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
+        future_shares: how often each.
+        departures_known: requests say how long they stay, and candidates are compared by it; see
+            ``departures/times.py``.
+    """
+
+    modulation: str = "deeprmsa"
+    future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
+    future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
+    departures_known: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= len(self.future_rates_gbps) <= RATES or min(self.future_rates_gbps) <= 0:
+            raise PlantError(
+                f"future_rates_gbps is {self.future_rates_gbps}; one to {RATES} positive rates are needed"
+            )
+        if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
+            raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
+
+    def __repr__(self) -> str:
+        """``modulation`` where it always stood: stored rows of benchmarks are found by this text."""
+        names = [item.name for item in fields(self)]
+        names.remove("modulation")
+        names.insert(names.index("formats_per_path"), "modulation")
+        return f"PlantSpec({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
