@@ -21,10 +21,10 @@ from envs.bits import count_set, next_clear, next_set, population, starts_inplac
 from envs.blocks import Block, Paths, path_words
 from envs.compiled import inlined, kernel
 from envs.describe import (
-    Band,
     Least,
     Run,
     Seen,
+    SlotRange,
     describe_block,
     describe_edges,
     describe_path,
@@ -106,7 +106,7 @@ def list_on_path(words, path, num_slots, limit, both_edges, listed, count):
 @inlined
 def list_by_reach(plant, free, asked, least, candidates, n, seen):
     """List the candidates of a request where the length of a path decides; returns how many."""
-    words, row, band = candidates.words, candidates.row, Band(0, plant.num_slots, 1)
+    words, row, band = candidates.words, candidates.row, SlotRange(0, plant.num_slots, 1)
     listed = Listed(
         0, candidates.path[n], candidates.first_slot[n], candidates.num_slots[n], candidates.run_start[n],
         candidates.run_length[n], candidates.format[n], candidates.marginal_kw[n],

@@ -16,7 +16,7 @@ import numpy as np
 from envs.blocks import Block, allocate
 from envs.compiled import inlined, kernel
 from envs.first_fit import first_fit_on_path
-from envs.parts import Change, set_up_parts, tear_down_parts
+from envs.parts import SetUp, set_up_parts, tear_down_parts
 from envs.plant import Plant
 from envs.serving import decided_by, placed
 from envs.slots import slots_needed
@@ -128,7 +128,7 @@ def move_standing(policy, plant, states, net, n, active):
         allocate(free, block)
         tear_down_parts(parts, of_parts, n, entry)
         rate_gbps, departure_s = policy.request_of[entry, 1], lightpaths[entry].departure_s
-        change = Change(entry, block, np.int64(plant.path_format[path]), rate_gbps, departure_s)
+        change = SetUp(entry, block, np.int64(plant.path_format[path]), rate_gbps, departure_s)
         set_up_parts(parts, of_parts, n, change)
         used += hops * num_slots
     net.counters[0].used_slots = used

@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     context: np.ndarray  # (C,) float32
 
 
-class Band(NamedTuple):
+class SlotRange(NamedTuple):
     """The slots among which a block is placed."""
 
     low: int  # the first
@@ -107,7 +107,7 @@ def describe_block(block, run, band, positions, row):
     Args:
         block: Block.
         run: the free Run that it lies in.
-        band: Band.
+        band: SlotRange.
         positions: starting positions for such a block on the path (in the band), at least 1.
         row: (F,) float32.
     """

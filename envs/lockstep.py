@@ -60,7 +60,7 @@ def observe_all(plant, states, requests, position, candidates, seen):
         observe_request(plant, net.free, states.parts, asked, candidates, n, room)
 
 
-class Progress(NamedTuple):
+class Served(NamedTuple):
     """How far N networks are."""
 
     position: np.ndarray  # (N,) int64, row of the pending request
@@ -69,16 +69,16 @@ class Progress(NamedTuple):
 
 
 @kernel
-def step_all(plant, states, requests, progress, candidates, actions, reward, statistics):
+def step_all(plant, states, requests, answered, candidates, actions, reward, statistics):
     """Carry out ``actions`` on the pending requests and move every network on by one.
 
     An action that names no candidate blocks the request. Observations are written by ``observe_all``
     afterwards. Returns (N,) float32, what the steps earn: ``reward.py``.
     """
-    position, served = progress.position, progress.served
+    position, served = answered.position, answered.served
     rewards = np.empty(len(position), np.float32)
     for n in range(len(position)):
-        counted = served[n] >= progress.warmup
+        counted = served[n] >= answered.warmup
         net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
         asked, used_before = asked_of(requests, n, position[n]), net.counters[0].used_slots
         power_kw = draw_parts_kw(plant.parts, states.parts, net.free, n, statistics.parts, counted)
@@ -161,12 +161,12 @@ class Lockstep:
         more: bool = True,
     ) -> None:
         """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe."""
-        arrays, progress = self.plant.arrays, Progress(self.position, self.served, self.warmup)
+        arrays, answered = self.plant.arrays, Served(self.position, self.served, self.warmup)
         rewards[:] = step_all(
             arrays,
             self.states,
             self.requests,
-            progress,
+            answered,
             self.candidates,
             actions,
             self.reward,

@@ -58,7 +58,7 @@ class PartCounts(NamedTuple):
     energy: PowerCounts
 
 
-class Change(NamedTuple):
+class SetUp(NamedTuple):
     """A lightpath that is set up."""
 
     entry: int  # of ``NetworkStates.lightpaths``

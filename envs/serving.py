@@ -17,7 +17,7 @@ from numba.extending import overload
 
 from envs.blocks import Block, Index
 from envs.compiled import HELPER_OPTIONS, inlined, kernel, plain, uncached_kernel
-from envs.parts import Change, count_listed, draw_parts_kw, set_up_parts
+from envs.parts import SetUp, count_listed, draw_parts_kw, set_up_parts
 from envs.plant import PlantArrays
 from envs.request import Asked
 from envs.reward import RewardWeights
@@ -143,7 +143,7 @@ def carry_out(plant, states, net, n, asked, placement, reward, power_kw):
     departure_s = asked.now_s + asked.holding_s
     entry, rate_gbps = net.counters[0].vacant, asked.bit_rate_gbps
     admit(net, path, block, departure_s)
-    change = Change(entry, block, placement.format_row, rate_gbps, departure_s)
+    change = SetUp(entry, block, placement.format_row, rate_gbps, departure_s)
     set_up_parts(plant.parts, states.parts, n, change)
     bound_ms = asked.max_latency_ms
     slack = 1.0 if bound_ms == np.inf else 1.0 - plant.path_latency_ms[path] / bound_ms

@@ -94,7 +94,7 @@ SETTINGS = {
 
 
 # What the generalist learns on; none of the networks that `lightloop bench zero-shot` measures it on.
-SCHOOL_SETTINGS = (
+TRAINING_SETTINGS = (
     "deeprmsa-nsfnet",
     "deeprmsa-cost239",
     "gcnrmsa-usnet",

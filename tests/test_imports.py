@@ -1,4 +1,4 @@
-"""No module of the project imports itself, not even by way of others or for type checking alone."""
+"""How the modules hang together: no circle of imports, type checking included, and one name for one class."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -43,6 +43,17 @@ def test_no_circle_of_imports() -> None:
     imports = imports_of_project(PROJECT)
     assert len(imports) > 200
     assert not circle(imports)
+
+
+def test_no_two_classes_have_one_name() -> None:
+    found: dict[str, list[str]] = {}
+    for package in PROJECT.glob("*/__init__.py"):
+        if package.parent.name != "tests":
+            for file in package.parent.rglob("*.py"):
+                for node in ast.parse(file.read_text()).body:
+                    if isinstance(node, ast.ClassDef):
+                        found.setdefault(node.name, []).append(str(file.relative_to(PROJECT)))
+    assert not {name: files for name, files in found.items() if len(files) > 1}
 
 
 @pytest.mark.parametrize("line", ["from house import roof", "def live():\n    import house.roof"])

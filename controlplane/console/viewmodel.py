@@ -109,7 +109,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Block:
+class ShownBlock:
     """One lightpath's slots on one row of the spectrum grid."""
 
     unit: int
@@ -131,9 +131,11 @@ def fibre_use(state: NetworkCopy) -> np.ndarray:
     return use if state.shared_spectrum else use.reshape(-1, 2).max(axis=1)
 
 
-def blocks(state: NetworkCopy) -> tuple[Block, ...]:
+def blocks(state: NetworkCopy) -> tuple[ShownBlock, ...]:
     """Every lightpath on every link that it crosses."""
-    return tuple(Block(unit, path) for path in state.lightpaths.values() for unit in state.units(path.nodes))
+    return tuple(
+        ShownBlock(unit, path) for path in state.lightpaths.values() for unit in state.units(path.nodes)
+    )
 
 
 def focus(state: NetworkCopy, selected: str | None) -> ShownLightpath | None:

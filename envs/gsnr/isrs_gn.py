@@ -28,7 +28,7 @@ import numpy as np
 
 from envs.gsnr.bands import Comb
 from envs.gsnr.errors import GsnrError
-from envs.gsnr.line import PLANCK_J_S, Fibre, Line, LineResult
+from envs.gsnr.line import PLANCK_J_S, FibreType, Line, LineResult
 
 NUM_DECAYS = 4  # exponentials per channel: a, 2a, 3a, 4a
 NODES = 32  # of the quadrature in SPM
@@ -46,7 +46,7 @@ class Profiles:
 
 
 def power_evolution(
-    fibre: Fibre, frequency_hz: np.ndarray, launch_w: np.ndarray, length_m: float
+    fibre: FibreType, frequency_hz: np.ndarray, launch_w: np.ndarray, length_m: float
 ) -> np.ndarray:
     """(..., num_channels, num_points) power over launch power along a span, at ``span_points(length_m)``.
 
@@ -101,7 +101,9 @@ def fit_profiles(power: np.ndarray, length_m: float, alpha_1_m: float) -> Profil
     return Profiles(decay_1_m, weight * (trapezoid @ inside / energy), 1.0 / power[:, -1])
 
 
-def spm_efficiency(fibre: Fibre, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles) -> np.ndarray:
+def spm_efficiency(
+    fibre: FibreType, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles
+) -> np.ndarray:
     """(num_channels,) 1/W^2: NLI power per span that a channel makes for itself, over its launch power cubed.
 
     The double integral behind [1, Eq. (9)] over the hexagon |f1|, |f2|, |f1 + f2| < B/2. Per exponential the
@@ -120,7 +122,7 @@ def spm_efficiency(fibre: Fibre, frequency_hz: np.ndarray, baud_hz: float, profi
 
 
 def spm_efficiency_circle(
-    fibre: Fibre, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles
+    fibre: FibreType, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles
 ) -> np.ndarray:
     """(num_channels,) 1/W^2: the same after [1, Eq. (10)], with phi_i = 3/2 pi^2 beta2(f_i): 0.2 dB above."""
     gamma = fibre.gamma_1_w_m(frequency_hz)
@@ -131,7 +133,7 @@ def spm_efficiency_circle(
 
 
 def xpm_shapes(
-    fibre: Fibre, frequency_hz: np.ndarray, baud_hz: float, decay_1_m: np.ndarray
+    fibre: FibreType, frequency_hz: np.ndarray, baud_hz: float, decay_1_m: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Parts of [1, Eq. (11)] that no power changes: (num_decays, n, n) arctan terms and the (n, n) factor.
 
@@ -151,7 +153,9 @@ def xpm_shapes(
     return np.arctan(phi[None] * baud_hz / decay_1_m[:, None, None]), factor
 
 
-def xpm_efficiency(fibre: Fibre, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles) -> np.ndarray:
+def xpm_efficiency(
+    fibre: FibreType, frequency_hz: np.ndarray, baud_hz: float, profiles: Profiles
+) -> np.ndarray:
     """(n, n) 1/W^2: NLI power per span on channel i over P_i P_k^2, zero on the diagonal; [1, Eq. (11)]."""
     arctan, factor = xpm_shapes(fibre, frequency_hz, baud_hz, profiles.decay_1_m)
     return factor * np.einsum("mk,mik->ik", profiles.weight, arctan)

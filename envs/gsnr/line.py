@@ -1,6 +1,6 @@
 """What a line is made of, read from ``envs/data/line.json``, and what comes out of it.
 
-Fibre parameters as functions of frequency are here; the noise is in ``isrs_gn.py``. SI units inside.
+FibreType parameters as functions of frequency are here; the noise is in ``isrs_gn.py``. SI units inside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINE_FILE = Path(__file__).parents[1] / "data" / "line.json"
 
 
 @dataclass(frozen=True)
-class Fibre:
+class FibreType:
     """A fibre; every parameter is taken at ``reference_wavelength_nm`` unless it says otherwise.
 
     ``raman_gamma_m_w`` is g0 times the overlap area (m/W) for a pump at ``raman_pump_thz``; the gain scales
@@ -101,7 +101,7 @@ class Fibre:
 class LineParameters:
     """What ships in ``envs/data/line.json``: fibre, bands, spans."""
 
-    fibre: Fibre
+    fibre: FibreType
     bands: tuple[Band, ...]
     span_km: float
 
@@ -131,7 +131,7 @@ class Line:
             noise figure; None leaves it out.
     """
 
-    fibre: Fibre
+    fibre: FibreType
     spans: int
     span_km: float
     transceiver_snr_db: float | None = None
@@ -177,14 +177,14 @@ def load_line_parameters(file: Path | None = None) -> LineParameters:
             "raman_offset_thz": tuple(map(float, raman["offset_thz"])),
             "raman_gamma_m_w": tuple(map(float, raman["gamma_m_w"])),
         }
-        unknown = set(values) - {item.name for item in fields(Fibre)}
+        unknown = set(values) - {item.name for item in fields(FibreType)}
         if unknown:
             raise GsnrError(f"{path}: unknown fibre entries {', '.join(sorted(unknown))}; remove them")
         bands = tuple(
             Band(str(b["name"]), float(b["first_channel_thz"]), float(b["noise_figure_db"]))
             for b in document["bands"]
         )
-        return LineParameters(Fibre(**values), bands, float(document["span_km"]))
+        return LineParameters(FibreType(**values), bands, float(document["span_km"]))
     except FileNotFoundError:
         raise GsnrError(f"no line parameters in {path}; give a file that exists") from None
     except json.JSONDecodeError as error:

@@ -35,7 +35,7 @@ from envs.gsnr.isrs_gn import (
     spm_efficiency,
     xpm_efficiency,
 )
-from envs.gsnr.line import Fibre, LineParameters
+from envs.gsnr.line import FibreType, LineParameters
 from topologies.model import Topology
 
 Assumption = Literal["any-load", "full-load"]
@@ -43,7 +43,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = ("any-load", "full-load")
 GROUP_THZ = 0.6  # channels this close are lit together in the loads of "any-load": they scatter little
 
 
-class QotArrays(NamedTuple):
+class LinkArrays(NamedTuple):
     """The tables for compiled code. Noise is over signal power: it adds up to 1 / SNR."""
 
     own: np.ndarray  # (num_links, num_channels) float64: ASE, ROADM and SPM of the whole link
@@ -60,7 +60,7 @@ class LinkTables:
     transceiver_noise: float  # 1 / SNR of the two ends together, 0 where left out
     link_spans: np.ndarray  # (num_links,) int64
     link_span_km: np.ndarray  # (num_links,) float64
-    arrays: QotArrays = field(repr=False)
+    arrays: LinkArrays = field(repr=False)
 
 
 def spans_of(length_km: float, span_km: float) -> tuple[int, float]:
@@ -101,11 +101,11 @@ def build_link_tables(
         transceiver_noise=0.0 if transceiver_snr_db is None else 10.0 ** (-transceiver_snr_db / 10.0),
         link_spans=np.array([cuts[k][0] for k in kind]),
         link_span_km=np.array([cuts[k][1] for k in kind]),
-        arrays=QotArrays(own[kind], cross, kind.astype(np.int32)),
+        arrays=LinkArrays(own[kind], cross, kind.astype(np.int32)),
     )
 
 
-def span_noise(fibre: Fibre, comb: Comb, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
+def span_noise(fibre: FibreType, comb: Comb, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
     """Noise over signal of one span: (n,) of a channel by itself, (n, n) on channel i by lit channel k."""
     frequency_hz, baud_hz, launch_w = 1e12 * comb.frequency_thz, 1e9 * comb.baud_gbd, comb.launch_w
     own = _ase_over_signal(comb, profiles.loss)
@@ -121,7 +121,7 @@ def _ase_over_signal(comb: Comb, loss: np.ndarray) -> np.ndarray:
 class SpanLoads:
     """Power along a span in the loads that an assumption names, solved once for spans up to a length."""
 
-    def __init__(self, fibre: Fibre, comb: Comb, longest_km: float, assumption: Assumption):
+    def __init__(self, fibre: FibreType, comb: Comb, longest_km: float, assumption: Assumption):
         if assumption not in ASSUMPTIONS:
             raise GsnrError(f"unknown assumption {assumption!r}; known: {', '.join(ASSUMPTIONS)}")
         self._alpha_1_m = fibre.attenuation_1_m

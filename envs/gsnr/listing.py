@@ -19,10 +19,10 @@ from envs.bits import block_mask, next_clear, next_set, population
 from envs.blocks import Block, Index, Paths, path_words
 from envs.compiled import inlined, kernel
 from envs.describe import (
-    Band,
     Least,
     Run,
     Seen,
+    SlotRange,
     describe_block,
     describe_edges,
     describe_path,
@@ -130,7 +130,7 @@ class OnPath(NamedTuple):
     """A path in a band, on which blocks are tried."""
 
     path: Index
-    band: Band
+    band: SlotRange
     rank: float  # of the path among the pair's, 0 to 1
     band_rank: float
 
@@ -250,7 +250,7 @@ def list_qot(plant, free, carriers, asked, least, candidates, n, seen):
     for b in range(len(qot.band_first)):
         step = qot.slots_per_channel
         band, band_rank = (
-            Band(qot.band_first[b] * step, qot.band_end[b] * step, step),
+            SlotRange(qot.band_first[b] * step, qot.band_end[b] * step, step),
             b / len(qot.band_first),
         )
         for path in range(begin, end):

@@ -147,9 +147,9 @@ def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
 def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
     from agents.artefact import save_policy
     from agents.generalist import TrainingSetting, search_generalist
-    from envs.settings import SCHOOL_SETTINGS
+    from envs.settings import TRAINING_SETTINGS
 
-    settings = [TrainingSetting(name, *_setting(name, as_published=False)) for name in SCHOOL_SETTINGS]
+    settings = [TrainingSetting(name, *_setting(name, as_published=False)) for name in TRAINING_SETTINGS]
     began = time.monotonic()
 
     def report(state: Any, blocking: dict[str, float]) -> None:
@@ -159,7 +159,7 @@ def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
     policy, costs = search_generalist(settings, spec.search, spec.warmup_requests, spec.seed, report)
     origin = {
         "origin": "lightloop train --generalist",
-        "settings": list(SCHOOL_SETTINGS),
+        "settings": list(TRAINING_SETTINGS),
         "budget": str(spec.search.budget),
         "population": spec.search.population,
         "requests_per_candidate": spec.search.requests_per_candidate,

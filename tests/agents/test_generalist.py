@@ -13,7 +13,7 @@ from agents.spec import SearchSpec
 from envs.evaluation import replay
 from envs.plant import build_plant
 from envs.policy import LinearPolicy
-from envs.settings import SCHOOL_SETTINGS, agent_plant, benchmark_setting
+from envs.settings import TRAINING_SETTINGS, agent_plant, benchmark_setting
 from envs.simulation import simulate
 from topologies.catalogue import load_topology
 
@@ -21,8 +21,8 @@ UNSEEN = "german17"
 
 
 def test_it_blocks_less_than_first_fit_on_a_network_it_never_met() -> None:
-    assert read_manifest(GENERALIST_FOLDER).metadata["settings"] == list(SCHOOL_SETTINGS)
-    assert UNSEEN not in {benchmark_setting(name).topology for name in SCHOOL_SETTINGS}
+    assert read_manifest(GENERALIST_FOLDER).metadata["settings"] == list(TRAINING_SETTINGS)
+    assert UNSEEN not in {benchmark_setting(name).topology for name in TRAINING_SETTINGS}
     setting = benchmark_setting("deeprmsa-nsfnet")
     traffic, network = replace(setting.traffic, load_erlang=230.0), load_topology(UNSEEN)
     first_fit = build_plant(network, replace(setting.plant, k_paths=50))
