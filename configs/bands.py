@@ -7,7 +7,6 @@ code.
 from __future__ import annotations
 
 from configs.schema import Config
-from envs.plant_choices import SLOTS_BY_REACH
 from topologies.grid import CHANNEL_SLOTS, SpectrumBand, c_band, spectrum_bands
 
 
@@ -19,4 +18,4 @@ def bands_of(config: Config) -> tuple[SpectrumBand, ...]:
     """
     if config.plant.bands:
         return spectrum_bands(config.plant.bands, config.plant.channels_per_band * CHANNEL_SLOTS)
-    return (c_band(config.plant.num_slots or SLOTS_BY_REACH),)
+    return (c_band(config.plant.num_slots),)

@@ -15,6 +15,11 @@ from configs.schema import Config
 CONFIG_DIR = Path(__file__).parent
 ENVIRONMENT_PREFIX = "LIGHTLOOP__"
 CONFIG_FILE_VARIABLE = "LIGHTLOOP_CONFIG"
+# Keys of earlier versions, which stored files may hold, and what they are called now.
+RENAMED = {
+    ("training", "yardstick"): "validation",
+    ("training", "search", "settle_requests"): "steady_state_requests",
+}
 
 
 class ConfigError(ValueError):
@@ -48,7 +53,7 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
         sources += [CONFIG_DIR / "base.yaml", _scenario_file(scenario or "latency-rsa")]
     document: dict[str, Any] = {}
     for source in sources:
-        _merge(document, _read(source))
+        _merge(document, _with_names_of_today(_read(source)))
     for name, text in sorted(os.environ.items()):
         if name.startswith(ENVIRONMENT_PREFIX):
             _set(document, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), text, name)
@@ -103,6 +108,17 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise ConfigError(f"{path}: not YAML: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: a mapping of sections is needed, not {type(document).__name__}")
+    return document
+
+
+def _with_names_of_today(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A file that an earlier version wrote, such as the one in the home, with keys that have been renamed."""
+    for (*sections, old), new in RENAMED.items():
+        section: Any = document
+        for name in sections:
+            section = section.get(name) if isinstance(section, dict) else None
+        if isinstance(section, dict) and old in section and new not in section:
+            section[new] = section.pop(old)
     return document
 
 

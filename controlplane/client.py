@@ -5,7 +5,9 @@ They wait for the answer; a caller with an event loop gives them a thread each t
 
 from __future__ import annotations
 
+import base64
 import math
+import ssl
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from uuid import uuid4
 import httpx
 
 from configs.home import Credentials
+from controlplane.auth import bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
@@ -78,13 +81,12 @@ class _Client:
     ) -> None:
         self._options: dict[str, Any] = {
             "base_url": base_url,
-            "auth": (credentials.user, credentials.password),
+            "headers": {"Accept": YANG_DATA_JSON, "Authorization": self.authorization(credentials)},
             "trust_env": False,
+            "verify": ssl.create_default_context(),  # made once: a stream that begins anew reads no files
         }
         self._timeout_s = timeout_s
-        self._http = httpx.Client(
-            **self._options, timeout=timeout_s, transport=transport, headers={"Accept": YANG_DATA_JSON}
-        )
+        self._http = httpx.Client(**self._options, timeout=timeout_s, transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -97,6 +99,11 @@ class _Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    @staticmethod
+    def authorization(credentials: Credentials) -> str:
+        """The header that says who asks: people's login, or the token between our own processes."""
+        return bearer_header(credentials)["Authorization"]
 
     def _get(self, path: str) -> Any:
         return self._send("GET", path).json()
@@ -125,7 +132,7 @@ class _Client:
 
 
 class PceClient(_Client):
-    """What a PCE says about itself; constructed as ``ControllerClient``."""
+    """What a PCE says about itself; constructed as ``ControllerClient``, but asks with the bearer token."""
 
     whom = "the PCE"
 
@@ -151,17 +158,24 @@ class ControllerClient(_Client):
     whom = "the controller"
     _sips: dict[str, str] | None = None
 
+    @staticmethod
+    def authorization(credentials: Credentials) -> str:
+        """User and password, as people send them."""
+        login = f"{credentials.user}:{credentials.password}".encode()
+        return f"Basic {base64.b64encode(login).decode()}"
+
     def context(self) -> dict[str, Any]:
-        """The TAPI context, without its outer member; the service interface points are asked for anew."""
-        self._sips = None
-        return self._get(CONTEXT)["tapi-common:context"]
+        """The TAPI context, without its outer member; the service interface points are kept from it."""
+        context: dict[str, Any] = self._get(CONTEXT)["tapi-common:context"]
+        self._sips = sips_by_node(context.get("service-interface-point", [])) or None
+        return context
 
     def sips(self) -> dict[str, str]:
         """Node name to the UUID of its service interface point; asked for once."""
-        if self._sips is None:
+        if (known := self._sips) is None:
             listed = self._get(f"{CONTEXT}/service-interface-point")["tapi-common:service-interface-point"]
-            self._sips = {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
-        return self._sips
+            self._sips = known = sips_by_node(listed)
+        return known
 
     def nodes(self) -> tuple[str, ...]:
         """Names of the nodes."""
@@ -287,6 +301,11 @@ class ControllerClient(_Client):
         return self._send("POST", f"/restconf/operations/lightloop:{operation}", body).json()[
             "lightloop:output"
         ]
+
+
+def sips_by_node(listed: list[dict[str, Any]]) -> dict[str, str]:
+    """Node name to the UUID of its service interface point."""
+    return {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
 
 
 def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> ServiceLightpath:

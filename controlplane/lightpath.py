@@ -59,13 +59,15 @@ class Lightpath:
 
         Raises:
             KeyError: one is missing.
-            TypeError, ValueError: one is not of its type, or a quantity is not finite.
+            ValueError: one is not of its type, or a quantity is not finite.
         """
-        given = {
-            name: read(values[name])
-            for name, read in _READERS.items()
-            if name in _ESSENTIAL or values.get(name) is not None
-        }
+        given = {}
+        for name, read in _READERS.items():
+            if name in _ESSENTIAL or values.get(name) is not None:
+                try:
+                    given[name] = read(values[name])
+                except (TypeError, ValueError) as error:
+                    raise ValueError(f"{name} is {values[name]!r}: {error}") from None
         return cls(uuid, **given, **more)
 
     @classmethod
@@ -102,7 +104,7 @@ class Lightpath:
 def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{value} for a quantity; a finite number is needed, or none")
+        raise ValueError("a finite number is needed, or none")
     return number
 
 

@@ -33,7 +33,7 @@ class ServiceProcess:
     port_key: str = ""
     health_url: str | None = None
     wave: int | None = 1
-    stop_wait_s: int = 10
+    stop_wait_s: int = 15  # longer than the one question that it may be waiting for
 
     @property
     def is_slot(self) -> bool:

@@ -136,13 +136,14 @@ def _adopt(config: Config, home: Home, progress: Progress) -> None:
     """Make ``config`` the home's configuration; what runs under another one is stopped first."""
     text = dump_config(config)
     if home.config_file.exists():
+        running = load_config(str(home.config_file))  # read before anything is stopped
         previous = yaml.safe_load(home.config_file.read_text())
         changed = _differences(previous, yaml.safe_load(text))
         if changed and ProcessManager(home.run).is_running():
             progress.step(f"the configuration has changed ({', '.join(changed[:4])}): stopping what runs")
             bring_down(home)
         if any(key.startswith(("plant.", "scenario")) for key in changed) and switch_plant(
-            home, load_config(str(home.config_file)), config
+            home, running, config
         ):
             progress.step(f"laying aside the state of scenario {previous['scenario']}")
     temporary = home.config_file.with_suffix(".tmp")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt
 
@@ -41,11 +42,17 @@ def refuse_out_of_bounds(settings: Any, error: type[ValueError], section: str = 
         value = getattr(settings, name)
         if get_origin(hint) is Literal and value not in get_args(hint):
             raise error(f"{section}{name} is {value!r}; known: {', '.join(map(str, get_args(hint)))}")
-        for bounds in getattr(hint, "__metadata__", ()) if value is not None else ():
+        for bounds in _bounds_of(hint) if value is not None else ():
             for kind, bound in asdict(bounds).items():
                 keeps, words = _BOUNDS[kind]
                 if not keeps(value, bound):
                     raise error(f"{section}{name} is {value}; it must be {words} {bound}")
+
+
+def _bounds_of(hint: Any) -> tuple[Any, ...]:
+    """The bounds in a type, or in what else than None a union holds."""
+    alternatives = (hint, *(get_args(hint) if get_origin(hint) in (Union, UnionType) else ()))
+    return tuple(bound for item in alternatives for bound in getattr(item, "__metadata__", ()))
 
 
 def taken_from(source: Any, kind: type) -> dict[str, Any]:

@@ -15,11 +15,9 @@ import numpy as np
 
 from envs.after_state import AfterArrays, after_arrays
 from envs.blueprint import Blueprint, Grid
-from envs.errors import PlantError
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
 from envs.parts import PartArrays, own_grid, part_arrays, power_model_of
-from envs.plant_choices import SLOTS_BY_REACH
 from envs.slots import slots_needed_by
 from envs.spec import PlantSpec
 from topologies.grid import SpectrumBand, c_band
@@ -118,7 +116,7 @@ def build_plant(
     DeepRMSA family); with bands the format is part of the choice.
 
     Raises:
-        PlantError: an unknown modulation table, or a number of slots that is not that of the bands.
+        PlantError: an unknown modulation table.
         GsnrError: see ``gsnr/qot_plant.py``.
         PowerModelError: a power model that cannot be read.
         TopologyError: ``k_paths`` below 1.
@@ -128,15 +126,8 @@ def build_plant(
     links = np.arange(topology.num_links, dtype=np.int32)
     unit_of_link = links // 2 if spec.shared_spectrum else links
     grid = own_grid(topology, unit_of_link, spec) or Grid(
-        (c_band(spec.num_slots or SLOTS_BY_REACH),),
-        modulation_table(spec.modulation),
-        guard_slots=spec.guard_slots,
+        (c_band(spec.num_slots),), modulation_table(spec.modulation), guard_slots=spec.guard_slots
     )
-    if spec.num_slots not in (0, grid.num_slots):
-        raise PlantError(
-            f"num_slots is {spec.num_slots}, but {spec.channels_per_band} channels in each of the bands "
-            f"{', '.join(spec.bands)} take {grid.num_slots} slots; leave num_slots out"
-        )
     spec = replace(spec, num_slots=grid.num_slots, guard_slots=grid.guard_slots)
     reach = tuple((item.reach_km, item.bits_per_symbol) for item in grid.formats)
     table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))

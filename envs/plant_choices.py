@@ -15,10 +15,10 @@ from envs.fields import (
     PositiveInt,
     refuse_out_of_bounds,
 )
-from topologies.grid import FIRST_EDGE_MHZ
+from topologies.grid import CHANNEL_SLOTS, FIRST_EDGE_MHZ
 from topologies.paths import PathOrder, PathTies
 
-SLOTS_BY_REACH = 100  # where nothing is said
+SLOTS_BY_REACH = 100  # where nothing is said; bands then have their own number
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PlantChoices:
     """Spectrum, paths, candidates, bands and power of a plant.
 
     Attributes:
-        num_slots: 12.5 GHz slots per spectrum unit; 0: what the bands' channels take, without bands 100.
+        num_slots: 12.5 GHz slots per spectrum unit; bands have as many as their channels take.
         guard_slots: slots added to every allocation by reach; a channel of a band holds its own guard.
         shared_spectrum: both directions of a fibre pair share one spectrum ("undirected").
         k_paths, path_order, path_ties: the rule of the path table.
@@ -45,7 +45,7 @@ class PlantChoices:
         power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
     """
 
-    num_slots: Annotated[int, Ge(0), Le(4096)] = 0
+    num_slots: Annotated[int, Ge(1), Le(4096)] = SLOTS_BY_REACH
     guard_slots: NonNegativeInt = 1
     shared_spectrum: bool = False
     k_paths: PositiveInt = 5
@@ -69,3 +69,9 @@ class PlantChoices:
         for band in self.bands:
             if band not in FIRST_EDGE_MHZ:
                 raise PlantError(f"bands names {band!r}; known: {', '.join(FIRST_EDGE_MHZ)}")
+        of_bands = len(self.bands) * self.channels_per_band * CHANNEL_SLOTS
+        if self.bands and self.num_slots not in (SLOTS_BY_REACH, of_bands):
+            raise PlantError(
+                f"num_slots is {self.num_slots}, but {self.channels_per_band} channels in each of the bands "
+                f"{', '.join(self.bands)} take {of_bands} slots; set num_slots to that"
+            )

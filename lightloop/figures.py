@@ -76,11 +76,15 @@ def table_of(rows: Sequence[Row], *columns: Column, title: str | None = None) ->
     return table
 
 
+def _is_bounded(item: Row) -> bool:
+    return item["least_slack"] is not None and item["least_slack"] < 1
+
+
 def figure_tables(rows: Sequence[Row]) -> list[Table]:
     """Every figure that the rows have: of slots, by service class, of transmission, of power."""
     first = rows[0]
     tables = [table_of(rows, POLICY, ERLANG, BLOCKED, BIT_RATE, USED, FRAGMENTATION, HOPS, LATENCY, SPEED)]
-    if any((item["least_slack"] or 1) < 1 for row in rows for item in row["classes"]):
+    if any(_is_bounded(item) for row in rows for item in row["classes"]):
         several = len({row["load_erlang"] for row in rows}) > 1
         names = [row["policy"] + (f" {row['load_erlang']:g}" if several else "") for row in rows]
         tables.append(

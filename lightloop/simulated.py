@@ -80,12 +80,15 @@ def situation(setting: str, scenario: str, overrides: Sequence[str] = ()) -> tup
     from envs.errors import TrafficError
     from envs.plant import build_plant
 
+    for text in overrides:
+        if "." not in (key := text.partition("=")[0].strip()):
+            raise Refusal(f"--set {text}: write {key}.key=value, one key at a time")
     if scenario:
         refuse_beside("--scenario", {"setting": "--setting"}, "give one of the two")
-        config = load_config(scenario, overrides)
+        config = load_config(scenario, [*_bands_make_slots(overrides), *overrides])
         (topology, spec), traffic = parts_of(config), traffic_of(config)
     else:
-        config, topology, spec, traffic = published(setting, overrides)
+        config, topology, spec, traffic = published(setting, [*_bands_make_slots(overrides), *overrides])
     for text in overrides:
         key = text.partition("=")[0].strip()
         if reason := _why_ignored(key, config):
@@ -93,6 +96,14 @@ def situation(setting: str, scenario: str, overrides: Sequence[str] = ()) -> tup
     if spec.power_model and traffic.daily_swing:
         raise TrafficError("power is read at arrivals, which see time averages only at a constant rate")
     return build_plant(topology, spec), traffic
+
+
+def _bands_make_slots(overrides: Sequence[str]) -> list[str]:
+    """Where bands are given, the number of slots that setting or scenario had without them is off."""
+    from envs.plant_choices import SLOTS_BY_REACH
+
+    given = any(text.partition("=")[0].strip() == "plant.bands" for text in overrides)
+    return [f"plant.num_slots={SLOTS_BY_REACH}"] if given else []
 
 
 def published(name: str, overrides: Sequence[str]) -> tuple[Config, Topology, PlantSpec, PoissonTraffic]:

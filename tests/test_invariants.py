@@ -20,7 +20,8 @@ from agents.artefact import load_policy, save_policy
 from configs.build import plant_of, traffic_of
 from configs.load import load_config, scenario_names
 from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.gsnr.audit import ROUNDING, standing_noise
+from envs.gsnr.audit import standing_noise
+from envs.heuristics import BASELINE_NAMES
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.reward import ONLY_BLOCKING
@@ -42,7 +43,7 @@ PAGE = PROJECT / "docs" / "add-a-heuristic.md"
 SHIPPED = {folder.name: folder for folder in sorted((PROJECT / "agents" / "data").iterdir())}
 OF_THE_PAGE = "of the page"
 POLICIES = (*POLICY_NAMES, *SHIPPED, OF_THE_PAGE)
-NUM_REQUESTS, CHUNK = 400, 50
+NUM_REQUESTS, CHUNK, LOAD_TIMES = 600, 50, 6
 # (policy, use case): these look at slots alone, or move lightpaths, where noise decides.
 EXCEPTIONS = tuple((name, "qot-rmbsa") for name in (*CAPACITY_LOSS, DEFRAGMENTATION, OF_THE_PAGE))
 PAIRS = [(name, case) for case in scenario_names() for name in POLICIES if (name, case) not in EXCEPTIONS]
@@ -52,11 +53,11 @@ Server = Callable[[NetworkStates, Requests, int, Statistics], None]
 
 @cache
 def situation(case: str) -> tuple[Plant, PoissonTraffic, Requests]:
-    """A use case under three times its load, so that something is blocked."""
+    """A use case under so much more than its load that something is blocked."""
     config = load_config(case, [])
     plant, traffic = plant_of(config), traffic_of(config)
     traffic = PoissonTraffic(
-        3 * traffic.load_erlang,
+        LOAD_TIMES * traffic.load_erlang,
         bit_rates_gbps=traffic.bit_rates_gbps,
         bit_rate_weights=traffic.bit_rate_weights,
         classes=traffic.classes,
@@ -114,11 +115,12 @@ def test_spectrum_bounds_and_noise_are_kept_and_departures_give_everything_back(
         check_spectrum(plant, states)
         if plant.thresholds_db:
             worst, limit = standing_noise(plant, states, 0)
-            assert (worst <= limit * (1 + ROUNDING)).all()
+            assert (worst / limit).max() <= 1 + 1e-6  # 4e-6 dB
 
     assert statistics.bounds["violations"].sum() == 0
     assert statistics.offered.sum() == NUM_REQUESTS
-    assert statistics.blocked.sum() < NUM_REQUESTS
+    if name != DEFRAGMENTATION:
+        assert 0 < statistics.blocked.sum() < NUM_REQUESTS
 
     late = part_of(requests, NUM_REQUESTS - 1, NUM_REQUESTS)
     late.arrival_s[:] = requests.arrival_s.max() + 1e6
@@ -130,11 +132,10 @@ def test_spectrum_bounds_and_noise_are_kept_and_departures_give_everything_back(
     assert not states.parts.energy.lit["mw"].any()
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES if name in SHIPPED or name not in EXCEPTIONS])
+@pytest.mark.parametrize("name", [*BASELINE_NAMES, *SHIPPED])
 def test_a_policy_scores_the_same_after_it_was_stored(name: str, tmp_path: Path) -> None:
-    policy = policy_of(name) if name != OF_THE_PAGE else KernelPolicy(name)
-    if isinstance(policy, KernelPolicy):
-        pytest.skip("a rule with a kernel of its own is not stored")
+    policy = policy_of(name)
+    assert not isinstance(policy, KernelPolicy)
     plant, _, _ = situation("latency-rsa")
     rng = np.random.default_rng(1)
     shape = (20, plant.spec.max_candidates)

@@ -111,8 +111,9 @@ class RequestForm:
             self._refused(fault)
             return
         self.button.props("loading")
-        begun = time.perf_counter()
         try:
+            await to_thread(self._feed.controller.sips)  # known but right after a start: not timed
+            begun = time.perf_counter()
             uuid = await to_thread(
                 self._feed.controller.request_service,
                 self.source.value,

@@ -62,6 +62,7 @@ class HttpPathComputation:
             headers=bearer_header(credentials) | {"Accept": YANG_DATA_JSON},
             timeout=httpx.Timeout(timeout_s, connect=2.0),
             transport=transport,
+            trust_env=False,
         )
 
     def close(self) -> None:

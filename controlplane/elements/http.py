@@ -28,6 +28,7 @@ class HttpSouthbound:
             headers=bearer_header(credentials),
             timeout=timeout_s,
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            trust_env=False,
         )
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The noise of every lit channel of a network, kept up to date one block at a time.
 
 A *carrier* is one lit channel on the units of a path. Lighting it adds one row of the cross table to each
-unit of its path: O(hops x channels), whatever else is qot. Noise is counted in whole numbers
+unit of its path: O(hops x channels), whatever else is lit. Noise is counted in whole numbers
 (``QotArrays.scale`` to one), so the order in which lightpaths come and go leaves no trace: a network
 rebuilt from a list shows the same bits as the one that lived through it.
 
@@ -85,7 +85,7 @@ def clear_carriers(carriers: CarrierStates, full: np.ndarray, network: int) -> N
 
 @inlined
 def noise_at(own, xpm, units, channel):
-    """Noise that a carrier of this channel would have on the units of a path, among what is qot."""
+    """Noise that a carrier of this channel would have on the units of a path, among what is lit."""
     noise = np.int64(0)
     for h in range(len(units)):
         noise += own[units[h], channel] + xpm[units[h], channel]

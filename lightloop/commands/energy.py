@@ -74,7 +74,10 @@ def pareto_command(
     check_picture(picture)
     plant, traffic = situation("", scenario)
     if plant.power is None:
-        raise Refusal(f"--scenario {scenario} has no power model; plant.power_model names one")
+        raise Refusal(
+            f"--scenario {scenario} has no power model; "
+            "name a scenario file with `plant: {power_model: default}`"
+        )
     traffic = replace(traffic, load_erlang=load or traffic.load_erlang)
     spec = SearchSpec(True, search_s, population, 12_000)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -109,3 +109,22 @@ def test_reading_a_configuration_compiles_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
+
+
+def test_a_file_of_an_earlier_version_is_read_under_the_names_of_today(tmp_path: Path) -> None:
+    config = load_config("five-node", ["training.validation.curve_traces=7"])
+    document = yaml.safe_load(dump_config(config))
+    document["training"]["yardstick"] = document["training"].pop("validation")
+    search = document["training"]["search"]
+    search["settle_requests"] = search.pop("steady_state_requests")
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(document))
+
+    assert load_config(str(file)) == config
+
+
+def test_slots_that_are_not_those_of_the_bands_are_refused_before_anything_is_built() -> None:
+    with pytest.raises(ConfigError, match=r"num_slots is 32, but 96 channels .* take 384 slots"):
+        load_config("five-node", ["plant.bands=[C]"])
+
+    assert load_config("five-node", ["plant.bands=[C]", "plant.num_slots=384"]).plant.num_slots == 384

@@ -113,7 +113,7 @@ def test_a_trace_of_another_network_is_refused(plant: Plant) -> None:
         requests_of([make_trace(TRAFFIC, plant, 10, 1)], nsfnet)
 
 
-@pytest.mark.parametrize("change", [{"num_slots": -1}, {"num_slots": 5000}, {"guard_slots": -1}])
+@pytest.mark.parametrize("change", [{"num_slots": 0}, {"num_slots": 5000}, {"guard_slots": -1}])
 def test_a_senseless_plant_is_refused(change: dict[str, int]) -> None:
     with pytest.raises(PlantError):
         PlantSpec(**change)

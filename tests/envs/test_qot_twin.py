@@ -298,7 +298,7 @@ def test_what_cannot_be_built_or_lit_is_refused() -> None:
         build_plant(topology, PlantSpec(bands=("C", "X"), channels_per_band=8))
     with pytest.raises(GsnrError, match="2 launch powers for 3 bands"):
         build_plant(topology, PlantSpec(bands=BANDS, channels_per_band=8, launch_dbm=(0.0, 1.0)))
-    with pytest.raises(GsnrError, match="margin is -1"):
+    with pytest.raises(PlantError, match="margin_db is -1"):
         build_plant(topology, PlantSpec(bands=BANDS, channels_per_band=8, margin_db=-1.0))
     plant = plant_of()
     network = Network(plant)

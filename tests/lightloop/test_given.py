@@ -52,9 +52,17 @@ def test_further_options_on_top_of_a_scenario_or_setting_change_the_plant(base: 
         assert changed["definition"] != plain["definition"], option
 
 
+@pytest.mark.parametrize("base", [["--scenario", "five-node"], ["--setting", "maskrsa-nsfnet"]])
+def test_bands_on_top_bring_their_own_slots(base: list[str]) -> None:
+    found = printed("simulate", *base, "--set", "plant.bands=[C]", *QUICK)
+
+    assert (found["definition"]["bands"], found["definition"]["num_slots"]) == (["C"], 384)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--set", "plant={topology: nsfnet}"], "one key at a time"),
         (["--scenario", "qot-rmbsa", "--slots", "99"], "--slots"),
         (["--scenario", "qot-rmbsa", "--set", "plant.guard_slots=1"], "plant.guard_slots"),
         (["--set", "plant.margin_db=2"], "plant.bands"),

@@ -216,7 +216,7 @@ def test_refused_credentials_and_odd_answers_are_said_in_words(fake: Any, apps: 
             await until(lambda: "unknown kind 'link-painted'" in (feed.snapshot.controller_fault or ""))
         async with serving(apps[0]) as controller:
             with (
-                PceClient(controller.url, Credentials("somebody", "else", "")) as stranger,
+                PceClient(controller.url, Credentials("somebody", "else", "guessed")) as stranger,
                 pytest.raises(ServiceRefused, match=r"secrets\.env"),
             ):
                 await asyncio.to_thread(stranger.status)

@@ -23,6 +23,7 @@ from envs.request import Request
 SETTING = (
     "plant.bands=[L,C,S]",
     "plant.channels_per_band=8",
+    "plant.num_slots=96",
     "plant.launch_dbm=[7,6,8]",
     "plant.margin_db=1.5",
     "plant.transceiver_snr_db=28",
