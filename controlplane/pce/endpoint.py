@@ -64,6 +64,9 @@ def write_endpoint(file: Path, endpoint: Endpoint) -> None:
     sync_folder(file.parent)
 
 
+AMISS_S = 2.0  # until the next look at a server that does not serve what it should
+
+
 class WrongModelError(ValueError):
     """An endpoint serves another model than it was said to; names both."""
 
@@ -126,10 +129,10 @@ class EndpointInUse:
             _logger.warning("%s", self._mismatch or f"{endpoint.url} serves {endpoint.model_uri} again")
 
     async def watch(self, interval_s: float) -> None:
-        """``look`` again and again."""
+        """``look`` again and again; soon where something is amiss, as while a server still starts."""
         while True:
             await self.look()
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(min(AMISS_S, interval_s) if self._mismatch else interval_s)
 
     def trouble(self, fallback: str) -> list[str]:
         """Why the model that is said to decide does not, in words; empty where all is well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.fallback import refused
 from envs.evaluation import replay
@@ -17,6 +18,7 @@ TRAFFIC = PoissonTraffic(
 )
 
 
+@pytest.mark.long
 def test_who_takes_over_from_itself_refuses_as_in_the_twin_and_all_meet_the_same_network() -> None:
     spec = PlantSpec(bands=("L", "C"), channels_per_band=16, k_paths=2, starts_per_path=1, max_candidates=4)
     plant = build_plant(load_topology("five-node"), spec)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from envs.features import COLUMN, CONTEXT, CONTEXT_NAMES, FEATURE_NAMES
 
 PROJECT = Path(__file__).parents[2]
@@ -20,6 +22,7 @@ def test_constants_follow_the_names() -> None:
     assert [getattr(CONTEXT, name) for name in CONTEXT_NAMES] == list(range(len(CONTEXT_NAMES)))
 
 
+@pytest.mark.long
 def test_columns_added_in_the_middle_move_no_figure_to_another_name(tmp_path: Path) -> None:
     for package in ("envs", "topologies"):
         ignored = shutil.ignore_patterns("__pycache__")

@@ -32,6 +32,21 @@ def test_a_model_that_changes_behind_the_pce_degrades_its_status_until_it_is_rig
         assert wait_for("healthy") == []
 
 
+def test_a_pce_that_starts_before_its_model_does_not_wait_a_minute_to_see_it(start, model):
+    model.model_uri = "models:/lightloop/2"
+    with start(look_interval_s=60) as pce:
+        pce.use(model.url, version="2", model_uri="models:/lightloop/2")
+    model.die()
+    with start(look_interval_s=60) as pce:
+        (why,) = pce.http.get("/status").json()["reasons"]
+        assert "does not say which model it serves" in why
+        model.revive()
+        deadline = time.monotonic() + 20
+        while pce.http.get("/status").json()["health"] != "healthy":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
 def test_no_model_in_service_is_said(start):
     with start() as pce:
         status = pce.http.get("/status").json()
