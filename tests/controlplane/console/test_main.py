@@ -1,4 +1,4 @@
-"""What the page takes from the configuration. Who may open it: tests/deployments/test_doors.py."""
+"""What the page takes from the configuration. Who may open it: tests/deployments/test_logins.py."""
 
 from __future__ import annotations
 
