@@ -38,4 +38,4 @@ def test_the_sweep_prints_weights_beside_baselines_and_keeps_the_policies(tmp_pa
 def test_a_scenario_without_a_power_model_is_refused() -> None:
     done = CliRunner().invoke(app, ["energy", "pareto", "--scenario", "five-node"])
     assert isinstance(done.exception, Refusal)
-    assert "plant.power_model" in str(done.exception)
+    assert "power_model: default" in str(done.exception)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from configs.load import ConfigError
 from lightloop.main import app
 from lightloop.output import Refusal
 
@@ -63,7 +64,7 @@ def test_bands_on_top_bring_their_own_slots(base: list[str]) -> None:
     ("arguments", "words"),
     [
         (["--set", "plant={topology: nsfnet}"], "one key at a time"),
-        (["--scenario", "qot-rmbsa", "--slots", "99"], "--slots"),
+        (["--scenario", "qot-rmbsa", "--slots", "1152"], "--slots"),
         (["--scenario", "qot-rmbsa", "--set", "plant.guard_slots=1"], "plant.guard_slots"),
         (["--set", "plant.margin_db=2"], "plant.bands"),
         (["--set", "plant.shortlist_paths=2"], "plant.shortlist"),
@@ -79,6 +80,13 @@ def test_what_would_change_nothing_is_refused(arguments: list[str], words: str) 
 
     assert isinstance(done.exception, Refusal)
     assert words in str(done.exception)
+
+
+def test_slots_that_are_not_those_of_the_bands_are_refused_with_the_right_number() -> None:
+    done = run("simulate", *QUICK, "--scenario", "qot-rmbsa", "--slots", "99")
+
+    assert isinstance(done.exception, ConfigError)
+    assert "take 1152 slots" in str(done.exception)
 
 
 @pytest.mark.parametrize(

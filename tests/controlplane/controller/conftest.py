@@ -47,7 +47,12 @@ from topologies.catalogue import load_topology
 from topologies.grid import band_of, c_band
 
 CREDENTIALS = Credentials("admin", "password", "token")
-QUALITY = ("plant.bands=[L,C,S]", "plant.channels_per_band=8", "plant.shared_spectrum=true")
+QUALITY = (
+    "plant.bands=[L,C,S]",
+    "plant.channels_per_band=8",
+    "plant.num_slots=96",
+    "plant.shared_spectrum=true",
+)
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 
