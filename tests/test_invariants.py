@@ -84,7 +84,7 @@ def server(name: str, plant: Plant, traffic: PoissonTraffic) -> Server:
 
 
 def part_of(requests: Requests, begin: int, end: int) -> Requests:
-    return Requests(*(np.ascontiguousarray(column[:, begin:end]) for column in requests))
+    return Requests(*(column[:, begin:end].copy() for column in requests))
 
 
 def check_spectrum(plant: Plant, states: NetworkStates) -> None:
