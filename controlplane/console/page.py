@@ -68,7 +68,11 @@ class ConsolePage:
     async def settle_theme(self) -> None:
         """Where the browser has not chosen yet, follow the system's preference from now on."""
         if self._theme is None:
-            dark = await ui.run_javascript("window.matchMedia('(prefers-color-scheme: dark)').matches")
+            asked = "window.matchMedia('(prefers-color-scheme: dark)').matches"
+            try:
+                dark = await ui.run_javascript(asked, timeout=10.0)
+            except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+                return
             self._use_theme("dark" if dark else "light")
 
     def _build_map(self) -> None:
