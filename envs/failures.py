@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.blocks import Block, release
+from envs.blocks import Block
 from envs.compiled import kernel
 from envs.errors import PlantError
 from envs.gsnr.carriers import follow_from_python
 from envs.parts import tear_down_parts
 from envs.plant import Plant
-from envs.state import NetworkStates
+from envs.state import NetworkStates, OneNetwork, remove
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,8 @@ class FibreCut:
 @kernel
 def _drop_lightpaths_on(plant, states, n, unit):
     """Release every lightpath of network ``n`` that crosses ``unit``; returns how many."""
-    free, wheel, lightpaths, counters = (
-        states.free[n],
-        states.wheel[n],
-        states.lightpaths[n],
-        states.counters[n : n + 1],
-    )
-    path_units, path_hops = plant.path_units, plant.path_hops
+    net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
+    wheel, lightpaths, path_units, path_hops = net.wheel, net.lightpaths, plant.path_units, plant.path_hops
     dropped = 0
     for bucket in range(len(wheel)):
         previous = np.int32(-1)
@@ -63,16 +58,8 @@ def _drop_lightpaths_on(plant, states, n, unit):
             if crosses:
                 num_slots = np.int64(lightpaths[entry].num_slots)
                 first_slot = np.int64(lightpaths[entry].first_slot)
-                release(free, Block(path_units[path, :hops], first_slot, num_slots))
-                counters[0].used_slots -= hops * num_slots
                 tear_down_parts(plant.parts, states.parts, n, entry)
-                counters[0].num_active -= 1
-                if previous < 0:
-                    wheel[bucket] = following
-                else:
-                    lightpaths[previous].next_entry = following
-                lightpaths[entry].next_entry = counters[0].vacant
-                counters[0].vacant = entry
+                remove(net, Block(path_units[path, :hops], first_slot, num_slots), bucket, previous, entry)
                 dropped += 1
             else:
                 previous = entry

@@ -137,9 +137,27 @@ def admit(net, path, block, departure_s):
 
 
 @inlined
+def remove(net, block, bucket, previous, entry):
+    """Give back the block of the lightpath ``entry`` and take it out of its bucket: what ``admit`` did.
+
+    ``previous`` is the entry before it in the bucket; negative: it is the first.
+    """
+    wheel, lightpaths, counters = net.wheel, net.lightpaths, net.counters
+    release(net.free, block)
+    counters[0].used_slots -= len(block.units) * block.num_slots
+    counters[0].num_active -= 1
+    if previous < 0:
+        wheel[bucket] = lightpaths[entry].next_entry
+    else:
+        lightpaths[previous].next_entry = lightpaths[entry].next_entry
+    lightpaths[entry].next_entry = counters[0].vacant
+    counters[0].vacant = entry
+
+
+@inlined
 def depart_until(plant, states, net, n, now_s):
     """Release every lightpath of network ``n`` that departs at or before ``now_s``."""
-    free, wheel, lightpaths, counters = net.free, net.wheel, net.lightpaths, net.counters
+    wheel, lightpaths, counters = net.wheel, net.lightpaths, net.counters
     path_units, path_hops, parts = plant.path_units, plant.path_hops, plant.parts
     last = len(wheel) - 1
     target = np.int64(now_s * counters[0].buckets_per_s)
@@ -150,19 +168,11 @@ def depart_until(plant, states, net, n, now_s):
             following = lightpaths[entry].next_entry
             if lightpaths[entry].departure_s <= now_s:
                 path = lightpaths[entry].path
-                hops = path_hops[path]
                 first_slot = np.int64(lightpaths[entry].first_slot)
                 num_slots = np.int64(lightpaths[entry].num_slots)
-                release(free, Block(path_units[path, :hops], first_slot, num_slots))
-                counters[0].used_slots -= hops * num_slots
+                block = Block(path_units[path, : path_hops[path]], first_slot, num_slots)
                 tear_down_parts(parts, states.parts, n, entry)
-                counters[0].num_active -= 1
-                if previous < 0:
-                    wheel[index & last] = following
-                else:
-                    lightpaths[previous].next_entry = following
-                lightpaths[entry].next_entry = counters[0].vacant
-                counters[0].vacant = entry
+                remove(net, block, index & last, previous, entry)
             else:
                 previous = entry
             entry = following
