@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from envs.errors import PlantError
 from envs.plant_choices import PlantChoices
@@ -34,10 +34,3 @@ class PlantSpec(PlantChoices):
             )
         if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
             raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
-
-    def __repr__(self) -> str:
-        """``modulation`` where it always stood: stored rows of benchmarks are found by this text."""
-        names = [item.name for item in fields(self)]
-        names.remove("modulation")
-        names.insert(names.index("formats_per_path"), "modulation")
-        return f"PlantSpec({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
