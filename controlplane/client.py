@@ -189,12 +189,13 @@ class ControllerClient(_Client):
         max_latency_ms: float = math.inf,
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
+        service_class: str = "",
     ) -> ServiceLightpath:
         """The lightpath set up for a new service; arguments and refusals as of ``request_service``."""
         self.sips()  # asked for once: no part of the time
         began = time.perf_counter()
         uuid = self.request_service(
-            source, destination, bit_rate_gbps, max_latency_ms, service_uuid, direction
+            source, destination, bit_rate_gbps, max_latency_ms, service_uuid, direction, service_class
         )
         total_ms = (time.perf_counter() - began) * 1000.0
         lightpath = self.service(uuid)
@@ -212,6 +213,7 @@ class ControllerClient(_Client):
         max_latency_ms: float = math.inf,
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
+        service_class: str = "",
     ) -> str:
         """The UUID of a new service, once its lightpath is set up.
 
@@ -224,9 +226,8 @@ class ControllerClient(_Client):
                 raise ServiceRefused(f"unknown node {node!r}; known: {', '.join(sorted(sips))}")
         uuid = service_uuid or str(uuid4())
         try:
-            body = build_service(
-                uuid, sips[source], sips[destination], bit_rate_gbps, max_latency_ms, direction
-            )
+            ends = sips[source], sips[destination]
+            body = build_service(uuid, *ends, bit_rate_gbps, max_latency_ms, direction, service_class)
         except TapiError as error:
             raise ServiceRefused(error.message) from None
         self._send("POST", CONNECTIVITY, body)

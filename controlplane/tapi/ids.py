@@ -52,6 +52,11 @@ def connection_uuid(service: str) -> str:
     return str(_uuid("connection", service))
 
 
+def offered_service_uuid(trace: str, started: str, row: int) -> str:
+    """UUID of the service that row ``row`` of a trace asks for, played from a stamp of time on."""
+    return str(_uuid("offer", trace, started, str(row)))
+
+
 def topology_service_uuid(topology: str) -> str:
     """UUID of the network topology service that lists a topology."""
     return str(_uuid("topology", topology, "service"))

@@ -7,6 +7,7 @@ from typing import Any
 
 SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
 LOCAL_NAME = "local-name"
+SERVICE_CLASS = "service-class"  # of a connectivity service, as its client calls it
 
 
 def pairs(values: Mapping[str, object]) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
+from controlplane.tapi.names import SERVICE_CLASS, pairs
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import SERVICE, WRAPPERS
@@ -127,8 +128,9 @@ def build_service(
     bit_rate_gbps: float,
     max_latency_ms: float = math.inf,
     direction: str = UNIDIRECTIONAL,
+    service_class: str = "",
 ) -> dict[str, Any]:
-    """The body that asks for a service, as our own client sends it.
+    """The body that asks for a service, as our own client sends it; a class goes as a ``name`` pair.
 
     The latency bound goes in whole microseconds, rounded down so that what is promised is never looser.
 
@@ -162,6 +164,8 @@ def build_service(
         if not (math.isfinite(max_latency_ms) and max_latency_ms >= 0.001):
             raise invalid(f"latency bound {max_latency_ms} ms: at least 0.001 ms is needed")
         service["max-allowed-delay"] = {"value": str(math.floor(max_latency_ms * 1000.0 + 1e-6))}
+    if service_class:
+        service["name"] = pairs({SERVICE_CLASS: service_class})
     return {"tapi-connectivity:connectivity-service": [service]}
 
 

@@ -50,6 +50,13 @@ def test_quantities_are_told_where_the_plant_knows_them(quality_lab: Any, client
         assert lightpath.document["gsnr_db"] == lightpath.gsnr_db > 15
 
 
+def test_the_class_of_a_service_is_kept_as_a_name_pair(lab: Any, client: ControllerClient) -> None:
+    uuid = client.request_service("A", "D", 100, service_class="urgent")
+    assert lab.state.service(uuid).request.document["name"] == [
+        {"value-name": "service-class", "value": "urgent"}
+    ]
+
+
 def test_the_same_uuid_gives_the_same_lightpath(client: ControllerClient) -> None:
     uuid = "11111111-2222-4333-8444-555555555555"
     first = client.place_service("A", "D", 100, service_uuid=uuid)
