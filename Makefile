@@ -1,6 +1,7 @@
 # One entrance. `make` alone lists what there is.
 PYTHON ?= python3.11
 SCENARIO ?= latency-rsa
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -46,8 +47,8 @@ lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint test-nojit ## lint, then every test but the long ones
-	$(BIN)/pytest -m "not long"
+test: lint test-nojit ## lint, then every test but the long ones, in TEST_PROCESSES processes
+	$(BIN)/pytest -m "not long" -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 test-nojit: $(INSTALLED_DEV) ## the twin against the naive one once more, with nothing compiled
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -m nojit -W ignore::RuntimeWarning tests/envs

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from agents.lessons import Lessons
 from agents.spec import TrainingError, TrainPoint, TrainSpec
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.plant import Plant
-from envs.traffic import PoissonTraffic
 
 STATE_FILE = "state.json"
 PROGRESS_FILE = "progress.jsonl"
@@ -28,7 +28,7 @@ SEARCH_FILE = "search.ckpt"
 FORMAT_VERSION = 1
 
 
-def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> str:
+def fingerprint_of(spec: TrainSpec, plant: Plant, lessons: Lessons) -> str:
     """16 hex digits over what decides the outcome of a training; where Ray runs does not."""
     settings = {key: value for key, value in spec.to_json().items() if key != "ray"}
     document = {
@@ -36,7 +36,7 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> st
         "topology": plant.topology.content_hash,
         "plant": repr(plant.spec),
         "power": repr(plant.power),
-        "traffic": repr(traffic),
+        "lessons": lessons.fingerprint(),
         "features": FEATURE_SCHEMA_VERSION,
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
@@ -46,7 +46,7 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, traffic: PoissonTraffic) -> st
 class TrainingState:
     """Where a training stands."""
 
-    fingerprint: str  # of spec, plant and traffic: another training does not continue this one
+    fingerprint: str  # of spec, plant and lessons: another training does not continue this one
     stage: str = "search"  # "search", "ppo", "done"
     runs: int = 1  # how often it was started
     search_elapsed_s: float = 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from agents.lessons import Lessons
 from agents.observations import observe_under
 from agents.search import SearchState, new_search, run_search
 from agents.spec import SearchSpec, ValidationSpec
@@ -53,7 +54,7 @@ def trade_off(
         on_step: called with what is going on and the share of it that is done.
     """
     known = [policy for name in BASELINE_NAMES if isinstance(policy := baseline(name), LinearPolicy)]
-    measure = validation_set(plant, traffic, warmup_requests, seed, sizes=SIZES)
+    measure = validation_set(plant, Lessons(traffic), warmup_requests, seed, sizes=SIZES)
     found = []
     for weight in weights:
         validation = replace(measure, reward=RewardWeights(energy=weight))
@@ -82,7 +83,7 @@ def _search(
     def on_generation(state: SearchState) -> None:
         on_step(name, min(1.0, spec.budget.share(state.elapsed_s, state.requests)))
 
-    run_search(state, plant, traffic, spec, warmup_requests, seed, on_generation, validation.reward)
+    run_search(state, plant, Lessons(traffic), spec, warmup_requests, seed, on_generation, validation.reward)
     better, _ = best_of([start, state.policy()], validation)
     assert isinstance(better, LinearPolicy)
     return Traded(weight, replace(better, name=name), state.generation)

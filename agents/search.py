@@ -16,6 +16,7 @@ from typing import Any
 import cma
 import numpy as np
 
+from agents.lessons import Lessons
 from agents.spec import SearchSpec
 from agents.steady_state import costs_from_steady_state
 from envs.features import COLUMN, FEATURE_NAMES
@@ -24,7 +25,6 @@ from envs.policy import LinearPolicy, linear_policy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
 from envs.trace import Trace
-from envs.traffic import PoissonTraffic, make_trace
 
 GENERATION_SEED = 700_000_000
 STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
@@ -151,7 +151,7 @@ def new_search(
 def run_search(
     state: SearchState,
     plant: Plant,
-    traffic: PoissonTraffic,
+    lessons: Lessons,
     spec: SearchSpec,
     warmup_requests: int,
     seed: int,
@@ -165,7 +165,7 @@ def run_search(
     Args:
         state: from ``new_search`` or ``SearchState.loads``.
         plant: the network.
-        traffic: what arrives.
+        lessons: what arrives; the kinds of traffic take turns, generation by generation.
         spec: sizes and budget.
         warmup_requests: requests of each trace that are not counted; at most half of them. With
             ``spec.steady_state_requests`` the search's mean serves that many before candidates part ways.
@@ -180,7 +180,7 @@ def run_search(
     with ThreadPoolExecutor(spec.threads) as pool:
         while spec.budget.share(state.elapsed_s, state.requests) < 1:
             points = np.array(state.strategy.ask())
-            trace = make_trace(traffic, plant, before + length, first + state.generation)
+            trace = lessons.draw(plant, before + length, first + state.generation, state.generation)
             weights = state.weights(points)
             if before:
                 mean = state.weights(state.strategy.mean)

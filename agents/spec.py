@@ -185,7 +185,7 @@ class TrainResult:
 
     policy_folder: Path  # the best policy, an artefact (``agents.artefact``)
     teacher_folder: Path  # where PPO started: the searched score or the best baseline
-    chosen: str  # "teacher" or "ppo"
+    chosen: str  # "teacher", "ppo", or "start": an agent known before was not beaten
     chosen_candidate: str  # its key in ``validation``
     policy_name: str
     validation: Mapping[str, float]  # request blocking on the validation traces: teacher, ppo, each baseline

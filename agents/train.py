@@ -7,7 +7,7 @@ This module is the order of things; the pieces are in ``search.py``, ``ppo.py``,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import numpy as np
 from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
 from agents.budget import CHECKPOINTS, REPORTS
 from agents.folder import SEARCH_FILE, TrainingFolder, fingerprint_of, write_atomically
+from agents.lessons import Lessons
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, with_departures_known
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
-from agents.validation import ValidationSet, best_of, curve_set, validation_set
+from agents.validation import ValidationSet, curve_set, validation_set
 from envs.evaluation import paired_difference
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.lightpath_env import LightpathVectorEnv, observation_space
@@ -65,7 +66,7 @@ class _Training:
 
     spec: TrainSpec
     plant: Plant
-    traffic: PoissonTraffic
+    lessons: Lessons
     folder: TrainingFolder
     on_progress: OnProgress | None
     curve: ValidationSet
@@ -93,32 +94,32 @@ class _Training:
 def train(
     spec: TrainSpec,
     plant: Plant,
-    traffic: PoissonTraffic,
+    lessons: Lessons,
     output_dir: Path | str,
     on_progress: OnProgress | None = None,
 ) -> TrainResult:
-    """The best policy found: the teacher's or PPO's, whichever earns more on the validation traces.
+    """The best policy found, by what it earns on the validation traces: a teacher, PPO, or one known before.
 
     A training that was killed continues from what ``output_dir`` holds; one that is done is not done again.
 
     Args:
         spec: budgets and sizes.
         plant: the network.
-        traffic: what arrives.
+        lessons: what arrives, and which agents are known.
         output_dir: made if missing; see ``agents.folder`` for what it holds.
         on_progress: called with each new point of the curve.
 
     Raises:
         TrainingError: ``output_dir`` holds another training.
     """
-    folder, resumed = TrainingFolder.open(output_dir, fingerprint_of(spec, plant, traffic))
+    folder, resumed = TrainingFolder.open(output_dir, fingerprint_of(spec, plant, lessons))
     training = _Training(
         spec,
         plant,
-        traffic,
+        lessons,
         folder,
         on_progress,
-        curve_set(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation),
+        curve_set(plant, lessons, spec.warmup_requests, spec.seed, spec.reward, spec.validation),
     )
     if folder.state.stage == "done":
         return _result(training, resumed)
@@ -153,23 +154,37 @@ def linear_baselines(spec: TrainSpec) -> tuple[str, ...]:
 
 
 def _find_teacher(training: _Training) -> None:
-    """Stores the best linear policy there is: the best baseline, or what a search makes of it."""
-    spec, plant, traffic, folder = training.spec, training.plant, training.traffic, training.folder
+    """Stores the best linear policy there is: a known one, or what a search makes of the best of them."""
+    spec, plant, folder = training.spec, training.plant, training.folder
+    validation = _validation(training)
     best_name = min(training.baseline_costs, key=lambda name: training.baseline_costs[name])
-    start = baseline(best_name)
-    assert isinstance(start, LinearPolicy)
-    candidates: list[ScoringPolicy] = [start]
+    known: dict[str, ScoringPolicy] = {"best baseline": baseline(best_name)}
     if plant.spec.shortlist > 0:
-        start = load_policy(GENERALIST_FOLDER)
-        assert isinstance(start, LinearPolicy)
-        candidates.append(start)
+        generalist = load_policy(GENERALIST_FOLDER)
+        assert isinstance(generalist, LinearPolicy)
+        known["generalist"] = generalist
         if plant.spec.departures_known:
-            candidates.append(start := with_departures_known(start))
+            known["generalist, departures known"] = with_departures_known(generalist)
+    known |= {item.name: item.linear for item in training.lessons.starts if item.linear is not None}
+    costs = {name: float(validation.score(policy).cost.mean()) for name, policy in known.items()}
+    start = known[_least(costs)]
+    assert isinstance(start, LinearPolicy)
     if spec.search.enabled:
-        candidates.append(_search(training, start))
-    validation = validation_set(plant, traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation)
-    teacher, costs = best_of(candidates, validation)
-    save_policy(teacher, folder.root / "teacher", {"validation_cost": costs})
+        known["search"] = _search(training, start)
+        costs["search"] = float(validation.score(known["search"]).cost.mean())
+    save_policy(known[_least(costs)], folder.root / "teacher", {"validation_cost": costs})
+
+
+def _least(costs: Mapping[str, float]) -> str:
+    """The first of the cheapest."""
+    return min(costs, key=lambda name: costs[name])
+
+
+def _validation(training: _Training) -> ValidationSet:
+    spec = training.spec
+    return validation_set(
+        training.plant, training.lessons, spec.warmup_requests, spec.seed, spec.reward, spec.validation
+    )
 
 
 def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
@@ -179,7 +194,11 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
         state = SearchState.loads(file.read_bytes())
     else:
         sample = observe_under(
-            training.plant, training.traffic, start, spec.warmup_requests, OBSERVATION_SEED + spec.seed
+            training.plant,
+            training.lessons.traffic,
+            start,
+            spec.warmup_requests,
+            OBSERVATION_SEED + spec.seed,
         )
         state = new_search(spec.search, sample.spread_within_requests(), spec.seed, start)
     clock = {"reported": -np.inf, "stored": state.elapsed_s}
@@ -211,7 +230,7 @@ def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
     run_search(
         state,
         training.plant,
-        training.traffic,
+        training.lessons,
         spec.search,
         spec.warmup_requests,
         spec.seed,
@@ -232,14 +251,14 @@ def _improve_by_ppo(training: _Training) -> None:
     assert isinstance(teacher_policy, LinearPolicy)
     sample = observe_under(
         training.plant,
-        training.traffic,
+        training.lessons.traffic,
         teacher_policy,
         spec.warmup_requests,
         OBSERVATION_SEED + spec.seed + 1,
     )
     envs = TwinEnvs(
         training.plant,
-        training.traffic,
+        training.lessons.traffic,
         spec.warmup_requests,
         spec.reward,
         1_000_000 * (folder.state.runs - 1),
@@ -318,10 +337,12 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 def _choose(training: _Training) -> None:
     """Stores the better of teacher and PPO by what they earn on the validation traces, and the gain."""
     spec, folder, plant = training.spec, training.folder, training.plant
-    validation = validation_set(
-        plant, training.traffic, spec.warmup_requests, spec.seed, spec.reward, spec.validation
-    )
+    validation = _validation(training)
     scores = {"teacher": validation.score(load_policy(folder.root / "teacher"))}
+    for item in training.lessons.starts:
+        if item.linear is None:  # the others were the teacher's rivals
+            save_policy(item.policy, folder.root / item.name, {})
+            scores[item.name] = validation.score(item.policy)
     for name in ("ppo-best", "ppo-last"):
         if (folder.root / name).exists():
             scores[name] = validation.score(load_policy(folder.root / name))
@@ -331,7 +352,7 @@ def _choose(training: _Training) -> None:
     gain = paired_difference(scores[best_baseline].blocking, scores[chosen].blocking)
     cost_gain = paired_difference(scores[best_baseline].cost, scores[chosen].cost)
     result = {
-        "chosen": "teacher" if chosen == "teacher" else "ppo",
+        "chosen": chosen if chosen == "teacher" else "ppo" if chosen.startswith("ppo-") else "start",
         "chosen_candidate": chosen,
         "validation": {name: float(score.blocking.mean()) for name, score in scores.items()},
         "validation_cost": {name: float(score.cost.mean()) for name, score in scores.items()},

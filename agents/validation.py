@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.lessons import Lessons
 from agents.spec import ValidationSpec
 from envs.evaluation import replay_statistics
 from envs.plant import Plant
@@ -15,7 +16,7 @@ from envs.policy import LinearPolicy, ScoringPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import replay_linear
 from envs.trace import Trace
-from envs.traffic import PoissonTraffic, make_trace, requests_of
+from envs.traffic import requests_of
 
 # Streams that no other part of a training draws from; the gate's held-out traces have seeds of their own.
 CURVE_SEED = 500_000_000
@@ -64,7 +65,7 @@ class ValidationSet:
 
 def curve_set(
     plant: Plant,
-    traffic: PoissonTraffic,
+    lessons: Lessons,
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
@@ -72,14 +73,14 @@ def curve_set(
 ) -> ValidationSet:
     """The traces of the live curve: small, so that a point costs about a second."""
     traces = _traces(
-        plant, traffic, warmup_requests + sizes.curve_requests, CURVE_SEED + 1000 * seed, sizes.curve_traces
+        plant, lessons, warmup_requests + sizes.curve_requests, CURVE_SEED + 1000 * seed, sizes.curve_traces
     )
     return ValidationSet(plant, traces, warmup_requests, reward)
 
 
 def validation_set(
     plant: Plant,
-    traffic: PoissonTraffic,
+    lessons: Lessons,
     warmup_requests: int,
     seed: int,
     reward: RewardWeights = ONLY_BLOCKING,
@@ -88,7 +89,7 @@ def validation_set(
     """The traces on which the best policy of a training is chosen."""
     traces = _traces(
         plant,
-        traffic,
+        lessons,
         warmup_requests + sizes.validation_requests,
         VALIDATION_SEED + 1000 * seed,
         sizes.validation_traces,
@@ -105,6 +106,6 @@ def best_of(
 
 
 def _traces(
-    plant: Plant, traffic: PoissonTraffic, num_requests: int, seed: int, num_traces: int
+    plant: Plant, lessons: Lessons, num_requests: int, seed: int, num_traces: int
 ) -> tuple[Trace, ...]:
-    return tuple(make_trace(traffic, plant, num_requests, seed + index) for index in range(num_traces))
+    return tuple(lessons.draw(plant, num_requests, seed + index, index) for index in range(num_traces))

@@ -16,6 +16,7 @@ import gymnasium
 import numpy as np
 
 from agents.env_runner import BulkEnv
+from agents.lessons import Lessons
 from agents.network import Teacher
 from agents.ppo import PPOSettings, build_algorithm, policy_of
 from agents.train import OBSERVATION_SEED, TwinEnvs
@@ -122,7 +123,7 @@ def figures(updates: int, seeds: int, on_progress: Callable[[str], None]) -> lis
 
     plant = build_plant(load_topology("nsfnet"), PlantSpec(max_candidates=30))
     traffic = PoissonTraffic(load_erlang=250.0)
-    validation = validation_set(plant, traffic, WARMUP_REQUESTS, seed=1)
+    validation = validation_set(plant, Lessons(traffic), WARMUP_REQUESTS, seed=1)
     linear = [policy for policy in map(baseline, BASELINE_NAMES) if isinstance(policy, LinearPolicy)]
     best = min(linear, key=validation.mean_blocking)
     rows = [{"arm": f"{best.name}, no training", "request_blocking": validation.mean_blocking(best)}]

@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
+from agents.lessons import Lessons
 from flows.approval import ask
 from flows.outcome import promoted, refused
 from flows.policies import held_out, packaged, registered, training_trace
@@ -117,7 +118,7 @@ def _make(
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
         spec = settings.config.train_spec()
-        trained = train_task(spec, plant, traffic, training, registry, run_id, progress)
+        trained = train_task(spec, plant, Lessons(traffic), training, registry, run_id, progress)
     traces = held_out(settings, traffic)
     if made is None:
         registry.log_traces(run_id, [item.id for item in traces], settings.home.traces, "evaluation")

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 
+from agents.lessons import Lessons
 from configs.home import Home
 from configs.load import load_config
 from flows.policies import beside_best_baseline, packaged, training_trace
@@ -32,7 +33,9 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
     training = training_trace(settings)
     progress = ProgressLog(settings.home.training / run_id)
     spec = settings.config.train_spec()
-    result = train_challenger(spec, settings.plant, settings.traffic, training, registry, run_id, progress)
+    result = train_challenger(
+        spec, settings.plant, Lessons(settings.traffic), training, registry, run_id, progress
+    )
     _compare(settings, run_id, str(result.policy_folder))
     packaged(settings, run_id, training, result.policy_folder)
     print(f"policy in {result.policy_folder}")

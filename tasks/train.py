@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envs.plant import Plant
-from envs.traffic import PoissonTraffic
 from tasks.decorate import as_task
 from tasks.figures import curve_metrics, training_metrics, validation_table
 from tasks.progress_log import ProgressLog
@@ -13,13 +12,14 @@ from tasks.registry import Registry
 from tasks.trace import StoredTrace
 
 if TYPE_CHECKING:
+    from agents.lessons import Lessons
     from agents.spec import TrainPoint, TrainResult, TrainSpec
 
 
 def train_challenger(
     spec: TrainSpec,
     plant: Plant,
-    traffic: PoissonTraffic,
+    lessons: Lessons,
     training: StoredTrace,
     registry: Registry,
     run_id: str,
@@ -34,7 +34,7 @@ def train_challenger(
         progress.write("training", **point.to_json())
         registry.log_metrics(run_id, curve_metrics(point), round(point.elapsed_s))
 
-    result = train(spec, plant, traffic, progress.folder / "agent", on_progress)
+    result = train(spec, plant, lessons, progress.folder / "agent", on_progress)
     registry.log_metrics(run_id, training_metrics(result))
     registry.log_table(run_id, validation_table(result), "tables/validation.json")
     registry.log_document(run_id, result.to_json(), "training.json")

@@ -81,6 +81,7 @@ def train_command(
 
       lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
     """
+    from agents.lessons import Lessons
     from agents.train import train
     from configs.build import plant_of, traffic_of
     from configs.home import Home
@@ -113,7 +114,7 @@ def train_command(
     folder = output or _new_folder(Home.from_environment().training, name)
     view = TrainingView(f"{name} on {plant.topology.name}", spec)
     with Live(view, console=stderr, refresh_per_second=4, transient=as_json):
-        result = train(spec, plant, traffic, folder, view.add)
+        result = train(spec, plant, Lessons(traffic), folder, view.add)
     emit(result.to_json(), as_json, lambda console: _print_result(console, result))
 
 

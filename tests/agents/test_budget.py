@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from agents.budget import Budget, halves
+from agents.lessons import Lessons
 from agents.spec import TrainingError, TrainResult, TrainSpec
 from agents.train import train
 
@@ -30,9 +31,10 @@ def test_one_seed_gives_identical_weights_twice(
     )
     hurried = replace(spec, checkpoint_every_s=1e-3, evaluate_every_s=1e-3)
 
-    first = train(spec, *five_node, tmp_path / "first", lambda _: time.sleep(0.2))
-    second = train(hurried, *five_node, tmp_path / "second")
-    other = train(replace(spec, seed=2), *five_node, tmp_path / "other")
+    plant, lessons = five_node[0], Lessons(five_node[1])
+    first = train(spec, plant, lessons, tmp_path / "first", lambda _: time.sleep(0.2))
+    second = train(hurried, plant, lessons, tmp_path / "second")
+    other = train(replace(spec, seed=2), plant, lessons, tmp_path / "other")
 
     assert first.steps == second.steps == spec.budget_requests
     assert first.search_requests == second.search_requests > 0

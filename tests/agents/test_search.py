@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
+from agents.lessons import Lessons
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, with_departures_known
 from agents.spec import SearchSpec
@@ -43,13 +44,13 @@ def searched(five_node, generations: int, state: SearchState | None = None, star
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        run_search(state, plant, traffic, SPEC, 300, 1, stop)
+        run_search(state, plant, Lessons(traffic), SPEC, 300, 1, stop)
     return state
 
 
 def test_search_beats_the_best_baseline_by_more_than_the_interval(five_node):
     plant, traffic = five_node
-    validation = validation_set(plant, traffic, 300, seed=1)
+    validation = validation_set(plant, Lessons(traffic), 300, seed=1)
     start, _ = best_of([baseline("ksp_ff"), baseline("ff_ksp"), baseline("least_fragmentation")], validation)
     policy = searched(five_node, 40, start=start).policy()
     gain = paired_difference(validation.blocking(start), validation.blocking(policy))
@@ -70,7 +71,7 @@ def test_the_budget_counts_the_time_of_earlier_runs(five_node):
     state = searched(five_node, 1)
     state.elapsed_s = 5.0
     before = state.generation
-    run_search(state, plant, traffic, SearchSpec(True, 4.0, 8, 4000), 300, 1, lambda _: None)
+    run_search(state, plant, Lessons(traffic), SearchSpec(True, 4.0, 8, 4000), 300, 1, lambda _: None)
     assert state.generation == before
 
 
@@ -116,7 +117,7 @@ def test_the_teacher_draws_its_own_choice_as_often_as_told(five_node):
 
 def test_a_validation_set_measures_linear_and_other_policies_alike(five_node):
     plant, traffic = five_node
-    validation = curve_set(plant, traffic, 300, seed=1)
+    validation = curve_set(plant, Lessons(traffic), 300, seed=1)
     small = ValidationSet(plant, validation.traces[:3], 300)
 
     class Wrapped:
@@ -134,7 +135,7 @@ def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_n
     plant = build_plant(plain.topology, replace(plain.spec, power_model="default"))
     quiet = replace(traffic, load_erlang=6.0)
     reward = RewardWeights(energy=0.05)
-    validation = curve_set(plant, quiet, 300, 1, reward)
+    validation = curve_set(plant, Lessons(quiet), 300, 1, reward)
     sample = observe_under(plant, quiet, baseline("ksp_ff"), 300, seed=3)
     state = new_search(SPEC, sample.spread_within_requests(), 1, baseline("ksp_ff"))
 
@@ -143,7 +144,7 @@ def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_n
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        run_search(state, plant, quiet, SPEC, 300, 1, stop, reward)
+        run_search(state, plant, Lessons(quiet), SPEC, 300, 1, stop, reward)
     first, searched_score = validation.score(baseline("ksp_ff")), validation.score(state.policy())
     assert paired_difference(first.cost, searched_score.cost).low > 0
     assert searched_score.blocking.mean() <= first.blocking.mean() + 0.001
@@ -154,7 +155,7 @@ def test_search_for_reward_saves_energy_that_no_search_for_blocking_would(five_n
 
 def test_a_validation_set_without_energy_costs_what_is_blocked(five_node):
     plant, traffic = five_node
-    score = curve_set(plant, traffic, 300, seed=1).score(baseline("ksp_ff"))
+    score = curve_set(plant, Lessons(traffic), 300, seed=1).score(baseline("ksp_ff"))
     assert score.cost == pytest.approx(score.blocking, abs=1e-12)
 
 

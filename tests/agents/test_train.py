@@ -11,26 +11,29 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agents.artefact import load_policy, read_manifest
 from agents.folder import TrainingFolder, fingerprint_of
+from agents.lessons import Lessons, Start
 from agents.spec import RaySpec, SearchSpec, TrainingError, TrainPoint, TrainSpec
 from agents.train import train
 from agents.validation import validation_set
+from envs.traffic import PoissonTraffic
 
 
 def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_node, small_spec, tmp_path):
     plant, traffic = five_node
     points: list[TrainPoint] = []
-    result = train(small_spec, plant, traffic, tmp_path, points.append)
+    result = train(small_spec, plant, Lessons(traffic), tmp_path, points.append)
     assert result.gain_ci95[0] > 0
     assert result.validation[result.chosen_candidate] == min(result.validation.values())
     assert not result.resumed
     # What is returned is what was measured.
     policy = load_policy(result.policy_folder)
     validation = validation_set(
-        plant, traffic, small_spec.warmup_requests, small_spec.seed, sizes=small_spec.validation
+        plant, Lessons(traffic), small_spec.warmup_requests, small_spec.seed, sizes=small_spec.validation
     )
     assert validation.mean_blocking(policy) == result.validation[result.chosen_candidate]
     assert read_manifest(result.policy_folder).metadata["topology_hash"] == plant.topology.content_hash
@@ -44,15 +47,18 @@ def test_a_training_finds_a_policy_better_than_every_baseline(local_ray, five_no
     json.dumps(result.to_json())
     # Done is done: asked again, the same answer at once.
     repeated: list[TrainPoint] = []
-    again = train(small_spec, plant, traffic, tmp_path, repeated.append)
+    again = train(small_spec, plant, Lessons(traffic), tmp_path, repeated.append)
     assert again.resumed
     assert not repeated
     assert again.validation == result.validation
 
 
 def test_without_search_the_best_baseline_is_the_teacher(local_ray, five_node, small_spec, tmp_path):
+    plant, traffic = five_node
     search = replace(small_spec.search, enabled=False)
-    result = train(replace(small_spec, budget_s=0.5, budget_requests=0, search=search), *five_node, tmp_path)
+    result = train(
+        replace(small_spec, budget_s=0.5, budget_requests=0, search=search), plant, Lessons(traffic), tmp_path
+    )
     assert load_policy(result.teacher_folder).name == result.best_baseline
     assert result.search_requests == 0
     assert result.steps > 0
@@ -60,25 +66,26 @@ def test_without_search_the_best_baseline_is_the_teacher(local_ray, five_node, s
 
 def test_another_training_does_not_continue_in_the_folder(five_node, small_spec, tmp_path):
     plant, traffic = five_node
-    TrainingFolder.open(tmp_path, fingerprint_of(small_spec, plant, traffic))
+    TrainingFolder.open(tmp_path, fingerprint_of(small_spec, plant, Lessons(traffic)))
     before = (tmp_path / "state.json").read_bytes()
     with pytest.raises(TrainingError, match="another training"):
-        train(small_spec, plant, replace(traffic, load_erlang=46.0), tmp_path)
+        train(small_spec, plant, Lessons(replace(traffic, load_erlang=46.0)), tmp_path)
     with pytest.raises(TrainingError, match="another training"):
-        train(replace(small_spec, gamma=0.9), plant, traffic, tmp_path)
+        train(replace(small_spec, gamma=0.9), plant, Lessons(traffic), tmp_path)
     assert (tmp_path / "state.json").read_bytes() == before
 
 
 def test_where_ray_runs_does_not_make_another_training(five_node, small_spec):
+    plant, lessons = five_node[0], Lessons(five_node[1])
     elsewhere = replace(small_spec, ray=RaySpec("host:6379", 64))
-    assert fingerprint_of(elsewhere, *five_node) == fingerprint_of(small_spec, *five_node)
+    assert fingerprint_of(elsewhere, plant, lessons) == fingerprint_of(small_spec, plant, lessons)
 
 
 def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, tmp_path):
     plant, traffic = five_node
     search = replace(small_spec.search, budget_requests=2 * 8 * 4000)
     spec = replace(small_spec, budget_requests=100 * 16 * 32, search=search)
-    (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, traffic)))
+    (tmp_path / "job").write_bytes(pickle.dumps((spec, plant, Lessons(traffic))))
     program = (
         "import pickle, sys; from agents.train import train; "
         "job = pickle.load(open(sys.argv[1], 'rb')); train(*job, sys.argv[2])"
@@ -95,7 +102,7 @@ def test_a_killed_training_continues_from_its_checkpoint(five_node, small_spec, 
     assert killed["stage"] == "ppo"
     assert killed["ppo_steps"] > 0
     searched = (folder / "search.ckpt").read_bytes()
-    result = train(spec, plant, traffic, folder)
+    result = train(spec, plant, Lessons(traffic), folder)
     assert result.resumed
     assert (folder / "search.ckpt").read_bytes() == searched  # the search was not done again
     assert result.steps > killed["ppo_steps"]
@@ -139,3 +146,55 @@ def test_settings_that_make_no_sense_are_refused_with_their_names():
         SearchSpec(population=2)
     with pytest.raises(TrainingError, match="algorithm is 'dqn'"):
         TrainSpec(warmup_requests=0, algorithm="dqn")  # type: ignore[arg-type]
+
+
+def hot(traffic: PoissonTraffic, nodes: int) -> PoissonTraffic:
+    """The same load, most of it between two nodes."""
+    weights = np.ones((nodes, nodes))
+    weights[0, 1] = weights[1, 0] = 20.0
+    return replace(traffic, pair_weights=weights)
+
+
+def test_kinds_of_traffic_take_turns(five_node):
+    plant, traffic = five_node
+    lessons = Lessons(hot(traffic, plant.num_nodes), (traffic,))
+    shares = []
+    for turn in range(4):
+        trace = lessons.draw(plant, 2000, 5, turn)
+        shares.append(float(((trace.source < 2) & (trace.destination < 2)).mean()))
+    assert shares == [pytest.approx(40 / 58, abs=0.05), pytest.approx(2 / 20, abs=0.05)] * 2
+
+
+def test_a_training_falls_back_to_what_it_began_with(local_ray, five_node, small_spec, tmp_path):
+    """An agent that is far better than a search of one generation can find stays the outcome."""
+    plant, traffic = five_node
+    lessons = Lessons(traffic)
+    known = load_policy(train(small_spec, plant, lessons, tmp_path / "first").teacher_folder)
+    short = replace(
+        small_spec,
+        budget_requests=16 * 32,
+        search=replace(small_spec.search, enabled=False),
+        baselines=("ksp_ff",),
+    )
+    begun = Lessons(traffic, starts=(Start("champion", known, "abc"),))
+    result = train(short, plant, begun, tmp_path / "second")
+    assert result.validation["teacher"] <= result.validation["ksp_ff"]
+    assert read_manifest(result.teacher_folder).weights_sha256 == (
+        read_manifest(tmp_path / "first" / "teacher").weights_sha256
+    )
+
+
+def test_a_network_known_before_is_the_outcome_where_nothing_beats_it(
+    local_ray, five_node, small_spec, tmp_path
+):
+    plant, traffic = five_node
+    trained = train(small_spec, plant, Lessons(traffic), tmp_path / "first")
+    network = load_policy(tmp_path / "first" / "ppo-best")
+    short = replace(small_spec, budget_requests=16 * 32, search=replace(small_spec.search, enabled=False))
+    begun = Lessons(traffic, starts=(Start("champion", network, "abc"),))
+    result = train(short, plant, begun, tmp_path / "second")
+    assert result.validation["champion"] == trained.validation["ppo-best"]
+    best = min(result.validation, key=lambda name: result.validation[name])
+    assert result.chosen == {"champion": "start", "teacher": "teacher"}.get(best, "ppo")
+    with pytest.raises(TrainingError, match="another training"):
+        train(short, plant, Lessons(traffic), tmp_path / "second")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.lessons import Lessons
 from agents.spec import SearchSpec, TrainSpec
 from configs.build import plant_of, traffic_of
 from configs.home import Home
@@ -26,8 +27,8 @@ NUM_WORKERS = 2
 WORKING = """
 import pickle, sys
 from agents.train import train
-spec, plant, traffic = pickle.load(open(sys.argv[1], "rb"))
-result = train(spec, plant, traffic, sys.argv[2])
+spec, plant, lessons = pickle.load(open(sys.argv[1], "rb"))
+result = train(spec, plant, lessons, sys.argv[2])
 assert result.steps > 0
 """
 ASKING = """
@@ -101,7 +102,7 @@ def test_a_training_runs_its_actors_on_a_cluster_that_wants_a_token(cluster: str
         ray=config.ray,
     )
     job = tmp_path / "job"
-    job.write_bytes(pickle.dumps((spec, plant_of(config), traffic_of(config))))
+    job.write_bytes(pickle.dumps((spec, plant_of(config), Lessons(traffic_of(config)))))
 
     trained = python(WORKING, environment, str(job), str(tmp_path / "agent"))
 
