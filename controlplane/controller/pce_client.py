@@ -17,14 +17,15 @@ from controlplane.tapi.path_body import (
     build_compute_input,
     parse_compute_output,
 )
+from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import ComputeRequest
 
 
 class PathComputation(Protocol):
     """What the controller needs of a path computation element."""
 
-    def compute(self, request: ComputeRequest, state_version: int) -> Lightpath:
-        """A path, computed on the state at a version.
+    def compute(self, request: ComputeRequest, state_version: int, purpose: Purpose) -> Lightpath:
+        """A path, computed on the state at a version; ``purpose`` is told and changes nothing.
 
         Raises:
             TapiError: no path, with the reason; or no answer.
@@ -69,10 +70,10 @@ class HttpPathComputation:
         """Close the connections."""
         self._http.close()
 
-    def compute(self, request: ComputeRequest, state_version: int) -> Lightpath:
+    def compute(self, request: ComputeRequest, state_version: int, purpose: Purpose) -> Lightpath:
         """As ``PathComputation.compute``."""
         headers = {"X-State-Version": str(state_version), "X-Decision-Id": str(uuid4())}
-        body = build_compute_input(request, self._naming)
+        body = build_compute_input(request, self._naming, purpose)
         status, document = self.forward("POST", COMPUTE_OPERATION, body, headers)
         if 200 <= status < 300:
             return parse_compute_output(document)

@@ -27,6 +27,7 @@ from controlplane.elements.interface import CrossConnect, Edit, Southbound
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError, invalid, unknown
 from controlplane.tapi.path_body import hops_of
+from controlplane.tapi.purpose import CREATE, RESTORE, Purpose
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class ServiceManager:
             self._stored(lambda: self._store.plan(request))
             self.state.show(Service(request, PLANNED))
             try:
-                return self._set_up(request, "create", arrived), True
+                return self._set_up(request, CREATE, arrived), True
             except BaseException:
                 self.state.hide(request.uuid)
                 with suppress(TapiError):  # what is left in the store is dropped when it answers again
@@ -144,7 +145,7 @@ class ServiceManager:
                 self.configurator.apply({node: Edit(remove=tuple(uuids)) for node, uuids in edits.items()})
             except ConfigurationFailed as error:
                 log.warning("link %s-%s cut: %s; to be repaired", *ends, error)
-            return self._restore([service.uuid for service in hit], "restore")
+            return self._restore([service.uuid for service in hit])
 
     def repair_link(self, nodes: Sequence[str]) -> Restoration:
         """Note that a link works again, and set up the services that are without a lightpath.
@@ -158,7 +159,7 @@ class ServiceManager:
                 change = {"kind": "link-repaired", "nodes": list(ends)}
                 stored = self._stored(lambda: self._store.repair_link(*ends, change))
                 self.state.link_repaired(ends, stored)
-            return self._restore([s.uuid for s in self.state.services() if s.path is None], "restore")
+            return self._restore([s.uuid for s in self.state.services() if s.path is None])
 
     def maintain(self, everything: bool = False) -> None:
         """Audit the suspect elements, or all, and try again what may have failed in passing."""
@@ -168,11 +169,12 @@ class ServiceManager:
                 for reason in self.configurator.audit(nodes).values():
                     log.warning("not yet as the state says: %s", reason)
             if self._try_again and not self.configurator.suspects:
-                self._restore(sorted(self._try_again), "restore")
+                self._restore(sorted(self._try_again))
 
     def _set_up(self, request: ServiceRequest, cause: str, began: float) -> Service:
         state = self.state
-        computed = self._pce.compute(request, state.version)
+        purpose = Purpose(request.uuid, cause, request.service_class)
+        computed = self._pce.compute(request, state.version, purpose)
         try:
             standing = [item.path for item in state.services() if item.path]
             path = verify_path(computed, request, state.plant, state.lit, state.failed_links, standing)
@@ -189,7 +191,7 @@ class ServiceManager:
         state.installed(service, stored)
         return service
 
-    def _restore(self, uuids: Sequence[str], cause: str) -> Restoration:
+    def _restore(self, uuids: Sequence[str]) -> Restoration:
         restored, lost = [], []
         for uuid in uuids:
             service = self.state.service(uuid)
@@ -197,7 +199,7 @@ class ServiceManager:
                 self._try_again.discard(uuid)
                 continue
             try:
-                self._set_up(service.request, cause, time.perf_counter())
+                self._set_up(service.request, RESTORE, time.perf_counter())
             except TapiError as error:
                 lost.append((uuid, error.message))
                 log.warning("service %s has no lightpath: %s", uuid, error.message)
@@ -263,5 +265,9 @@ def _database_failed(error: SQLAlchemyError) -> TapiError:
 def _change(kind: str, service: Service) -> dict[str, Any]:
     path = service.path
     assert path is not None
-    rate = {"bit_rate_gbps": service.request.bit_rate_gbps}
-    return {"kind": kind, "service_uuid": service.uuid} | path.told() | rate
+    asked = {
+        "bit_rate_gbps": service.request.bit_rate_gbps,
+        "service_class": service.request.service_class,
+        "decision_id": path.decision_id,
+    }
+    return {"kind": kind, "service_uuid": service.uuid} | path.told() | asked

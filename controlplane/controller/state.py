@@ -102,7 +102,7 @@ class NetworkState:
             "version": version,
             "reset": reset,
             "store": self.store.identity,
-            "changes": [change.document for change in changes],
+            "changes": [change.told for change in changes],
         }
 
     def listen(self, listener: Callable[[], None]) -> None:

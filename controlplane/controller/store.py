@@ -38,13 +38,18 @@ class Change:
         version: its place in the log.
         cause: ``create``, ``delete``, ``cut``, ``restore`` or ``repair``.
         happened: when.
-        document: as readers get it (docs/contracts.md), version included.
+        document: what changed (docs/contracts.md), version included.
     """
 
     version: int
     cause: str
     happened: datetime
     document: dict[str, Any]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As readers get it: the document, why it happened, and when, in seconds since 1970 UTC."""
+        return self.document | {"cause": self.cause, "time_s": self.happened.timestamp()}
 
 
 class Store:

@@ -30,7 +30,7 @@ changes = Table(
     Column("kind", String(20), nullable=False),
     Column("cause", String(20), nullable=False),
     Column("happened", DateTime(timezone=True), nullable=False),
-    Column("document", Text, nullable=False),  # JSON of the change as readers get it
+    Column("document", Text, nullable=False),  # JSON of what changed
 )
 
 failed_links = Table(

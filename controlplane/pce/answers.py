@@ -25,6 +25,7 @@ from controlplane.tapi.path_body import (
     build_path,
     parse_compute_input,
 )
+from controlplane.tapi.purpose import NOBODY, Purpose, parse_purpose
 from controlplane.tapi.service_body import BIDIRECTIONAL, ComputeRequest
 from envs.request import Request
 
@@ -71,11 +72,14 @@ class PathAnswers:
                 "route-direction BIDIRECTIONAL: here each direction has its own spectrum; "
                 "ask once for each direction with UNIDIRECTIONAL"
             )
+        # The controller names each decision that it asks for a service. What clients ask through it has no
+        # name, and is for nobody, whatever it says.
+        purpose = parse_purpose(document) if decision_id else NOBODY
         decision_id = decision_id or str(uuid4())
         asked = self._asked.get(decision_id)
         if asked is None:
             task = asyncio.create_task(
-                self._computation.compute(self._query(decision_id, request, state_version))
+                self._computation.compute(self._query(decision_id, request, state_version, purpose))
             )
             asked = _Asked(request, state_version, task)
             _remember(self._asked, decision_id, asked, self._keep)
@@ -109,12 +113,15 @@ class PathAnswers:
             ) from None
         return build_path(path, self._naming, self._plant.bands, direction)
 
-    def _query(self, decision_id: str, request: ComputeRequest, state_version: int | None) -> Query:
+    def _query(
+        self, decision_id: str, request: ComputeRequest, state_version: int | None, purpose: Purpose
+    ) -> Query:
         index = self._plant.topology.node_index
         asked = Request(
             index(request.source), index(request.destination), request.bit_rate_gbps, request.max_latency_ms
         )
-        return Query(decision_id, asked, state_version, _allowed(self._plant.topology.node_names, request))
+        allowed = _allowed(self._plant.topology.node_names, request)
+        return Query(decision_id, asked, state_version, allowed, purpose)
 
 
 def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:

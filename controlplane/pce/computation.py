@@ -25,6 +25,7 @@ from controlplane.pce.endpoint import EndpointInUse
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError
 from controlplane.tapi import ids
+from controlplane.tapi.purpose import NOBODY, Purpose
 from envs.candidates import Candidate, Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
@@ -45,12 +46,14 @@ class Query:
         request: source, destination, bit rate, latency bound.
         state_version: state of the controller to decide on; None for what it has now.
         allowed: the client's own constraints on a route given as node indices; None without any.
+        purpose: for whom; logged, and nothing else.
     """
 
     decision_id: str
     request: Request
     state_version: int | None = None
     allowed: Callable[[tuple[int, ...]], bool] | None = None
+    purpose: Purpose = NOBODY
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,10 @@ class PathComputer:
             reason=blocked.reason if blocked else None,
             context=tuple(zip(CONTEXT_NAMES, observation.context.tolist(), strict=True)),
             features=tuple((name, math.nan) for name in FEATURE_NAMES),
+            service_uuid=query.purpose.service_uuid or None,
+            cause=query.purpose.cause or None,
+            service_class=query.purpose.service_class or None,
+            is_constrained=query.allowed is not None,
         )
         if candidate is None or chosen is None:
             return record

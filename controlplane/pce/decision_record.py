@@ -12,7 +12,7 @@ import pyarrow as pa
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.names import join_list
 
-DECISION_SCHEMA_VERSION = 2
+DECISION_SCHEMA_VERSION = 3
 
 DecidedBy = Literal["model", "fallback", "none"]
 FallbackReason = Literal["late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed"]
@@ -55,6 +55,10 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "total_ms": pa.float64(),  # from the request read to the row handed to the log
     "outcome": pa.string(),  # accepted, blocked
     "reason": pa.string(),  # why blocked; null when accepted
+    "service_uuid": pa.string(),  # whose path; null, here and below, where it was computed for no service
+    "cause": pa.string(),  # create, restore
+    "service_class": pa.string(),
+    "is_constrained": pa.bool_(),  # the client bound the route by hops, links or nodes; null before version 3
 }
 
 
@@ -89,6 +93,10 @@ class DecisionRecord:
     total_ms: float = 0.0
     reason: str | None = None
     features: tuple[tuple[str, float], ...] = ()
+    service_uuid: str | None = None
+    cause: str | None = None
+    service_class: str | None = None
+    is_constrained: bool = False
 
     def row(self) -> dict[str, Any]:
         """A flat row for the log: ``COLUMNS``, ``c_<name>``, ``f_<name>``; what is not finite is null."""

@@ -7,6 +7,7 @@
   fields.py           liberal reading: prefixes, uint64 as number or string, an object or a one-element list
   frequency.py        slots to spectrum in MHz, formats to the names that TAPI has
   service_schema.py   what a client may configure of a connectivity service
+  purpose.py          for whom a path is computed
   service_body.py     a connectivity-service body to a ``ServiceRequest``
   path_body.py        path computation: input, output and path documents
   context.py          the context, its topology and its service interface points

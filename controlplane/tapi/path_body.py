@@ -16,6 +16,7 @@ from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
 from controlplane.tapi.frequency import Bands, spectrum
 from controlplane.tapi.naming import Naming
+from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, ComputeRequest, excluded
 
 INPUT = "tapi-path-computation:input"
@@ -25,7 +26,9 @@ COMPUTE_OPERATION = "/restconf/operations/tapi-path-computation:compute-p-2-p-pa
 PATH_RESOURCE = "/restconf/data/tapi-common:context/tapi-path-computation:path-computation-context/path="
 
 
-def build_compute_input(request: ComputeRequest, naming: Naming) -> dict[str, Any]:
+def build_compute_input(
+    request: ComputeRequest, naming: Naming, purpose: Purpose | None = None
+) -> dict[str, Any]:
     """The body of ``compute-p-2-p-path``; the first ``sep`` is the source."""
     constraint: dict[str, Any] = {"route-direction": request.direction}
     if math.isfinite(request.max_latency_ms):
@@ -37,13 +40,14 @@ def build_compute_input(request: ComputeRequest, naming: Naming) -> dict[str, An
         topology["exclude-link"] = [naming.link_uuid(*ends) for ends in request.exclude_links]
     if request.exclude_nodes:
         topology["exclude-node"] = [naming.node_uuid(node) for node in request.exclude_nodes]
-    return {
-        INPUT: {
-            "sep": _end_points(request, naming),
-            "routing-constraint": constraint,
-            "topology-constraint": topology,
-        }
+    content: dict[str, Any] = {
+        "sep": _end_points(request, naming),
+        "routing-constraint": constraint,
+        "topology-constraint": topology,
     }
+    if purpose is not None and (told := purpose.name_pairs()):
+        content["objective-function"] = {"name": told}
+    return {INPUT: content}
 
 
 def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) -> ComputeRequest:

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
-from controlplane.tapi.names import SERVICE_CLASS, pairs
+from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
 from controlplane.tapi.naming import Naming
+from controlplane.tapi.purpose import ANY_CLASS, class_of
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import SERVICE, WRAPPERS
 
@@ -50,10 +51,12 @@ class ComputeRequest:
 class ServiceRequest(ComputeRequest):
     """A service as asked for: ``uuid`` is chosen by the client, else made here.
 
-    ``document`` is the client's configuration in canonical form, as it is sent back.
+    ``document`` is the client's configuration in canonical form, as it is sent back. ``service_class`` groups
+    services that behave alike; it does not steer the network.
     """
 
     uuid: str
+    service_class: str = ANY_CLASS
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
 
     @property
@@ -91,6 +94,7 @@ def parse_service(
     max_delay_us = _target(config, "max-allowed-delay")
     return ServiceRequest(
         uuid=config["uuid"],
+        service_class=class_of(as_dict(config.get("name")), f"{ROOT}/name"),
         source=source,
         destination=destination,
         bit_rate_gbps=_bit_rate_gbps(config),

@@ -31,6 +31,9 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="Of the random pairs.")] = 1,
         uuid: Annotated[str | None, typer.Option(help="UUID of the service; made when not given.")] = None,
         delete: Annotated[str | None, typer.Option(metavar="UUID", help="Delete this service.")] = None,
+        service_class: Annotated[
+            str | None, typer.Option("--class", help="Service class, by name; the record tells them apart.")
+        ] = None,
         as_json: JsonFlag = False,
     ) -> None:
         """Place a service over TAPI and show the lightpath set up for it; or delete one."""
@@ -42,12 +45,13 @@ def register(app: typer.Typer) -> None:
         if delete is None and count is None and (source is None or destination is None):
             raise Refusal("give --from and --to; `lightloop topologies` lists the nodes")
         bound = math.inf if max_latency_ms is None else max_latency_ms
+        named = {} if service_class is None else {"service_class": service_class}
         with ControllerClient(running_config().services.url("controller"), running_credentials()) as client:
             if delete is not None:
                 client.delete_service(delete)
                 emit({"uuid": delete, "deleted": True}, as_json, lambda out: out.print(f"{delete} deleted"))
             elif count is not None:
-                lightpaths, refusals = _place_many(client, count, seed, gbps, bound)
+                lightpaths, refusals = _place_many(client, count, seed, gbps, bound, named)
                 document = {"lightpaths": [_document(item) for item in lightpaths], "refused": refusals}
                 emit(document, as_json, lambda out: _render(out, lightpaths, refusals))
                 if not lightpaths:
@@ -55,12 +59,17 @@ def register(app: typer.Typer) -> None:
                         f"none of {count} services was set up; first reason: {refusals[0]['reason']}"
                     )
             elif source is not None and destination is not None:
-                lightpath = client.place_service(source, destination, gbps, bound, uuid)
+                lightpath = client.place_service(source, destination, gbps, bound, uuid, **named)
                 emit(_document(lightpath), as_json, lambda out: _render_one(out, lightpath))
 
 
 def _place_many(
-    client: ControllerClient, count: int, seed: int, gbps: float, max_latency_ms: float
+    client: ControllerClient,
+    count: int,
+    seed: int,
+    gbps: float,
+    max_latency_ms: float,
+    named: dict[str, str],
 ) -> tuple[list[ServiceLightpath], list[dict[str, Any]]]:
     """Lightpaths of services between random pairs, and which were refused and why.
 
@@ -77,7 +86,7 @@ def _place_many(
     for _ in range(count):
         source, destination = choose.sample(nodes, 2)
         try:
-            lightpaths.append(client.place_service(source, destination, gbps, max_latency_ms))
+            lightpaths.append(client.place_service(source, destination, gbps, max_latency_ms, **named))
         except ServiceRefused as refusal:
             if not refusal.status:
                 raise

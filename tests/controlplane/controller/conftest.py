@@ -40,6 +40,7 @@ from controlplane.tapi.path_body import (
     build_compute_output,
     parse_compute_input,
 )
+from controlplane.tapi.purpose import Purpose, parse_purpose
 from controlplane.tapi.service_body import ComputeRequest, ServiceRequest, build_service, parse_service
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
@@ -67,6 +68,7 @@ class FakePce:
         self.paths: dict[str, Lightpath] = {}
         self.requests: list[str] = []
         self.asked: list[tuple[ComputeRequest, int]] = []
+        self.purposes: list[Purpose] = []
         self.spoil: Callable[[Lightpath], Lightpath] = lambda path: path
         self.away = False
         self.quality_format = "PM-QPSK"
@@ -89,6 +91,7 @@ class FakePce:
         asked = parse_compute_input(json.loads(request.content), self.naming, self.plant.shared_spectrum)
         version = int(request.headers["X-State-Version"])
         self.asked.append((asked, version))
+        self.purposes.append(parse_purpose(json.loads(request.content)))
         path = self.spoil(self._compute(asked, version))
         self.paths[path.uuid] = path
         return build_compute_output(asked, self.naming, str(uuid4()), path)

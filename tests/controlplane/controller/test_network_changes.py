@@ -319,6 +319,10 @@ def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
             "latency_ms": lab.state.services()[0].path.latency_ms,
             "decided_by": "model",
             "band": "C",
+            "service_class": "any",
+            "decision_id": lab.state.services()[0].path.decision_id,
+            "cause": "create",
+            "time_s": lab.store.changes(0)[1][0].happened.timestamp(),
         }
 
 

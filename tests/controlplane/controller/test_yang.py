@@ -167,11 +167,14 @@ def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any)
         build_compute_output,
         parse_compute_output,
     )
+    from controlplane.tapi.purpose import Purpose
     from controlplane.tapi.service_body import ComputeRequest
 
     asked = ComputeRequest("A", "D", 100, 20.0, "UNIDIRECTIONAL", 4, (("A", "C"),), ("B",))
     compute = "tapi-path-computation:compute-p-2-p-path"
     assert_valid_part(model, build_compute_input(asked, lab.naming), compute)
+    purpose = Purpose(str(uuid4()), "create", "gold, of the first order")
+    assert_valid_part(model, build_compute_input(asked, lab.naming, purpose), compute)
     path = Lightpath(str(uuid4()), ("A", "D"), 3, 4, "64QAM", 2.5, "model", "x", "7", "d", 1.5, "C", 20.0)
     answer = build_compute_output(asked, lab.naming, str(uuid4()), path)
     assert_valid_part(model, answer, compute)

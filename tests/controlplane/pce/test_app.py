@@ -27,6 +27,7 @@ from controlplane.tapi.path_body import (
     build_compute_input,
     parse_compute_output,
 )
+from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import ComputeRequest
 from envs.candidates import observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES
@@ -49,13 +50,13 @@ class Pce:
     def ask(
         self, source: str, destination: str, rate_gbps: float = 100, version: int | None = None, **values: Any
     ) -> httpx.Response:
-        decision_id = values.pop("decision_id", None)
+        decision_id, purpose = values.pop("decision_id", None), values.pop("purpose", None)
         request = ComputeRequest(source, destination, rate_gbps, **values)
         headers = {} if version is None else {"X-State-Version": str(version)}
         if decision_id is not None:
             headers["X-Decision-Id"] = decision_id
         return self.http.post(
-            COMPUTE_OPERATION, json=build_compute_input(request, self.naming), headers=headers
+            COMPUTE_OPERATION, json=build_compute_input(request, self.naming, purpose), headers=headers
         )
 
     def path(self, answer: httpx.Response) -> Lightpath:
@@ -283,6 +284,38 @@ def test_the_clients_constraints_hold(start):
         assert around.nodes == ("A", "D", "C")
         refused = pce.ask("A", "C", exclude_links=(("A", "C"),), max_hops=1)
         assert "excluded by the constraints" in reason(refused)
+
+
+SERVICE = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
+
+
+def test_the_log_says_for_which_service_also_of_what_was_refused(start, controller):
+    carried, refused = Purpose(SERVICE, "create", "gold"), Purpose(SERVICE, "restore", "any")
+    with start() as pce:
+        pce.path(pce.ask("A", "C", decision_id="d1", purpose=carried, max_hops=2))
+        assert "least possible latency" in reason(
+            pce.ask("A", "C", decision_id="d2", purpose=refused, max_latency_ms=0.001)
+        )
+        pce.path(pce.ask("A", "C", purpose=carried))  # has no name: not the controller's
+        rows = pce.log()[["service_uuid", "cause", "service_class", "is_constrained"]]
+    first, second, third = rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None)
+    assert first == (SERVICE, "create", "gold", True)
+    assert second == (SERVICE, "restore", "any", False)
+    assert third == (None, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "why"),
+    [
+        (Purpose("none", "create", "gold"), "is not a UUID"),
+        (Purpose(SERVICE, "delete", "gold"), "create or restore"),
+        (Purpose(SERVICE, "create", "g" * 65), "1 to 64 characters"),
+    ],
+)
+def test_a_purpose_that_cannot_be_is_refused(start, purpose, why):
+    with start() as pce:
+        assert why in reason(pce.ask("A", "C", decision_id="d", purpose=purpose), 400)
+        assert len(pce.log()) == 0
 
 
 def test_one_decision_id_is_one_decision(start):

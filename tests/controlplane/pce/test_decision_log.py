@@ -111,6 +111,20 @@ def test_parts_of_the_version_without_quantities_are_read_beside_new_ones(tmp_pa
     assert [second[name] for name in new] == ["C", None, None, 80.0]
 
 
+def test_parts_of_the_version_without_a_service_are_read_beside_new_ones(tmp_path):
+    new = ("service_uuid", "cause", "service_class", "is_constrained")
+    old = {name: value for name, value in record(1).row().items() if name not in new}
+    schema = pa.schema([field for field in table_schema([old]) if field.name not in new])
+    pq.write_table(pa.Table.from_pylist([old], schema), tmp_path / "part-00000001-20250101T000000Z.parquet")
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    told = {"service_uuid": "s", "cause": "create", "service_class": "gold", "is_constrained": True}
+    log.append(record(2, **told)).result(5)
+    first, second = read_rows(tmp_path, 5)
+    log.close()
+    assert [first[name] for name in new] == [None] * 4
+    assert {name: second[name] for name in new} == told
+
+
 def test_every_column_is_documented():
     page = (Path(__file__).parents[3] / "docs" / "pce.md").read_text()
     documented = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
