@@ -1,6 +1,6 @@
-"""The few things of MLflow that a light process asks for, over REST: aliases, versions, the end of a run.
+"""The few things of MLflow that a light process asks for, over REST: aliases, versions, runs, a run's end.
 
-MLflow's client takes seconds and hundreds of megabytes to import; three calls need neither. Everything else
+MLflow's client takes seconds and hundreds of megabytes to import; a few calls need neither. Everything else
 that is known about MLflow is in ``registry.py``.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,35 @@ def login_headers() -> dict[str, str]:
         login = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
         return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+@dataclass(frozen=True)
+class KeptVersion:
+    """A registered version as MLflow keeps it."""
+
+    number: str
+    run_id: str
+    made_s: float  # since 1970-01-01 UTC
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run as MLflow keeps it.
+
+    Attributes:
+        is_deleted: it lies in MLflow's bin.
+        datasets: ids of traces by what they served for, e.g. ``training``.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    is_deleted: bool
+    tags: Mapping[str, str]
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    datasets: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +85,46 @@ class RegistryReader:
             RegistryReadError: MLflow does not answer.
         """
         return self._get("model-versions/get", {"name": self.model_name, "version": number}) is not None
+
+    def version(self, number: str) -> KeptVersion | None:
+        """A version by its number; None where there is none.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        found = self._get("model-versions/get", {"name": self.model_name, "version": number})
+        if found is None:
+            return None
+        kept = found["model_version"]
+        made_s = float(kept.get("creation_timestamp", 0)) / 1000
+        return KeptVersion(
+            str(kept["version"]), str(kept.get("run_id", "")), made_s, _pairs(kept.get("tags", ()))
+        )
+
+    def run(self, run_id: str) -> KeptRun | None:
+        """A run; None where there is none, or none any more.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        found = self._get("runs/get", {"run_id": run_id})
+        if found is None:
+            return None
+        info, data = found["run"]["info"], found["run"].get("data", {})
+        datasets: dict[str, tuple[str, ...]] = {}
+        for item in found["run"].get("inputs", {}).get("dataset_inputs", ()):
+            purpose = _pairs(item.get("tags", ())).get("mlflow.data.context", "")
+            datasets[purpose] = (*datasets.get(purpose, ()), str(item["dataset"]["digest"]))
+        return KeptRun(
+            run_id=run_id,
+            name=str(info.get("run_name", "")),
+            status=str(info.get("status", "")),
+            is_deleted=info.get("lifecycle_stage") == "deleted",
+            tags=_pairs(data.get("tags", ())),
+            parameters=_pairs(data.get("params", ())),
+            metrics={item["key"]: float(item["value"]) for item in data.get("metrics", ())},
+            datasets=datasets,
+        )
 
     def kill_run(self, run_id: str) -> None:
         """Mark a run that will not go on as killed; nothing happens where it is gone.
@@ -88,3 +158,13 @@ class RegistryReader:
             return dict(answer.json())
         except (httpx.HTTPError, ValueError) as error:
             raise RegistryReadError(f"MLflow at {self.tracking_uri} does not answer: {error!r}") from None
+
+
+def promised_blocking(metrics: Mapping[str, float]) -> float | None:
+    """What a version was expected to block when it was registered, by the metrics of its run."""
+    names = ("evaluation/challenger_request_blocking", "quick_evaluation/request_blocking")
+    return next((metrics[name] for name in names if name in metrics), None)
+
+
+def _pairs(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {item["key"]: item.get("value", "") for item in listed}

@@ -29,6 +29,7 @@ QUICKER = {
 STANDS_FOR = {" [--json]": "", "agents/weight-0.01": str(PROJECT / "agents" / "data" / "generalist")}
 ON_THE_INSTALLATION = (
     "lightloop request",
+    "lightloop offer",
     "lightloop status",
     "lightloop tidy",
     "prefect deployment run",

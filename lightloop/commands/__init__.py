@@ -15,6 +15,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "request",
+    "offer",
     "bench",
     "services",
     "shell",

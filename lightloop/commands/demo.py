@@ -6,6 +6,7 @@ the run's progress log and places services like any client.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -148,23 +149,19 @@ class Follower:
 
 def place_services(config: Config, home: Home, num_requests: int) -> list[dict[str, Any]]:
     """Services asked of the controller, one after the other, in the scenario's mix; what became of each."""
-    from controlplane.client import ControllerClient, ServiceRefused
+    from controlplane.client import ControllerClient
     from envs.traffic import make_trace
+    from lightloop.offering import Offer, play
 
     if not num_requests:
         return []
-    trace = make_trace(traffic_of(config), plant_of(config), num_requests, seed=int(time.time()))
-    names, placed = trace.node_names, []
+    seed = int(time.time())
+    trace = make_trace(traffic_of(config), plant_of(config), num_requests, seed)
+    offer = Offer(trace, num_requests, math.inf, f"demo-{seed}", deletes=False)
     with ControllerClient(config.services.url("controller"), home.credentials()) as client:
-        for row in range(num_requests):
-            asked = {
-                "source": names[trace.source[row]],
-                "destination": names[trace.destination[row]],
-                "bit_rate_gbps": float(trace.bit_rate_gbps[row]),
-                "max_latency_ms": float(trace.max_latency_ms[row]),
-            }
-            try:
-                placed.append(asked | client.place_service(**asked).document)
-            except ServiceRefused as refusal:
-                placed.append(asked | {"reason": refusal.reason})
-    return placed
+        played = play(offer, client)
+        set_up = {item.service_uuid: item.document for item in client.services()}
+    return [
+        offer.asked(row) | set_up.get(offer.uuid(row), {"reason": played.reasons.get(row, "cut meanwhile")})
+        for row in range(num_requests)
+    ]

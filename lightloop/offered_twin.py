@@ -1,0 +1,139 @@
+"""What the twin makes of the requests of an offer, under the policy that is in service. Not here: sending."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from envs.plant import Plant
+from envs.policy import ScoringPolicy
+from envs.trace import COLUMN_TYPES, Trace
+
+if TYPE_CHECKING:
+    from configs.home import Home
+    from configs.schema import Config
+
+MOST_REQUESTS = 200_000  # some 10 s of the twin; beyond it the gate's figure stands
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is to be expected of an offer.
+
+    Attributes:
+        source: ``twin``: the same requests, from an empty network; ``gate``: what the version was registered
+            with, on other requests; ``none``.
+        policy, model_version: who decides; the version is empty where no model does.
+        request_blocking: NaN where nothing is known.
+        why: of ``gate`` and ``none``: why the twin did not play them.
+        blocked: (num_requests,) bool, what the twin blocks; None unless it played them.
+    """
+
+    source: str
+    policy: str = ""
+    model_version: str = ""
+    request_blocking: float = float("nan")
+    why: str = ""
+    blocked: np.ndarray | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "source": self.source,
+            "policy": self.policy or None,
+            "model_version": self.model_version or None,
+            "request_blocking": self.request_blocking,
+            "why": self.why or None,
+        }
+
+
+def twin_blocked(plant: Plant, trace: Trace, num_requests: int, policy: ScoringPolicy) -> np.ndarray:
+    """(num_requests,) bool, the first requests of a trace that the twin blocks, from an empty network."""
+    from envs.lockstep import lockstep_on_requests
+    from envs.traffic import requests_of
+
+    asked = first_requests(trace.for_topology(plant.topology), num_requests)
+    run = lockstep_on_requests(plant, requests_of([asked], plant), num_classes=len(trace.class_names))
+    run.reset()
+    steps = run.play(policy, num_requests, run.observation_buffers())
+    return np.diff([int(run.statistics.blocked.sum()) for _ in steps]) > 0
+
+
+def first_requests(trace: Trace, num_requests: int) -> Trace:
+    """The trace up to a row."""
+    if num_requests == trace.num_requests:
+        return trace
+    return replace(trace, **{column: getattr(trace, column)[:num_requests] for column in COLUMN_TYPES})
+
+
+def promise_for(
+    config: Config,
+    home: Home,
+    plant: Plant,
+    trace: Trace,
+    num_requests: int,
+    status: Mapping[str, Any],
+    on_step: Callable[[str], None],
+) -> Promise:
+    """The twin's figure for the requests under the policy in service, else the gate's.
+
+    Args:
+        config: of the running installation.
+        home: its folder.
+        plant: that it operates.
+        trace: the requests.
+        num_requests: so many of them.
+        status: what the PCE says of itself.
+        on_step: told what is being done.
+    """
+    from envs.heuristics import baseline
+
+    version = str(status.get("model_version") or "")
+    policy = str((status["policy"] if version else status["fallback_policy"]) or "")
+    if num_requests > MOST_REQUESTS:
+        return _gate_promise(config, home, policy, version, f"more than {MOST_REQUESTS:,} requests")
+    try:
+        chosen = _policy_of(config, home, version) if version else baseline(policy)
+        on_step(f"the twin plays the same {num_requests:,} requests under {policy}")
+        blocked = twin_blocked(plant, trace, num_requests, chosen)
+    except ValueError as error:
+        return _gate_promise(config, home, policy, version, str(error))
+    return Promise("twin", policy, version, float(blocked.mean()), blocked=blocked)
+
+
+def _policy_of(config: Config, home: Home, version: str) -> ScoringPolicy:
+    """The policy of a version, fetched once.
+
+    Raises:
+        RegistryError, ArtefactError: it cannot be had.
+    """
+    from agents.artefact import load_policy
+    from deployments.environment import QUIET, mlflow_login
+    from flows.settings import settings_of
+
+    os.environ.update(QUIET | mlflow_login(config, home))
+    registry = settings_of(config, home, running=config).registry
+    return load_policy(registry.policy_folder(registry.version(version), home.root / "models"))
+
+
+def _gate_promise(config: Config, home: Home, policy: str, version: str, why: str) -> Promise:
+    from deployments.environment import mlflow_login, tracking_uri
+    from tasks.registry_reader import RegistryReader, RegistryReadError, promised_blocking
+
+    nothing = Promise("none", policy, version, why=why)
+    if not version:
+        return nothing
+    os.environ.update(mlflow_login(config, home))
+    reader = RegistryReader(tracking_uri(config), f"{config.mlflow.model_name}-{config.scenario}")
+    try:
+        found = reader.version(version)
+        run = reader.run(found.run_id) if found else None
+    except RegistryReadError as error:
+        return replace(nothing, why=f"{why}; {error}")
+    promised = promised_blocking(run.metrics) if run else None
+    return nothing if promised is None else replace(nothing, source="gate", request_blocking=promised)
