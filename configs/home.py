@@ -79,6 +79,16 @@ class Home:
         return self.root / "decisions"
 
     @property
+    def operation(self) -> Path:
+        """Operation record, by UTC day."""
+        return self.root / "operation"
+
+    @property
+    def windows(self) -> Path:
+        """Windows of operation: a folder ``<id>`` each."""
+        return self.root / "windows"
+
+    @property
     def serving(self) -> Path:
         """What each model slot serves; the promotion log."""
         return self.root / "serving"
@@ -104,6 +114,8 @@ class Home:
             self.run,
             self.traces,
             self.decisions,
+            self.operation,
+            self.windows,
             self.serving,
             self.training,
             self.state,

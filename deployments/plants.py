@@ -47,7 +47,7 @@ def switch_plant(home: Home, old: Config, new: Config) -> bool:
 def _belongings(home: Home) -> list[Path]:
     # SQLite keeps a journal beside the database under the same first name.
     databases = [file for name in STATE_FILES for file in home.state.glob(f"{name}*")]
-    return [*databases, home.decisions, home.serving]
+    return [*databases, home.decisions, home.operation, home.windows, home.serving]
 
 
 def _move(items: list[Path], folder: Path) -> None:

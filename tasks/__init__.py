@@ -14,6 +14,7 @@ Where to go:
   package.py, behaviour.py      a policy as a model; what it did on training traffic
   served_model.py               the code that runs inside the MLflow inference server
   provision.py, processes.py    a model into service; the process manager's client
+  operation/                    the life of every request, from the logs; windows of it
   drift.py, decisions.py        decision log against training reference
   progress_log.py, decorate.py  progress for whoever follows a run; retries and timeouts
 Tasks get arguments, never configuration.

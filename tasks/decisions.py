@@ -16,14 +16,11 @@ def read_decision_log(folder: Path, last: int) -> pd.DataFrame:
 
     A part is read closed where it is closed; the last line of the open part counts only with its line end.
     """
-    parts: dict[str, Path] = {}
-    for file in sorted(folder.glob("part-*")):
-        if file.suffix == ".parquet" or (file.suffix == ".jsonl" and file.stem not in parts):
-            parts[file.stem] = file
+    parts = decision_parts(folder)
     frames: list[pd.DataFrame] = []
     found = 0
-    for stem in sorted(parts, key=lambda name: int(name.split("-")[1]), reverse=True):
-        frame = _read_part(parts[stem])
+    for stem in reversed(parts):
+        frame = read_part(parts[stem])
         if len(frame):
             frames.insert(0, frame)
             found += len(frame)
@@ -32,7 +29,17 @@ def read_decision_log(folder: Path, last: int) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).tail(last) if frames else pd.DataFrame()
 
 
-def _read_part(file: Path) -> pd.DataFrame:
+def decision_parts(folder: Path) -> dict[str, Path]:
+    """Parts by name, oldest first; where a part stands closed and open, the closed file."""
+    parts: dict[str, Path] = {}
+    for file in sorted(folder.glob("part-*")):
+        if file.suffix == ".parquet" or (file.suffix == ".jsonl" and file.stem not in parts):
+            parts[file.stem] = file
+    return {name: parts[name] for name in sorted(parts, key=lambda name: int(name.split("-")[1]))}
+
+
+def read_part(file: Path) -> pd.DataFrame:
+    """The rows of a part; the last line of an open one counts only with its line end."""
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)

@@ -1,0 +1,87 @@
+"""How long services of a class stay, from lives of which some have not ended yet.
+
+The Kaplan-Meier estimate [1] by SciPy, carried on by an exponential beyond the last departure that was seen.
+Not here: whose lives (``lives.py``), what is drawn for (``window.py``).
+
+[1] Kaplan and Meier 1958, Nonparametric estimation from incomplete observations, JASA 53.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class HoldingTimes:
+    """The distribution of a class's holding times.
+
+    Attributes:
+        times_s: (N,) float64, ascending; where the share that stays changes.
+        stays: (N,) float64; share that stays longer than each of them.
+        rate_per_s: of departures, beyond the last of ``times_s``: departures seen over time watched.
+        num_departures, num_watched: lives that ended, and all.
+    """
+
+    times_s: np.ndarray = field(repr=False)
+    stays: np.ndarray = field(repr=False)
+    rate_per_s: float
+    num_departures: int
+    num_watched: int
+
+    def survival(self, time_s: float) -> float:
+        """The share that stays longer than ``time_s``."""
+        index = int(np.searchsorted(self.times_s, time_s, side="right")) - 1
+        share = float(self.stays[index]) if index >= 0 else 1.0
+        beyond_s = time_s - float(self.times_s[-1]) if len(self.times_s) else time_s
+        return share * math.exp(-self.rate_per_s * max(beyond_s, 0.0))
+
+    def quantile(self, age_s: float, share: float) -> float:
+        """Longer than this stays a ``share`` in (0, 1] of those who reached ``age_s``; above ``age_s``.
+
+        Where nobody was ever seen to reach the age, the exponential goes on from there.
+        """
+        reached = self.survival(age_s)
+        last_s = float(self.times_s[-1]) if len(self.times_s) else 0.0
+        wanted = reached * share
+        later = (self.times_s > age_s) & (self.stays <= wanted)
+        if reached > 0 and later.any():
+            return float(self.times_s[int(later.argmax())])
+        beyond = wanted if reached > 0 else share
+        left = self.survival(max(last_s, age_s)) if reached > 0 else 1.0
+        tail_s = -math.log(min(beyond / left, 1.0)) / self.rate_per_s
+        return max(last_s, age_s) + max(tail_s, 1e-6)
+
+
+def fit_holding_times(ages_s: Sequence[float], has_departed: Sequence[bool]) -> HoldingTimes | None:
+    """The holding times behind lives; None where there are no lives.
+
+    With no departure at all nothing is known but that they stay: then the mean of the ages is taken for the
+    mean holding time, as if one life had ended, on the average, where it was last seen.
+
+    Args:
+        ages_s: of each life, where it ended or was last seen; above 0.
+        has_departed: whether it ended there.
+    """
+    ages, departed = np.asarray(ages_s, np.float64), np.asarray(has_departed, bool)
+    if not len(ages):
+        return None
+    num_departures = int(departed.sum())
+    if not num_departures:
+        nothing = np.zeros(0)
+        return HoldingTimes(nothing, nothing, 1.0 / float(ages.mean()), 0, len(ages))
+    estimate = stats.ecdf(stats.CensoredData(uncensored=ages[departed], right=ages[~departed])).sf
+    steps = np.unique(ages[departed])
+    stays = estimate.evaluate(steps)
+    return HoldingTimes(
+        steps, np.asarray(stays), num_departures / float(ages.sum()), num_departures, len(ages)
+    )
+
+
+def exponential(mean_s: float) -> HoldingTimes:
+    """Holding times of which only a mean is known."""
+    return HoldingTimes(np.zeros(0), np.zeros(0), 1.0 / mean_s, 0, 0)

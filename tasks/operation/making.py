@@ -1,0 +1,112 @@
+"""A stored window of the running network, for flows and commands. What is in one: ``window.py``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from envs.trace import write_trace
+from envs.window import Window, WindowError, write_window
+from tasks.decorate import as_task
+from tasks.operation.sources import Operation
+from tasks.operation.store import bring_up_to_date
+from tasks.operation.window import begin_of_last, window_between
+from topologies.model import Topology
+
+
+@dataclass(frozen=True)
+class StoredWindow:
+    """A window on disk, and what is in it.
+
+    Attributes:
+        id, folder: of the window.
+        trace_id: of its trace, which is in the trace store too.
+        began_s, ended_s: since 1970 UTC; it may end earlier than asked for, where the end was not settled.
+        num_requests: first asked in it.
+        num_carried, num_blocked, num_failed: what became of them at first.
+        num_drawn: departures of requests that were drawn, not seen.
+        num_comparable: requests that the version in service must decide alike again.
+        num_standing: lightpaths that were up at the begin.
+        num_happenings: other changes of the network.
+        num_refused: rows of the decision log that the record keeps aside, of all time.
+    """
+
+    id: str
+    folder: Path
+    trace_id: str
+    began_s: float
+    ended_s: float
+    num_requests: int
+    num_carried: int
+    num_blocked: int
+    num_failed: int
+    num_drawn: int
+    num_comparable: int
+    num_standing: int
+    num_happenings: int
+    num_refused: int
+    window: Window = field(repr=False, compare=False)
+
+
+def window_of(
+    operation: Operation,
+    topology: Topology,
+    mean_holding_s: float,
+    began_s: float | None = None,
+    ended_s: float | None = None,
+    last_requests: int | None = None,
+) -> StoredWindow:
+    """The window of a span of time, or of the last requests, made of the record brought up to date.
+
+    The same span gives the same window whenever it is asked for.
+
+    Args:
+        operation: the running network, and the folders.
+        topology: the network in service.
+        mean_holding_s: taken for holding times where the record knows no life at all.
+        began_s: since 1970 UTC; or ``last_requests``.
+        ended_s: since 1970 UTC; None is now. A later end than the logs can be sure of is moved there.
+        last_requests: as many requests as the window holds, the newest.
+
+    Raises:
+        WindowError: no request in it, or both or neither of ``began_s`` and ``last_requests``.
+        OperationError, BusyError: the record cannot be brought up to date.
+    """
+    if (began_s is None) == (last_requests is None):
+        raise WindowError("a window is of a span of time or of the last requests: give one of the two")
+    if last_requests is not None and last_requests < 1:
+        raise WindowError(f"last_requests is {last_requests}; at least 1 is needed")
+    asked_s = time.time() if ended_s is None else ended_s
+    record = bring_up_to_date(operation, topology.content_hash, asked_s)
+    end_s = min(asked_s, record.settled_s)
+    begin_s = began_s if began_s is not None else begin_of_last(record, last_requests or 0, end_s)
+    window = window_between(record, topology, begin_s, end_s, mean_holding_s)
+    folder = write_window(window, operation.windows)
+    write_trace(window.trace, operation.traces)
+    return _told(window, folder, record.num_refused)
+
+
+def _told(window: Window, folder: Path, num_refused: int) -> StoredWindow:
+    num_blocked = sum(live.decided_by == "none" for live in window.live)
+    num_carried = sum(live.placed is not None for live in window.live)
+    return StoredWindow(
+        id=window.id,
+        folder=folder,
+        trace_id=window.trace.id,
+        began_s=window.began_s,
+        ended_s=window.began_s + window.duration_s,
+        num_requests=window.trace.num_requests,
+        num_carried=num_carried,
+        num_blocked=num_blocked,
+        num_failed=window.trace.num_requests - num_carried - num_blocked,
+        num_drawn=sum(live.is_drawn for live in window.live),
+        num_comparable=sum(live.is_comparable for live in window.live),
+        num_standing=len(window.standing),
+        num_happenings=len(window.happenings),
+        num_refused=num_refused,
+        window=window,
+    )
+
+
+window_of_task = as_task(window_of, "window of operation", retries=2)

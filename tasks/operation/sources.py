@@ -1,0 +1,213 @@
+"""Where the record comes from: the PCE's decision log on disk, the controller's change log over HTTP.
+
+What does not fit the schema is refused at this border: a decision is kept aside with the reason, a change
+ends the reading, for a change log with a hole tells nothing. Not here: joining (``lives.py``), files
+(``store.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+
+from tasks.decisions import decision_parts, read_part
+from tasks.operation.record import ASKS, CHANGES, Ask, Change, OperationError, asks_of, failures
+
+_NUMBERS = ("time_s", "state_version", "bit_rate_gbps", "max_latency_ms")
+_TIMEOUT_S = 60.0
+CLOCK_TOLERANCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The running network as tasks see it, and where its record is kept.
+
+    Attributes:
+        controller_url: base address of the controller.
+        token: bearer token between our own processes.
+        decisions: folder of the decision log.
+        record, windows, traces: folders of the operation record, of windows, of traces.
+    """
+
+    controller_url: str
+    token: str
+    decisions: Path
+    record: Path
+    windows: Path
+    traces: Path
+
+
+@dataclass(frozen=True)
+class ReadChanges:
+    """What the controller told: its store, the last version, and the changes after one, in order."""
+
+    store: str
+    version: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class ReadParts:
+    """Rows of the decision log as they are, and the parts that will not change any more."""
+
+    frame: pd.DataFrame
+    closed: frozenset[str]
+
+
+def read_changes(operation: Operation, since: int) -> ReadChanges:
+    """The controller's changes after a version.
+
+    Raises:
+        OperationError: it does not answer, or tells what is not as agreed.
+    """
+    url = f"{operation.controller_url}/changes"
+    headers = {"Authorization": f"Bearer {operation.token}"}
+    try:
+        answer = httpx.get(url, params={"since": since}, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        answer.raise_for_status()
+        document = answer.json()
+    except httpx.HTTPStatusError as error:
+        raise OperationError(f"the controller answers {error.response.status_code} to {url}") from None
+    except (httpx.HTTPError, ValueError) as error:
+        raise OperationError(
+            f"the controller at {operation.controller_url} does not answer ({error!r}); "
+            "`lightloop status` says what runs"
+        ) from None
+    store, version = str(document.get("store", "")), int(document.get("version", 0))
+    if document.get("reset") and since:
+        raise OperationError(
+            f"{operation.record}: the record has the change log up to version {since}, the controller's "
+            f"ends at {version}: its database is another one. Move the record aside to begin a new one"
+        )
+    return ReadChanges(store, version, tuple(changes_of(document.get("changes", []), since)))
+
+
+def changes_of(documents: Iterable[Any], since: int) -> list[Change]:
+    """Changes out of what ``GET /changes`` tells.
+
+    Raises:
+        OperationError: one does not fit, or one is missing; names it.
+    """
+    rows = [_change_row(document) for document in documents]
+    if not rows:
+        return []
+    frame = pd.DataFrame(rows).astype({"nodes": object})
+    bad = failures(_plain(frame), CHANGES)
+    if bad:
+        index, why = next(iter(bad.items()))
+        raise OperationError(f"the controller's change {rows[index]['version']} is not as agreed: {why}")
+    changes = [Change.read(row) for row in rows]
+    for number, change in enumerate(changes, start=since + 1):
+        if change.version != number:
+            raise OperationError(f"the controller's change log has {change.version} in place of {number}")
+    return changes
+
+
+def read_parts(folder: Path, known: frozenset[str]) -> ReadParts:
+    """The parts of the decision log that are not known yet."""
+    frames, closed = [], set()
+    for name, file in decision_parts(folder).items():
+        if name not in known:
+            frames.append(read_part(file).reindex(columns=list(ASKS.columns)))
+            if file.suffix == ".parquet":
+                closed.add(name)
+    frames = [frame.astype(object) for frame in frames if len(frame)]
+    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return ReadParts(frame, frozenset(closed))
+
+
+def admit(
+    frame: pd.DataFrame, changes: tuple[Change, ...], topology_hash: str
+) -> tuple[list[Ask], list[dict[str, Any]]]:
+    """The decisions for services, and the rows refused, each with ``refused_because``.
+
+    Paths computed for no service are neither.
+
+    Args:
+        frame: rows of the decision log.
+        changes: the whole change log; a decision must fit its times.
+        topology_hash: of the network in service; another network's decisions are refused.
+    """
+    if frame.empty:
+        return [], []
+    frame = frame.reindex(columns=list(ASKS.columns)).reset_index(drop=True)
+    for name in _NUMBERS:
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(float)
+    by_hand = frame["service_uuid"].isna() & frame["is_constrained"].notna()
+    frame = _plain(frame[~by_hand].reset_index(drop=True))
+    if frame.empty:
+        return [], []
+    reasons = failures(frame, ASKS)
+    for index in frame.index[frame["is_constrained"].isna()]:
+        reasons[int(index)] = "logged before decisions named their service (decision schema 3)"
+    rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
+    asks = []
+    for index, row in enumerate(rows):
+        if index not in reasons:
+            (ask,) = asks_of([row])
+            why = _misfit(ask, changes, topology_hash)
+            if why:
+                reasons[index] = why
+            else:
+                asks.append(ask)
+    refused = [_json_row(rows[index]) | {"refused_because": why} for index, why in sorted(reasons.items())]
+    return asks, refused
+
+
+def _misfit(ask: Ask, changes: tuple[Change, ...], topology_hash: str) -> str:
+    """Why a decision does not belong to this network and its change log; empty where it does."""
+    if ask.topology_hash != topology_hash:
+        return f"topology_hash: {ask.topology_hash} is not the network in service, {topology_hash}"
+    version = ask.state_version
+    if version > len(changes):
+        return f"state_version: {version}, the change log ends at {len(changes)}"
+    if version and ask.time_s < changes[version - 1].time_s - CLOCK_TOLERANCE_S:
+        return f"time_s: earlier than change {version}, which it was taken after"
+    if version < len(changes) and ask.time_s > changes[version].time_s + CLOCK_TOLERANCE_S:
+        return f"time_s: later than change {version + 1}, which it was taken before"
+    return ""
+
+
+def _change_row(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict) or not {"version", "time_s", "kind", "cause", "nodes"} <= set(document):
+        raise OperationError(f"the controller's change {str(document)[:200]} is not as agreed")
+    is_link = not str(document["kind"]).startswith("lightpath")
+    return {
+        "version": document["version"],
+        "time_s": document["time_s"],
+        "kind": document["kind"],
+        "cause": document["cause"],
+        "nodes": list(document["nodes"]),
+        "service_uuid": document.get("service_uuid", ""),
+        "service_class": "" if is_link else document.get("service_class", "any"),
+        "decision_id": document.get("decision_id", ""),
+        "first_slot": document.get("first_slot", 0),
+        "num_slots": document.get("num_slots", 0),
+        "modulation_format": document.get("modulation_format", ""),
+        "bit_rate_gbps": float(document.get("bit_rate_gbps", 0.0)),
+    }
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Texts as objects and nothing as None, so that one schema reads what JSON and what parquet tell."""
+    numbers = frame.select_dtypes("number").columns
+    texts = [name for name in frame.columns if name not in numbers]
+    plain = frame.copy()
+    for name in texts:
+        values = frame[name].astype(object)
+        plain[name] = values.where(values.map(_is_there), None)
+    return plain
+
+
+def _is_there(value: Any) -> bool:
+    return not (value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA)
+
+
+def _json_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if _is_there(value) else None for name, value in row.items()}
