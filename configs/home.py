@@ -94,6 +94,11 @@ class Home:
         return self.root / "serving"
 
     @property
+    def drift_state(self) -> Path:
+        """Which requests drift has been looked for in."""
+        return self.serving / "drift.json"
+
+    @property
     def training(self) -> Path:
         """Checkpoints and progress of training runs."""
         return self.root / "training"

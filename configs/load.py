@@ -19,7 +19,10 @@ CONFIG_FILE_VARIABLE = "LIGHTLOOP_CONFIG"
 RENAMED = {
     ("training", "yardstick"): "validation",
     ("training", "search", "settle_requests"): "steady_state_requests",
+    ("drift", "window_decisions"): "window_requests",
+    ("drift", "min_decisions"): "min_requests",
 }
+GONE = (("drift", "psi_threshold"), ("drift", "drift_share"))  # keys of earlier versions without a successor
 
 
 class ConfigError(ValueError):
@@ -112,13 +115,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _with_names_of_today(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A file that an earlier version wrote, such as the one in the home, with keys that have been renamed."""
+    """A file of an earlier version, such as the one in the home: keys renamed, those without use gone."""
     for (*sections, old), new in RENAMED.items():
         section: Any = document
         for name in sections:
             section = section.get(name) if isinstance(section, dict) else None
         if isinstance(section, dict) and old in section and new not in section:
             section[new] = section.pop(old)
+    for name, key in GONE:
+        if isinstance(document.get(name), dict):
+            document[name].pop(key, None)
     return document
 
 

@@ -87,7 +87,7 @@ class Gate(GateLimits):
     approval_timeout_s: PositiveFloat
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drift(DriftLimits):
     """When traffic counts as drifted, and how often it is looked at."""
 

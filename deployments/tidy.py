@@ -117,7 +117,7 @@ def _expired(
     yield from expired_models(home.root / "models", before_s(keep.models_days), in_use)
     evaluations = (home.root / "evaluations").glob("*.json")
     yield from expired_files("evaluation", evaluations, before_s(keep.evaluations_days))
-    read = config.drift.window_decisions // config.online.decision_log_part_rows + 2
+    read = config.drift.window_requests // config.online.decision_log_part_rows + 2
     parts = closed_parts(home.decisions, read)
     yield from expired_files("decision log part", parts, before_s(keep.decisions_days))
     # A log without a number behind it may be open; the process manager turns it over.

@@ -2,7 +2,7 @@
 
 Where to go:
   continuous_training.py   trace, train, evaluate, gate, register, provision
-  drift_monitor.py         decision log against the champion's reference; emits the event that retrains
+  drift_monitor.py         requests against those the champion learned from; emits the event that retrains
   provision.py, rollback.py
   settings.py, serving_target.py  configuration turned into what tasks take
   slots.py                 owning the model slots for a while

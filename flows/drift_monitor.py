@@ -1,4 +1,4 @@
-"""Does today's traffic still look like what the champion was trained on? If not, say so with an event."""
+"""Do requests still come as those the champion learned from? If not, say so with an event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.settings import load_settings
-from tasks.drift import announce_drift_task, detect_drift_task
+from tasks.drift import announce_drift_task, detect_drift_task, remember_task
 from tasks.registry import REFERENCE_FILE
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_drift_task
@@ -21,19 +21,21 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
     """What the comparison says, in words; an event ``lightloop.drift.detected`` where traffic has drifted.
 
     Args:
-        overrides: settings such as ``drift.min_decisions=50``.
+        overrides: settings such as ``drift.min_requests=50``.
     """
     settings = load_settings(None, overrides or ())
     registry, home = settings.registry, settings.home
     champion = registry.version("@champion")
     reference = registry.fetch(champion.uri, home.root / "models") / REFERENCE_FILE
-    report = detect_drift_task(home.decisions, reference, settings.config.drift)
+    look = detect_drift_task(home.decisions, reference, home.drift_state, settings.config.drift)
+    report = look.report
     tags = settings.model_tags | {"kind": "drift", "model_version": champion.version}
     tags[FLOW_RUN_TAG] = str(flow_run.id)
     with registry.run(f"drift {settings.config.scenario}", tags) as run_id:
         publish_drift_task(registry, run_id, report)
     if report.has_drifted:
         announce_drift_task(report, settings.config.scenario, champion.version, run_id)
+    remember_task(home.drift_state, look)  # last: a look that dies on the way is done again
     return report.summary
 
 

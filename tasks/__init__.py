@@ -11,11 +11,16 @@ Where to go:
   serving_target.py, locks.py   the two model slots and who owns them; a lock that dies with its holder
   takeover.py, differences.py   from staged to champion, mendable at any step; where the parts disagree
   challenger.py                 what a run has made, for when it is taken up again
-  package.py, behaviour.py      a policy as a model; what it did on training traffic
+  package.py, behaviour.py      a policy as a model; what it answers on training traffic
   served_model.py               the code that runs inside the MLflow inference server
   provision.py, processes.py    a model into service; the process manager's client
   operation/                    the life of every request, from the logs; windows of it
-  drift.py, decisions.py        decision log against training reference
+  drift.py, drift_test.py       looks for drift and their report; the sequential test itself
+  traffic_reference.py          the traffic that a champion learned from, counted
+  dirichlet.py                  shares that vary around a centre
+  offered.py, drift_source.py   requests as they come from outside; those of the running network
+  drift_state.py, drift_page.py which requests were looked at; Evidently's page of an alarm
+  decisions.py                  reads the PCE's decision log
   progress_log.py, decorate.py  progress for whoever follows a run; retries and timeouts
 Tasks get arguments, never configuration.
 """

@@ -1,8 +1,7 @@
-"""What a policy does on a trace, one request at a time with the online side's own code.
+"""What a policy answers on a trace, one request at a time with the online side's own code.
 
-Gives two things that travel with a model: recorded observations with the policy's scores (compared with the
-endpoint's answers before it goes into service), and a frame of what it saw and chose (what drift is measured
-against). Not here: figures of merit (``evaluate.py``).
+The recorded observations and scores travel with a model; the endpoint's answers are compared with them before
+it goes into service. Not here: figures of merit (``evaluate.py``), traffic (``traffic_reference.py``).
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
 from envs.trace import Trace
 from envs.walk import Walk
-from tasks.registry import RECORDED_FILE, REFERENCE_FILE
+from tasks.registry import RECORDED_FILE
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,6 @@ class Behaviour:
     action_mask: np.ndarray  # (num_decisions, M) float32, 1 = allowed
     context: np.ndarray  # (num_decisions, C) float32
     scores: np.ndarray  # (num_decisions, M) float32
-    frame: pd.DataFrame  # columns as in the decision log: c_<context>, f_<feature of the choice>
 
 
 def observe_behaviour(
@@ -41,7 +37,6 @@ def observe_behaviour(
     """
     walk = Walk(plant, trace)
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
-    chosen: list[int] = []
     for index in range(trace.num_requests):
         observation, candidates = walk.observe(index)
         if not candidates:
@@ -53,22 +48,16 @@ def observe_behaviour(
         if index >= warmup_requests:
             row = (observation.features, mask.astype(np.float32), observation.context, scores[0])
             rows.append(tuple(np.array(part) for part in row))  # type: ignore[arg-type]
-            chosen.append(action)
             if len(rows) == num_decisions:
                 break
     features, action_mask, context, all_scores = (np.stack(part) for part in zip(*rows, strict=True))
-    of_choice = features[np.arange(len(chosen)), chosen]
-    frame = pd.DataFrame(
-        np.concatenate([context, of_choice], axis=1),
-        columns=[*(f"c_{name}" for name in CONTEXT_NAMES), *(f"f_{name}" for name in FEATURE_NAMES)],
-    )
-    return Behaviour(features, action_mask, context, all_scores, frame)
+    return Behaviour(features, action_mask, context, all_scores)
 
 
-def write_behaviour(behaviour: Behaviour, folder: Path, num_recorded: int = 64) -> tuple[Path, Path]:
-    """The files of recorded observations and of the reference frame, in this order."""
+def write_behaviour(behaviour: Behaviour, folder: Path, num_recorded: int = 64) -> Path:
+    """The file of recorded observations."""
     folder.mkdir(parents=True, exist_ok=True)
-    recorded, reference = folder / RECORDED_FILE, folder / REFERENCE_FILE
+    recorded = folder / RECORDED_FILE
     every = max(1, len(behaviour.scores) // num_recorded)
     np.savez_compressed(
         recorded,
@@ -77,5 +66,4 @@ def write_behaviour(behaviour: Behaviour, folder: Path, num_recorded: int = 64) 
         context=behaviour.context[::every][:num_recorded],
         scores=behaviour.scores[::every][:num_recorded],
     )
-    behaviour.frame.to_parquet(reference, index=False)
-    return recorded, reference
+    return recorded

@@ -6,6 +6,7 @@ The form is the PCE's (``controlplane/pce/decision_log.py``); the two sides shar
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,17 +17,35 @@ def read_decision_log(folder: Path, last: int) -> pd.DataFrame:
 
     A part is read closed where it is closed; the last line of the open part counts only with its line end.
     """
-    parts = decision_parts(folder)
     frames: list[pd.DataFrame] = []
     found = 0
-    for stem in reversed(parts):
-        frame = read_part(parts[stem])
-        if len(frame):
-            frames.insert(0, frame)
-            found += len(frame)
+    for frame in _parts_backwards(folder):
+        frames.insert(0, frame)
+        found += len(frame)
         if found >= last:
             break
     return pd.concat(frames, ignore_index=True).tail(last) if frames else pd.DataFrame()
+
+
+def read_decisions_after(folder: Path, after_s: float) -> pd.DataFrame:
+    """Decisions on requests that came in after a time, in order of arrival; a frame without rows: none."""
+    frames: list[pd.DataFrame] = []
+    for frame in _parts_backwards(folder):
+        frames.insert(0, frame[frame["time_s"] > after_s])
+        if frame["time_s"].min() <= after_s:
+            break
+    if not any(len(frame) for frame in frames):
+        return pd.DataFrame()
+    return pd.concat(frames, ignore_index=True).sort_values("time_s", kind="stable", ignore_index=True)
+
+
+def _parts_backwards(folder: Path) -> Iterator[pd.DataFrame]:
+    """Each part that has a row, the newest first."""
+    parts = decision_parts(folder)
+    for stem in reversed(parts):
+        frame = read_part(parts[stem])
+        if len(frame):
+            yield frame
 
 
 def decision_parts(folder: Path) -> dict[str, Path]:

@@ -1,71 +1,184 @@
-"""Whether the requests of today still look like those the champion was trained on.
+"""Whether the requests of today still come as those the champion learned from: the look, and its report.
 
-The window is the end of the PCE's decision log; the reference is what the champion saw and chose on training
-traffic, stored with its model. Not here: what is done about it (``flows/drift_monitor.py``).
+Compared is what comes from outside, never what an agent chose, so a promotion or a network that fills is no
+drift. Not here: the test itself (``drift_test.py``), what is done about drift (``flows/drift_monitor.py``).
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import pandas as pd
 from prefect.events import emit_event
 
-from tasks.decisions import read_decision_log
 from tasks.decorate import as_task
+from tasks.drift_page import drift_page
+from tasks.drift_source import offered_requests
+from tasks.drift_state import DriftState, read_state, write_state
+from tasks.drift_test import SHARE_MOVED, ColumnEvidence, Evidence, evidence
 from tasks.limits import DriftLimits
+from tasks.offered import Offered
+from tasks.traffic_reference import TrafficReference, read_reference
 
 DRIFT_EVENT = "lightloop.drift.detected"
 
 
+class Regret(Protocol):
+    """What retraining could be worth on the window: blocking of the champion over that of another policy."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """``{"against", "mean", "ci95"}``."""
+
+
 @dataclass(frozen=True)
 class DriftReport:
-    """What the comparison says."""
+    """What a look says.
+
+    Attributes:
+        has_drifted: an alarm.
+        num_requests: of the window so far.
+        from_s, to_s: when the first and the last of them came in, since 1970-01-01 UTC; NaN without any.
+        log_e: natural logarithm of the evidence; 0 where nothing was judged.
+        threshold_log_e: at which it is an alarm.
+        columns: each column's evidence, the greatest first.
+        drifted_columns: whose own evidence is past the threshold.
+        summary: for people.
+        html: Evidently's page; empty without an alarm.
+        regret: where it was worked out.
+    """
 
     has_drifted: bool
-    num_decisions: int
-    share: float  # of the columns that drifted; NaN where nothing was compared
+    num_requests: int
+    from_s: float
+    to_s: float
+    log_e: float
+    threshold_log_e: float
+    columns: tuple[ColumnEvidence, ...]
     drifted_columns: tuple[str, ...]
-    scores: Mapping[str, float]  # column: population stability index
     summary: str
-    document: Mapping[str, Any]  # Evidently's report
-    html: str  # its page; empty where nothing has drifted
+    html: str = ""
+    regret: Regret | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form, and what ``lightloop drift check --json`` prints."""
+        return {
+            "drifted": self.has_drifted,
+            "requests": self.num_requests,
+            "window": None if math.isnan(self.from_s) else {"from": _utc(self.from_s), "to": _utc(self.to_s)},
+            "log_e": self.log_e,
+            "threshold_log_e": self.threshold_log_e,
+            "columns": {
+                column.name: {
+                    "drifted": column.name in self.drifted_columns,
+                    "log_e": column.log_e,
+                    "measure": column.measure,
+                    "seen": column.seen,
+                    "ordinary": column.ordinary,
+                }
+                for column in self.columns
+            },
+            "summary": self.summary,
+            "regret": None if self.regret is None else dict(self.regret.to_json()),
+        }
 
 
-def detect_drift(decisions_folder: Path, reference_file: Path, limits: DriftLimits) -> DriftReport:
-    """The report on the last window of decisions against a reference.
+@dataclass(frozen=True)
+class Look:
+    """A report, and what to remember once it has been acted upon."""
 
-    With fewer than ``min_decisions`` nothing is compared and nothing has drifted.
+    report: DriftReport
+    state: DriftState | None  # None: nothing has been seen yet
+
+
+def detect_drift(
+    decisions_folder: Path,
+    reference_file: Path,
+    state_file: Path,
+    limits: DriftLimits,
+    regret: Regret | None = None,
+) -> Look:
+    """A look at the requests since the last alarm, or since the present window began.
+
+    Args:
+        decisions_folder: the decision log.
+        reference_file: the traffic that the champion learned from.
+        state_file: what earlier looks remembered. Nothing is written: see ``remember``.
+        limits: what counts as drift.
+        regret: goes onto the report.
+
+    Raises:
+        ReferenceError: no traffic reference, or one of another network.
     """
-    window = read_decision_log(decisions_folder, limits.window_decisions)
-    reference = pd.read_parquet(reference_file)
-    if len(window):
-        window = window[window["chosen"].notna()]
-    columns = [name for name in reference.columns if name in window.columns]
-    if len(window) < limits.min_decisions or not columns:
-        summary = f"{len(window)} decisions in the log; {limits.min_decisions} are needed to compare"
-        return DriftReport(False, len(window), float("nan"), (), {}, summary, {}, "")
-    # A column that never varies in either is equal or not; PSI has no bins for it.
-    columns = [name for name in columns if reference[name].nunique() > 1 or window[name].nunique() > 1]
-    return _compare(window[columns].astype("float64"), reference[columns].astype("float64"), limits)
+    reference, state = read_reference(reference_file), read_state(state_file)
+    if state is not None and state.reference_id != reference.id:
+        # Another champion has another reference: nothing that the old one was judged by counts for it.
+        state = DriftState(reference.id, state.looked_until_s, 0, state.looked_until_s)
+    after_s = None if state is None else state.begins_after_s
+    offered = offered_requests(decisions_folder, reference, after_s, limits.window_requests)
+    look = look_at(reference, offered, state, limits)
+    return Look(replace(look.report, regret=regret), look.state)
+
+
+def look_at(
+    reference: TrafficReference, offered: Offered | None, state: DriftState | None, limits: DriftLimits
+) -> Look:
+    """A look at requests; window after window, until one raises an alarm or they are used up.
+
+    Args:
+        reference: the traffic that the champion learned from.
+        offered: requests since the state's window began; None: there were none.
+        state: of the look before; None at the first.
+        limits: what counts as drift.
+    """
+    rest = None if offered is None else offered.rows(state.pass_over if state else 0)
+    if rest is None or not rest.num_requests:
+        return Look(_too_few(None, limits), state)
+    if state is None:
+        before_s = math.nextafter(float(rest.arrival_s[0]), -math.inf)
+        state = DriftState(reference.id, before_s, 0, before_s)
+    while True:
+        window = rest.rows(0, limits.window_requests)
+        until_s = float(window.arrival_s[-1])
+        if window.num_requests < limits.min_requests:
+            return Look(_too_few(window, limits), replace(state, looked_until_s=until_s))
+        told = window.at_speed(limits.clock_speed)
+        found = evidence(reference, told, limits.window_requests, limits.tolerance, limits.columns)
+        report = _report(found, window, limits)
+        if report.has_drifted:
+            page = drift_page(reference, window.rows(found.since_request))
+            state = DriftState(reference.id, until_s, limits.cool_down_requests, until_s)
+            return Look(replace(report, html=page), state)
+        if window.num_requests < limits.window_requests:
+            return Look(report, replace(state, looked_until_s=until_s))
+        state, rest = DriftState(reference.id, until_s, 0, until_s), rest.rows(limits.window_requests)
+        if not rest.num_requests:
+            return Look(report, state)
+
+
+def remember(state_file: Path, look: Look) -> None:
+    """Store what a look has used up, once it has been acted upon."""
+    if look.state is not None:
+        write_state(state_file, look.state)
 
 
 def announce_drift(report: DriftReport, scenario: str, model_version: str, run_id: str) -> str:
     """The id of the emitted event ``lightloop.drift.detected``; it starts the training flow."""
+    document = report.to_json()
     event = emit_event(
         event=DRIFT_EVENT,
         resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
         payload={
             "scenario": scenario,
             "reason": report.summary,
-            "share": report.share,
             "columns": list(report.drifted_columns),
-            "num_decisions": report.num_decisions,
+            "num_requests": report.num_requests,
+            "window": document["window"],
+            "evidence": {"log_e": report.log_e, "threshold_log_e": report.threshold_log_e},
+            "regret": document["regret"],
             "model_version": model_version,
             "report_run_id": run_id,
         },
@@ -73,43 +186,50 @@ def announce_drift(report: DriftReport, scenario: str, model_version: str, run_i
     return "" if event is None else str(event.id)
 
 
-def _compare(window: pd.DataFrame, reference: pd.DataFrame, limits: DriftLimits) -> DriftReport:
-    from evidently import DataDefinition, Dataset, Report  # 3 s to import
-    from evidently.presets import DataDriftPreset
-
-    definition = DataDefinition(numerical_columns=list(reference.columns))
-    preset = DataDriftPreset(method="psi", threshold=limits.psi_threshold, drift_share=limits.drift_share)
-    snapshot = Report([preset], include_tests=True).run(
-        Dataset.from_pandas(window, data_definition=definition),
-        Dataset.from_pandas(reference, data_definition=definition),
+def _report(found: Evidence, window: Offered, limits: DriftLimits) -> DriftReport:
+    threshold, drifted = -math.log(limits.false_alarm_rate), found.drifted(limits.false_alarm_rate)
+    ranked = tuple(sorted(found.columns, key=lambda column: -column.log_e))
+    has_drifted = found.is_alarm(limits.false_alarm_rate)
+    said = f"over {found.num_requests:,} requests"
+    if has_drifted:
+        what = ", ".join(_in_words(column) for column in ranked if column.name in drifted)
+        summary = f"{what or 'several columns together'}; {said}, most plainly in the last "
+        summary += f"{found.num_requests - found.since_request:,}"
+    else:
+        summary = f"traffic as the champion learned from, {said}; the likeliest change: {ranked[0].name}"
+    return DriftReport(
+        has_drifted=has_drifted,
+        num_requests=found.num_requests,
+        from_s=float(window.arrival_s[0]),
+        to_s=float(window.arrival_s[-1]),
+        log_e=found.log_e,
+        threshold_log_e=threshold,
+        columns=ranked,
+        drifted_columns=drifted,
+        summary=summary,
     )
-    document = json.loads(snapshot.json())
-    scores = _scores(document)
-    drifted = tuple(sorted(name for name, score in scores.items() if score >= limits.psi_threshold))
-    share = len(drifted) / len(scores)
-    has_drifted = share >= limits.drift_share
-    summary = (
-        f"{len(drifted)} of {len(scores)} columns drifted over {len(window)} decisions "
-        f"({share:.0%}, {limits.drift_share:.0%} counts as drift): {', '.join(drifted) or 'none'}"
-    )
-    page = ""
-    if has_drifted:  # 5 MB, which nobody looks at where nothing was found; the numbers are always kept
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "drift.html"
-            snapshot.save_html(str(file))
-            page = file.read_text()
-    return DriftReport(has_drifted, len(window), share, drifted, scores, summary, document, page)
 
 
-def _scores(document: Mapping[str, Any]) -> dict[str, float]:
-    """Column: its index, from Evidently's ``ValueDrift`` entries."""
-    scores = {}
-    for metric in document["metrics"]:
-        config = metric.get("config", {})
-        if str(config.get("type", "")).endswith("ValueDrift"):
-            scores[str(config["column"])] = float(metric["value"])
-    return scores
+def _in_words(column: ColumnEvidence) -> str:
+    if column.measure == SHARE_MOVED:
+        return f"{column.name}: {column.seen:.1%} of the requests moved, {column.ordinary:.1%} is ordinary"
+    return f"{column.name}: {column.seen:.2f} {column.measure}"
+
+
+def _too_few(window: Offered | None, limits: DriftLimits) -> DriftReport:
+    count = 0 if window is None else window.num_requests
+    summary = f"{count} requests since the last window; {limits.min_requests} are needed to judge"
+    from_s, to_s = (math.nan, math.nan)
+    if window is not None:
+        from_s, to_s = float(window.arrival_s[0]), float(window.arrival_s[-1])
+    threshold = -math.log(limits.false_alarm_rate)
+    return DriftReport(False, count, from_s, to_s, 0.0, threshold, (), (), summary)
+
+
+def _utc(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")
 
 
 detect_drift_task = as_task(detect_drift, "compare")
+remember_task = as_task(remember, "remember")
 announce_drift_task = as_task(announce_drift, "announce drift", retries=2, timeout_s=60)

@@ -5,11 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Le, Lt
+from annotated_types import Gt, Lt
 
-from envs.fields import NonNegativeFloat, PositiveFloat, PositiveInt
+from envs.fields import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 Objective = Literal["blocking", "energy"]
+DriftColumn = Literal[
+    "node pairs",
+    "bit rates",
+    "service classes",
+    "latency bounds",
+    "arrival rate",
+    "holding times",
+    "blocking",
+]
 
 
 @dataclass(frozen=True)
@@ -30,11 +39,31 @@ class GateLimits:
     max_blocking_loss: NonNegativeFloat = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DriftLimits:
-    """When traffic counts as drifted."""
+    """When traffic counts as drifted; ``docs/drift.md`` explains each.
 
-    window_decisions: PositiveInt
-    min_decisions: PositiveInt
-    psi_threshold: PositiveFloat
-    drift_share: Annotated[float, Gt(0), Le(1)]
+    Attributes:
+        false_alarm_rate: chance that a window of unchanged traffic raises an alarm.
+        window_requests: after so many without an alarm a new window begins.
+        min_requests: fewer are not judged.
+        cool_down_requests: after an alarm so many are passed over.
+        tolerance: relative deviation of a rate or share that is ordinary.
+        clock_speed: seconds of traffic in a second of the clock; above 1 where a trace is played faster.
+        columns: to be looked at; empty: all that are known.
+    """
+
+    false_alarm_rate: Annotated[float, Gt(0), Lt(1)] = 0.01
+    window_requests: PositiveInt = 5000
+    min_requests: PositiveInt = 200
+    cool_down_requests: NonNegativeInt = 2000
+    tolerance: Annotated[float, Gt(0), Lt(1)] = 0.02
+    clock_speed: PositiveFloat = 1.0
+    columns: tuple[DriftColumn, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.min_requests > self.window_requests:
+            raise ValueError(
+                f"min_requests is {self.min_requests}, more than window_requests, {self.window_requests}; "
+                "no window would ever be judged"
+            )

@@ -11,10 +11,11 @@ from envs.trace import read_trace
 from tasks.behaviour import observe_behaviour, write_behaviour
 from tasks.challenger import PackagedModel
 from tasks.decorate import as_task
-from tasks.registry import Registry
+from tasks.registry import REFERENCE_FILE, Registry
 from tasks.trace import StoredTrace
+from tasks.traffic_reference import make_reference, write_reference
 
-REFERENCE_DECISIONS = 3000
+RECORDED_DECISIONS = 3000  # of which every so many-th is kept
 
 
 def package(
@@ -26,15 +27,16 @@ def package(
     warmup_requests: int,
     metadata: Mapping[str, str],
 ) -> PackagedModel:
-    """The policy in a folder, logged to its run as a model with signature, example and drift reference.
+    """The policy in a folder, logged to its run as a model with signature, example and traffic reference.
 
     Raises:
         ArtefactError: the folder holds no sound policy.
     """
     policy = load_policy(policy_folder)
     trace = read_trace(training.file, topology=plant.topology)
-    behaviour = observe_behaviour(plant, trace, policy, REFERENCE_DECISIONS, warmup_requests)
-    recorded, reference = write_behaviour(behaviour, policy_folder.parent)
+    behaviour = observe_behaviour(plant, trace, policy, RECORDED_DECISIONS, warmup_requests)
+    recorded = write_behaviour(behaviour, policy_folder.parent)
+    reference = write_reference(make_reference([trace]), policy_folder.parent / REFERENCE_FILE)
     uri = registry.log_model(run_id, policy_folder, recorded, reference, metadata)
     return PackagedModel(run_id, policy.name, policy_folder, uri, recorded)
 

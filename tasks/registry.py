@@ -1,8 +1,8 @@
 """MLflow: runs, curves, datasets, models, aliases. The only file of the project that talks to it.
 
 A model version is what ``served_model.py`` serves; its folder also holds ``recorded.npz`` (observations with
-the evaluated policy's own scores, for the check before it goes into service) and ``reference.parquet`` (its
-behaviour on training traffic, what drift is measured against).
+the evaluated policy's own scores, for the check before it goes into service) and ``traffic.json`` (what it
+learned from, and what drift is measured against).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 PREVIOUS = "previous"
 RECORDED_FILE = "recorded.npz"
-REFERENCE_FILE = "reference.parquet"
+REFERENCE_FILE = "traffic.json"
 POLICY_FOLDER = "policy"
 MAX_PARAM_CHARACTERS = 6000
 # Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.
@@ -221,7 +221,7 @@ class Registry:
             run_id: the run it comes from.
             policy_folder: what ``agents.artefact.save_policy`` wrote.
             recorded: ``features``, ``action_mask``, ``context`` and ``scores`` of recorded observations.
-            reference: rows of its behaviour on training traffic.
+            reference: the traffic that it learned from.
             metadata: goes into the MLmodel file.
         """
         import mlflow

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.decorate import as_task
@@ -85,26 +88,43 @@ def publish_version(
 
 def publish_drift(registry: Registry, run_id: str, report: DriftReport) -> None:
     """The drift report in MLflow and as a page in Prefect."""
-    ranked = sorted(report.scores.items(), key=lambda item: -item[1])
-    metrics = {"drift/share": report.share, "drift/decisions": float(report.num_decisions)}
-    metrics |= {"drift/largest_psi": ranked[0][1]} if ranked else {}
+    document = report.to_json()
+    metrics = {"drift/log_e": report.log_e, "drift/requests": float(report.num_requests)}
+    metrics |= {f"drift/{column.name.replace(' ', '_')}": column.log_e for column in report.columns}
+    if document["regret"]:
+        metrics["drift/regret"] = document["regret"]["mean"]
     registry.log_metrics(run_id, metrics)
     registry.log_tags(run_id, {"drift": str(report.has_drifted).lower(), "drift.summary": report.summary})
-    scores = tuple((name, score, name in report.drifted_columns) for name, score in ranked)
-    registry.log_table(run_id, Table(("column", "psi", "drifted"), scores), "tables/psi.json")
-    if report.document:
-        registry.log_document(run_id, report.document, "drift/report.json")
+    rows = tuple(
+        (item.name, item.log_e, item.measure, item.seen, item.ordinary, item.name in report.drifted_columns)
+        for item in report.columns
+    )
+    heads = ("column", "log e", "measure", "seen", "ordinary", "drifted")
+    registry.log_table(run_id, Table(heads, rows), "tables/drift.json")
+    registry.log_document(run_id, document, "drift/report.json")
     if report.html:
         registry.log_text(run_id, report.html, "drift/report.html")
-    rows = "\n".join(
-        f"| {name} | {score:.3f} | {'yes' if name in report.drifted_columns else ''} |"
-        for name, score in ranked
+    lines = "\n".join(
+        f"| {name} | {log_e:+.1f} | {seen:.3f} {measure} | {ordinary:.3f} | {'yes' if drifted else ''} |"
+        for name, log_e, measure, seen, ordinary, drifted in rows
     )
+    regret = document["regret"]
+    worth = "" if regret is None else "\n\n" + _regret_in_words(regret)
     page = (
-        f"# {'Drift' if report.has_drifted else 'No drift'}\n\n{report.summary}\n\n"
-        f"| column | PSI | drifted |\n|---|---|---|\n{rows}\n\n[MLflow run]({registry.run_url(run_id)})\n"
+        f"# {'Drift' if report.has_drifted else 'No drift'}\n\n{report.summary}{worth}\n\n"
+        f"An alarm is an evidence of {report.threshold_log_e:.1f} or more; it is {report.log_e:+.1f}.\n\n"
+        f"| column | evidence | seen | ordinary | drifted |\n|---|---|---|---|---|\n{lines}\n\n"
+        f"[MLflow run]({registry.run_url(run_id)})\n"
     )
     create_markdown_artifact(markdown=page, key="drift", description=report.summary)
+
+
+def _regret_in_words(regret: Mapping[str, Any]) -> str:
+    low, high = regret["ci95"]
+    return (
+        f"Regret on this window: of all requests the champion blocks {regret['mean']:+.3%} "
+        f"({low:+.3%} .. {high:+.3%}) more than {regret['against']}."
+    )
 
 
 publish_evaluation_task = as_task(publish_evaluation, "publish the evaluation", retries=2, timeout_s=120)

@@ -20,6 +20,7 @@ COMMANDS = (
     "services",
     "shell",
     "tidy",
+    "drift",
     "demo",
 )
 

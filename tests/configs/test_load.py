@@ -117,6 +117,9 @@ def test_a_file_of_an_earlier_version_is_read_under_the_names_of_today(tmp_path:
     document["training"]["yardstick"] = document["training"].pop("validation")
     search = document["training"]["search"]
     search["settle_requests"] = search.pop("steady_state_requests")
+    drift = document["drift"]
+    drift["window_decisions"] = drift.pop("window_requests")
+    drift |= {"psi_threshold": 0.1, "drift_share": 0.25}
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(document))
 

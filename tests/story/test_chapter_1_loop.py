@@ -115,7 +115,7 @@ def test_drift_in_the_decision_log_starts_a_training_run_by_itself(stack: Stack)
         for _ in range(12):
             client.place_service("A", "B", 25.0)
     known = set(stack.training_runs())
-    overrides = ["drift.min_decisions=10", "drift.window_decisions=12"]
+    overrides = ["drift.min_requests=10", "drift.window_requests=12", "drift.cool_down_requests=0"]
 
     run = stack.finished(
         stack.prefect.run_deployment("drift-monitor/drift-monitor", {"overrides": overrides})

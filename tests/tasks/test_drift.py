@@ -1,31 +1,84 @@
-"""The decision log as the training side reads it, and drift against a reference."""
+"""The decision log as the training side reads it, and looks for drift one after the other."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.decisions import read_decision_log
-from tasks.drift import detect_drift
+from envs.plant import Plant
+from envs.traffic import LatencyClass, PoissonTraffic, make_trace
+from tasks.decisions import read_decision_log, read_decisions_after
+from tasks.drift import Look, detect_drift, remember
+from tasks.drift_state import read_state
 from tasks.limits import DriftLimits
+from tasks.traffic_reference import ReferenceError, TrafficReference, make_reference, write_reference
 
-LIMITS = DriftLimits(window_decisions=400, min_decisions=50, psi_threshold=0.1, drift_share=0.4)
+LIMITS = DriftLimits(window_requests=1000, min_requests=100, cool_down_requests=150)
+BEGIN_S = 86_400.0 * 20_000  # a midnight
+HOT = np.ones((5, 5))
+HOT[0, 1] = 20.0
 
 
-def decisions(count: int, shift: float, seed: int) -> pd.DataFrame:
-    draw = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "chosen": 0.0,
-            "c_load": draw.normal(shift, 1.0, count),
-            "f_hops": draw.integers(1, 4, count) / 8 + (0.5 if shift else 0.0),
-            "f_constant": 1.0,
-        }
-    )
+@pytest.fixture(scope="module")
+def traffic() -> PoissonTraffic:
+    """Holding times of an hour: 40,000 requests are 41 days, so the reference knows how days differ."""
+    classes = (LatencyClass("urgent", 0.25, 2.0, 1.3), LatencyClass("rest", 0.75))
+    return PoissonTraffic(40.0, 3600.0, bit_rates_gbps=(25.0, 50.0, 100.0), classes=classes)
+
+
+@pytest.fixture(scope="module")
+def reference(plant: Plant, traffic: PoissonTraffic) -> TrafficReference:
+    return make_reference([make_trace(traffic, plant, 40_000, 1)])
+
+
+@dataclass
+class Operation:
+    """A home's decision log and what earlier looks remembered."""
+
+    folder: Path
+    plant: Plant
+    parts: int = 0
+    clock_s: float = BEGIN_S
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "decisions"
+
+    def offer(self, traffic: PoissonTraffic, num_requests: int, seed: int) -> pd.DataFrame:
+        """Append requests to the log, the next after the last."""
+        trace = make_trace(traffic, self.plant, num_requests, seed)
+        names = np.array(self.plant.topology.node_names)
+        rows = pd.DataFrame(
+            {
+                "time_s": self.clock_s + trace.arrival_s,
+                "source": names[trace.source],
+                "destination": names[trace.destination],
+                "bit_rate_gbps": trace.bit_rate_gbps.astype(float),
+                "max_latency_ms": np.where(np.isinf(trace.max_latency_ms), np.nan, trace.max_latency_ms),
+            }
+        )
+        self.log.mkdir(exist_ok=True)
+        self.parts += 1
+        write_closed_part(self.log, self.parts, rows)
+        self.clock_s = float(rows["time_s"].iloc[-1])
+        return rows
+
+    def look(self, limits: DriftLimits = LIMITS) -> Look:
+        """Look and remember, as the flow does."""
+        found = detect_drift(self.log, self.folder / "traffic.json", self.folder / "drift.json", limits)
+        remember(self.folder / "drift.json", found)
+        return found
+
+
+@pytest.fixture
+def operation(tmp_path: Path, plant: Plant, reference: TrafficReference) -> Operation:
+    write_reference(reference, tmp_path / "traffic.json")
+    return Operation(tmp_path, plant)
 
 
 def write_open_part(folder: Path, number: int, frame: pd.DataFrame, tail: str = "") -> None:
@@ -38,7 +91,7 @@ def write_closed_part(folder: Path, number: int, frame: pd.DataFrame) -> None:
 
 
 def test_closed_and_open_parts_are_read_in_order_and_no_row_twice(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"n": range(10)})
+    rows = pd.DataFrame({"n": range(10), "time_s": np.arange(10.0)})
     write_closed_part(tmp_path, 1, rows[:4])
     write_closed_part(tmp_path, 2, rows[4:7])
     write_open_part(tmp_path, 2, rows[4:7])  # closed a moment ago, about to be removed
@@ -46,50 +99,128 @@ def test_closed_and_open_parts_are_read_in_order_and_no_row_twice(tmp_path: Path
 
     assert read_decision_log(tmp_path, 100)["n"].tolist() == list(range(10))
     assert read_decision_log(tmp_path, 4)["n"].tolist() == [6, 7, 8, 9]
+    assert read_decisions_after(tmp_path, 2.0)["n"].tolist() == list(range(3, 10))
+    assert read_decisions_after(tmp_path, 9.0).empty
 
 
-def test_a_log_that_was_never_written_is_empty(tmp_path: Path) -> None:
-    assert read_decision_log(tmp_path, 10).empty
+def test_a_log_that_was_never_written_is_empty(operation: Operation) -> None:
+    assert read_decision_log(operation.log, 10).empty
+    found = operation.look()
+    assert "0 requests" in found.report.summary
+    assert found.state is None
 
 
-@pytest.mark.parametrize(("shift", "has_drifted"), [(0.0, False), (1.5, True)])
-def test_shifted_traffic_drifts_and_the_same_traffic_does_not(
-    tmp_path: Path, shift: float, has_drifted: bool
+def test_ordinary_requests_are_no_drift_and_windows_follow_each_other(
+    operation: Operation, traffic: PoissonTraffic
 ) -> None:
-    decisions(3000, 0.0, 1).drop(columns="chosen").to_parquet(tmp_path / "reference.parquet")
-    log = tmp_path / "decisions"
-    log.mkdir()
-    write_closed_part(log, 1, decisions(2000, 3.0, 2))  # before the window
-    write_closed_part(log, 2, decisions(400, shift, 3))
-
-    report = detect_drift(log, tmp_path / "reference.parquet", LIMITS)
-
-    assert report.has_drifted is has_drifted
-    assert report.num_decisions == 400
-    assert set(report.scores) == {"c_load", "f_hops"}
-    assert set(report.drifted_columns) == ({"c_load", "f_hops"} if has_drifted else set())
-    assert ("<html" in report.html) is has_drifted
-    assert report.document
-
-
-def test_psi_of_two_halves_is_what_its_formula_says(tmp_path: Path) -> None:
-    # A column of two values; PSI = sum over bins of (p - q) ln(p / q).
-    reference = pd.DataFrame({"f_x": np.repeat([0.0, 1.0], [500, 500])})
-    window = pd.DataFrame({"chosen": 0.0, "f_x": np.repeat([0.0, 1.0], [300, 100])})
-    reference.to_parquet(tmp_path / "reference.parquet")
-    write_closed_part(tmp_path, 1, window)
-
-    report = detect_drift(tmp_path, tmp_path / "reference.parquet", LIMITS)
-
-    expected = (0.75 - 0.5) * np.log(0.75 / 0.5) + (0.25 - 0.5) * np.log(0.25 / 0.5)
-    assert report.scores["f_x"] == pytest.approx(expected, rel=0.02)
-
-
-def test_too_few_decisions_are_not_compared(tmp_path: Path) -> None:
-    decisions(100, 0.0, 1).to_parquet(tmp_path / "reference.parquet")
-    write_open_part(tmp_path, 1, decisions(49, 9.0, 2))
-
-    report = detect_drift(tmp_path, tmp_path / "reference.parquet", LIMITS)
-
+    first = operation.offer(traffic, 700, 2)
+    report = operation.look().report
     assert not report.has_drifted
-    assert "49 decisions" in report.summary
+    assert report.num_requests == 700
+    assert {column.name for column in report.columns} == {
+        "node pairs",
+        "bit rates",
+        "latency bounds",
+        "arrival rate",
+    }
+    assert report.html == ""
+
+    second = operation.offer(traffic, 700, 3)  # 300 fill the window, 400 are the next
+    look = operation.look()
+    assert look.report.num_requests == 400
+    assert look.state is not None
+    assert look.state.begins_after_s == second["time_s"].iloc[299]
+    assert look.report.to_s == second["time_s"].iloc[-1]
+    assert first["time_s"].iloc[-1] < look.report.from_s
+
+
+def test_an_alarm_uses_its_requests_up_and_is_followed_by_a_rest(
+    operation: Operation, traffic: PoissonTraffic
+) -> None:
+    hot = replace(traffic, pair_weights=HOT)
+    operation.offer(hot, 300, 2)
+    alarm = operation.look().report
+    assert alarm.has_drifted
+    assert alarm.drifted_columns[0] == "node pairs"
+    assert "of the requests moved" in alarm.summary
+    assert "<html" in alarm.html
+    document = alarm.to_json()
+    assert document["columns"]["node pairs"]["drifted"]
+    assert document["window"]["from"].startswith("2024-10-0")
+    assert document["regret"] is None
+
+    assert not operation.look().report.has_drifted  # the same requests again
+    operation.offer(hot, 140, 3)  # as long as the rest lasts
+    assert operation.look().report.num_requests == 0
+    operation.offer(hot, 300, 4)
+    again = operation.look().report
+    assert again.has_drifted
+    assert again.num_requests == 290
+
+
+def test_a_new_champion_is_not_judged_by_what_the_old_one_was(
+    operation: Operation, traffic: PoissonTraffic
+) -> None:
+    hot = replace(traffic, pair_weights=HOT)
+    operation.offer(traffic, 60, 2)
+    operation.look()
+    other = make_reference([make_trace(hot, operation.plant, 40_000, 1)])
+    write_reference(other, operation.folder / "traffic.json")  # promoted
+    operation.offer(hot, 300, 3)
+
+    report = operation.look().report
+
+    assert report.num_requests == 300
+    assert not report.has_drifted
+
+
+def test_a_check_remembers_nothing_and_the_state_that_cannot_be_read_begins_anew(
+    operation: Operation, traffic: PoissonTraffic
+) -> None:
+    operation.offer(traffic, 200, 2)
+    state = operation.folder / "drift.json"
+    detect_drift(operation.log, operation.folder / "traffic.json", state, LIMITS)
+    assert not state.exists()
+    state.write_text("{half")
+    assert read_state(state) is None
+    assert operation.look().report.num_requests == 200
+
+
+def test_regret_stands_on_the_report(operation: Operation, traffic: PoissonTraffic) -> None:
+    class Known:
+        def to_json(self) -> dict[str, object]:
+            return {"against": "ksp_ff", "mean": 0.01, "ci95": [0.0, 0.02]}
+
+    operation.offer(traffic, 200, 2)
+    state = operation.folder / "drift.json"
+    look = detect_drift(operation.log, operation.folder / "traffic.json", state, LIMITS, Known())
+
+    assert look.report.to_json()["regret"] == {"against": "ksp_ff", "mean": 0.01, "ci95": [0.0, 0.02]}
+
+
+def test_a_trace_played_fast_is_judged_by_its_own_time(operation: Operation, traffic: PoissonTraffic) -> None:
+    played = replace(traffic, mean_holding_s=traffic.mean_holding_s / 60)  # arrivals 60 times as dense
+    operation.offer(played, 500, 2)
+
+    def drifted(limits: DriftLimits) -> tuple[str, ...]:
+        state = operation.folder / "drift.json"
+        return detect_drift(
+            operation.log, operation.folder / "traffic.json", state, limits
+        ).report.drifted_columns
+
+    assert drifted(LIMITS) == ("arrival rate",)
+    assert drifted(replace(LIMITS, clock_speed=60.0)) == ()
+    assert drifted(replace(LIMITS, columns=("node pairs", "bit rates"))) == ()
+
+
+def test_a_node_of_another_network_is_refused(operation: Operation, traffic: PoissonTraffic) -> None:
+    rows = operation.offer(traffic, 200, 2)
+    write_closed_part(operation.log, 9, rows.assign(source="Oslo", time_s=rows["time_s"] + 1e7))
+
+    with pytest.raises(ReferenceError, match="'Oslo'"):
+        operation.look()
+
+
+def test_a_least_window_longer_than_the_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="min_requests is 200, more than window_requests, 100"):
+        DriftLimits(window_requests=100)

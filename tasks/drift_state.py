@@ -1,0 +1,44 @@
+"""Which requests drift has been looked for in: no request raises two alarms, none is judged in two windows.
+
+Not here: looking (``drift.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DriftState:
+    """Where the present window begins.
+
+    Attributes:
+        reference_id: of the traffic that it is compared with.
+        begins_after_s: requests that came in later belong to it; seconds since 1970-01-01 UTC.
+        pass_over: so many of them are left out first, after an alarm.
+        looked_until_s: when the last request that was looked at came in.
+    """
+
+    reference_id: str
+    begins_after_s: float
+    pass_over: int
+    looked_until_s: float
+
+
+def read_state(file: Path) -> DriftState | None:
+    """What is stored; None where nothing is, or nothing that can be read: then a window begins anew."""
+    try:
+        return DriftState(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_state(file: Path, state: DriftState) -> None:
+    """Store it, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(asdict(state)))
+    os.replace(temporary, file)
