@@ -89,6 +89,8 @@ def step_all(plant, states, requests, answered, candidates, actions, reward, sta
         if counted:
             statistics.reward[n] += rewards[n]
             count(plant, statistics, n, asked, used_before, placement.path)
+        if served[n] < statistics.taken.shape[1]:
+            statistics.taken[n, served[n]] = placement.path
         served[n] += 1
         position[n] += 1
     return rewards

@@ -187,7 +187,7 @@ def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
     service_class = requests.service_class[n]
     parts, of_parts, counts = plant.parts, states.parts, statistics.parts
-    earned = statistics.reward[n : n + 1]
+    earned, taken = statistics.reward[n : n + 1], statistics.taken[n]
     for t in range(len(arrival_s)):
         now_s, counted = arrival_s[t], t >= warmup
         depart_until(plant, states, net, n, now_s)
@@ -201,6 +201,8 @@ def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
         if counted:
             earned[0] += worth
             count(plant, statistics, n, asked, used_before, placement.path)
+        if t < len(taken):
+            taken[t] = placement.path
 
 
 _serve_row_uncached = uncached_kernel(plain(serve_row))

@@ -38,11 +38,14 @@ class Statistics(NamedTuple):
     bounds: np.ndarray  # (N, C) BOUNDS
     sums: np.ndarray  # (N,) SUMS
     reward: np.ndarray  # (N,) float64, earned; only by what is told the weights (lockstep, linear scores)
+    taken: (
+        np.ndarray
+    )  # (N, T) int32, the path of each of the first T requests, warm-up too; negative: blocked
     parts: PartCounts
 
 
-def new_statistics(plant: Plant, num_networks: int, num_classes: int) -> Statistics:
-    """All zeros."""
+def new_statistics(plant: Plant, num_networks: int, num_classes: int, num_noted: int = 0) -> Statistics:
+    """All zeros; with room to note what became of the first ``num_noted`` requests, one by one."""
     return Statistics(
         offered=np.zeros((num_networks, num_classes), np.int64),
         blocked=np.zeros((num_networks, num_classes), np.int64),
@@ -50,6 +53,7 @@ def new_statistics(plant: Plant, num_networks: int, num_classes: int) -> Statist
         bounds=records((num_networks, num_classes), BOUNDS),
         sums=records(num_networks, SUMS),
         reward=np.zeros(num_networks),
+        taken=np.zeros((num_networks, num_noted), np.int32),
         parts=new_part_counts(plant.arrays.parts, num_networks),
     )
 
