@@ -105,6 +105,11 @@ class PrefectApi:
         """A flow run as the server has it."""
         return self.get(f"/flow_runs/{run_id}")
 
+    def known_flow_run(self, run_id: str) -> Any | None:
+        """A flow run as the server has it; None where it has none, or none any more."""
+        found = self.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+        return found[0] if found else None
+
     def task_runs(self, run_id: str) -> list[Any]:
         """The task runs of a flow run, in the order in which they started."""
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}

@@ -122,14 +122,13 @@ def _policy_of(config: Config, home: Home, version: str) -> ScoringPolicy:
 
 
 def _gate_promise(config: Config, home: Home, policy: str, version: str, why: str) -> Promise:
-    from deployments.environment import mlflow_login, tracking_uri
-    from tasks.registry_reader import RegistryReader, RegistryReadError, promised_blocking
+    from lightloop.registry_access import reader_of
+    from tasks.registry_reader import RegistryReadError, promised_blocking
 
     nothing = Promise("none", policy, version, why=why)
     if not version:
         return nothing
-    os.environ.update(mlflow_login(config, home))
-    reader = RegistryReader(tracking_uri(config), f"{config.mlflow.model_name}-{config.scenario}")
+    reader = reader_of(config, home)
     try:
         found = reader.version(version)
         run = reader.run(found.run_id) if found else None

@@ -30,6 +30,8 @@ STANDS_FOR = {" [--json]": "", "agents/weight-0.01": str(PROJECT / "agents" / "d
 ON_THE_INSTALLATION = (
     "lightloop request",
     "lightloop offer",
+    "lightloop history",
+    "lightloop lineage",
     "lightloop status",
     "lightloop tidy",
     "prefect deployment run",

@@ -18,6 +18,8 @@ COMMANDS = (
     "offer",
     "bench",
     "services",
+    "history",
+    "lineage",
     "shell",
     "tidy",
     "drift",

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from controlplane.client import ControllerClient
     from envs.plant import Plant
     from envs.trace import Trace
-    from lightloop.offered_figures import Counts, Share
+    from lightloop.offered_figures import Counts
     from lightloop.offered_twin import Promise
     from lightloop.offering import Offer, Played
+    from tasks.share import Share
 
 BEHIND_S = 0.5  # less is the machine's jitter
 INTERRUPTED_STATUS = 130

@@ -1,0 +1,259 @@
+"""Where a decision or a version comes from: a chain of links, walked through what is stored.
+
+Read only: the decision log, the promotion log, MLflow over REST, the trace store, and Prefect through a
+function that is given. A link that should be there and is not says why; the rest of the chain is told all the
+same. Not here: how it is printed (``lightloop/commands/lineage.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.decision_columns import find_decisions
+from tasks.history import in_utc, stretches
+from tasks.promotions import Promotion
+from tasks.registry_reader import (
+    FLOW_RUN_TAG,
+    KeptRun,
+    KeptVersion,
+    RegistryReader,
+    RegistryReadError,
+    promised_blocking,
+)
+
+COMMIT_TAG = "mlflow.source.git.commit"
+SEED = "training.seed"
+TRAINING, EVALUATION = "training", "evaluation"
+OF_DECISION = (
+    *("service_uuid", "cause", "service_class", "source", "destination", "bit_rate_gbps", "max_latency_ms"),
+    *("outcome", "reason", "nodes", "first_slot", "num_slots", "modulation_format", "latency_ms"),
+    *("decided_by", "fallback_reason", "policy", "model_version", "forecast", "state_version", "topology"),
+)
+OF_VERSION = ("policy", "kind", "gate", "scenario", "topology", "topology_hash", "feature_schema_version")
+
+
+class LineageError(ValueError):
+    """Nothing is known under the name that was given; says where was looked."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the chain and what it comes from.
+
+    Attributes:
+        what: kind of thing, e.g. ``decision`` or ``trace``.
+        name: which.
+        facts: what is known of it.
+        missing: why it cannot be had; empty where it can.
+        comes_from: the links behind it.
+    """
+
+    what: str
+    name: str
+    facts: Mapping[str, Any]
+    missing: str = ""
+    comes_from: tuple[Link, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As scripts get it."""
+        return {
+            "what": self.what,
+            "name": self.name,
+            "facts": dict(self.facts),
+            "missing": self.missing or None,
+            "comes_from": [link.to_json() for link in self.comes_from],
+        }
+
+    def all_missing(self) -> Iterator[str]:
+        """What is missing in it and behind it, in words."""
+        if self.missing:
+            yield f"{self.what} {self.name}: {self.missing}"
+        for link in self.comes_from:
+            yield from link.all_missing()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is walked through.
+
+    Attributes:
+        decisions: folder of the decision log.
+        traces: the trace store.
+        promotions: of the running model, oldest first.
+        registry: of the running model.
+        flow_run: facts of a Prefect flow run by its id; None where Prefect has none; raises ``ValueError``
+            where it cannot be asked.
+    """
+
+    decisions: Path
+    traces: Path
+    promotions: Sequence[Promotion]
+    registry: RegistryReader
+    flow_run: Callable[[str], Mapping[str, Any] | None]
+
+
+def lineage(word: str, sources: Sources) -> Link:
+    """The chain behind a version (its number, ``@champion``), a decision (its id) or a service (its UUID).
+
+    Raises:
+        LineageError: there is nothing of that name.
+    """
+    if word.isdigit():
+        return _version(word, sources, must_be_there=True)
+    if word.startswith("@"):
+        return _version(_aliased(word, sources), sources)
+    rows = find_decisions(sources.decisions, word.lower()) or find_decisions(sources.decisions, word)
+    if not rows:
+        raise LineageError(
+            f"no decision or service {word!r} in {sources.decisions}: give an id of the decision log, the "
+            "UUID of a service, a version's number, or @champion. Decisions older than "
+            "retention.decisions_days are deleted"
+        )
+    carried = [row for row in rows if row["outcome"] == "accepted"]
+    return _decision((carried or rows)[-1], len(rows), sources)
+
+
+def _aliased(word: str, sources: Sources) -> str:
+    served = [item.version for item in stretches(sources.promotions)]
+    try:
+        aliases = sources.registry.aliases()
+    except RegistryReadError as error:
+        if word == "@champion" and served:
+            return served[-1]
+        raise LineageError(f"{word}: {error}") from None
+    if word[1:] not in aliases:
+        known = ", ".join(f"@{name}" for name in sorted(aliases)) or "none"
+        raise LineageError(f"model {sources.registry.model_name} has no alias {word}; there: {known}")
+    return aliases[word[1:]]
+
+
+def _decision(row: Mapping[str, Any], num_rows: int, sources: Sources) -> Link:
+    facts = {"time": in_utc(row["time_s"])} | _known(row, OF_DECISION)
+    if num_rows > 1:
+        facts["decisions_for_this_service"] = num_rows
+    behind: tuple[Link, ...] = ()
+    if row["decided_by"] == "model":
+        behind = (_version(str(row["model_version"]), sources),)
+    elif row["decided_by"] == "fallback":
+        why = {"reason": row["fallback_reason"], "note": "a heuristic of this code; no model was used"}
+        behind = (Link("fallback", str(row["policy"]), why),)
+    return Link("decision", str(row["decision_id"]), facts, comes_from=behind)
+
+
+def _version(number: str, sources: Sources, must_be_there: bool = False) -> Link:
+    name = f"{sources.registry.model_name} {number}"
+    try:
+        found = sources.registry.version(number)
+    except RegistryReadError as error:
+        return Link("version", name, _served(number, sources), missing=str(error))
+    if found is None:
+        served = _served(number, sources)
+        if must_be_there and not served:
+            raise LineageError(f"model {sources.registry.model_name} has and had no version {number}")
+        return Link("version", name, served, missing="deleted in MLflow, and with it what run it came from")
+    facts = {"made": in_utc(found.made_s)} | _known(found.tags, OF_VERSION) | _served(number, sources)
+    return Link("version", name, facts, comes_from=(_run(found, sources),))
+
+
+def _served(number: str, sources: Sources) -> dict[str, Any]:
+    """When a version served and why it came, by the promotion log."""
+    mine = [item for item in stretches(sources.promotions) if item.version == number]
+    if not mine:
+        return {}
+    spans = [f"{in_utc(item.from_s)} to {in_utc(item.to_s) if item.to_s else 'now'}" for item in mine]
+    return {"served": spans, "promoted": mine[0].came[1]}
+
+
+def _run(version: KeptVersion, sources: Sources) -> Link:
+    if not version.run_id:
+        return Link("run", "?", {}, missing="the version was registered without one")
+    try:
+        run = sources.registry.run(version.run_id)
+    except RegistryReadError as error:
+        return Link("run", version.run_id, {}, missing=str(error))
+    if run is None:
+        return Link("run", version.run_id, {}, missing="MLflow has no such run any more: somebody deleted it")
+    facts: dict[str, Any] = {"name": run.name, "status": run.status}
+    facts |= {"reason": run.tags["reason"]} if run.tags.get("reason") else {}
+    facts |= {"in MLflow's bin": "somebody deleted it; mlflow gc will empty it"} if run.is_deleted else {}
+    behind = [_gate(run), _commit(run), _seed(run), *_traces(run, sources), *_flow_run(run, sources)]
+    return Link("run", run.run_id, facts, comes_from=tuple(behind))
+
+
+def _gate(run: KeptRun) -> Link:
+    facts: dict[str, Any] = {}
+    if (promised := promised_blocking(run.metrics)) is not None:
+        facts["request_blocking"] = promised
+    if "gate" in run.tags:
+        facts |= {"verdict": run.tags.get("gate.verdict", ""), "report": "gate/report.json of the run"}
+        facts |= {"approval": run.tags["approval"]} if "approval" in run.tags else {}
+        return Link("gate", run.tags["gate"], facts)
+    if run.tags.get("kind") == TRAINING:
+        return Link("gate", "?", facts, missing="no verdict: the training did not come to its gate")
+    return Link("gate", "none", facts | {"note": "a first champion is chosen in a quick evaluation"})
+
+
+def _commit(run: KeptRun) -> Link:
+    commit = run.tags.get(COMMIT_TAG, "")
+    if not commit or commit == "unknown":
+        return Link("commit", "?", {}, missing="the run was made outside a git checkout")
+    dirty = commit.endswith("-dirty")
+    facts = {"note": "the working tree differed from it"} if dirty else {}
+    return Link("commit", commit.removesuffix("-dirty"), facts)
+
+
+def _seed(run: KeptRun) -> Link:
+    if (seed := run.parameters.get(SEED)) is None:
+        return Link("seed", "?", {}, missing=f"the run has no parameter {SEED}")
+    return Link("seed", seed, {"configuration": "config.yaml of the run"})
+
+
+def _traces(run: KeptRun, sources: Sources) -> Iterator[Link]:
+    if not run.datasets.get(TRAINING):
+        yield Link("trace", "?", {}, missing="the run names no dataset that it was trained on")
+    for purpose, ids in run.datasets.items():
+        if purpose == EVALUATION:
+            yield Link("evaluation", f"{len(ids)} held-out traces", {"traces": list(ids)})
+            continue
+        for trace_id in ids:
+            yield _trace(trace_id, purpose, sources.traces)
+
+
+def _trace(trace_id: str, purpose: str, folder: Path) -> Link:
+    import pyarrow.parquet as pq
+
+    file = folder / f"{trace_id}.parquet"
+    if not file.exists():
+        return Link("trace", trace_id, {"purpose": purpose}, missing=f"it is not in {folder} any more")
+    rows = pq.ParquetFile(file).metadata.num_rows
+    return Link("trace", trace_id, {"purpose": purpose, "requests": rows, "file": str(file)})
+
+
+def _flow_run(run: KeptRun, sources: Sources) -> Iterator[Link]:
+    run_id = run.tags.get(FLOW_RUN_TAG)
+    if not run_id:
+        if run.tags.get("kind") == TRAINING:
+            yield Link("flow run", "?", {}, missing=f"the run has no tag {FLOW_RUN_TAG}")
+        return
+    try:
+        found = sources.flow_run(run_id)
+    except ValueError as error:
+        yield Link("flow run", run_id, {}, missing=str(error))
+        return
+    if found is None:
+        yield Link("flow run", run_id, {}, missing="Prefect has forgotten it (retention.prefect_runs_days)")
+        return
+    yield Link("flow run", run_id, found)
+
+
+def _known(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The values that are there, by name."""
+    return {name: value for name in names if not _is_nothing(value := values.get(name))}
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
