@@ -50,6 +50,7 @@ NOT_RUN = {
     "lightloop topologies show geant.json": "what the line before it has written",
     "lightloop trace import-sndlib": "an archive of the reader's; test_trace_command.py",
     "lightloop trace show": "a trace of the reader's; test_trace_command.py",
+    "lightloop replay": "a window of the reader's; test_replay_command.py",
     "export RAY_": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "ray start": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "source .venv": "the environment that the tests run in",

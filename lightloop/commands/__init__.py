@@ -14,6 +14,7 @@ COMMANDS = (
     "energy",
     "train",
     "evaluate",
+    "replay",
     "request",
     "offer",
     "bench",

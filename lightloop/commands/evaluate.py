@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,7 @@ from configs.home import Home
 from envs.heuristics import BASELINE_NAMES
 from lightloop.commands.services import SetOption
 from lightloop.output import JsonFlag, Refusal, emit
+from lightloop.registered import registered_folder
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -90,20 +90,5 @@ def _contender(policy: str, context: Settings) -> Contender:
             f"no policy {policy!r}: give champion, a version number, the folder of a policy, or one of "
             f"{', '.join(BASELINE_NAMES)}"
         )
-    return contender_in(_registered(policy, context), "champion" if policy == "champion" else "")
-
-
-def _registered(label: str, context: Settings) -> Path:
-    import httpx
-
-    from deployments.environment import QUIET, mlflow_login
-
-    os.environ.update(QUIET | mlflow_login(context.config, context.home))
-    try:
-        httpx.get(context.registry.tracking_uri + "/health", timeout=3, trust_env=False).raise_for_status()
-    except httpx.HTTPError:
-        raise Refusal(
-            f"the registry at {context.registry.tracking_uri} does not answer; start it with lightloop up"
-        ) from None
-    version = context.registry.version("@champion" if label == "champion" else label)
-    return context.registry.policy_folder(version, context.home.root / "models")
+    label = "@champion" if policy == "champion" else policy
+    return contender_in(registered_folder(label, context), "champion" if policy == "champion" else "")
