@@ -34,6 +34,7 @@ ON_THE_INSTALLATION = (
     "lightloop lineage",
     "lightloop status",
     "lightloop tidy",
+    "lightloop trace from-operation --from -2h",
     "prefect deployment run",
     'eval "$(lightloop env)"',
 )
@@ -49,6 +50,8 @@ NOT_RUN = {
     "lightloop topologies import Geant2012.graphml": "a file of the reader's; test_importers.py",
     "lightloop topologies show geant.json": "what the line before it has written",
     "lightloop trace import-sndlib": "an archive of the reader's; test_trace_command.py",
+    "lightloop trace from-operation --from 20": "a span of the reader's; test_trace_operation_command.py",
+    "lightloop trace from-operation --last": "more requests than the story places; the same test",
     "lightloop trace show": "a trace of the reader's; test_trace_command.py",
     "lightloop replay": "a window of the reader's; test_replay_command.py",
     "export RAY_": "a Ray cluster; tests/deployments/test_ray_cluster.py",

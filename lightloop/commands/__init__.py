@@ -9,6 +9,7 @@ import typer
 COMMANDS = (
     "topologies",
     "trace",
+    "trace_operation",
     "simulate",
     "gsnr",
     "energy",
