@@ -4,14 +4,16 @@ For each node pair and up to four bit rates, n counts the starting slots that ar
 paths, and m the free runs that hold them. A block takes some of them away, from every pair whose paths share
 a spectrum unit with it. The columns that come out of that: the starts lost themselves (minimum slot-capacity
 loss, see ``mscl.py``), and the rise of exp(-n / scale) and of exp(-m / scale), summed over pairs and averaged
-over bit rates: a pair with little left weighs far more than one with much. Small scales see only pairs about
-to be blocked, large ones see all. The runs matter beside the starts because one block can end all the starts
-of a run, but hardly those of two runs.
+over bit rates: a pair with little left weighs far more than one with much. A demand forecast
+(``forecast.py``) says how much more one pair asks than another, and how often each bit rate is asked for;
+without one all pairs count alike and the bit rates as ``PlantSpec.future_shares`` says. Small scales see only
+pairs about to be blocked, large ones see all. The runs matter beside the starts because one block can end all
+the starts of a run, but hardly those of two runs.
 
 Per path, word and bit rate a bitmap of starting positions is kept, so the starts that a block takes are an
 AND and a population count: no free run is walked. The bitmaps are brought up to date from the spectrum
 itself, unit by unit where it has changed since the last look; whoever changed it need not say so, and the
-columns depend on nothing but the spectrum: training and the online side see the same bits.
+columns depend on nothing but the spectrum and the forecast: training and the online side see the same bits.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from envs.start_bitmaps import RATES, Kept, refresh_paths
 
 if TYPE_CHECKING:
     from envs.blueprint import Blueprint
+    from envs.forecast import DemandForecast
     from envs.spec import PlantSpec
 
 START_SCALES = (2.0, 5.0, 12.0, 40.0)  # starting positions
@@ -53,7 +56,7 @@ class AfterArrays(NamedTuple):
     path_pair: np.ndarray  # (Q,) int32
     path_format: np.ndarray  # (Q,) int32
     sizes: np.ndarray  # (F, RATES) int32 slots of each bit rate, ascending; guard included
-    shares: np.ndarray  # (RATES,) float64, how often a request asks for the bit rate
+    shares: np.ndarray  # (D, RATES) float64, how often the pair asks for the bit rate; D over all pairs
     unit_paths: np.ndarray  # (num_units, ceil(Q / 64)) uint64, bit q: path q crosses the unit
     start_potential: np.ndarray  # (most starts + 1, len(START_SCALES)) float64, exp(-n / scale)
     run_potential: np.ndarray  # (most runs + 1, len(RUN_SCALES)) float64, exp(-m / scale)
@@ -76,7 +79,7 @@ class AfterStates(NamedTuple):
 def after_arrays(blueprint: Blueprint) -> AfterArrays:
     """The arrays of a path table; empty where ``shortlist`` is 0."""
     spec, path_units, path_hops = blueprint.spec, blueprint.path_units, blueprint.table.path_hops
-    rates, shares = _future_rates(spec)
+    rates = _padded_rates(spec)
     slots_per_gbps = blueprint.slots_per_gbps[:, None]
     sizes = slots_needed_by(slots_per_gbps, spec.guard_slots, rates[None, :]).astype(np.int32)
     paths, pairs, rows = _paths_looked_at(blueprint)
@@ -93,7 +96,7 @@ def after_arrays(blueprint: Blueprint) -> AfterArrays:
         path_pair=pairs,
         path_format=blueprint.path_format[paths].astype(np.int32),
         sizes=sizes,
-        shares=shares,
+        shares=pair_shares(spec, len(rows)),
         unit_paths=unit_paths,
         start_potential=np.exp(-counts / np.array(START_SCALES)),
         run_potential=np.exp(-counts / np.array(RUN_SCALES)),
@@ -103,35 +106,52 @@ def after_arrays(blueprint: Blueprint) -> AfterArrays:
     )
 
 
-def _future_rates(spec: PlantSpec) -> tuple[np.ndarray, np.ndarray]:
-    """(RATES,) bit rates that later requests ask for, ascending, and the share of each."""
-    order = np.argsort(spec.future_rates_gbps)
-    rates = np.asarray(spec.future_rates_gbps, np.float64)[order]
-    shares = np.asarray(spec.future_shares, np.float64)[order] / np.sum(spec.future_shares)
-    padding = RATES - len(rates)
-    rates = np.concatenate([rates, np.repeat(rates[-1:], padding)])
-    return rates, np.concatenate([shares, np.zeros(padding)])
+def _padded_rates(spec: PlantSpec) -> np.ndarray:
+    """(RATES,) bit rates that later requests ask for, ascending; the last repeated where there are fewer."""
+    rates = np.sort(np.asarray(spec.future_rates_gbps, np.float64))
+    return np.concatenate([rates, np.repeat(rates[-1:], RATES - len(rates))])
+
+
+def pair_shares(spec: PlantSpec, num_pairs: int, forecast: DemandForecast | None = None) -> np.ndarray:
+    """(D, RATES) float64, weight of the pair times share of the bit rate; ``AfterArrays.shares``.
+
+    Without a forecast each pair weighs 1, and the shares are those of the plant's choices.
+    """
+    if forecast is None:
+        order = np.argsort(spec.future_rates_gbps)
+        shares = np.asarray(spec.future_shares, np.float64)[order] / np.sum(spec.future_shares)
+        weights = np.ones(num_pairs)
+    else:
+        shares, weights = np.array(forecast.shares), np.array(forecast.weights)
+    return np.outer(weights[:num_pairs], np.concatenate([shares, np.zeros(RATES - len(shares))]))
 
 
 def _paths_looked_at(blueprint: Blueprint) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(Q,) paths and the pair of each; (D,) row of each pair in ``first_path``.
 
+    None at all where ``shortlist`` is 0.
+    """
+    spec, first_path, num_nodes = blueprint.spec, blueprint.table.first_path, blueprint.topology.num_nodes
+    rows = pair_rows(first_path, num_nodes, spec.shared_spectrum)[: None if spec.shortlist else 0]
+    paths: list[int] = []
+    pairs: list[int] = []
+    for d, row in enumerate(rows):
+        kept = range(first_path[row], min(first_path[row + 1], first_path[row] + spec.shortlist_paths))
+        paths.extend(kept)
+        pairs.extend([d] * len(kept))
+    return np.array(paths, np.int64), np.array(pairs, np.int32), rows
+
+
+def pair_rows(first_path: np.ndarray, num_nodes: int, shared_spectrum: bool) -> np.ndarray:
+    """(D,) int32 rows of the node pairs that have a path.
+
     Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
     both.
     """
-    spec, first_path, num_nodes = blueprint.spec, blueprint.table.first_path, blueprint.topology.num_nodes
-    paths: list[int] = []
-    pairs: list[int] = []
-    rows: list[int] = []
-    for row in range(num_nodes**2 if spec.shortlist else 0):
-        begin, end = int(first_path[row]), int(first_path[row + 1])
-        if begin == end or (spec.shared_spectrum and row // num_nodes > row % num_nodes):
-            continue
-        kept = range(begin, min(end, begin + spec.shortlist_paths))
-        paths.extend(kept)
-        pairs.extend([len(rows)] * len(kept))
-        rows.append(row)
-    return np.array(paths, np.int64), np.array(pairs, np.int32), np.array(rows, np.int32)
+    row = np.arange(num_nodes**2)
+    has_path = first_path[1:] > first_path[:-1]
+    stands = row // num_nodes < row % num_nodes if shared_spectrum else True
+    return np.flatnonzero(has_path & stands).astype(np.int32)
 
 
 def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_words: int) -> AfterStates:

@@ -72,7 +72,7 @@ def taken(starts, masks, q, f, r, reach):
 
 @inlined
 def rise(table, s, shares, counts, d, less):
-    """What potential ``s`` of pair ``d`` rises by, averaged over bit rates; counts fall by ``less``."""
+    """What potential ``s`` of pair ``d`` rises by; counts fall by ``less``. ``shares``: of its bit rates."""
     return (
         shares[0] * (table[counts[d, 0] - less[0], s] - table[counts[d, 0], s])
         + shares[1] * (table[counts[d, 1] - less[1], s] - table[counts[d, 1], s])
@@ -84,7 +84,8 @@ def rise(table, s, shares, counts, d, less):
 @inlined
 def with_pair(sums, potentials, num_starts, num_runs, d, lost, runs):
     """The sums of ``sum_losses`` with those of one more pair."""
-    shares, of_starts, of_runs = potentials
+    of_pairs, of_starts, of_runs = potentials
+    shares = (of_pairs[d, 0], of_pairs[d, 1], of_pairs[d, 2], of_pairs[d, 3])
     return (
         sums[0] + (shares[0] * lost[0] + shares[1] * lost[1] + shares[2] * lost[2] + shares[3] * lost[3]),
         sums[1] + rise(of_starts, 0, shares, num_starts, d, lost),

@@ -176,7 +176,7 @@ def refresh_cached(paths, search, free, changed, cached, n, words):
 
 @inlined
 def blocking_rise(paths, search, free, cached, n, placed, words):
-    """Share of the next requests that a placement would leave without any path, summed over pairs.
+    """Share of the next requests that a placement would leave without any path, weighted, summed over pairs.
 
     ``placed`` is (path, first slot, number of slots).
     """
@@ -202,5 +202,5 @@ def blocking_rise(paths, search, free, cached, n, placed, words):
                 continue
             rates, _, _, _ = find_widest(paths, search, free, begin, end, placed, words)
             for r in range(rates, of_rates[d]):
-                rise += search.shares[r]
+                rise += search.shares[d, r]
     return rise

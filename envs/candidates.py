@@ -257,10 +257,13 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
     at a time. Nothing is remembered there but the spectrum: the same network gives the same bits.
     """
     size = plant.spec.max_candidates
-    candidates = network.listing if plant is network.plant else None
+    is_same = (
+        plant.path_table is network.plant.path_table
+    )  # but for the forecast, which leaves no trace there
+    candidates = network.listing if is_same else None
     if candidates is None:
         candidates = new_candidates(plant, 1)
-        if plant is network.plant:
+        if is_same:
             network.listing = candidates
     seen = Seen(
         np.empty((size, NUM_FEATURES), np.float32),

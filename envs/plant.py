@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from envs.after_state import AfterArrays, after_arrays
+from envs.after_state import AfterArrays, after_arrays, pair_shares
 from envs.blueprint import Blueprint, Grid
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
@@ -26,6 +26,7 @@ from topologies.paths import PathRule, PathTable, build_path_table
 
 if TYPE_CHECKING:
     from envs.energy.model import PowerModel
+    from envs.forecast import DemandForecast
 
 WORD_BITS = 64
 
@@ -54,7 +55,10 @@ class PlantArrays(NamedTuple):
 
 @dataclass(frozen=True)
 class Plant:
-    """A network ready to be simulated or operated."""
+    """A network ready to be simulated or operated.
+
+    ``forecast`` is what its after-state columns are weighed by; None: every node pair alike.
+    """
 
     topology: Topology
     spec: PlantSpec
@@ -66,6 +70,7 @@ class Plant:
     bands: tuple[SpectrumBand, ...] = ()  # in order of frequency; together they are the slots of a unit
     thresholds_db: tuple[float, ...] = ()  # GSNR that each format needs; empty where reach decides
     power: PowerModel | None = None
+    forecast: DemandForecast | None = field(default=None, repr=False)
 
     @property
     def num_units(self) -> int:
@@ -76,6 +81,21 @@ class Plant:
     def num_nodes(self) -> int:
         """Number of sites."""
         return self.topology.num_nodes
+
+    def with_forecast(self, forecast: DemandForecast | None) -> Plant:
+        """The same plant under another demand forecast, or under none; paths and formats are shared.
+
+        Raises:
+            ForecastError: it is of another network, other node pairs or other bit rates.
+        """
+        if forecast is self.forecast:
+            return self
+        if forecast is not None:
+            forecast.demand_plant(self)
+        after = self.arrays.after
+        shares = pair_shares(self.spec, after.num_pairs, forecast)
+        arrays = self.arrays._replace(after=after._replace(shares=shares))
+        return replace(self, arrays=arrays, forecast=forecast)
 
     def pair(self, source: int, destination: int) -> int:
         """Row of an ordered node pair in the path table."""

@@ -1,7 +1,8 @@
 """Traffic that resembles a trace: what an agent trains on when a trace is given instead of a generator.
 
 Arrival rate, holding times, node pairs, bit rates and latency classes are taken from the trace; how the load
-changes over time is not. Not here: drawing from traffic (``envs.traffic``).
+changes over time is not. Node pairs weigh as in its demand forecast, so that a pair absent from the trace
+still asks now and then. Not here: drawing from traffic (``envs.traffic``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 
 import numpy as np
 
+from envs.forecast import forecast_rows, pair_counts, shrunk
 from envs.plant import Plant
 from envs.trace import Trace
 from envs.traffic import LatencyClass, PoissonTraffic
@@ -32,8 +34,6 @@ def traffic_like(trace: Trace, plant: Plant) -> PoissonTraffic:
     is_cut = trace.num_requests > 100 and longest <= 2.0 / CUT_MEAN_SHARE * 1.05
     nominal_s = mean_s / CUT_MEAN_SHARE if is_cut else mean_s
     rate_per_s = trace.num_requests / max(trace.duration_s, 1e-9)
-    pairs = np.zeros((plant.num_nodes, plant.num_nodes))
-    np.add.at(pairs, (trace.source, trace.destination), 1.0)
     rates, counts = np.unique(np.round(trace.bit_rate_gbps, 3), return_counts=True)
     if len(rates) > MAX_BIT_RATES:
         counts, edges = np.histogram(trace.bit_rate_gbps, bins=MAX_BIT_RATES)
@@ -46,8 +46,15 @@ def traffic_like(trace: Trace, plant: Plant) -> PoissonTraffic:
         bit_rates_gbps=tuple(float(rate) for rate in rates),
         bit_rate_weights=tuple(float(count) for count in counts),
         classes=_classes(trace, plant),
-        pair_weights=pairs,
+        pair_weights=_pair_weights(trace, plant),
     )
+
+
+def _pair_weights(trace: Trace, plant: Plant) -> np.ndarray:
+    """(num_nodes, num_nodes) weights of the forecast; both ways alike where they share one spectrum."""
+    weights = np.zeros((plant.num_nodes, plant.num_nodes))
+    weights.flat[forecast_rows(plant)] = shrunk(pair_counts(trace, plant))
+    return weights + weights.T if plant.spec.shared_spectrum else weights
 
 
 def _classes(trace: Trace, plant: Plant) -> tuple[LatencyClass, ...]:

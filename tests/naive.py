@@ -232,7 +232,6 @@ AFTER_STATE_COLUMNS = (
 
 def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[str, float]:
     """The after-state columns of a candidate that was looked at, from their definitions."""
-    spec = network.plant.spec
     before = routability(network)
     path, first_slot, num_slots = candidate
     network.admit(path, first_slot, num_slots, math.inf)
@@ -243,7 +242,7 @@ def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[
         network.free[unit][first_slot : first_slot + num_slots] = [True] * num_slots
     columns = dict.fromkeys(AFTER_STATE_COLUMNS, 0.0) | {"shortlisted": 1.0}
     for key, (starts_before, runs_before, carried_before) in before.items():
-        share = spec.future_shares[key[2]] / sum(spec.future_shares)
+        share = expected_share(network.plant, key)
         starts_after, runs_after, carried_after = after[key]
         columns["blocking_loss"] += share * (carried_before - carried_after)
         columns["capacity_loss"] += share * (starts_before - starts_after) / 256
@@ -255,6 +254,18 @@ def after_state(network: NaiveNetwork, candidate: tuple[int, int, int]) -> dict[
                 math.exp(-runs_after / scale) - math.exp(-runs_before / scale)
             )
     return columns
+
+
+def expected_share(plant: Plant, key: tuple[int, int, int]) -> float:
+    """How often the pair (source, destination) asks for future bit rate ``index``; 1 over all by mean."""
+    source, destination, index = key
+    spec, names, forecast = plant.spec, plant.topology.node_names, plant.forecast
+    if forecast is None:
+        return spec.future_shares[index] / sum(spec.future_shares)
+    weight = dict(zip(forecast.pairs, forecast.weights, strict=True))[names[source], names[destination]]
+    return (
+        weight * dict(zip(forecast.rates_gbps, forecast.shares, strict=True))[spec.future_rates_gbps[index]]
+    )
 
 
 def routability(network: NaiveNetwork) -> dict[tuple[int, int, int], tuple[int, int, bool]]:

@@ -13,6 +13,7 @@ from envs.candidates import observe_one
 from envs.describe import Seen
 from envs.errors import PlantError
 from envs.features import COLUMN, NUM_CONTEXT, NUM_FEATURES
+from envs.forecast import DemandForecast, pairs_of
 from envs.heuristics import baseline
 from envs.listed import new_candidates
 from envs.lockstep import lockstep_on_requests
@@ -40,7 +41,26 @@ def plants_that_look_ahead(draw: st.DrawFn) -> tuple[Plant, Requests]:
         future_rates_gbps=rates_gbps,
         future_shares=tuple(float(1 + i) for i in range(len(rates_gbps))),
     )
-    return build_plant(plant.topology, spec), requests
+    plant = build_plant(plant.topology, spec)
+    return (plant.with_forecast(draw(forecasts(plant))) if draw(st.booleans()) else plant), requests
+
+
+@st.composite
+def forecasts(draw: st.DrawFn, plant: Plant) -> DemandForecast:
+    pairs, rates_gbps = pairs_of(plant), tuple(sorted(plant.spec.future_rates_gbps))
+    weights, shares = (
+        np.random.default_rng(draw(st.integers(0, 99))).gamma(0.3, 1.0, len(of)) + 1e-3
+        for of in (pairs, rates_gbps)
+    )
+    return DemandForecast(
+        plant.topology.content_hash,
+        pairs,
+        tuple((weights / weights.mean()).tolist()),
+        rates_gbps,
+        tuple((shares / shares.sum()).tolist()),
+        "drawn",
+        1,
+    )
 
 
 @pytest.mark.nojit

@@ -103,11 +103,19 @@ def test_holding_times_without_a_cut_are_recognised(plant: Plant, traffic: Poiss
     assert like.mean_holding_s == pytest.approx(100.0, rel=0.05)
 
 
-def test_pairs_that_a_trace_never_asks_are_never_asked(plant: Plant, traffic: PoissonTraffic) -> None:
+def test_pairs_that_a_trace_never_asks_are_asked_now_and_then(plant: Plant, traffic: PoissonTraffic) -> None:
     weights = np.zeros((5, 5))
     weights[0, 1] = weights[2, 3] = 1.0
     trace = make_trace(replace(traffic, pair_weights=weights), plant, 1_000, 5)
 
-    again = make_trace(traffic_like(trace, plant), plant, 1_000, 6)
+    like = traffic_like(trace, plant)
 
-    assert set(zip(again.source.tolist(), again.destination.tolist(), strict=True)) == {(0, 1), (2, 3)}
+    # Ten pairs, m = 100, var = 40,000 but for chance: a = 1 / 3.99, so an absent pair has 0.0025 of the mean.
+    assert like.pair_weights is not None
+    upper = like.pair_weights[np.triu_indices(5, 1)]
+    assert np.sort(upper)[:8] == pytest.approx(np.full(8, 0.0025), rel=0.02)
+    assert upper.mean() == pytest.approx(1.0)
+    assert np.array_equal(like.pair_weights, like.pair_weights.T)  # both ways share one spectrum
+    again = make_trace(like, plant, 20_000, 6)
+    asked = {frozenset(ends) for ends in zip(again.source.tolist(), again.destination.tolist(), strict=True)}
+    assert len(asked) == 10
