@@ -1,7 +1,9 @@
 """A policy as a folder: ``policy.json`` says what it is, ``weights.safetensors`` holds its numbers.
 
-Needs numpy and safetensors only, because the inference server loads it: never torch, never ray. Not here:
-where folders are kept and versioned (``tasks.registry``).
+``forecast.json``, where there is one, is the demand forecast that the policy looks at candidates with:
+wherever it decides, the plant must have that forecast (``plant_of``). Needs numpy and safetensors only,
+because the inference server loads it: never torch, never ray. Not here: where folders are kept and versioned
+(``tasks.registry``).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError
@@ -20,11 +22,16 @@ from safetensors.numpy import load, save
 
 from agents.policy import NetworkPolicy
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.forecast import DemandForecast, ForecastError, read_forecast
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.policy import LinearPolicy, ScoringPolicy
 
+if TYPE_CHECKING:
+    from envs.plant import Plant
+
 MANIFEST_FILE = "policy.json"
 WEIGHTS_FILE = "weights.safetensors"
+FORECAST_FILE = "forecast.json"
 FORMAT_VERSION = 1
 GENERALIST_FOLDER = Path(__file__).parent / "data" / "generalist"  # ships; made by `agents.generalist`
 
@@ -47,6 +54,7 @@ class PolicyManifest:
     architecture: Mapping[str, Any]  # mlp: {"hidden_sizes": [...], "activation": "relu"}
     weights_sha256: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    forecast: str = ""  # hash of the forecast beside it; empty: none
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -61,16 +69,23 @@ class PolicyManifest:
             "architecture": dict(self.architecture),
             "weights_sha256": self.weights_sha256,
             "metadata": dict(self.metadata),
+            **({"forecast": self.forecast} if self.forecast else {}),
         }
 
 
-def save_policy(policy: ScoringPolicy, folder: Path | str, metadata: Mapping[str, Any] | None = None) -> Path:
+def save_policy(
+    policy: ScoringPolicy,
+    folder: Path | str,
+    metadata: Mapping[str, Any] | None = None,
+    forecast: DemandForecast | None = None,
+) -> Path:
     """The folder, holding the policy. An artefact already there is replaced; no file is ever half-written.
 
     Args:
         policy: a baseline of ``envs.heuristics``, a ``LinearPolicy`` or a ``NetworkPolicy``.
         folder: made if missing.
         metadata: anything that JSON holds: where the policy comes from, what it was measured at.
+        forecast: that it decides with; None: none.
 
     Raises:
         ArtefactError: a policy of another type, or one whose width is not that of the features.
@@ -87,6 +102,7 @@ def save_policy(policy: ScoringPolicy, folder: Path | str, metadata: Mapping[str
         architecture=architecture,
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         metadata=dict(metadata or {}),
+        forecast=forecast.content_hash if forecast else "",
     )
     try:
         document = json.dumps(manifest.to_json(), indent=2)
@@ -94,7 +110,11 @@ def save_policy(policy: ScoringPolicy, folder: Path | str, metadata: Mapping[str
         raise ArtefactError(f"policy {policy.name!r}: metadata is not JSON: {error}") from None
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / WEIGHTS_FILE, weights)
+    if forecast is not None:
+        _replace(folder / FORECAST_FILE, json.dumps(forecast.to_json(), indent=1).encode())
     _replace(folder / MANIFEST_FILE, document.encode())
+    if forecast is None:
+        (folder / FORECAST_FILE).unlink(missing_ok=True)
     return folder
 
 
@@ -126,6 +146,39 @@ def load_policy(folder: Path | str) -> ScoringPolicy:
     return policy
 
 
+def load_forecast(folder: Path | str) -> DemandForecast | None:
+    """The demand forecast that a policy decides with; None where it decides with none.
+
+    Raises:
+        ArtefactError: the manifest names one that is missing, damaged, or another than the one there.
+    """
+    folder = Path(folder)
+    if not (named := read_manifest(folder).forecast):
+        return None
+    path = folder / FORECAST_FILE
+    try:
+        forecast = read_forecast(json.loads(path.read_text()), str(path))
+    except OSError as error:
+        raise ArtefactError(f"{path}: {error.strerror}; {MANIFEST_FILE} names forecast {named}") from None
+    except json.JSONDecodeError as error:
+        raise ArtefactError(f"{path}: not JSON: {error}") from None
+    except ForecastError as error:
+        raise ArtefactError(str(error)) from None
+    if forecast.content_hash != named:
+        raise ArtefactError(f"{path}: is forecast {forecast.content_hash}; {MANIFEST_FILE} names {named}")
+    return forecast
+
+
+def plant_of(folder: Path | str, plant: Plant) -> Plant:
+    """The plant as the policy in a folder sees it: with its forecast, or with none.
+
+    Raises:
+        ArtefactError: as ``load_forecast``.
+        ForecastError: the policy's forecast is of another plant.
+    """
+    return plant.with_forecast(load_forecast(folder))
+
+
 def read_manifest(folder: Path | str) -> PolicyManifest:
     """What a policy folder says of itself; the features are not checked against this code.
 
@@ -154,6 +207,7 @@ def read_manifest(folder: Path | str) -> PolicyManifest:
             architecture=document["architecture"],
             weights_sha256=document["weights_sha256"],
             metadata=document["metadata"],
+            forecast=str(document.get("forecast", "")),
         )
     except KeyError as error:
         raise ArtefactError(f"{path}: field {error.args[0]!r} is missing") from None

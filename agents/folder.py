@@ -38,6 +38,7 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, lessons: Lessons) -> str:
         "power": repr(plant.power),
         "lessons": lessons.fingerprint(),
         "features": FEATURE_SCHEMA_VERSION,
+        **({"forecast": plant.forecast.content_hash} if plant.forecast else {}),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -172,7 +172,8 @@ def _find_teacher(training: _Training) -> None:
     if spec.search.enabled:
         known["search"] = _search(training, start)
         costs["search"] = float(validation.score(known["search"]).cost.mean())
-    save_policy(known[_least(costs)], folder.root / "teacher", {"validation_cost": costs})
+    metadata = {"validation_cost": costs}
+    save_policy(known[_least(costs)], folder.root / "teacher", metadata, plant.forecast)
 
 
 def _least(costs: Mapping[str, float]) -> str:
@@ -370,7 +371,7 @@ def _choose(training: _Training) -> None:
         "fingerprint": folder.state.fingerprint,
     }
     policy = load_policy(folder.root / chosen)
-    save_policy(policy, folder.root / "policy", metadata)
+    save_policy(policy, folder.root / "policy", metadata, plant.forecast)
     folder.update(stage="done", result=result | {"policy_name": policy.name})
     training.report(
         training.point(

@@ -42,8 +42,9 @@ def refused(
 
 def main() -> None:
     """Print a table, a column for each number of requests served before."""
-    from agents.artefact import load_policy
-    from configs.build import plant_of, traffic_of
+    from agents.artefact import load_policy, plant_of
+    from configs.build import plant_of as configured_plant
+    from configs.build import traffic_of
     from configs.load import load_config
     from envs.evaluation import interval
     from envs.heuristics import BASELINE_NAMES, baseline
@@ -57,12 +58,13 @@ def main() -> None:
     asked = parser.parse_args()
 
     config = load_config(asked.scenario)
-    filler = (
-        baseline(asked.filled_by) if asked.filled_by in BASELINE_NAMES else load_policy(Path(asked.filled_by))
-    )
+    plant, traffic = configured_plant(config), traffic_of(config)
+    if asked.filled_by in BASELINE_NAMES:
+        filler: ScoringPolicy = baseline(asked.filled_by)
+    else:  # a PCE's fallback is shown the network with the forecast of the policy in service, too
+        filler, plant = load_policy(Path(asked.filled_by)), plant_of(asked.filled_by, plant)
     names = config.evaluation.baselines
     policies = [*(baseline(name) for name in names), filler]
-    plant, traffic = plant_of(config), traffic_of(config)
     cells = []
     for served in asked.served:
         found = refused(plant, traffic, filler, policies, served, asked.requests, asked.runs)

@@ -51,13 +51,13 @@ def latency_curves(
         on_progress: told what is measured next.
 
     Raises:
-        ArtefactError: see ``load_policy``.
+        ArtefactError, ForecastError: see ``load_policy`` and ``plant_of``.
     """
     contestants: list[tuple[str, str | ScoringPolicy, Plant]] = []
     if agent_folder is not None:
-        from agents.artefact import load_policy
+        from agents.artefact import load_policy, plant_of
 
-        contestants.append((AGENT, load_policy(agent_folder), plant))
+        contestants.append((AGENT, load_policy(agent_folder), plant_of(agent_folder, plant)))
     contestants.append((SHORTEST_PATH, KSP_FF, only_fastest_paths(plant)))
     contestants += [(name, name, plant) for name in POLICIES]
     curves = []

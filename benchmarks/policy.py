@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.carried import LoadCurve
 from benchmarks.stored_rows import Row, StoredRows
+from envs.forecast import DemandForecast
 from envs.plant import build_plant
 from envs.policy import ScoringPolicy
 from envs.settings import Setting, agent_plant, benchmark_setting
@@ -38,9 +39,10 @@ class Contestant:
 
     name: str
     policy: str | ScoringPolicy
-    content: str  # hash of the weights; the name of a heuristic
+    content: str  # hash of the weights, and of the forecast where there is one; the name of a heuristic
     plant: PlantSpec
     num_requests: int  # counted per load
+    forecast: DemandForecast | None = None  # that it decides with
 
 
 def figures(
@@ -73,7 +75,7 @@ def figures(
     table_hash, guess_erlang = "", 0.8 * chosen.traffic.load_erlang
     for who in _contestants(chosen, agent_folder, quick):
         on_progress(who.name)
-        plant = build_plant(topology, who.plant)
+        plant = build_plant(topology, who.plant).with_forecast(who.forecast)
         origin = {
             "version": ROW_VERSION,
             "setting": repr(chosen),
@@ -104,7 +106,7 @@ def figures(
 
 def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Iterator[Contestant]:
     """Everyone who takes part; neighbours carry about as much, so each starts from the last one's load."""
-    from agents.artefact import GENERALIST_FOLDER, MANIFEST_FILE, load_policy, read_manifest
+    from agents.artefact import GENERALIST_FOLDER, MANIFEST_FILE, load_forecast, load_policy, read_manifest
 
     cheap, dear = (100_000, 20_000) if quick else (1_000_000, 30_000)
     for k in (5, 50):
@@ -122,9 +124,10 @@ def _contestants(chosen: Setting, agent_folder: Path | None, quick: bool) -> Ite
     elif agent_folder is not None:
         folders |= {TEACHER: agent_folder / "teacher", AGENT: agent_folder / "policy"}
     for name, folder in folders.items():
-        content = read_manifest(folder).weights_sha256
+        manifest = read_manifest(folder)
+        content = " ".join(filter(None, (manifest.weights_sha256, manifest.forecast)))
         spec = agent_plant(chosen, name != GENERALIST and chosen.departures_told)
-        yield Contestant(name, load_policy(folder), content, spec, cheap)
+        yield Contestant(name, load_policy(folder), content, spec, cheap, load_forecast(folder))
     spec = replace(chosen.plant, k_paths=50)
     yield Contestant(DEFRAGMENTATION, DEFRAGMENTATION, DEFRAGMENTATION, spec, cheap)
 

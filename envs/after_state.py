@@ -33,6 +33,7 @@ from envs.cached_placements import (
 )
 from envs.compiled import inlined, kernel
 from envs.features import COLUMN
+from envs.forecast import pair_rows
 from envs.slots import slots_needed_by
 from envs.start_bitmaps import RATES, Kept, refresh_paths
 
@@ -140,18 +141,6 @@ def _paths_looked_at(blueprint: Blueprint) -> tuple[np.ndarray, np.ndarray, np.n
         paths.extend(kept)
         pairs.extend([d] * len(kept))
     return np.array(paths, np.int64), np.array(pairs, np.int32), rows
-
-
-def pair_rows(first_path: np.ndarray, num_nodes: int, shared_spectrum: bool) -> np.ndarray:
-    """(D,) int32 rows of the node pairs that have a path.
-
-    Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
-    both.
-    """
-    row = np.arange(num_nodes**2)
-    has_path = first_path[1:] > first_path[:-1]
-    stands = row // num_nodes < row % num_nodes if shared_spectrum else True
-    return np.flatnonzero(has_path & stands).astype(np.int32)
 
 
 def new_after_states(after: AfterArrays, num_networks: int, num_units: int, num_words: int) -> AfterStates:

@@ -1,8 +1,8 @@
 """Demand forecast: how much more one node pair asks than another, and how often each bit rate is asked for.
 
 The after-state columns are weighed by it (``after_state.py``), so the same candidates look different under
-another forecast: it is a versioned artefact that goes with a policy, never a running mean. Not here: which
-requests one is made of, and whether it may be used (``tasks``).
+another forecast: it is a versioned artefact that goes with a policy, never a running mean. Nothing compiled:
+the inference server reads policies. Not here: which requests one is made of, whether it is used (``tasks``).
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envs.after_state import pair_rows
 from envs.errors import PlantError
-from envs.start_bitmaps import RATES
 
 if TYPE_CHECKING:
     from envs.plant import Plant
@@ -47,7 +45,7 @@ class DemandForecast:
     topology_hash: str  # ``Topology.content_hash``
     pairs: tuple[tuple[str, str], ...]  # (D,) node names, source first; one for both ways where they share
     weights: tuple[float, ...]  # (D,) > 0, mean 1
-    rates_gbps: tuple[float, ...]  # (R,) ascending, at most four
+    rates_gbps: tuple[float, ...]  # (R,) ascending
     shares: tuple[float, ...]  # (R,) >= 0, sum 1
     source_id: str  # window or trace that it was made of
     num_requests: int
@@ -56,8 +54,8 @@ class DemandForecast:
         for of, what in ((self.weights, self.pairs), (self.shares, self.rates_gbps)):
             if len(of) != len(what):
                 raise ForecastError(f"the forecast has {len(of)} numbers for {len(what)} pairs or bit rates")
-        if not self.pairs or not 1 <= len(self.rates_gbps) <= RATES:
-            raise ForecastError(f"the forecast needs node pairs, and one to {RATES} bit rates")
+        if not self.pairs or not self.rates_gbps:
+            raise ForecastError("the forecast needs node pairs and bit rates")
         if len(set(self.pairs)) != len(self.pairs):
             raise ForecastError("the forecast names a node pair twice")
         if list(self.rates_gbps) != sorted(set(self.rates_gbps)) or not self.rates_gbps[0] > 0:
@@ -127,6 +125,18 @@ def pairs_of(plant: Plant) -> tuple[tuple[str, str], ...]:
     """(D,) names of the node pairs that a plant's forecast tells apart, in their order in ``AfterArrays``."""
     names, num_nodes = plant.topology.node_names, plant.num_nodes
     return tuple((names[row // num_nodes], names[row % num_nodes]) for row in forecast_rows(plant))
+
+
+def pair_rows(first_path: np.ndarray, num_nodes: int, shared_spectrum: bool) -> np.ndarray:
+    """(D,) int32 rows of the node pairs that have a path.
+
+    Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
+    both.
+    """
+    row = np.arange(num_nodes**2)
+    has_path = first_path[1:] > first_path[:-1]
+    stands = row // num_nodes < row % num_nodes if shared_spectrum else True
+    return np.flatnonzero(has_path & stands).astype(np.int32)
 
 
 def forecast_rows(plant: Plant) -> np.ndarray:

@@ -21,7 +21,7 @@ from tasks.gate import GateReport
 from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.package import package_task
 from tasks.progress_log import ProgressLog
-from tasks.registry import ModelVersion, register_task
+from tasks.registry import FORECAST_TAG, ModelVersion, register_task
 from tasks.results import PolicyResult
 from tasks.trace import StoredTrace, held_out_traces_task, provide_trace_task, read_stored
 
@@ -115,4 +115,5 @@ def registered(
     page = model_card(registry.model_name, config.scenario, topology)
     cards = Cards(page, version_card(model.policy, origin, rows, report))
     register, tags = _step(register_task), settings.model_tags | kind
+    tags |= {FORECAST_TAG: model.forecast} if model.forecast else {}
     return register(registry, model.uri, model.run_id, model.policy, tags, cards)

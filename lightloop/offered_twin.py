@@ -98,27 +98,28 @@ def promise_for(
     if num_requests > MOST_REQUESTS:
         return _gate_promise(config, home, policy, version, f"more than {MOST_REQUESTS:,} requests")
     try:
-        chosen = _policy_of(config, home, version) if version else baseline(policy)
+        chosen, seen = _served_by(config, home, version, plant) if version else (baseline(policy), plant)
         on_step(f"the twin plays the same {num_requests:,} requests under {policy}")
-        blocked = twin_blocked(plant, trace, num_requests, chosen)
+        blocked = twin_blocked(seen, trace, num_requests, chosen)
     except ValueError as error:
         return _gate_promise(config, home, policy, version, str(error))
     return Promise("twin", policy, version, float(blocked.mean()), blocked=blocked)
 
 
-def _policy_of(config: Config, home: Home, version: str) -> ScoringPolicy:
-    """The policy of a version, fetched once.
+def _served_by(config: Config, home: Home, version: str, plant: Plant) -> tuple[ScoringPolicy, Plant]:
+    """The policy of a version, fetched once, and the plant with the forecast that it decides with.
 
     Raises:
-        RegistryError, ArtefactError: it cannot be had.
+        RegistryError, ArtefactError, ForecastError: it cannot be had, or is of another plant.
     """
-    from agents.artefact import load_policy
+    from agents.artefact import load_policy, plant_of
     from deployments.environment import QUIET, mlflow_login
     from flows.settings import settings_of
 
     os.environ.update(QUIET | mlflow_login(config, home))
     registry = settings_of(config, home, running=config).registry
-    return load_policy(registry.policy_folder(registry.version(version), home.root / "models"))
+    folder = registry.policy_folder(registry.version(version), home.root / "models")
+    return load_policy(folder), plant_of(folder, plant)
 
 
 def _gate_promise(config: Config, home: Home, policy: str, version: str, why: str) -> Promise:

@@ -62,6 +62,19 @@ def policy_given(text: str) -> ScoringPolicy | KernelPolicy:
     return policy_named(text)
 
 
+def plant_for(text: str, plant: Plant) -> Plant:
+    """The plant with the demand forecast that the policy meant by a word decides with, or with none.
+
+    Raises:
+        ArtefactError, ForecastError: its forecast is damaged, or of another plant.
+    """
+    if not Path(text).is_dir():
+        return plant
+    from agents.artefact import plant_of
+
+    return plant_of(text, plant)
+
+
 def situation(setting: str, scenario: str, overrides: Sequence[str] = ()) -> tuple[Plant, PoissonTraffic]:
     """Plant and traffic of a scenario, or else of a published setting, with what was given on top of it.
 

@@ -25,6 +25,7 @@ class PackagedModel:
     policy_folder: Path
     uri: str  # models:/m-...
     recorded: Path  # observations with the policy's own scores
+    forecast: str = ""  # hash of the demand forecast that it decides with; empty: none
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import networkx as nx
 
-from agents.artefact import load_policy, read_manifest
+from agents.artefact import load_forecast, load_policy, read_manifest
 from envs.evaluation import replay
+from envs.forecast import DemandForecast
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy
@@ -37,7 +38,12 @@ class Contender:
 
     name: str
     policy: ScoringPolicy
-    content: str  # hash of the weights; the name for a baseline
+    content: str  # hash of the weights, and of the forecast where there is one; the name for a baseline
+    forecast: DemandForecast | None = None  # that it decides with
+
+    def on(self, topology: Topology) -> Contender:
+        """The same on a network with the same sites, such as the one after a fibre cut."""
+        return replace(self, forecast=self.forecast.on(topology)) if self.forecast else self
 
 
 def contender_in(folder: Path, name: str = "") -> Contender:
@@ -46,9 +52,10 @@ def contender_in(folder: Path, name: str = "") -> Contender:
     Raises:
         ArtefactError: see ``load_policy``.
     """
-    policy, manifest = load_policy(folder), read_manifest(folder)
+    policy, manifest, forecast = load_policy(folder), read_manifest(folder), load_forecast(folder)
     content = manifest.name if manifest.kind == "baseline" else manifest.weights_sha256
-    return Contender(name or policy.name, policy, f"{manifest.kind}-{content}")
+    version = f"-{forecast.content_hash}" if forecast else ""
+    return Contender(name or policy.name, policy, f"{manifest.kind}-{content}{version}", forecast)
 
 
 def contender_named(word: str) -> Contender:
@@ -113,7 +120,8 @@ def evaluate(
         return found
     best = contender_baseline(found.best_baseline.policy)
     some = traces[: max(2, len(traces) // 2)]
-    return replace(found, after_failure=tuple(measured(who, after, some) for who in (challenger, best)))
+    both = (challenger.on(after.topology), best)
+    return replace(found, after_failure=tuple(measured(who, after, some) for who in both))
 
 
 def best_baseline(
@@ -136,7 +144,11 @@ def best_baseline(
 def measure(
     contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_requests: int, results_folder: Path
 ) -> PolicyResult:
-    """One policy on traces; found again when the same was measured before."""
+    """One policy with its own forecast on traces; found again when the same was measured before.
+
+    Raises:
+        ForecastError: it decides with a forecast of another plant.
+    """
     file = results_folder / f"{_digest(contender, plant, traces, warmup_requests)}.json"
     if file.exists():
         file.touch()  # used: see ``retention.py``
@@ -149,7 +161,8 @@ def measure(
         return PolicyResult(
             **(stored | sequences | {"classes": classes, "power": power, "policy": contender.name})
         )
-    results = replay(plant, traces, contender.policy, warmup_requests, audited=True)
+    seen = plant.with_forecast(contender.forecast)
+    results = replay(seen, traces, contender.policy, warmup_requests, audited=True)
     names = traces[0].class_names
     found = PolicyResult(
         policy=contender.name,

@@ -16,8 +16,11 @@ from pathlib import Path
 import httpx
 import numpy as np
 
+from agents.artefact import ArtefactError, load_forecast
+from envs.forecast import DemandForecast
 from tasks.decorate import as_task
 from tasks.processes import ProcessManager
+from tasks.registry import POLICY_FOLDER
 from tasks.serving_target import (
     ProvisionError,
     ServingTarget,
@@ -43,6 +46,7 @@ class Staged:
 
     slot: Slot
     model_uri: str
+    forecast: DemandForecast | None  # that it decides with
     num_checked: int
     largest_difference: float  # of a score, over the recorded observations
     p50_ms: float
@@ -57,7 +61,7 @@ def stage(
     Args:
         target: where models are served.
         model_uri: what the inference server loads.
-        recorded: observations with the evaluated policy's scores.
+        recorded: observations with the evaluated policy's scores; beside them lies the policy's folder.
         on_step: told what is being done.
 
     Raises:
@@ -118,6 +122,7 @@ def switch(
         "model_version": version,
         "policy": policy,
         "model_uri": staged.model_uri,
+        "forecast": staged.forecast.to_json() if staged.forecast else None,
     }
     on_step(f"switching the PCE to {slot.url}")
     refused: ProvisionError | None = None
@@ -189,6 +194,14 @@ def wait_for_ping(
         time.sleep(0.1)
 
 
+def _forecast_beside(recorded: Path) -> DemandForecast | None:
+    """The forecast of the model that observations were recorded of."""
+    try:
+        return load_forecast(recorded.with_name(POLICY_FOLDER))
+    except ArtefactError as error:
+        raise ProvisionError(f"{error}; the model's policy is needed beside {recorded.name}") from None
+
+
 def _checked(target: ServingTarget, slot: Slot, model_uri: str, recorded: Path) -> Staged:
     stored = np.load(recorded)
     inputs = [
@@ -217,7 +230,8 @@ def _checked(target: ServingTarget, slot: Slot, model_uri: str, recorded: Path) 
             client.post("/invocations", json={"inputs": body})
             times_ms.append((time.perf_counter() - begin) * 1000)
     p50_ms, p99_ms = np.percentile(times_ms, [50, 99])
-    return Staged(slot, model_uri, len(inputs), max(differences), float(p50_ms), float(p99_ms))
+    forecast = _forecast_beside(recorded)
+    return Staged(slot, model_uri, forecast, len(inputs), max(differences), float(p50_ms), float(p99_ms))
 
 
 def _answers(target: ServingTarget, url: str) -> bool:

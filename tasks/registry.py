@@ -36,6 +36,7 @@ PREVIOUS = "previous"
 RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "traffic.json"
 POLICY_FOLDER = "policy"
+FORECAST_TAG = "forecast"  # of a version that decides with one: its hash
 MAX_PARAM_CHARACTERS = 6000
 # Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.
 EXPERIMENT_KIND = "mlflow.experimentKind"

@@ -36,6 +36,7 @@ from controlplane.pce.inference import InferenceClient
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
 from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
+from envs.forecast import ForecastError
 from envs.heuristics import baseline
 from envs.plant import Plant
 
@@ -97,6 +98,7 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
         try:
             endpoint = EndpointInUse(
                 settings.endpoint_file,
+                plant,
                 lambda url: InferenceClient(
                     url, settings.decision_deadline_ms / 1000.0, credentials=credentials
                 ),
@@ -171,6 +173,7 @@ async def _path(request: Request) -> Response:
 async def _status(request: Request) -> Response:
     computation: PathComputer = request.app.state.computation
     endpoint, client = computation.endpoint.endpoint, computation.endpoint.client
+    forecast = computation.endpoint.in_use.plant.forecast
     trouble = computation.endpoint.trouble(computation.fallback.name)
     return JSONResponse(
         {
@@ -180,6 +183,7 @@ async def _status(request: Request) -> Response:
             "model_name": endpoint.model_name if endpoint else None,
             "model_version": endpoint.model_version if endpoint else None,
             "model_uri": endpoint.model_uri if endpoint else None,
+            "forecast": forecast.content_hash if forecast else None,
             "endpoint_url": endpoint.url if endpoint else None,
             "breaker": client.breaker_state if client else None,
             "fallback_policy": computation.fallback.name,
@@ -200,7 +204,7 @@ async def _endpoint(request: Request) -> Response:
         raise invalid(f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})") from None
     try:
         await computation.endpoint.switch(endpoint)
-    except WrongModelError as error:
+    except (WrongModelError, ForecastError) as error:
         raise TapiError(409, "operation-failed", str(error)) from None
     return JSONResponse(endpoint.model_dump())
 

@@ -21,7 +21,7 @@ from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Blocked, Choice, choose, still_feasible, why_blocked
 from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import DecidedBy, DecisionRecord, FallbackReason
-from controlplane.pce.endpoint import EndpointInUse
+from controlplane.pce.endpoint import EndpointInUse, InUse
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError
 from controlplane.tapi import ids
@@ -66,6 +66,19 @@ class _Chosen:
     inference_ms: float | None = None
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of the network at once, and with whose forecast."""
+
+    in_use: InUse
+    observation: Observation
+    candidates: tuple[Candidate, ...]
+    blocked: Blocked | None
+    state_version: int
+    network: Network
+    revision: int
+
+
 class PathComputer:
     """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision."""
 
@@ -95,23 +108,16 @@ class PathComputer:
         time_s, started = time.time(), time.perf_counter()
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
-        observation, candidates, blocked = self._observe(query)
-        state_version = self.databases.version
-        seen, revision = self.databases.network, self.databases.network.revision
+        look = self._look(query)
         observed = time.perf_counter()
-        chosen: _Chosen | None = None
-        if blocked is None:
-            chosen = await self._choose(observation)
-            plant, network = self.databases.plant, self.databases.network
-            changed = network is not seen or network.revision != revision
-            if changed and not still_feasible(plant, network, query.request, candidates[chosen.choice.index]):
+        look, chosen = await self._choose(query, look)
+        if chosen is not None and self._has_changed(look):
+            plant, network, index = self.databases.plant, self.databases.network, chosen.choice.index
+            if not still_feasible(plant, network, query.request, look.candidates[index]):
                 # The network changed while the model was asked. Decide again on what is now, at once.
-                observation, candidates, blocked = self._observe(query)
-                state_version = self.databases.version
-                asked_ms = chosen.inference_ms
-                chosen = None if blocked else self._fall_back(observation, "state-changed", asked_ms)
-        candidate = candidates[chosen.choice.index] if chosen else None
-        record = self._record(query, time_s, state_version, observation, candidate, chosen, blocked)
+                look, asked_ms = self._look(query), chosen.inference_ms
+                chosen = self._fall_back(look, "state-changed", asked_ms) if look.blocked is None else None
+        record = self._record(query, time_s, look, chosen)
         total_ms = (time.perf_counter() - started) * 1000
         record = dataclasses.replace(
             record,
@@ -126,8 +132,10 @@ class PathComputer:
         self.recent.append(record.row())
         return record
 
-    def _observe(self, query: Query) -> tuple[Observation, tuple[Candidate, ...], Blocked | None]:
-        plant, request = self.databases.plant, query.request
+    def _look(self, query: Query) -> _Look:
+        """What the network shows now, with the forecast of the endpoint that is in use now."""
+        in_use, request = self.endpoint.in_use, query.request
+        plant = in_use.plant
         observation, candidates = observe(plant, self.databases.network, request)
         some = bool(observation.action_mask.any())
         if some and query.allowed is not None:
@@ -135,34 +143,48 @@ class PathComputer:
         blocked = None
         if not observation.action_mask.any():
             blocked = why_blocked(plant, request, self.databases.failed_links, constrained=some)
-        return observation, candidates, blocked
+        network = self.databases.network
+        return _Look(
+            in_use, observation, candidates, blocked, self.databases.version, network, network.revision
+        )
 
-    async def _choose(self, observation: Observation) -> _Chosen:
+    def _has_changed(self, look: _Look) -> bool:
+        network = self.databases.network
+        return network is not look.network or network.revision != look.revision
+
+    async def _choose(self, query: Query, look: _Look) -> tuple[_Look, _Chosen | None]:
+        """The choice, None where there is nothing to choose, and the look that it was made on.
+
+        An endpoint is asked about a look that was taken with its own forecast, never with another's.
+        """
         started = time.perf_counter()
-        tried = 0
-        while True:
-            endpoint, client = self.endpoint.endpoint, self.endpoint.client
+        for tried in range(1, _ENDPOINTS_TRIED + 1):
+            if look.blocked is not None:
+                break
+            endpoint, client = look.in_use.endpoint, look.in_use.client
             if endpoint is None or client is None:
-                return self._fall_back(observation, "no-endpoint", None)
-            tried += 1
+                return look, self._fall_back(look, "no-endpoint", None)
             try:
-                choice = await client.choose(observation)
+                choice = await client.choose(look.observation)
                 asked_ms = (time.perf_counter() - started) * 1000
-                return _Chosen(
+                return look, _Chosen(
                     choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms
                 )
             except InferenceError as error:
-                if self.endpoint.client is not client and tried < _ENDPOINTS_TRIED:
-                    continue  # switched away from while it was asked: the new one is there to answer
+                if self.endpoint.in_use is not look.in_use and tried < _ENDPOINTS_TRIED:
+                    # Switched away from while it was asked: the new one is there to answer, and has a
+                    # forecast of its own.
+                    look = self._look(query)
+                    continue
                 if error.reason == "breaker-open":  # the failures that opened it were told
-                    return self._fall_back(observation, error.reason, None)
+                    return look, self._fall_back(look, error.reason, None)
                 _logger.warning("fallback, %s: %s", error.reason, error)
                 asked_ms = (time.perf_counter() - started) * 1000
-                return self._fall_back(observation, error.reason, asked_ms)
+                return look, self._fall_back(look, error.reason, asked_ms)
+        return look, None
 
-    def _fall_back(
-        self, observation: Observation, reason: FallbackReason, inference_ms: float | None
-    ) -> _Chosen:
+    def _fall_back(self, look: _Look, reason: FallbackReason, inference_ms: float | None) -> _Chosen:
+        observation = look.observation
         choice = choose(observation.action_mask, policy_scores(self.fallback, observation))
         return _Chosen(
             choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms
@@ -172,12 +194,10 @@ class PathComputer:
         self,
         query: Query,
         time_s: float,
-        state_version: int,
-        observation: Observation,
-        candidate: Candidate | None,
+        look: _Look,
         chosen: _Chosen | None,
-        blocked: Blocked | None,
     ) -> DecisionRecord:
+        observation, blocked, forecast = look.observation, look.blocked, look.in_use.plant.forecast
         topology, request = self.databases.plant.topology, query.request
         names = topology.node_names
         record = DecisionRecord(
@@ -190,7 +210,8 @@ class PathComputer:
             destination=names[request.destination],
             bit_rate_gbps=request.bit_rate_gbps,
             max_latency_ms=request.max_latency_ms,
-            state_version=state_version,
+            state_version=look.state_version,
+            forecast=forecast.content_hash if forecast else None,
             num_candidates=int(observation.action_mask.sum()),
             decided_by="none",
             outcome="blocked",
@@ -202,8 +223,9 @@ class PathComputer:
             service_class=query.purpose.service_class or None,
             is_constrained=query.allowed is not None,
         )
-        if candidate is None or chosen is None:
+        if chosen is None:
             return record
+        candidate = look.candidates[chosen.choice.index]
         return dataclasses.replace(
             record,
             outcome="accepted",

@@ -47,6 +47,7 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "fallback_reason": pa.string(),  # null unless the fallback decided
     "policy": pa.string(),  # that decided
     "model_version": pa.string(),  # null unless the model decided
+    "forecast": pa.string(),  # hash of the demand forecast that the observation shows; null for none
     "score_chosen": pa.float64(),
     "score_second": pa.float64(),  # null with fewer than two candidates
     "sync_ms": pa.float64(),
@@ -85,6 +86,7 @@ class DecisionRecord:
     fallback_reason: FallbackReason | None = None
     policy: str | None = None
     model_version: str | None = None
+    forecast: str | None = None
     score_chosen: float | None = None
     score_second: float | None = None
     sync_ms: float = 0.0

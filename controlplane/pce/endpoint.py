@@ -1,4 +1,8 @@
-"""The model endpoint in use: which it is, stored; switching to another without losing a request."""
+"""The model endpoint in use: which it is, stored; switching to another without losing a request.
+
+A model may come with a demand forecast. Plant with forecast, client and name are one object, replaced at
+once, so that no decision mixes two endpoints.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,16 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from controlplane.pce.decision_parts import sync_folder
 from controlplane.pce.inference import InferenceClient
+from envs.forecast import DemandForecast, ForecastError, read_forecast
+from envs.plant import Plant
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +41,21 @@ class Endpoint(BaseModel):
     model_uri: str = Field(
         default="", description="what the server must say it has loaded; empty: it is not asked"
     )
+    forecast: dict[str, Any] | None = Field(
+        default=None, description="demand forecast that candidates are described with; null: none"
+    )
+
+    @field_validator("forecast")
+    @classmethod
+    def _is_sound(cls, document: dict[str, Any] | None) -> dict[str, Any] | None:
+        if document is not None:
+            read_forecast(document)
+        return document
+
+    @property
+    def demand(self) -> DemandForecast | None:
+        """The forecast, read."""
+        return None if self.forecast is None else read_forecast(self.forecast)
 
 
 def read_endpoint(file: Path) -> Endpoint | None:
@@ -71,28 +94,66 @@ class WrongModelError(ValueError):
     """An endpoint serves another model than it was said to; names both."""
 
 
-class EndpointInUse:
-    """The endpoint in use and its client; ``switch`` replaces both at once.
+@dataclass(frozen=True)
+class InUse:
+    """What one decision works with: a plant with the endpoint's forecast, the endpoint and its client.
 
-    Requests that ask the old endpoint finish there: its client is closed when the last has ended.
+    Endpoint and client are None where no model is in service; the plant then has no forecast.
     """
 
-    def __init__(self, file: Path, connect: Callable[[str], InferenceClient], drain_s: float = 30.0) -> None:
+    plant: Plant
+    endpoint: Endpoint | None = None
+    client: InferenceClient | None = None
+
+
+class EndpointInUse:
+    """The endpoint in use, its client and the plant under its forecast; ``switch`` replaces all at once.
+
+    Requests that ask the old endpoint finish there: its client is closed when the last has ended.
+
+    Args:
+        file: where the endpoint is stored. One whose forecast is of another plant is not used: a model is to
+            be provisioned anew, and until then the fallback decides.
+        plant: of this PCE.
+        connect: makes the client of an address.
+        drain_s: how long an old client may still be waited for.
+    """
+
+    def __init__(
+        self, file: Path, plant: Plant, connect: Callable[[str], InferenceClient], drain_s: float = 30.0
+    ) -> None:
         self._file = file
         self._connect = connect
         self._drain_s = drain_s
         self._switching = asyncio.Lock()
         self._draining: set[asyncio.Task[None]] = set()
         self._mismatch = ""
-        self.endpoint = read_endpoint(file)
-        self.client = connect(self.endpoint.url) if self.endpoint else None
+        self.in_use = InUse(plant)
+        if (stored := read_endpoint(file)) is not None:
+            try:
+                self.in_use = InUse(plant.with_forecast(stored.demand), stored, connect(stored.url))
+            except ForecastError as error:
+                self._mismatch = f"{file}: {error}; provision a model"
+                _logger.warning("%s", self._mismatch)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Which it is; None where no model is in service."""
+        return self.in_use.endpoint
+
+    @property
+    def client(self) -> InferenceClient | None:
+        """Its client; None where no model is in service."""
+        return self.in_use.client
 
     async def switch(self, endpoint: Endpoint) -> None:
         """Store the endpoint, then use it. When storing fails the old one stays in use.
 
         Raises:
             WrongModelError: its server has loaded another model than the endpoint names. Nothing is changed.
+            ForecastError: its forecast is of another plant. Nothing is changed.
         """
+        plant = self.in_use.plant.with_forecast(endpoint.demand)
         async with self._switching:
             client = self._connect(endpoint.url)
             if endpoint.model_uri and (serves := await client.served_uri()) != endpoint.model_uri:
@@ -101,9 +162,11 @@ class EndpointInUse:
                     f"{endpoint.url} serves {serves or 'no model that it names'}, not {endpoint.model_uri}"
                 )
             await asyncio.to_thread(write_endpoint, self._file, endpoint)
-            old, self.endpoint, self.client = self.client, endpoint, client
+            old, self.in_use = self.client, InUse(plant, endpoint, client)
             self._mismatch = ""
-        _logger.info("asking %s, %s version %s", endpoint.url, endpoint.policy, endpoint.model_version)
+        version = plant.forecast.content_hash if plant.forecast else "none"
+        asked = (endpoint.url, endpoint.policy, endpoint.model_version, version)
+        _logger.info("asking %s, %s version %s, forecast %s", *asked)
         if old is not None:
             task = asyncio.create_task(old.close(self._drain_s))
             self._draining.add(task)
@@ -137,7 +200,7 @@ class EndpointInUse:
     def trouble(self, fallback: str) -> list[str]:
         """Why the model that is said to decide does not, in words; empty where all is well."""
         if self.endpoint is None or self.client is None:
-            return [f"no model is in service; {fallback} decides"]
+            return [self._mismatch or f"no model is in service; {fallback} decides"]
         found = [self._mismatch] if self._mismatch else []
         if self.client.breaker_state != "closed":
             found.append(f"{self.endpoint.url} does not answer; {fallback} decides")

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lightloop.commands.bench_forecast import forecast
 from lightloop.commands.bench_latency import latency
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 bench = typer.Typer(
     help="Measure what the README claims; ratios against a baseline in the same run.", no_args_is_help=True
@@ -19,6 +20,7 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    bench.command("forecast")(forecast)
     bench.command("latency")(latency)
     app.add_typer(bench, name="bench")
 
@@ -143,8 +145,14 @@ def zero_shot(
     as_json: JsonFlag = False,
 ) -> None:
     """An agent on networks, failures and traffic it has never seen, beside first fit and MSCL."""
-    from agents.artefact import GENERALIST_FOLDER, load_policy
+    from agents.artefact import GENERALIST_FOLDER, load_policy, read_manifest
     from benchmarks.zero_shot import figures
+
+    if agent is not None and (version := read_manifest(agent).forecast):
+        raise Refusal(
+            f"--agent {agent} decides with forecast {version}, and a forecast is of one network: "
+            "give a policy without one"
+        )
 
     def say(text: str) -> None:
         stderr.print(f"{text} ...", style="dim", highlight=False)

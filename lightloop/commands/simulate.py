@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from configs.load import override
 from lightloop.figures import figure_tables
 from lightloop.output import JsonFlag, Refusal, emit, stderr
-from lightloop.simulated import SHORT_FORMS, check_picture, policy_given, situation
+from lightloop.simulated import SHORT_FORMS, check_picture, plant_for, policy_given, situation
 
 if TYPE_CHECKING:
     from envs.failures import FibreCut
@@ -111,7 +111,7 @@ def simulate_command(
     from envs.simulation import DEFRAGMENTATION, policy_named, refuse_unfit, simulate
 
     check_picture(picture)
-    chosen = [policy_given(text) for text in policy]
+    policies = [(text, policy_given(text)) for text in policy]
     short = {
         "plant.topology": topology,
         "plant.k_paths": k,
@@ -129,19 +129,20 @@ def simulate_command(
     requests = default_requests if requests is None else requests
     warmup = default_warmup if warmup is None else warmup
     cuts = tuple(_cut(text, plant.topology, requests // runs + warmup) for text in cut)
+    chosen = [(one, plant_for(text, plant)) for text, one in policies]
     # Moving lightpaths bounds nothing where their noise decides: the cut-set bound stands alone there.
-    chosen += [policy_named(DEFRAGMENTATION)] if bounds and not plant.thresholds_db else []
-    for one in chosen:
+    chosen += [(policy_named(DEFRAGMENTATION), plant)] if bounds and not plant.thresholds_db else []
+    for one, _ in chosen:
         refuse_unfit(plant, one, cuts)
     points: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
         for asked in offered:
             first: SimulationResult | None = None
-            for one in chosen:
+            for one, seen in chosen:
                 task = progress.add_task(f"{one.name} at {asked.load_erlang:g} Erlang", total=runs)
                 result = simulate(
-                    plant,
+                    seen,
                     asked,
                     one,
                     requests,

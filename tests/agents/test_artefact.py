@@ -10,12 +10,25 @@ import sys
 import numpy as np
 import pytest
 
-from agents.artefact import GENERALIST_FOLDER, ArtefactError, load_policy, read_manifest, save_policy
+from agents.artefact import (
+    GENERALIST_FOLDER,
+    ArtefactError,
+    load_forecast,
+    load_policy,
+    plant_of,
+    read_manifest,
+    save_policy,
+)
 from agents.policy import NetworkPolicy
 from envs.features import COLUMN, CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.forecast import forecast_from
 from envs.heuristics import BASELINE_NAMES, baseline
+from envs.plant import build_plant
 from envs.policy import LinearPolicy
 from envs.settings import SETTINGS
+from envs.spec import PlantSpec
+from envs.traffic import PoissonTraffic, make_trace
+from topologies.catalogue import load_topology
 
 F, C, M = len(FEATURE_NAMES), len(CONTEXT_NAMES), 30
 
@@ -184,3 +197,34 @@ def test_every_policy_that_ships_fits_the_features_and_only_those_of_a_setting_t
             any(policy.weights[column] for column in (COLUMN.neighbours_stay, COLUMN.neighbours_alike))
             == told
         )
+
+
+def test_a_forecast_goes_with_a_policy_and_leaves_with_it(tmp_path):
+    plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3, shortlist=3))
+    forecast = forecast_from(make_trace(PoissonTraffic(40.0), plant, 300, 1), plant)
+    save_policy(network_policy(), tmp_path, forecast=forecast)
+    assert load_forecast(tmp_path) == forecast
+    assert read_manifest(tmp_path).forecast == forecast.content_hash
+    assert plant_of(tmp_path, plant).forecast == forecast
+    save_policy(network_policy(), tmp_path)
+    assert load_forecast(tmp_path) is None
+    assert plant_of(tmp_path, plant.with_forecast(forecast)).forecast is None
+    assert not (tmp_path / "forecast.json").exists()
+
+
+def test_a_forecast_that_is_missing_damaged_or_another_is_refused(tmp_path):
+    plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=32, k_paths=3, shortlist=3))
+    one, other = (forecast_from(make_trace(PoissonTraffic(40.0), plant, 300, n), plant) for n in (1, 2))
+    file = save_policy(network_policy(), tmp_path, forecast=one) / "forecast.json"
+    file.write_text(json.dumps(other.to_json()))
+    with pytest.raises(ArtefactError, match=f"is forecast {other.content_hash}; policy.json names"):
+        load_forecast(tmp_path)
+    file.write_text(json.dumps(one.to_json() | {"num_requests": 5}))
+    with pytest.raises(ArtefactError, match="changed after it was made"):
+        load_forecast(tmp_path)
+    file.write_text("{")
+    with pytest.raises(ArtefactError, match="not JSON"):
+        load_forecast(tmp_path)
+    file.unlink()
+    with pytest.raises(ArtefactError, match=f"names forecast {one.content_hash}"):
+        load_forecast(tmp_path)

@@ -108,6 +108,7 @@ def test_a_model_goes_into_service_and_the_next_takes_its_place(
         "model_version": "2",
         "policy": "least_fragmentation",
         "model_uri": versions[1].uri,
+        "forecast": None,
     }
     assert served_uri(where, where.slots[1]) == versions[1].uri
     assert manager.state("model-a").state == "STOPPED"
