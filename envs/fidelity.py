@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from envs.candidates import Candidate, observe
+from envs.forecast import DemandForecast
 from envs.logged_network import unlived, where_of
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
@@ -75,10 +76,18 @@ class Fidelity:
     first_difference: Difference | None
 
 
+@dataclass(frozen=True)
+class Decider:
+    """A policy and the demand forecast that it decides with; None: none."""
+
+    policy: ScoringPolicy
+    forecast: DemandForecast | None = None
+
+
 def measure_fidelity(
     plant: Plant,
     window: Window,
-    policies: Mapping[str, ScoringPolicy],
+    policies: Mapping[str, Decider],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Fidelity:
     """Live a window through again with the logged choices.
@@ -92,6 +101,7 @@ def measure_fidelity(
     Raises:
         WindowError: a link that the plant does not have.
         TraceError: a node that the plant does not have.
+        ForecastError: a forecast of another plant.
     """
     return _Walk(plant, window, policies).run(on_progress)
 
@@ -99,8 +109,10 @@ def measure_fidelity(
 class _Walk:
     """The logged changes in order of time."""
 
-    def __init__(self, plant: Plant, window: Window, policies: Mapping[str, ScoringPolicy]) -> None:
-        self._plant, self._window, self._policies = plant, window, policies
+    def __init__(self, plant: Plant, window: Window, policies: Mapping[str, Decider]) -> None:
+        self._plant, self._window = plant, window
+        self._policies = {version: item.policy for version, item in policies.items()}
+        self._plants = {version: plant.with_forecast(item.forecast) for version, item in policies.items()}
         self._trace = window.trace.for_topology(plant.topology)
         self._twin = unlived(plant)
         self._differences: list[Difference] = []
@@ -193,7 +205,8 @@ class _Walk:
             bit_rate_gbps=float(trace.bit_rate_gbps[row]),
             max_latency_ms=float(trace.max_latency_ms[row]),
         )
-        seen, candidates = observe(self._plant, self._twin.network, request)
+        plant = self._plants.get(live.model_version, self._plant)
+        seen, candidates = observe(plant, self._twin.network, request)
         chosen: Candidate | None = candidates[0] if candidates else None
         if chosen and policy is not None:
             scores = policy.scores(seen.features[None], seen.action_mask[None], seen.context[None])

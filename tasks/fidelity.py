@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.artefact import ArtefactError, load_policy
-from envs.fidelity import Fidelity, measure_fidelity
+from agents.artefact import ArtefactError, load_forecast, load_policy
+from envs.fidelity import Decider, Fidelity, measure_fidelity
 from envs.plant import Plant
-from envs.policy import ScoringPolicy
 from envs.window import Window, read_window
 from tasks.decorate import as_task
 from tasks.registry import Registry
@@ -20,8 +19,8 @@ from tasks.registry import Registry
 _logger = logging.getLogger(__name__)
 
 
-def policies_in(window: Window, registry: Registry, folder: Path) -> dict[str, ScoringPolicy]:
-    """The policies of the versions that decided in a window; without those that exist no more.
+def policies_in(window: Window, registry: Registry, folder: Path) -> dict[str, Decider]:
+    """The versions that decided in a window, each with its forecast; without those that exist no more.
 
     Args:
         window: what happened.
@@ -37,7 +36,8 @@ def policies_in(window: Window, registry: Registry, folder: Path) -> dict[str, S
         if version is None:
             continue
         try:
-            found[number] = load_policy(registry.policy_folder(version, folder))
+            stored = registry.policy_folder(version, folder)
+            found[number] = Decider(load_policy(stored), load_forecast(stored))
         except ArtefactError as error:  # made for features that are computed no more
             _logger.warning("version %s cannot be compared: %s", number, error)
     return found

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.artefact import load_policy
+from agents.artefact import load_forecast, load_policy
 from envs.batch_means import blocking_interval, difference_interval
 from envs.evaluation import Interval
+from envs.forecast import DemandForecast
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.replay_window import Outcomes, replay_window
@@ -40,12 +41,14 @@ class Entrant:
     Attributes:
         name: what the report calls it.
         policy: what decides.
-        plant: the network as it sees it, where that differs: another forecast. None: as everybody's.
+        plant: the network as it sees it, where that differs. None: as everybody's, with its ``forecast``.
+        forecast: that it decides with; None: none.
     """
 
     name: str
     policy: ScoringPolicy | KernelPolicy
     plant: Plant | None = None
+    forecast: DemandForecast | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,8 @@ def measure_regret(
     outcomes = {}
     for entrant in (champion, *others):
         on_step(f"{entrant.name} on window {window.id}")
-        outcomes[entrant.name] = replay_window(entrant.plant or plant, window, entrant.policy)
+        seen = entrant.plant or plant.with_forecast(entrant.forecast)
+        outcomes[entrant.name] = replay_window(seen, window, entrant.policy)
     return regret_of(window.id, champion.name, outcomes)
 
 
@@ -191,8 +195,17 @@ def entrants(
     """
     found = [Entrant(name, policy_named(name)) for name in baselines]
     folders = ((GENERALIST_NAME, generalist_folder), (PREVIOUS_NAME, previous_folder))
-    found += [Entrant(name, load_policy(folder)) for name, folder in folders if folder is not None]
+    found += [entrant_in(folder, name) for name, folder in folders if folder is not None]
     return tuple(found)
+
+
+def entrant_in(folder: Path, name: str) -> Entrant:
+    """The policy stored in a folder, with the forecast that it decides with.
+
+    Raises:
+        ArtefactError: see ``load_policy`` and ``load_forecast``.
+    """
+    return Entrant(name, load_policy(folder), forecast=load_forecast(folder))
 
 
 def stored_regret(
@@ -208,7 +221,7 @@ def stored_regret(
         WindowError: see ``read_window`` and ``measure_regret``.
         ArtefactError: see ``load_policy``.
     """
-    champion = Entrant(CHAMPION_NAME, load_policy(champion_folder))
+    champion = entrant_in(champion_folder, CHAMPION_NAME)
     return measure_regret(plant, read_window(window_folder), champion, others, on_step)
 
 

@@ -22,6 +22,7 @@ from lightloop.registered import models_folder, registered_folder, registry_answ
 
 if TYPE_CHECKING:
     from envs.fidelity import Fidelity
+    from envs.plant import Plant
     from envs.policy import ScoringPolicy
     from envs.replay_window import Outcomes
     from envs.simulation import KernelPolicy
@@ -90,7 +91,7 @@ def replay_command(
     with _followed(as_json) as follow:
         fidelity = _fidelity(found, context, follow("fidelity"))
         outcomes = {
-            word: replay_window(context.plant, found, each, follow(word)) for word, each in chosen.items()
+            word: replay_window(seen, found, each, follow(word)) for word, (each, seen) in chosen.items()
         }
     document = {
         "window": found.id,
@@ -163,22 +164,24 @@ def _check_network(window: Window, context: Settings) -> None:
         )
 
 
-def _policy(word: str, context: Settings) -> ScoringPolicy | KernelPolicy:
-    """The policy that a word means.
+def _policy(word: str, context: Settings) -> tuple[ScoringPolicy | KernelPolicy, Plant]:
+    """The policy that a word means, and the plant with the forecast that it decides with.
 
     Raises:
         Refusal: none.
         ArtefactError: a folder that holds no policy.
+        ForecastError: it decides with a forecast of another plant.
         RegistryError: no such version.
     """
-    from agents.artefact import load_policy
+    from agents.artefact import load_policy, plant_of
     from envs.simulation import POLICY_NAMES
-    from lightloop.simulated import policy_given
+    from lightloop.simulated import plant_for, policy_given
 
     if word.startswith("@") or word.isdigit():
-        return load_policy(registered_folder(word, context))
+        folder = registered_folder(word, context)
+        return load_policy(folder), plant_of(folder, context.plant)
     if word in POLICY_NAMES or Path(word).is_dir():
-        return policy_given(word)
+        return policy_given(word), plant_for(word, context.plant)
     raise Refusal(
         f"--policy is {word!r}; give @champion, @previous, @challenger, a version number, the folder of a "
         f"policy, or one of {', '.join(POLICY_NAMES)}"

@@ -6,10 +6,12 @@ import math
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
-from envs.fidelity import Fidelity, measure_fidelity
+from envs.fidelity import Decider, Fidelity, measure_fidelity
+from envs.forecast import forecast_from
 from envs.heuristics import baseline
 from envs.logged_network import unlived
 from envs.plant import Plant, build_plant
@@ -58,7 +60,7 @@ def lived(power_model: str = "", shared: bool = True) -> Window:
 
 
 def fidelity(plant: Plant, window: Window, policy: ScoringPolicy = POLICY) -> Fidelity:
-    return measure_fidelity(plant, window, {VERSION: policy})
+    return measure_fidelity(plant, window, {VERSION: Decider(policy)})
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -81,6 +83,20 @@ def test_a_network_policy_chooses_the_same_again() -> None:
     found = fidelity(plant, window, policy)
     assert found.passed, found.reason
     assert found.choices_equal == 1.0
+
+
+def test_a_policy_with_a_forecast_chooses_the_same_again_with_it_and_not_without() -> None:
+    plain, policy = plant_of(), load_policy(GENERALIST_FOLDER)
+    plant = build_plant(plain.topology, replace(plain.spec, shortlist=12))
+    weights = np.ones((5, 5))
+    weights[0, 1] = 200.0
+    forecast = forecast_from(make_trace(replace(TRAFFIC, pair_weights=weights), plant, 500, 1), plant)
+    trace = make_trace(TRAFFIC, plant, 400, seed=8)
+    window = live_through(plant.with_forecast(forecast), trace, policy, before=100).window
+    found = measure_fidelity(plant, window, {VERSION: Decider(policy, forecast)})
+    assert found.passed, found.reason
+    assert found.choices_equal == 1.0
+    assert fidelity(plant, window, policy).choices_equal < 1.0
 
 
 def test_where_quality_of_transmission_decides_too() -> None:

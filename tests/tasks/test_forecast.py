@@ -54,29 +54,29 @@ def test_an_estimate_is_that_of_the_trace_and_names_its_source(
 def test_a_policy_is_measured_with_its_forecast_and_kept_under_it(
     seeing: Plant, traffic: PoissonTraffic, hot: DemandForecast, tmp_path: Path
 ) -> None:
-    stored = held_out_traces(seeing, traffic, 2, 1500, 11, tmp_path / "traces")
+    stored = held_out_traces(seeing, traffic, 2, 600, 11, tmp_path / "traces")
     traces, policy = read_stored(stored), load_policy(GENERALIST_FOLDER)
     plain = contender_in(save_policy(policy, tmp_path / "plain"))
     weighed = contender_in(save_policy(policy, tmp_path / "weighed", forecast=hot))
     results = tmp_path / "results"
 
-    found = [measure(who, seeing, traces, 200, results) for who in (plain, weighed)]
+    found = [measure(who, seeing, traces, 100, results) for who in (plain, weighed)]
 
     assert len(list(results.iterdir())) == 2
     for result, forecast in zip(found, (None, hot), strict=True):
-        direct = replay(seeing.with_forecast(forecast), traces, policy, 200)
+        direct = replay(seeing.with_forecast(forecast), traces, policy, 100)
         assert result.mean_latency_ms == tuple(item.mean_latency_ms for item in direct)
     assert found[0].mean_latency_ms != found[1].mean_latency_ms
     # What the plant itself carries plays no part.
-    assert measure(plain, seeing.with_forecast(hot), traces, 200, results) == found[0]
+    assert measure(plain, seeing.with_forecast(hot), traces, 100, results) == found[0]
     assert len(list(results.iterdir())) == 2
     whole = evaluate(
-        seeing, stored, tmp_path / "weighed", tmp_path / "plain", ("ksp_ff",), 200, results, lambda _: None
+        seeing, stored, tmp_path / "weighed", tmp_path / "plain", ("ksp_ff",), 100, results, lambda _: None
     )
     assert (whole.challenger, whole.champion) == (found[1], found[0])
     assert len(whole.after_failure) == 2  # the forecast goes along to the network after a cut
     with pytest.raises(ForecastError, match="of the network with hash"):
-        measure(weighed, build_plant(load_topology("nsfnet"), seeing.spec), traces, 200, results)
+        measure(weighed, build_plant(load_topology("nsfnet"), seeing.spec), traces, 100, results)
 
 
 def test_a_training_under_another_forecast_is_another_training(
