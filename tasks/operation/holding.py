@@ -48,9 +48,11 @@ class HoldingTimes:
         reached = self.survival(age_s)
         last_s = float(self.times_s[-1]) if len(self.times_s) else 0.0
         wanted = reached * share
-        later = (self.times_s > age_s) & (self.stays <= wanted)
-        if reached > 0 and later.any():
-            return float(self.times_s[int(later.argmax())])
+        # The first time after the age at which no more than the wanted share stays.
+        after = np.searchsorted(self.times_s, age_s, side="right")
+        index = max(int(after), int(np.searchsorted(-self.stays, -wanted, side="left")))
+        if reached > 0 and index < len(self.times_s):
+            return float(self.times_s[index])
         beyond = wanted if reached > 0 else share
         left = self.survival(max(last_s, age_s)) if reached > 0 else 1.0
         tail_s = -math.log(min(beyond / left, 1.0)) / self.rate_per_s

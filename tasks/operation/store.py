@@ -14,7 +14,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from tasks.operation.sources import Operation, admit, read_changes, read_parts
 ABOUT_FILE, REFUSED_FILE, LOCK_FILE = "record.json", "refused.jsonl", ".lock"
 WRITING_S = 3.0  # a decision is in its log so long after its request came in
 _LOCK_WAIT_S = 120.0
+_DAY_S = 86_400.0
 _TYPES = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
 _NODES = pa.list_(pa.string())
 
@@ -95,6 +96,10 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ]
     ),
 }
+
+
+_OF_ASK = tuple(item.name for item in fields(Ask) if item.name in SCHEMAS["requests"].names)
+_OF_CHANGE = tuple(item.name for item in fields(Change) if item.name in SCHEMAS["lightpaths"].names)
 
 
 @dataclass(frozen=True)
@@ -169,15 +174,17 @@ def bring_up_to_date(
         open_ids = {ask.decision_id for ask in under_way}
         settled = tuple(ask for ask in asks if ask.decision_id not in open_ids)
         num_refused = _keep_refused(folder, refused)
-        _write(folder, settled, changes)
         # A part with a request that is under way is read again.
         closed = parts if under_way else parts | told.closed
         new = {
             "schema_version": RECORD_SCHEMA_VERSION,
             "store": read.store,
             "version": len(changes),
+            "asks": len(settled),
             "parts": sorted(closed),
         }
+        if new != about:  # it is written last: where it stands, the days do
+            _write(folder, settled, changes)
         _replace(folder / ABOUT_FILE, json.dumps(new, indent=1).encode())
     return Record(read.store, settled, changes, settled_s, num_refused)
 
@@ -207,8 +214,7 @@ def request_row(life: Life) -> dict[str, Any] | None:
     first = life.first
     if first is None:
         return None
-    names = [name for name in SCHEMAS["requests"].names if name in {item.name for item in fields(Ask)}]
-    row = {name: getattr(first, name) or None for name in names}
+    row = {name: getattr(first, name) or None for name in _OF_ASK}
     row |= {"state_version": first.state_version, "is_constrained": first.is_constrained}
     row["max_latency_ms"] = first.max_latency_ms if math.isfinite(first.max_latency_ms) else None
     removed = life.removed
@@ -230,7 +236,7 @@ def lightpath_rows(life: Life) -> list[dict[str, Any]]:
     for number, span in enumerate(life.spans):
         added, removed = span.added, span.removed
         rows.append(
-            {name: value for name, value in asdict(added).items() if name in SCHEMAS["lightpaths"].names}
+            {name: getattr(added, name) for name in _OF_CHANGE}
             | {
                 "request_id": life.first.decision_id if life.first else None,
                 "number": number,
@@ -249,17 +255,18 @@ def _write(folder: Path, asks: tuple[Ask, ...], changes: tuple[Change, ...]) -> 
     lives = lives_of(asks, changes)
     requests = [row for row in map(request_row, lives) if row is not None]
     lightpaths = [row for life in lives for row in lightpath_rows(life)]
-    _write_days(folder, "asks", map(asdict, asks), "time_s")
-    _write_days(folder, "changes", map(asdict, changes), "time_s")
+    _write_days(folder, "asks", map(vars, asks), "time_s")
+    _write_days(folder, "changes", map(vars, changes), "time_s")
     _write_days(folder, "requests", requests, "asked_s")
     _write_days(folder, "lightpaths", sorted(lightpaths, key=lambda row: row["set_up_version"]), "set_up_s")
 
 
 def _write_days(folder: Path, name: str, rows: Iterable[Mapping[str, Any]], time_column: str) -> None:
-    by_day: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    by_day: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        by_day[f"{datetime.fromtimestamp(row[time_column], UTC):%Y-%m-%d}"].append(row)
-    for day, of_day in by_day.items():
+        by_day[int(row[time_column] // _DAY_S)].append(row)
+    for number, of_day in by_day.items():
+        day = f"{datetime.fromtimestamp(number * _DAY_S, UTC):%Y-%m-%d}"
         table = pa.Table.from_pylist(of_day, SCHEMAS[name]).replace_schema_metadata(
             {"operation_schema_version": str(RECORD_SCHEMA_VERSION)}
         )

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import cast
 
@@ -351,6 +352,10 @@ def _placed(change: Change) -> Placed:
     return Placed(change.nodes, change.first_slot, change.num_slots, change.modulation_format)
 
 
+def _utc(time_s: float) -> str:
+    return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 def _nothing(record: Record, began_s: float, ended_s: float) -> str:
     firsts = [ask.time_s for ask in record.asks if ask.cause == "create"]
     if not firsts:
@@ -359,6 +364,6 @@ def _nothing(record: Record, began_s: float, ended_s: float) -> str:
             "then ask again"
         )
     return (
-        f"no request was first asked from {began_s:.3f} to {ended_s:.3f}; the record has {len(firsts)} asks "
-        f"from {min(firsts):.3f} to {max(firsts):.3f} (seconds since 1970): choose a span with some of them"
+        f"no request was first asked from {_utc(began_s)} to {_utc(ended_s)}; the record has {len(firsts)} "
+        f"asks from {_utc(min(firsts))} to {_utc(max(firsts))} (UTC): choose a span with some of them"
     )
