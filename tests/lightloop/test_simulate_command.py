@@ -14,12 +14,16 @@ from agents.artefact import save_policy
 from configs.load import load_config
 from envs.energy.model import DEFAULT_FILE, PowerModelError
 from envs.errors import PolicyError, TrafficError
+from envs.forecast import ForecastError, forecast_from
 from envs.heuristics import baseline
+from envs.plant import build_plant
 from envs.policy import linear_policy
 from envs.settings import SETTINGS
+from envs.spec import PlantSpec
+from envs.traffic import make_trace
 from lightloop.main import app
 from lightloop.output import Refusal
-from lightloop.simulated import published
+from lightloop.simulated import plant_for, published
 from topologies.catalogue import load_topology
 
 SHORT = ["--requests", "1200", "--warmup", "100", "--runs", "3"]
@@ -132,6 +136,16 @@ def test_a_trained_policy_takes_part_by_its_folder(tmp_path: Path) -> None:
     folder = save_policy(replace(baseline("max_margin"), name="stored"), tmp_path / "policy")
     by_name, stored = without_times(simulated(*QOT, "--policy", "max_margin", "--policy", str(folder)))
     assert stored == by_name | {"policy": "stored"}
+
+
+def test_a_trained_policy_brings_its_forecast_and_is_refused_on_another_network(tmp_path: Path) -> None:
+    plant = build_plant(load_topology("five-node"), PlantSpec(k_paths=2))
+    forecast = forecast_from(make_trace(SETTINGS["deeprmsa-nsfnet"].traffic, plant, 200, 1), plant)
+    folder = save_policy(replace(baseline("ksp_ff"), name="stored"), tmp_path / "policy", forecast=forecast)
+    assert plant_for(str(folder), plant).forecast == forecast
+    assert plant_for("ksp_ff", plant) is plant
+    with pytest.raises(ForecastError, match="'nsfnet' has"):
+        printed("--policy", str(folder), "--k", "2", *SHORT)
 
 
 def test_another_power_file_changes_the_watts(tmp_path: Path) -> None:
