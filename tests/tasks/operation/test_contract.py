@@ -1,0 +1,67 @@
+"""What the controller tells and the PCE logs is what the record reads: both sides of the seam at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controlplane.pce.decision_log import DecisionLog
+from controlplane.pce.decision_record import DecisionRecord
+from tasks.operation.lives import lives_of
+from tasks.operation.sources import admit, changes_of, read_parts
+from tests.controlplane.controller.conftest import Lab
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open part", "closed part"])
+def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: bool) -> None:
+    lab = Lab(tmp_path / "lab")
+    log = DecisionLog(tmp_path / "decisions", part_rows=100, part_s=1e6)
+    try:
+        service, _ = lab.manager.create(lab.request("A", "C", 100, max_latency_ms=20.0))
+        lab.manager.fail_link(service.path.nodes[:2])
+        kept, _ = lab.manager.create(lab.request("D", "E", 50))
+        lab.manager.repair_link(service.path.nodes[:2])
+        lab.manager.delete(service.uuid)
+        told = lab.state.feed(0)["changes"]
+        ups = [change for change in told if change["kind"] == "lightpath-added"]
+        for (asked, version), purpose, change in zip(lab.pce.asked, lab.pce.purposes, ups, strict=True):
+            row = DecisionRecord(
+                decision_id=change["decision_id"],
+                time_s=change["time_s"] - 0.001,
+                topology=lab.plant.topology.name,
+                topology_hash=lab.plant.topology.content_hash,
+                feature_schema_version=1,
+                source=asked.source,
+                destination=asked.destination,
+                bit_rate_gbps=asked.bit_rate_gbps,
+                max_latency_ms=asked.max_latency_ms,
+                state_version=version,
+                num_candidates=1,
+                decided_by="model",
+                outcome="accepted",
+                context=(),
+                service_uuid=purpose.service_uuid,
+                cause=purpose.cause,
+                service_class=purpose.service_class,
+            )
+            log.append(row).result(5)
+        if closed:
+            log.close()
+        changes = changes_of(told, 0)
+        read = read_parts(tmp_path / "decisions", frozenset())
+        asks, refused = admit(read.frame, tuple(changes), lab.plant.topology.content_hash)
+    finally:
+        log.close()
+        lab.stop()
+        lab.host.close()
+    assert refused == []
+    assert bool(read.closed) == closed
+    first, second = lives_of(asks, changes)
+    assert [life.service_uuid for life in (first, second)] == [service.uuid, kept.uuid]
+    assert [(span.added.cause, span.removed and span.removed.cause) for span in first.spans] == [
+        ("create", "cut"),
+        ("restore", "delete"),
+    ]
+    assert (first.outcome, first.num_asks, first.first and first.first.max_latency_ms) == ("carried", 1, 20.0)
+    assert (second.outcome, second.removed) == ("carried", None)
