@@ -283,7 +283,7 @@ class _Walk:
     def _in_words(self, num_slots: int, first: Difference | None, power_w: float) -> str:
         equal = f"{self._equal} of {self._compared} choices are the same, {num_slots} slots differ at the end"
         if self._unknown:
-            equal += f", {self._unknown} choices are of versions that are gone"
+            equal += f", {self._unknown} are of versions that are not at hand"
         if first is not None:
             name = (
                 f"request {first.request} (decision {first.decision_id})" if first.request >= 0 else "first"

@@ -194,8 +194,12 @@ def _fidelity(window: Window, context: Settings, on_progress: Follow) -> Fidelit
     from tasks.fidelity import policies_in
 
     policies = {}
-    if any(item.model_version for item in window.live) and registry_answers(context):
-        policies = policies_in(window, context.registry, models_folder(context))
+    if any(item.model_version for item in window.live):
+        if registry_answers(context):
+            policies = policies_in(window, context.registry, models_folder(context))
+        else:
+            where = context.registry.tracking_uri
+            stderr.print(f"The registry at {where} does not answer: choices are not compared", markup=False)
     return measure_fidelity(context.plant, window, policies, on_progress)
 
 

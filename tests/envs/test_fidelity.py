@@ -190,13 +190,13 @@ def test_another_policy_than_the_one_in_service_does_not_pass() -> None:
     assert found.slots_differing == 0, "the logged choices are followed"
 
 
-def test_choices_of_a_version_that_is_gone_are_counted_not_judged() -> None:
+def test_choices_of_a_version_that_is_not_at_hand_are_counted_not_judged() -> None:
     window = lived()
     found = measure_fidelity(plant_of(), window, {})
     carried = sum(item.placed is not None for item in window.live)
     assert found.passed
     assert (found.num_unknown, found.num_compared) == (carried, window.trace.num_requests - carried)
-    assert "gone" in found.reason
+    assert "not at hand" in found.reason
 
 
 def test_only_comparable_choices_are_compared() -> None:
