@@ -166,6 +166,9 @@ class Online(_Section):
 
     decision_deadline_ms: PositiveFloat = Field(description="the PCE falls back when the endpoint is later")
     fallback_policy: str
+    max_waiting: NonNegativeInt = Field(
+        description="with more requests waiting, for the model or at the controller, the fallback decides"
+    )
     decision_log_part_rows: PositiveInt
     decision_log_part_s: PositiveFloat
     database_url: str = Field(description="controller state; empty: SQLite in the home folder")

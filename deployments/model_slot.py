@@ -1,6 +1,7 @@
 """What runs in a model slot: MLflow's own scoring app around the model that ``serving/<slot>.json`` names.
 
-``python -m deployments.model_slot model-a`` answers as ``mlflow models serve`` does, and ``GET /version``
+A model that is started beside the one in service is loaded at low priority. ``python -m
+deployments.model_slot model-a`` answers as ``mlflow models serve`` does, and ``GET /version``
 says which model it has loaded: the slot's file says only what the next start would load.
 """
 
@@ -8,7 +9,10 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from configs.home import Credentials, Home
 from controlplane.auth import AuthMiddleware
 from controlplane.guard import Guard
 from controlplane.http_server import run
+from deployments.background import in_background
 
 OPEN_PATHS = ("/ping", "/health")
 
@@ -24,15 +29,30 @@ class SlotError(ValueError):
     """The slot's file is missing or incomplete."""
 
 
-def slot_model(slot_file: Path) -> tuple[str, int]:
-    """The model URI and the port that a slot file names.
+@dataclass(frozen=True)
+class SlotModel:
+    """What a slot file names.
+
+    Attributes:
+        uri: of the model.
+        port: where it listens.
+        is_beside: another model answers meanwhile, and must not be slowed down.
+    """
+
+    uri: str
+    port: int
+    is_beside: bool
+
+
+def slot_model(slot_file: Path) -> SlotModel:
+    """The model that a slot file names.
 
     Raises:
         SlotError: no such file, not JSON, or a field is missing.
     """
     try:
         slot = json.loads(slot_file.read_text())
-        return str(slot["model_uri"]), int(slot["port"])
+        return SlotModel(str(slot["model_uri"]), int(slot["port"]), bool(slot.get("is_beside")))
     except OSError:
         raise SlotError(f"{slot_file}: no model has been provisioned into this slot") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -69,16 +89,18 @@ def guarded(app: Any, credentials: Credentials) -> Guard:
 
 def main() -> None:
     """Serve until SIGTERM."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     home = Home.from_environment()
     try:
-        model_uri, port = slot_model(home.serving / f"{sys.argv[1]}.json")
-        app = scoring_app(model_uri)
+        model = slot_model(home.serving / f"{sys.argv[1]}.json")
+        load = partial(scoring_app, model.uri)
+        app = in_background(load) if model.is_beside else load()
     except SlotError as error:
         sys.exit(str(error))
     gc.collect()
     gc.freeze()  # a full collection over what MLflow has loaded would cost a decision its deadline
     # The PCE logs every decision; a line for each request again would only cost time.
-    run(guarded(app, home.credentials()), "127.0.0.1", port, access_log=False)
+    run(guarded(app, home.credentials()), "127.0.0.1", model.port, access_log=False)
 
 
 if __name__ == "__main__":

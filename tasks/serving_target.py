@@ -137,11 +137,26 @@ def slot_document(target: ServingTarget, slot: Slot) -> dict[str, Any]:
     return _read(target.slot_file(slot))
 
 
-def write_slot(target: ServingTarget, slot: Slot, model_uri: str, model_version: str) -> None:
-    """Say what a slot's process loads; ``model_version`` is empty while the model is only staged."""
+def write_slot(
+    target: ServingTarget, slot: Slot, model_uri: str, model_version: str, is_beside: bool = False
+) -> None:
+    """Say what a slot's process loads when it starts.
+
+    Args:
+        target: where models are served.
+        slot: which place.
+        model_uri: what it loads.
+        model_version: empty while the model is only staged.
+        is_beside: another model answers meanwhile: it loads at low priority.
+    """
     file = target.slot_file(slot)
     temporary = file.with_suffix(".tmp")
-    document = {"model_uri": model_uri, "model_version": model_version, "port": slot.port}
+    document = {
+        "model_uri": model_uri,
+        "model_version": model_version,
+        "port": slot.port,
+        "is_beside": is_beside,
+    }
     with temporary.open("w") as stream:
         json.dump(document, stream, indent=2)
         stream.flush()

@@ -24,8 +24,12 @@ from controlplane.tapi.service_body import ComputeRequest
 class PathComputation(Protocol):
     """What the controller needs of a path computation element."""
 
-    def compute(self, request: ComputeRequest, state_version: int, purpose: Purpose) -> Lightpath:
-        """A path, computed on the state at a version; ``purpose`` is told and changes nothing.
+    def compute(
+        self, request: ComputeRequest, state_version: int, purpose: Purpose, waiting: int = 0
+    ) -> Lightpath:
+        """A path, computed on the state at a version.
+
+        ``purpose`` is told and changes nothing; ``waiting``: how many more changes wait for their turn.
 
         Raises:
             TapiError: no path, with the reason; or no answer.
@@ -70,9 +74,15 @@ class HttpPathComputation:
         """Close the connections."""
         self._http.close()
 
-    def compute(self, request: ComputeRequest, state_version: int, purpose: Purpose) -> Lightpath:
+    def compute(
+        self, request: ComputeRequest, state_version: int, purpose: Purpose, waiting: int = 0
+    ) -> Lightpath:
         """As ``PathComputation.compute``."""
-        headers = {"X-State-Version": str(state_version), "X-Decision-Id": str(uuid4())}
+        headers = {
+            "X-State-Version": str(state_version),
+            "X-Decision-Id": str(uuid4()),
+            "X-Waiting": str(waiting),
+        }
         body = build_compute_input(request, self._naming, purpose)
         status, document = self.forward("POST", COMPUTE_OPERATION, body, headers)
         if 200 <= status < 300:

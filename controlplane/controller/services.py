@@ -42,6 +42,31 @@ class Restoration:
     lost: tuple[tuple[str, str], ...] = ()
 
 
+class Waiting:
+    """How many wait for a lock."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def until(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold the lock during the block; counted until it is had."""
+        self._add(1)
+        try:
+            lock.acquire()
+        finally:
+            self._add(-1)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _add(self, number: int) -> None:
+        with self._counting:
+            self.count += number
+
+
 class ServiceManager:
     """The one who changes the network.
 
@@ -57,6 +82,7 @@ class ServiceManager:
         self._pce = pce
         self.configurator = Configurator(southbound, self._expected, state.plant.topology.node_names)
         self._lock = threading.Lock()
+        self._waiting = Waiting()
         self._in_doubt = False  # a write to the store failed, and may have been done all the same
         # Without a lightpath for a reason that may pass by itself; the others wait for a repair.
         self._try_again: set[str] = {
@@ -174,7 +200,7 @@ class ServiceManager:
     def _set_up(self, request: ServiceRequest, cause: str, began: float) -> Service:
         state = self.state
         purpose = Purpose(request.uuid, cause, request.service_class)
-        computed = self._pce.compute(request, state.version, purpose)
+        computed = self._pce.compute(request, state.version, purpose, self._waiting.count)
         try:
             standing = [item.path for item in state.services() if item.path]
             path = verify_path(computed, request, state.plant, state.lit, state.failed_links, standing)
@@ -220,7 +246,7 @@ class ServiceManager:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """One at a time, on a state that is the store's."""
-        with self._lock:
+        with self._waiting.until(self._lock):
             if self._in_doubt:
                 try:
                     self.state.reload()

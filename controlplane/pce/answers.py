@@ -54,11 +54,12 @@ class PathAnswers:
         self._paths: OrderedDict[str, tuple[Lightpath, str]] = OrderedDict()  # by uuid, with the direction
 
     async def compute(
-        self, document: Any, decision_id: str | None, state_version: int | None
+        self, document: Any, decision_id: str | None, state_version: int | None, waiting: int = 0
     ) -> dict[str, Any]:
         """The output of ``compute-p-2-p-path``.
 
         The same question under the same ``decision_id`` gets the same answer and is one decision.
+        ``waiting``: how many more requests wait for their turn at whoever asks.
 
         Raises:
             TapiError: 400 for an input that cannot be read or an unknown service interface point; 409 when
@@ -79,7 +80,7 @@ class PathAnswers:
         asked = self._asked.get(decision_id)
         if asked is None:
             task = asyncio.create_task(
-                self._computation.compute(self._query(decision_id, request, state_version, purpose))
+                self._computation.compute(self._query(decision_id, request, state_version, purpose, waiting))
             )
             asked = _Asked(request, state_version, task)
             _remember(self._asked, decision_id, asked, self._keep)
@@ -114,14 +115,19 @@ class PathAnswers:
         return build_path(path, self._naming, self._plant.bands, direction)
 
     def _query(
-        self, decision_id: str, request: ComputeRequest, state_version: int | None, purpose: Purpose
+        self,
+        decision_id: str,
+        request: ComputeRequest,
+        state_version: int | None,
+        purpose: Purpose,
+        waiting: int,
     ) -> Query:
         index = self._plant.topology.node_index
         asked = Request(
             index(request.source), index(request.destination), request.bit_rate_gbps, request.max_latency_ms
         )
         allowed = _allowed(self._plant.topology.node_names, request)
-        return Query(decision_id, asked, state_version, allowed, purpose)
+        return Query(decision_id, asked, state_version, allowed, purpose, waiting)
 
 
 def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:

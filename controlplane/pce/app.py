@@ -56,6 +56,7 @@ class PceSettings:
         endpoint_file: where the model endpoint in use is stored.
         decision_deadline_ms: how long the endpoint may take.
         fallback_policy: a baseline's name.
+        max_waiting: with more requests waiting the fallback decides.
         part_rows, part_s: when a part of the decision log is closed.
         follow_interval_s: how often changes are pulled when nobody asks.
         look_interval_s: how often the endpoint is asked which model it serves.
@@ -67,6 +68,7 @@ class PceSettings:
     endpoint_file: Path
     decision_deadline_ms: float = 250.0
     fallback_policy: str = "ksp_ff"
+    max_waiting: int = 4
     part_rows: int = 1000
     part_s: float = 300.0
     follow_interval_s: float = 1.0
@@ -104,7 +106,9 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
                 ),
             )
             databases = Databases(plant, controller_changes(controller))
-            computation = PathComputer(databases, endpoint, fallback, log, settings.recent)
+            computation = PathComputer(
+                databases, endpoint, fallback, log, settings.recent, settings.max_waiting
+            )
             computation.recent.extend(await asyncio.to_thread(read_rows, settings.decisions, settings.recent))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
@@ -156,13 +160,22 @@ async def _compute(request: Request) -> Response:
             f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} printable ones of ASCII "
             "are needed"
         )
-    version = request.headers.get("x-state-version")
-    if version is not None and not re.fullmatch("[0-9]{1,18}", version):
-        raise invalid(
-            f"X-State-Version is {version!r}; a version of the controller's state is needed, e.g. 12"
-        )
-    output = await answers.compute(await _body(request), decision_id, int(version) if version else None)
+    version = _number(request, "X-State-Version", "a version of the controller's state is needed, e.g. 12")
+    waiting = _number(request, "X-Waiting", "how many more requests wait for their turn is needed, e.g. 3")
+    output = await answers.compute(await _body(request), decision_id, version, waiting or 0)
     return _yang(output)
+
+
+def _number(request: Request, header: str, needed: str) -> int | None:
+    """A header's value; None where there is none.
+
+    Raises:
+        TapiError: 400, it is not a whole number.
+    """
+    value = request.headers.get(header)
+    if value is not None and not re.fullmatch("[0-9]{1,18}", value):
+        raise invalid(f"{header} is {value!r}; {needed}")
+    return None if value is None else int(value)
 
 
 async def _path(request: Request) -> Response:

@@ -47,6 +47,7 @@ class Query:
         state_version: state of the controller to decide on; None for what it has now.
         allowed: the client's own constraints on a route given as node indices; None without any.
         purpose: for whom; logged, and nothing else.
+        waiting: how many more wait for their turn at whoever asks.
     """
 
     decision_id: str
@@ -54,6 +55,7 @@ class Query:
     state_version: int | None = None
     allowed: Callable[[tuple[int, ...]], bool] | None = None
     purpose: Purpose = NOBODY
+    waiting: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ class _Look:
 
 
 class PathComputer:
-    """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision."""
+    """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision.
+
+    Where more than ``max_waiting`` requests wait, here for the model or at the controller for their turn, the
+    fallback decides at once until the queue is short again: waiting is bounded by a number of requests.
+    """
 
     def __init__(
         self,
@@ -89,6 +95,7 @@ class PathComputer:
         fallback: ScoringPolicy,
         log: DecisionLog,
         keep: int,
+        max_waiting: int,
     ) -> None:
         self.databases = databases
         self.endpoint = endpoint
@@ -97,6 +104,7 @@ class PathComputer:
         self.num_fallbacks = 0
         self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
         self._log = log
+        self._max_waiting = max_waiting
 
     async def compute(self, query: Query) -> DecisionRecord:
         """The decision on one request, after its row is on disk.
@@ -164,6 +172,8 @@ class PathComputer:
             endpoint, client = look.in_use.endpoint, look.in_use.client
             if endpoint is None or client is None:
                 return look, self._fall_back(look, "no-endpoint", None)
+            if client.in_flight + query.waiting > self._max_waiting:
+                return look, self._fall_back(look, "queue-full", None)
             try:
                 choice = await client.choose(look.observation)
                 asked_ms = (time.perf_counter() - started) * 1000

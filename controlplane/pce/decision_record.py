@@ -15,7 +15,9 @@ from controlplane.tapi.names import join_list
 DECISION_SCHEMA_VERSION = 3
 
 DecidedBy = Literal["model", "fallback", "none"]
-FallbackReason = Literal["late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed"]
+FallbackReason = Literal[
+    "late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed", "queue-full"
+]
 Outcome = Literal["accepted", "blocked"]
 
 FEATURE_PREFIX = "f_"

@@ -68,6 +68,11 @@ class InferenceClient:
         self._idle.set()
 
     @property
+    def in_flight(self) -> int:
+        """Questions that have been asked and not been answered."""
+        return self._in_flight
+
+    @property
     def breaker_state(self) -> BreakerState:
         """State of this server's circuit breaker."""
         return self._breaker.state

@@ -26,6 +26,7 @@ def settings_of(config: Config, home: Home) -> PceSettings:
         endpoint_file=home.serving / "endpoint.json",
         decision_deadline_ms=config.online.decision_deadline_ms,
         fallback_policy=config.online.fallback_policy,
+        max_waiting=config.online.max_waiting,
         part_rows=config.online.decision_log_part_rows,
         part_s=config.online.decision_log_part_s,
     )

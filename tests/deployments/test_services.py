@@ -12,7 +12,7 @@ import pytest
 from configs.home import Home
 from configs.load import load_config
 from deployments.environment import process_environment
-from deployments.model_slot import SlotError, slot_model
+from deployments.model_slot import SlotError, SlotModel, slot_model
 from deployments.plants import switch_plant
 from deployments.ports import PortTakenError, check_ports
 from deployments.services import service_table
@@ -84,7 +84,7 @@ def test_a_slot_serves_what_its_file_names(home: Home) -> None:
     file = home.serving / "model-a.json"
     file.write_text(json.dumps({"model_uri": "models:/m/3", "model_version": "3", "port": 5101}))
 
-    assert slot_model(file) == ("models:/m/3", 5101)
+    assert slot_model(file) == SlotModel("models:/m/3", 5101, is_beside=False)
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"port": 1}', '{"model_uri": "x", "port": "y"}'])

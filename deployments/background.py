@@ -1,0 +1,64 @@
+"""Work that must not slow down what answers requests: done in a thread of lower priority, with its result.
+
+On Linux a priority belongs to a thread. A thread may lower its own without any right, and only a privileged
+one may raise it again. So nothing is raised: the work is done in a thread of its own, which ends with it, and
+who answers afterwards was never slowed down. Where the system refuses, the work is done all the same, and the
+log says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+Result = TypeVar("Result")
+# A tenth of a core against a busy thread of normal priority: a start that takes 6 s of processor time is
+# through within a minute on a machine that is full, and on one that is not it is not slower at all.
+STEPS_DOWN = 10
+LOWEST = 19
+
+_logger = logging.getLogger(__name__)
+
+
+def in_background(work: Callable[[], Result]) -> Result:
+    """What ``work`` returns, done at low priority of processor and, with it, of disk. Raises what it raises.
+
+    Threads that the work starts keep the low priority.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        lower_priority()
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="background")
+    thread.start()
+    thread.join()
+    return done.result()
+
+
+def lower_priority() -> bool:
+    """Lower the priority of the calling thread for good; whether it was done.
+
+    The priority at the disk follows that of the processor (ioprio_set(2)).
+    """
+    if not sys.platform.startswith("linux"):
+        _logger.warning("%s: a priority belongs to the whole process here and is left as it is", sys.platform)
+        return False
+    try:
+        # With 0 Linux means the calling thread, not the process.
+        here = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, min(LOWEST, here + STEPS_DOWN))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # does not interrupt what answers
+    except OSError as error:
+        _logger.warning("the priority cannot be lowered (%s); going on at normal priority", error.strerror)
+        return False
+    return True

@@ -1,0 +1,76 @@
+"""What loads a model gives way to what answers, and what answers afterwards was never slowed down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from deployments import background
+from deployments.background import STEPS_DOWN, in_background, lower_priority
+
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a priority of a thread is Linux's")
+
+
+def priority() -> tuple[int, int]:
+    """Of the calling thread, as the kernel tells it in /proc: field 19, and field 41 the scheduling class."""
+    with open(f"/proc/self/task/{threading.get_native_id()}/stat") as stream:
+        fields = stream.read().rpartition(")")[2].split()
+    return int(fields[16]), int(fields[38])
+
+
+@LINUX
+def test_the_work_is_done_lower_and_the_caller_stays_as_it_was() -> None:
+    before = priority()
+    assert in_background(priority) == (min(19, before[0] + STEPS_DOWN), os.SCHED_BATCH)
+    assert priority() == before
+    assert in_thread(priority) == before  # what serves is started by the caller
+
+
+@LINUX
+def test_an_ordinary_user_may_do_it_too() -> None:
+    if os.getuid() != 0:
+        pytest.skip("the other tests run as one")
+    program = (
+        "import os\n"
+        "from tests.deployments.test_background import in_background, priority, STEPS_DOWN\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "here = priority(); there = in_background(priority)\n"
+        "assert there[0] == min(19, here[0] + STEPS_DOWN) and priority() == here, (here, there)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_work_raises_is_raised() -> None:
+    def fail() -> None:
+        raise ValueError("no such model")
+
+    with pytest.raises(ValueError, match="no such model"):
+        in_background(fail)
+
+
+def test_where_the_system_refuses_the_work_is_done_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(background.os, "setpriority", refuse)
+    assert in_background(lambda: 7) == 7
+    assert "going on at normal priority" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(background.sys, "platform", "darwin")
+    assert not lower_priority()
+    assert "darwin" in caplog.text
+
+
+def in_thread(function: object) -> object:
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(function()))  # type: ignore[operator]
+    thread.start()
+    thread.join()
+    return found[0]
