@@ -25,7 +25,7 @@ from controlplane.controller.stream import NotificationStream
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
 from controlplane.tapi.errors import TapiError
-from envs.fidelity import measure_fidelity
+from envs.fidelity import Decider, measure_fidelity
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.replay_window import replay_window
@@ -117,7 +117,7 @@ def test_the_twin_repeats_what_the_network_did_to_the_slot_and_to_the_choice(
     assert {"cut", "restore", "repair"} <= causes
     assert len(window.standing) > 10
     assert window.trace.num_requests == 80
-    found = measure_fidelity(installation.plant, window, {"7": POLICY})
+    found = measure_fidelity(installation.plant, window, {"7": Decider(POLICY)})
     assert found.passed, found.reason
     assert (found.choices_equal, found.slots_differing) == (1.0, 0)
     carried = sum(item.placed is not None for item in window.live)
@@ -125,7 +125,7 @@ def test_the_twin_repeats_what_the_network_did_to_the_slot_and_to_the_choice(
 
 
 def test_a_policy_that_was_not_in_service_is_noticed(installation: Installation, window: Window) -> None:
-    found = measure_fidelity(installation.plant, window, {"7": baseline("ksp_lf")})
+    found = measure_fidelity(installation.plant, window, {"7": Decider(baseline("ksp_lf"))})
     assert found.choices_equal < 0.5
     assert found.first_difference is not None
     assert found.first_difference.decision_id == window.live[found.first_difference.request].decision_id
