@@ -94,6 +94,11 @@ class Home:
         return self.root / "serving"
 
     @property
+    def promotion_budget(self) -> Path:
+        """What gates have spent of the chance of a false promotion."""
+        return self.serving / "promotion-budget.jsonl"
+
+    @property
     def drift_state(self) -> Path:
         """Which requests drift has been looked for in."""
         return self.serving / "drift.json"

@@ -22,7 +22,8 @@ RENAMED = {
     ("drift", "window_decisions"): "window_requests",
     ("drift", "min_decisions"): "min_requests",
 }
-GONE = (("drift", "psi_threshold"), ("drift", "drift_share"))  # keys of earlier versions without a successor
+# Keys of earlier versions without a successor.
+GONE = (("drift", "psi_threshold"), ("drift", "drift_share"), ("gate", "max_slice_regression"))
 
 
 class ConfigError(ValueError):

@@ -69,6 +69,9 @@ class EvaluationSection(_Section):
     """Held-out traces on which challenger, champion and baselines meet."""
 
     num_traces: PositiveInt = Field(ge=2, description="independent traces; the interval comes from them")
+    failed_fibres: NonNegativeInt = Field(2, description="of the most used fibres, each cut once")
+    failed_nodes: NonNegativeInt = Field(1, description="of the most used nodes, each down once")
+    failure_traces: PositiveInt = Field(4, ge=2, description="of the traces, on which failures are met")
     requests_per_trace: PositiveInt
     warmup_requests: NonNegativeInt
     seed: NonNegativeInt

@@ -26,10 +26,12 @@ from tasks.challenger import (
 )
 from tasks.champion import champion_of, promote_task
 from tasks.evaluate import evaluate_task
+from tasks.failed import TestedFailures
 from tasks.gate import GateReport, judge_task
 from tasks.progress_log import ProgressLog
-from tasks.provision import Staged, stage_task, unstage_task
-from tasks.registry import ModelVersion
+from tasks.promotion_budget import budget_state, spend
+from tasks.provision import Staged, demand_same_weights, stage_task, unstage_task
+from tasks.registry import POLICY_FOLDER, ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
@@ -143,6 +145,7 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
         section.warmup_requests,
         home.root / "evaluations",
         challenge.progress.step,
+        TestedFailures(section.failed_fibres, section.failed_nodes, section.failure_traces),
     )
     publish_evaluation_task(registry, challenge.run_id, evaluation, challenge.progress)
     return _Evaluated(champion.version if champion else "", evaluation)
@@ -161,8 +164,14 @@ def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> 
     if (champion.version if champion else "") != found.champion:
         progress.step("the champion has changed meanwhile: evaluating against the new one")
         found = _evaluated(challenge)
-    staged = stage_task(target, challenge.made.uri, challenge.made.recorded, progress.step)
-    report = judge_task(found.evaluation, staged.p99_ms, settings.config.gate)
+    made, limits, name = challenge.made, settings.config.gate, settings.registry.model_name
+    exported = settings.registry.fetch(made.uri, settings.home.root / "models") / POLICY_FOLDER
+    demand_same_weights(exported, made.policy_folder)
+    staged = stage_task(target, made.uri, made.recorded, progress.step)
+    yearly, log = limits.false_promotions_per_year, settings.home.promotion_budget
+    alpha = spend(log, name, challenge.run_id, found.champion, yearly)
+    budget = budget_state(log, name, yearly)
+    report = judge_task(found.evaluation, staged.p99_ms, limits, alpha, budget)
     publish_gate_task(settings.registry, challenge.run_id, report, progress)
     return staged, report
 

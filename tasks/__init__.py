@@ -6,6 +6,9 @@ Where to go:
   evaluate.py, results.py       paired replay of everybody on the held-out traces; its stored form
   limits.py                     what gate and drift monitor ask for
   gate.py, report.py            whether a challenger may become champion; what people see of it in Prefect
+  gate_page.py                  the gate's report as a page
+  promotion_budget.py           the chance of a false promotion in a year, and what gates spend of it
+  failed.py                     the network with a fibre or node down, and the traffic that is left
   registry.py                   all that is known of MLflow; registry_reader.py: two GETs without its client
   promotions.py, champion.py    the append-only promotion log; who is champion by it
   serving_target.py, locks.py   the two model slots and who owns them; a lock that dies with its holder

@@ -1,7 +1,7 @@
-"""Challenger, champion and baselines on the same held-out traces, also with a fibre cut.
+"""Challenger, champion and baselines on the same held-out traces, also with parts of the network down.
 
 What has been measured once is found again: a result is kept under the hash of policy, plant and traces. Not
-here: whether the result is good enough (``gate.py``).
+here: whether the result is good enough (``gate.py``), what fails (``failed.py``).
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import networkx as nx
-
 from agents.artefact import load_forecast, load_policy, read_manifest
 from envs.evaluation import replay
 from envs.forecast import DemandForecast
 from envs.heuristics import baseline
-from envs.plant import Plant, build_plant
+from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.statistics import ClassResult, PowerResult
 from envs.trace import Trace
 from tasks.decorate import as_task
+from tasks.failed import NO_FAILURES, TestedFailures, failed_plants, forecast_left, traffic_left
 from tasks.limits import Objective
-from tasks.results import Evaluation, PolicyResult, best_result
+from tasks.results import Evaluation, Failure, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
@@ -42,8 +41,8 @@ class Contender:
     forecast: DemandForecast | None = None  # that it decides with
 
     def on(self, topology: Topology) -> Contender:
-        """The same on a network with the same sites, such as the one after a fibre cut."""
-        return replace(self, forecast=self.forecast.on(topology)) if self.forecast else self
+        """The same on what is left of the network after a failure."""
+        return replace(self, forecast=forecast_left(self.forecast, topology)) if self.forecast else self
 
 
 def contender_in(folder: Path, name: str = "") -> Contender:
@@ -85,8 +84,9 @@ def evaluate(
     warmup_requests: int,
     results_folder: Path,
     on_step: Callable[[str], None] = print,
+    tested: TestedFailures = NO_FAILURES,
 ) -> Evaluation:
-    """Everybody's results on the same traces; the challenger and the best baseline also with a fibre cut.
+    """Everybody's results on the same traces; challenger, champion and best baseline also after failures.
 
     Args:
         plant: the network.
@@ -97,6 +97,7 @@ def evaluate(
         warmup_requests: at the start of each trace, not counted.
         results_folder: where measured results are kept.
         on_step: told whose turn it is.
+        tested: how many failures, on how many of the traces.
     """
     traces = read_stored(stored)
 
@@ -115,13 +116,15 @@ def evaluate(
         baselines=tuple(heuristics),
         trace_ids=tuple(item.id for item in stored),
     )
-    after = without_fibre(plant)
-    if after is None:
-        return found
-    best = contender_baseline(found.best_baseline.policy)
-    some = traces[: max(2, len(traces) // 2)]
-    both = (challenger.on(after.topology), best)
-    return replace(found, after_failure=tuple(measured(who, after, some) for who in both))
+    rivals = [contender_baseline(found.best_baseline.policy)]
+    rivals += [] if champion_folder is None else [contender_in(champion_folder)]
+    failures = []
+    for after in failed_plants(plant, tested.fibres, tested.nodes):
+        some = [traffic_left(trace, after.topology) for trace in traces[: tested.traces]]
+        there = [challenger.on(after.topology), *(who.on(after.topology) for who in rivals)]
+        met = [measured(who, after, some) for who in there]
+        failures.append(Failure(after.topology.name, met[0], tuple(met[1:])))
+    return replace(found, failures=tuple(failures))
 
 
 def best_baseline(
@@ -180,29 +183,6 @@ def measure(
     temporary.write_text(json.dumps(asdict(found)))
     os.replace(temporary, file)
     return found
-
-
-def without_fibre(plant: Plant) -> Plant | None:
-    """The plant after the cut of the fibre that most best paths cross, with paths found anew.
-
-    None where every fibre is a bridge, so that no cut leaves a connected network.
-    """
-    topology, table = plant.topology, plant.path_table
-    used = [0] * len(topology.fibres)
-    for pair in range(table.num_nodes**2):
-        if table.first_path[pair + 1] > table.first_path[pair]:
-            for link in table.links(int(table.first_path[pair])):
-                used[link // 2] += 1
-    bridges = {frozenset(edge) for edge in nx.bridges(topology.graph())}
-    order = sorted(range(len(used)), key=lambda fibre: -used[fibre])
-    for fibre in order:
-        cut = topology.fibres[fibre]
-        if frozenset((cut.node_a, cut.node_b)) not in bridges:
-            rest = tuple(item for item in topology.fibres if item != cut)
-            name = f"{topology.name} without {cut.node_a}-{cut.node_b}"
-            after = Topology(name, topology.source, topology.nodes, rest)
-            return build_plant(after, plant.spec, plant.latency_model)
-    return None
 
 
 def _digest(contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_requests: int) -> str:

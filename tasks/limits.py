@@ -26,15 +26,23 @@ class GateLimits:
     """When a challenger may become champion.
 
     Attributes:
-        max_slice_regression: blocking that a traffic slice may lose; 0.01 is one point.
+        confidence: of every interval but that of the gain, whose level the promotion budget gives.
+        max_slice_loss: share of its blocking that a traffic slice, or the network after a failure, may
+            lose; 0.15 is 15 %.
+        slice_floor: blocking that it may lose in any case, as little is lost where little is blocked.
+        min_gain: share of the rival's blocking, or energy, that a challenger must do better by to matter.
+        false_promotions_per_year: chance that a challenger that is no better is promoted in any 365 days.
         latency_budget_ms: p99 of a decision behind the real endpoint.
         objective: what it must be better in: blocking, or energy per bit at no more blocking than KSP-FF.
         max_blocking_loss: with objective energy: blocking that counts as no more than KSP-FF's.
     """
 
     confidence: Annotated[float, Gt(0.5), Lt(1)]
-    max_slice_regression: NonNegativeFloat
     latency_budget_ms: PositiveFloat
+    max_slice_loss: NonNegativeFloat = 0.15
+    slice_floor: NonNegativeFloat = 0.001
+    min_gain: NonNegativeFloat = 0.02
+    false_promotions_per_year: Annotated[float, Gt(0), Lt(1)] = 0.05
     objective: Objective = "blocking"
     max_blocking_loss: NonNegativeFloat = 0.0
 

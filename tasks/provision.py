@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from agents.artefact import ArtefactError, load_forecast
+from agents.artefact import ArtefactError, load_forecast, load_policy, read_manifest
 from envs.forecast import DemandForecast
 from tasks.decorate import as_task
 from tasks.processes import ProcessManager
@@ -85,6 +85,29 @@ def stage(
     except BaseException:
         empty_slot(target, slot, manager)
         raise
+
+
+def demand_same_weights(exported: Path, evaluated: Path) -> None:
+    """Return where the policy that will be served is the one that was evaluated, to the last bit.
+
+    Args:
+        exported: folder of the policy in the model that the inference server loads.
+        evaluated: folder of the policy that the gate judges.
+
+    Raises:
+        ProvisionError: another kind, schema or weights; or what is exported cannot be read.
+    """
+    try:
+        load_policy(exported), load_forecast(exported)  # both are compared with their hashes
+        served, judged = read_manifest(exported), read_manifest(evaluated)
+    except ArtefactError as error:
+        raise ProvisionError(f"the exported policy is not sound: {error}") from None
+    for name in ("kind", "name", "weights_sha256", "feature_schema_version", "forecast"):
+        if getattr(served, name) != getattr(judged, name):
+            raise ProvisionError(
+                f"the exported policy has {name} {getattr(served, name)}, the evaluated one "
+                f"{getattr(judged, name)}; package it again"
+            )
 
 
 def unstage(target: ServingTarget, staged: Staged) -> None:
@@ -217,8 +240,13 @@ def _checked(target: ServingTarget, slot: Slot, model_uri: str, recorded: Path) 
             scores = np.array(answer.json()["predictions"]["scores"][0], np.float32)
             expected, allowed = stored["scores"][row], stored["action_mask"][row] > 0.5
             scale = max(1.0, float(np.abs(expected[allowed]).max(initial=1.0)))
+            if not (np.isfinite(scores[allowed]).all() and np.isfinite(expected[allowed]).all()):
+                raise ProvisionError(
+                    f"{model_uri} or the evaluated policy gives a score that is no number on recorded "
+                    f"observation {row}"
+                )
             difference = float(np.abs(scores - expected)[allowed].max(initial=0.0)) / scale
-            if difference > SCORE_TOLERANCE or int(scores.argmax()) != int(expected.argmax()):
+            if not difference <= SCORE_TOLERANCE or int(scores.argmax()) != int(expected.argmax()):
                 raise ProvisionError(
                     f"{model_uri} chooses candidate {int(scores.argmax())} on recorded observation {row}, "
                     f"the evaluated policy {int(expected.argmax())} (scores differ by {difference:.2g})"

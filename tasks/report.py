@@ -17,7 +17,8 @@ from tasks.figures import (
     policy_table,
     rule_table,
 )
-from tasks.gate import GateReport, report_html
+from tasks.gate import GateReport
+from tasks.gate_page import report_html
 from tasks.progress_log import ProgressLog
 from tasks.registry import ModelVersion, Registry
 from tasks.results import Evaluation
@@ -63,6 +64,7 @@ def publish_gate(registry: Registry, run_id: str, report: GateReport, progress: 
     )
     page = (
         f"# Gate: {'passed' if report.passed else 'not passed'}\n\n{report.verdict}\n\n"
+        f"{report.power_in_words}\n\n"
         f"| met | rule | why |\n|---|---|---|\n{rules}\n\n"
         f"[MLflow run]({registry.run_url(run_id)}), with the report under `gate/`\n"
     )

@@ -82,6 +82,15 @@ def best_result(results: Sequence[PolicyResult], objective: Objective) -> Policy
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Everybody who matters with a part of the network down, on the same traces."""
+
+    name: str  # what is down
+    challenger: PolicyResult
+    rivals: tuple[PolicyResult, ...]  # the best baseline, and the champion where there is one
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Every policy on the same traces."""
 
@@ -89,7 +98,7 @@ class Evaluation:
     champion: PolicyResult | None
     baselines: tuple[PolicyResult, ...]
     trace_ids: tuple[str, ...]
-    after_failure: tuple[PolicyResult, ...] = field(default=())  # challenger first, then a baseline
+    failures: tuple[Failure, ...] = field(default=())
 
     @property
     def best_baseline(self) -> PolicyResult:

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
+from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
@@ -22,6 +24,8 @@ def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
     bench.command("forecast")(forecast)
     bench.command("latency")(latency)
+    bench.command("drift")(drift)
+    bench.command("gate")(gate)
     app.add_typer(bench, name="bench")
 
 

@@ -120,6 +120,7 @@ def test_a_file_of_an_earlier_version_is_read_under_the_names_of_today(tmp_path:
     drift = document["drift"]
     drift["window_decisions"] = drift.pop("window_requests")
     drift |= {"psi_threshold": 0.1, "drift_share": 0.25}
+    document["gate"]["max_slice_regression"] = 0.01  # a point of blocking; what took its place is a share
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(document))
 

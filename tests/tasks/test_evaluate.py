@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import networkx as nx
 import pytest
 
 from agents.artefact import save_policy
@@ -13,9 +12,9 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic
-from tasks.evaluate import best_baseline, contender_baseline, contender_in, evaluate, measure, without_fibre
+from tasks.evaluate import best_baseline, contender_baseline, contender_in, evaluate, measure
+from tasks.failed import TestedFailures
 from tasks.trace import held_out_traces, read_stored
-from topologies.model import Fibre, Node, Topology
 
 
 def test_everybody_meets_the_same_traces_and_the_cut_network_too(
@@ -34,6 +33,7 @@ def test_everybody_meets_the_same_traces_and_the_cut_network_too(
         200,
         tmp_path / "results",
         lambda text: None,
+        TestedFailures(fibres=2, nodes=1, traces=2),
     )
 
     direct = replay(plant, read_stored(stored), baseline("ksp_ff"), 200)
@@ -41,8 +41,13 @@ def test_everybody_meets_the_same_traces_and_the_cut_network_too(
     assert found.champion.request_blocking == tuple(item.request_blocking for item in direct)
     assert found.trace_ids == tuple(item.id for item in stored)
     assert found.best_baseline.policy == "ff_ksp"
-    assert [item.policy for item in found.after_failure] == ["least_fragmentation", "ff_ksp"]
-    assert min(found.after_failure[0].request_blocking) > max(found.challenger.request_blocking)
+    assert len(found.failures) == 3
+    for failure in found.failures:
+        assert "five-node without" in failure.name
+        assert failure.challenger.policy == "least_fragmentation"
+        assert [item.policy for item in failure.rivals] == ["ff_ksp", "ksp_ff"]
+        assert len(failure.challenger.request_blocking) == 2
+    assert min(found.failures[0].challenger.request_blocking) > max(found.challenger.request_blocking)
 
 
 def test_a_result_is_found_again_for_the_same_policy_only(
@@ -63,21 +68,6 @@ def test_a_result_is_found_again_for_the_same_policy_only(
     assert again.policy == "named"
     assert again.request_blocking == first.request_blocking
     assert again.row() == first.row() | {"policy": "named"}
-
-
-def test_a_cut_leaves_the_network_connected(plant: Plant) -> None:
-    after = without_fibre(plant)
-
-    assert after is not None
-    assert len(after.topology.fibres) == len(plant.topology.fibres) - 1
-    assert nx.is_connected(after.topology.graph())
-
-
-def test_a_tree_has_no_fibre_to_spare() -> None:
-    nodes = tuple(Node(name, 0.0, float(i)) for i, name in enumerate("ABC"))
-    tree = Topology("tree", "test", nodes, (Fibre("A", "B", 100.0), Fibre("B", "C", 100.0)))
-
-    assert without_fibre(build_plant(tree)) is None
 
 
 def test_an_unknown_baseline_is_refused() -> None:
