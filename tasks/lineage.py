@@ -33,7 +33,10 @@ OF_DECISION = (
     *("outcome", "reason", "nodes", "first_slot", "num_slots", "modulation_format", "latency_ms"),
     *("decided_by", "fallback_reason", "policy", "model_version", "forecast", "state_version", "topology"),
 )
-OF_VERSION = ("policy", "kind", "gate", "scenario", "topology", "topology_hash", "feature_schema_version")
+OF_VERSION = (
+    *("policy", "kind", "gate", "forecast", "scenario", "topology", "topology_hash"),
+    "feature_schema_version",
+)
 
 
 class LineageError(ValueError):

@@ -24,7 +24,8 @@ TAGS = {
     "mlflow.source.git.commit": "a" * 40,
     "prefect.flow_run_id": "flow-1",
 }
-VERSION = KeptVersion("2", "run-2", 1000.0, {"policy": "linear", "kind": "agent", "topology": "five-node"})
+OF_VERSION = {"policy": "linear", "kind": "agent", "topology": "five-node", "forecast": "f0"}
+VERSION = KeptVersion("2", "run-2", 1000.0, OF_VERSION)
 FLOW_RUN = {"name": "train five-node", "state": "Promoted"}
 DECISION = {
     "decision_id": "d-1",
@@ -143,6 +144,7 @@ def test_the_chain_goes_from_the_lightpath_back_to_the_commit(
     assert links["gate"].facts["verdict"] == "linear passes all 9 rules"
     assert links["gate"].facts["request_blocking"] == 0.012
     assert links["trace"].facts["requests"] == 3
+    assert links["version"].facts["forecast"] == "f0"
     assert links["version"].facts["served"] == ["1970-01-01T00:25:00Z to now"]
     assert links["flow run"].facts == FLOW_RUN
     assert chain.to_json()["comes_from"][0]["comes_from"][0]["name"] == "run-2"
