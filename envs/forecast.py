@@ -13,21 +13,42 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from envs.errors import PlantError
 
 if TYPE_CHECKING:
-    from envs.plant import Plant
+    from envs.spec import PlantSpec
     from envs.trace import Trace
     from topologies.model import Topology
+    from topologies.paths import PathTable
 
 FORECAST_VERSION = 1
 PRIOR_PER_RATE = 5.0  # requests that each bit rate is credited with beforehand
 LEAST_EXCESS = 1e-4  # of the mean squared: below it the counts of pairs differ no more than by chance
 _FIELDS = ("topology_hash", "pairs", "weights", "rates_gbps", "shares", "source_id", "num_requests")
+
+
+class Forecastable(Protocol):
+    """What is asked of a plant here. ``Plant`` carries a forecast, so it stands above this file."""
+
+    @property
+    def topology(self) -> Topology:
+        """The network."""
+
+    @property
+    def spec(self) -> PlantSpec:
+        """Its choices."""
+
+    @property
+    def path_table(self) -> PathTable:
+        """Paths of every pair."""
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of sites."""
 
 
 class ForecastError(PlantError):
@@ -93,7 +114,7 @@ class DemandForecast:
             )
         return replace(self, topology_hash=topology.content_hash)
 
-    def demand_plant(self, plant: Plant) -> None:
+    def demand_plant(self, plant: Forecastable) -> None:
         """Refuse a plant that this is no forecast of.
 
         Raises:
@@ -121,7 +142,7 @@ class DemandForecast:
         return {key: getattr(self, key) for key in _FIELDS} | {"pairs": [list(pair) for pair in self.pairs]}
 
 
-def pairs_of(plant: Plant) -> tuple[tuple[str, str], ...]:
+def pairs_of(plant: Forecastable) -> tuple[tuple[str, str], ...]:
     """(D,) names of the node pairs that a plant's forecast tells apart, in their order in ``AfterArrays``."""
     names, num_nodes = plant.topology.node_names, plant.num_nodes
     return tuple((names[row // num_nodes], names[row % num_nodes]) for row in forecast_rows(plant))
@@ -139,17 +160,17 @@ def pair_rows(first_path: np.ndarray, num_nodes: int, shared_spectrum: bool) -> 
     return np.flatnonzero(has_path & stands).astype(np.int32)
 
 
-def forecast_rows(plant: Plant) -> np.ndarray:
+def forecast_rows(plant: Forecastable) -> np.ndarray:
     """(D,) int32 ``source * num_nodes + destination`` of each of ``pairs_of``."""
     return pair_rows(plant.path_table.first_path, plant.num_nodes, plant.spec.shared_spectrum)
 
 
-def marks_of(plant: Plant) -> tuple[float, ...]:
+def marks_of(plant: Forecastable) -> tuple[float, ...]:
     """(R,) bit rates that stand for all, in Gb/s, ascending."""
     return tuple(float(rate) for rate in sorted(plant.spec.future_rates_gbps))
 
 
-def forecast_from(trace: Trace, plant: Plant, source_id: str = "") -> DemandForecast:
+def forecast_from(trace: Trace, plant: Forecastable, source_id: str = "") -> DemandForecast:
     """The forecast that some requests give for a plant.
 
     Each pair's requests c are drawn towards their mean m, the more so the less they differ beyond chance
@@ -183,7 +204,7 @@ def forecast_from(trace: Trace, plant: Plant, source_id: str = "") -> DemandFore
     )
 
 
-def pair_counts(trace: Trace, plant: Plant) -> np.ndarray:
+def pair_counts(trace: Trace, plant: Forecastable) -> np.ndarray:
     """(D,) float64 requests of each pair of ``pairs_of``; both ways together where they share spectrum."""
     source, destination = trace.source.astype(np.int64), trace.destination.astype(np.int64)
     if plant.spec.shared_spectrum:

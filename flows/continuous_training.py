@@ -12,6 +12,19 @@ from prefect.runtime import flow_run
 
 from agents.lessons import Lessons
 from flows.approval import ask
+from flows.lived import (
+    TRAINING,
+    Lived,
+    forecast_of,
+    held_out_traffic,
+    known_agents,
+    learned_trace,
+    lessons_of,
+    lived_through,
+    rules_of_window,
+    why_not_learned,
+    with_new_forecast,
+)
 from flows.outcome import promoted, refused
 from flows.policies import held_out, packaged, registered, training_trace
 from flows.scenarios import Scenario
@@ -40,8 +53,6 @@ from tasks.takeover import take_over_task
 from tasks.trace import StoredTrace, traffic_for
 from tasks.train import train_task
 
-TRAINING = "training"
-
 
 def _run_name() -> str:
     scenario = flow_run.parameters.get("scenario") or "as running"
@@ -53,32 +64,40 @@ def _run_name() -> str:
 def continuous_training(
     scenario: Scenario | None = None,
     trace: str | None = None,
+    window: str | None = None,
     training_budget_s: float | None = None,
     training_budget_requests: int | None = None,
     overrides: list[str] | None = None,
     reason: str = "",
+    only_forecast: bool = False,
 ) -> State[str]:
     """The verdict on a new challenger as the final state; one that does not pass is a successful run.
 
     Args:
         scenario: a name in configs/scenarios; empty: the one that is running.
         trace: id or path of a trace to train on; empty: drawn from the scenario's traffic.
+        window: what the network lived through and is to be learned from: id of a window, or FROM..TO.
         training_budget_s: wall-clock seconds for search and PPO together; empty: as configured.
         training_budget_requests: the same in requests, in the place of seconds: one seed, one policy.
         overrides: settings such as ``training.seed=2``.
         reason: why this run was started, for the record.
+        only_forecast: the champion's weights stay; what the window says of the demand is all that is new.
     """
     asked = load_settings(scenario, overrides or (), training_budget_s, training_budget_requests)
     progress = ProgressLog(asked.home.training / str(flow_run.id))
     made = recall_challenger(progress.folder)  # where a person's answer takes the run up again
     known = made.run_id if made else ""
     settings = asked.reseeded(TRAINING, known)
+    lived = lived_through(settings, window) if window else None
+    if lived is not None and (why := why_not_learned(settings, lived, known)):
+        return refused(f"the champion stays: {why}")
     name, tags = (
         settings.run_name(reason),
         settings.model_tags | {"kind": TRAINING, "reason": reason or BY_HAND, FLOW_RUN_TAG: str(flow_run.id)},
     )
+    tags |= lived.tags if lived else {}
     with settings.registry.run(name, tags, known, goes_on_after=(Pause,)) as run_id:
-        challenge = _make(settings, trace, run_id, progress, made)
+        challenge = _make(settings, trace, lived, run_id, progress, made, only_forecast)
         if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
             return refused(refusal)
         evaluation = _evaluated(challenge)
@@ -100,6 +119,7 @@ class _Challenge:
     made: PackagedModel
     traces: tuple[StoredTrace, ...]
     trace_id: str  # that it was trained on
+    lived: Lived | None  # the window that it learned from
 
 
 @dataclass(frozen=True)
@@ -111,24 +131,39 @@ class _Evaluated:
 
 
 def _make(
-    settings: Settings, trace: str | None, run_id: str, progress: ProgressLog, made: PackagedModel | None
+    settings: Settings,
+    trace: str | None,
+    lived: Lived | None,
+    run_id: str,
+    progress: ProgressLog,
+    made: PackagedModel | None,
+    only_forecast: bool,
 ) -> _Challenge:
     """A challenger, trained and packaged, or the one that this run has made already."""
     plant, registry = settings.plant, settings.registry
-    training = training_trace(settings, trace, progress)
-    traffic = traffic_for(plant, settings.traffic, training, trace)
+    given = learned_trace(settings, lived) if lived else trace
+    training = training_trace(settings, given, progress)
+    if lived is not None:
+        lessons, traffic = lessons_of(settings, training), held_out_traffic(settings, lived)
+        forecast = None if made else forecast_of(settings, lived, training, progress.step)
+    else:
+        traffic, forecast = traffic_for(plant, settings.traffic, training, trace), None
+        lessons = Lessons(traffic, starts=known_agents(settings))
     if made is None:
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
-        spec = settings.config.train_spec()
-        trained = train_task(spec, plant, Lessons(traffic), training, registry, run_id, progress)
+        if only_forecast:
+            folder = with_new_forecast(settings, forecast, progress.folder)
+        else:
+            spec, seen = settings.config.train_spec(), plant.with_forecast(forecast)
+            folder = train_task(spec, seen, lessons, training, registry, run_id, progress).policy_folder
     traces = held_out(settings, traffic)
     if made is None:
         registry.log_traces(run_id, [item.id for item in traces], settings.home.traces, "evaluation")
-        made = packaged(settings, run_id, training, trained.policy_folder)
+        made = packaged(settings, run_id, training, folder)
         remember_challenger(progress.folder, made)
     else:
         progress.step(f"{made.policy} has been made already: {made.uri}")
-    return _Challenge(settings, progress, run_id, made, tuple(traces), training.id)
+    return _Challenge(settings, progress, run_id, made, tuple(traces), training.id, lived)
 
 
 def _evaluated(challenge: _Challenge) -> _Evaluated:
@@ -171,7 +206,8 @@ def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> 
     yearly, log = limits.false_promotions_per_year, settings.home.promotion_budget
     alpha = spend(log, name, challenge.run_id, found.champion, yearly)
     budget = budget_state(log, name, yearly)
-    report = judge_task(found.evaluation, staged.p99_ms, limits, alpha, budget)
+    further = rules_of_window(settings, challenge.lived, made, champion, progress.step)
+    report = judge_task(found.evaluation, staged.p99_ms, limits, alpha, budget, further)
     publish_gate_task(settings.registry, challenge.run_id, report, progress)
     return staged, report
 

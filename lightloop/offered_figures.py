@@ -18,7 +18,7 @@ from tasks.share import Share
 
 
 @dataclass(frozen=True)
-class Counts:
+class OfferCounts:
     """What became of the requests so far."""
 
     offered: int
@@ -34,10 +34,10 @@ class Counts:
         return Share(self.blocked, self.carried + self.blocked)
 
 
-def counts_of(played: Played) -> Counts:
-    """Counts of an offer, also while it is played."""
+def counts_of(played: Played) -> OfferCounts:
+    """OfferCounts of an offer, also while it is played."""
     outcome = played.outcome
-    return Counts(
+    return OfferCounts(
         offered=int((outcome != NOT_ASKED).sum()),
         carried=int((outcome == CARRIED).sum()),
         blocked=int((outcome == BLOCKED).sum()),

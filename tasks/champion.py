@@ -38,7 +38,7 @@ def rollback_target(registry: Registry) -> ModelVersion:
     Raises:
         RegistryError: there is none.
     """
-    found = _predecessor(registry)
+    found = predecessor_of(registry)
     if found is not None:
         return found
     raise RegistryError(f"model {registry.model_name!r} has had one champion only; nothing to go back to")
@@ -88,7 +88,7 @@ def align_aliases(registry: Registry) -> list[str]:
     past = _past(registry)
     if not past or registry.existing(past[-1]) is None:
         return []
-    before = _predecessor(registry)
+    before = predecessor_of(registry)
     moved = []
     for alias, number in ((CHAMPION, past[-1]), (PREVIOUS, before.version if before else "")):
         stood = registry.aliased(alias)
@@ -106,7 +106,7 @@ def step_back_from_deleted(registry: Registry) -> list[str]:
     past = _past(registry)
     if not past or registry.existing(past[-1]) is not None:
         return []
-    target = _predecessor(registry)
+    target = predecessor_of(registry)
     if target is None:
         return []
     roll_back(registry, target, f"version {past[-1]} has been deleted in MLflow")
@@ -117,7 +117,7 @@ def _past(registry: Registry) -> tuple[str, ...]:
     return champions(read_promotions(registry.promotion_log, registry.model_name))
 
 
-def _predecessor(registry: Registry) -> ModelVersion | None:
+def predecessor_of(registry: Registry) -> ModelVersion | None:
     """The last champion before this one that still exists."""
     past = _past(registry)
     others = (number for number in reversed(past[:-1]) if number != past[-1])

@@ -7,11 +7,10 @@ drift. Not here: the test itself (``drift_test.py``), what is done about drift (
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prefect.events import emit_event
 
@@ -22,16 +21,10 @@ from tasks.drift_state import DriftState, read_state, write_state
 from tasks.drift_test import SHARE_MOVED, ColumnEvidence, Evidence, evidence
 from tasks.limits import DriftLimits
 from tasks.offered import Offered
+from tasks.regret import Regret
 from tasks.traffic_reference import TrafficReference, read_reference
 
 DRIFT_EVENT = "lightloop.drift.detected"
-
-
-class Regret(Protocol):
-    """What retraining could be worth on the window: blocking of the champion over that of another policy."""
-
-    def to_json(self) -> Mapping[str, Any]:
-        """``{"against", "mean", "ci95"}``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,7 @@ class DriftReport:
         has_drifted: an alarm.
         num_requests: of the window so far.
         from_s, to_s: when the first and the last of them came in, since 1970-01-01 UTC; NaN without any.
+        since_s: likewise, the first of those that show the change most plainly.
         log_e: natural logarithm of the evidence; 0 where nothing was judged.
         threshold_log_e: at which it is an alarm.
         columns: each column's evidence, the greatest first.
@@ -55,6 +49,7 @@ class DriftReport:
     num_requests: int
     from_s: float
     to_s: float
+    since_s: float
     log_e: float
     threshold_log_e: float
     columns: tuple[ColumnEvidence, ...]
@@ -82,7 +77,7 @@ class DriftReport:
                 for column in self.columns
             },
             "summary": self.summary,
-            "regret": None if self.regret is None else dict(self.regret.to_json()),
+            "regret": None if self.regret is None else self.regret.row(),
         }
 
 
@@ -99,7 +94,6 @@ def detect_drift(
     reference_file: Path,
     state_file: Path,
     limits: DriftLimits,
-    regret: Regret | None = None,
 ) -> Look:
     """A look at the requests since the last alarm, or since the present window began.
 
@@ -108,7 +102,6 @@ def detect_drift(
         reference_file: the traffic that the champion learned from.
         state_file: what earlier looks remembered. Nothing is written: see ``remember``.
         limits: what counts as drift.
-        regret: goes onto the report.
 
     Raises:
         ReferenceError: no traffic reference, or one of another network.
@@ -119,8 +112,7 @@ def detect_drift(
         state = DriftState(reference.id, state.looked_until_s, 0, state.looked_until_s)
     after_s = None if state is None else state.begins_after_s
     offered = offered_requests(decisions_folder, reference, after_s, limits.window_requests)
-    look = look_at(reference, offered, state, limits)
-    return Look(replace(look.report, regret=regret), look.state)
+    return look_at(reference, offered, state, limits)
 
 
 def look_at(
@@ -165,8 +157,10 @@ def remember(state_file: Path, look: Look) -> None:
         write_state(state_file, look.state)
 
 
-def announce_drift(report: DriftReport, scenario: str, model_version: str, run_id: str) -> str:
-    """The id of the emitted event ``lightloop.drift.detected``; it starts the training flow."""
+def announce_drift(
+    report: DriftReport, scenario: str, model_version: str, run_id: str, window_id: str, trace_id: str
+) -> str:
+    """The id of the emitted event ``lightloop.drift.detected``; it starts the training flow on the window."""
     document = report.to_json()
     event = emit_event(
         event=DRIFT_EVENT,
@@ -177,6 +171,8 @@ def announce_drift(report: DriftReport, scenario: str, model_version: str, run_i
             "columns": list(report.drifted_columns),
             "num_requests": report.num_requests,
             "window": document["window"],
+            "window_id": window_id,
+            "trace_id": trace_id,
             "evidence": {"log_e": report.log_e, "threshold_log_e": report.threshold_log_e},
             "regret": document["regret"],
             "model_version": model_version,
@@ -202,6 +198,7 @@ def _report(found: Evidence, window: Offered, limits: DriftLimits) -> DriftRepor
         num_requests=found.num_requests,
         from_s=float(window.arrival_s[0]),
         to_s=float(window.arrival_s[-1]),
+        since_s=float(window.arrival_s[min(found.since_request, window.num_requests - 1)]),
         log_e=found.log_e,
         threshold_log_e=threshold,
         columns=ranked,
@@ -223,7 +220,7 @@ def _too_few(window: Offered | None, limits: DriftLimits) -> DriftReport:
     if window is not None:
         from_s, to_s = float(window.arrival_s[0]), float(window.arrival_s[-1])
     threshold = -math.log(limits.false_alarm_rate)
-    return DriftReport(False, count, from_s, to_s, 0.0, threshold, (), (), summary)
+    return DriftReport(False, count, from_s, to_s, from_s, 0.0, threshold, (), (), summary)
 
 
 def _utc(time_s: float) -> str:

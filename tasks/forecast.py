@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from prefect.events import emit_event
+
 from envs.forecast import DemandForecast, forecast_from
 from envs.plant import Plant
 from envs.trace import Trace
 from tasks.decorate import as_task
+
+DUE_EVENT = "lightloop.forecast.due"
 
 
 def estimate_forecast(plant: Plant, trace: Trace, source_id: str) -> DemandForecast:
@@ -22,4 +26,15 @@ def estimate_forecast(plant: Plant, trace: Trace, source_id: str) -> DemandForec
     return forecast_from(trace, plant, source_id)
 
 
+def announce_due(scenario: str, window_id: str, num_requests: int) -> str:
+    """The id of the emitted event ``lightloop.forecast.due``: a window has passed without drift."""
+    event = emit_event(
+        event=DUE_EVENT,
+        resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
+        payload={"window_id": window_id, "reason": f"{num_requests:,} requests without drift"},
+    )
+    return "" if event is None else str(event.id)
+
+
+announce_due_task = as_task(announce_due, "announce a due forecast", retries=2, timeout_s=60)
 estimate_forecast_task = as_task(estimate_forecast, "estimate forecast", "forecast from {source_id}")

@@ -205,6 +205,7 @@ def judge(
     limits: GateLimits,
     alpha: float | None = None,
     budget: BudgetState | None = None,
+    further: Sequence[RuleResult] = (),
 ) -> GateReport:
     """The gate's report on a challenger.
 
@@ -215,6 +216,7 @@ def judge(
         alpha: one-sided level at which a gain counts, from ``promotion_budget.spend``; None: that of
             ``limits.confidence``, where nothing is promoted and no budget is kept.
         budget: what is left of the year's after this gate, for people.
+        further: results of rules that this evaluation says nothing of.
     """
     challenger, level = evaluation.challenger, (1 - limits.confidence) / 2 if alpha is None else alpha
     rules, rival = _merit(evaluation, limits, level)
@@ -223,6 +225,7 @@ def judge(
     if evaluation.failures:
         rules.append(survives_failures(evaluation.failures, limits))
     rules.append(quick_enough(p99_ms, limits.latency_budget_ms))
+    rules += further
     passed = all(rule.passed for rule in rules)
     powers = {f"{gain:.0%}": _power(evaluation, limits, level, gain) for gain in (0.05, 0.10)}
     return GateReport(

@@ -35,6 +35,8 @@ class GateLimits:
         latency_budget_ms: p99 of a decision behind the real endpoint.
         objective: what it must be better in: blocking, or energy per bit at no more blocking than KSP-FF.
         max_blocking_loss: with objective energy: blocking that counts as no more than KSP-FF's.
+        max_forgotten: where a window was learned from: share of the champion's blocking that a challenger may
+            block more on the scenario's own traffic.
     """
 
     confidence: Annotated[float, Gt(0.5), Lt(1)]
@@ -45,6 +47,7 @@ class GateLimits:
     false_promotions_per_year: Annotated[float, Gt(0), Lt(1)] = 0.05
     objective: Objective = "blocking"
     max_blocking_loss: NonNegativeFloat = 0.0
+    max_forgotten: NonNegativeFloat = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)

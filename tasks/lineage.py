@@ -44,22 +44,22 @@ class LineageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Link:
-    """One link of the chain and what it comes from.
+class Ancestor:
+    """One thing on the way back and what it comes from.
 
     Attributes:
         what: kind of thing, e.g. ``decision`` or ``trace``.
         name: which.
         facts: what is known of it.
         missing: why it cannot be had; empty where it can.
-        comes_from: the links behind it.
+        comes_from: what stands behind it.
     """
 
     what: str
     name: str
     facts: Mapping[str, Any]
     missing: str = ""
-    comes_from: tuple[Link, ...] = ()
+    comes_from: tuple[Ancestor, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As scripts get it."""
@@ -99,7 +99,7 @@ class Sources:
     flow_run: Callable[[str], Mapping[str, Any] | None]
 
 
-def lineage(word: str, sources: Sources) -> Link:
+def lineage(word: str, sources: Sources) -> Ancestor:
     """The chain behind a version (its number, ``@champion``), a decision (its id) or a service (its UUID).
 
     Raises:
@@ -134,32 +134,34 @@ def _aliased(word: str, sources: Sources) -> str:
     return aliases[word[1:]]
 
 
-def _decision(row: Mapping[str, Any], num_rows: int, sources: Sources) -> Link:
+def _decision(row: Mapping[str, Any], num_rows: int, sources: Sources) -> Ancestor:
     facts = {"time": in_utc(row["time_s"])} | _known(row, OF_DECISION)
     if num_rows > 1:
         facts["decisions_for_this_service"] = num_rows
-    behind: tuple[Link, ...] = ()
+    behind: tuple[Ancestor, ...] = ()
     if row["decided_by"] == "model":
         behind = (_version(str(row["model_version"]), sources),)
     elif row["decided_by"] == "fallback":
         why = {"reason": row["fallback_reason"], "note": "a heuristic of this code; no model was used"}
-        behind = (Link("fallback", str(row["policy"]), why),)
-    return Link("decision", str(row["decision_id"]), facts, comes_from=behind)
+        behind = (Ancestor("fallback", str(row["policy"]), why),)
+    return Ancestor("decision", str(row["decision_id"]), facts, comes_from=behind)
 
 
-def _version(number: str, sources: Sources, must_be_there: bool = False) -> Link:
+def _version(number: str, sources: Sources, must_be_there: bool = False) -> Ancestor:
     name = f"{sources.registry.model_name} {number}"
     try:
         found = sources.registry.version(number)
     except RegistryReadError as error:
-        return Link("version", name, _served(number, sources), missing=str(error))
+        return Ancestor("version", name, _served(number, sources), missing=str(error))
     if found is None:
         served = _served(number, sources)
         if must_be_there and not served:
             raise LineageError(f"model {sources.registry.model_name} has and had no version {number}")
-        return Link("version", name, served, missing="deleted in MLflow, and with it what run it came from")
+        return Ancestor(
+            "version", name, served, missing="deleted in MLflow, and with it the run it came from"
+        )
     facts = {"made": in_utc(found.made_s)} | _known(found.tags, OF_VERSION) | _served(number, sources)
-    return Link("version", name, facts, comes_from=(_run(found, sources),))
+    return Ancestor("version", name, facts, comes_from=(_run(found, sources),))
 
 
 def _served(number: str, sources: Sources) -> dict[str, Any]:
@@ -171,86 +173,86 @@ def _served(number: str, sources: Sources) -> dict[str, Any]:
     return {"served": spans, "promoted": mine[0].came[1]}
 
 
-def _run(version: KeptVersion, sources: Sources) -> Link:
+def _run(version: KeptVersion, sources: Sources) -> Ancestor:
     if not version.run_id:
-        return Link("run", "?", {}, missing="the version was registered without one")
+        return Ancestor("run", "?", {}, missing="the version was registered without one")
     try:
         run = sources.registry.run(version.run_id)
     except RegistryReadError as error:
-        return Link("run", version.run_id, {}, missing=str(error))
+        return Ancestor("run", version.run_id, {}, missing=str(error))
     if run is None:
-        return Link("run", version.run_id, {}, missing="MLflow has no such run any more: somebody deleted it")
+        return Ancestor("run", version.run_id, {}, missing="MLflow has no such run any more: it was deleted")
     facts: dict[str, Any] = {"name": run.name, "status": run.status}
     facts |= {"reason": run.tags["reason"]} if run.tags.get("reason") else {}
     facts |= {"in MLflow's bin": "somebody deleted it; mlflow gc will empty it"} if run.is_deleted else {}
     behind = [_gate(run), _commit(run), _seed(run), *_traces(run, sources), *_flow_run(run, sources)]
-    return Link("run", run.run_id, facts, comes_from=tuple(behind))
+    return Ancestor("run", run.run_id, facts, comes_from=tuple(behind))
 
 
-def _gate(run: KeptRun) -> Link:
+def _gate(run: KeptRun) -> Ancestor:
     facts: dict[str, Any] = {}
     if (promised := promised_blocking(run.metrics)) is not None:
         facts["request_blocking"] = promised
     if "gate" in run.tags:
         facts |= {"verdict": run.tags.get("gate.verdict", ""), "report": "gate/report.json of the run"}
         facts |= {"approval": run.tags["approval"]} if "approval" in run.tags else {}
-        return Link("gate", run.tags["gate"], facts)
+        return Ancestor("gate", run.tags["gate"], facts)
     if run.tags.get("kind") == TRAINING:
-        return Link("gate", "?", facts, missing="no verdict: the training did not come to its gate")
-    return Link("gate", "none", facts | {"note": "a first champion is chosen in a quick evaluation"})
+        return Ancestor("gate", "?", facts, missing="no verdict: the training did not come to its gate")
+    return Ancestor("gate", "none", facts | {"note": "a first champion is chosen in a quick evaluation"})
 
 
-def _commit(run: KeptRun) -> Link:
+def _commit(run: KeptRun) -> Ancestor:
     commit = run.tags.get(COMMIT_TAG, "")
     if not commit or commit == "unknown":
-        return Link("commit", "?", {}, missing="the run was made outside a git checkout")
+        return Ancestor("commit", "?", {}, missing="the run was made outside a git checkout")
     dirty = commit.endswith("-dirty")
     facts = {"note": "the working tree differed from it"} if dirty else {}
-    return Link("commit", commit.removesuffix("-dirty"), facts)
+    return Ancestor("commit", commit.removesuffix("-dirty"), facts)
 
 
-def _seed(run: KeptRun) -> Link:
+def _seed(run: KeptRun) -> Ancestor:
     if (seed := run.parameters.get(SEED)) is None:
-        return Link("seed", "?", {}, missing=f"the run has no parameter {SEED}")
-    return Link("seed", seed, {"configuration": "config.yaml of the run"})
+        return Ancestor("seed", "?", {}, missing=f"the run has no parameter {SEED}")
+    return Ancestor("seed", seed, {"configuration": "config.yaml of the run"})
 
 
-def _traces(run: KeptRun, sources: Sources) -> Iterator[Link]:
+def _traces(run: KeptRun, sources: Sources) -> Iterator[Ancestor]:
     if not run.datasets.get(TRAINING):
-        yield Link("trace", "?", {}, missing="the run names no dataset that it was trained on")
+        yield Ancestor("trace", "?", {}, missing="the run names no dataset that it was trained on")
     for purpose, ids in run.datasets.items():
         if purpose == EVALUATION:
-            yield Link("evaluation", f"{len(ids)} held-out traces", {"traces": list(ids)})
+            yield Ancestor("evaluation", f"{len(ids)} held-out traces", {"traces": list(ids)})
             continue
         for trace_id in ids:
             yield _trace(trace_id, purpose, sources.traces)
 
 
-def _trace(trace_id: str, purpose: str, folder: Path) -> Link:
+def _trace(trace_id: str, purpose: str, folder: Path) -> Ancestor:
     import pyarrow.parquet as pq
 
     file = folder / f"{trace_id}.parquet"
     if not file.exists():
-        return Link("trace", trace_id, {"purpose": purpose}, missing=f"it is not in {folder} any more")
+        return Ancestor("trace", trace_id, {"purpose": purpose}, missing=f"it is not in {folder} any more")
     rows = pq.ParquetFile(file).metadata.num_rows
-    return Link("trace", trace_id, {"purpose": purpose, "requests": rows, "file": str(file)})
+    return Ancestor("trace", trace_id, {"purpose": purpose, "requests": rows, "file": str(file)})
 
 
-def _flow_run(run: KeptRun, sources: Sources) -> Iterator[Link]:
+def _flow_run(run: KeptRun, sources: Sources) -> Iterator[Ancestor]:
     run_id = run.tags.get(FLOW_RUN_TAG)
     if not run_id:
         if run.tags.get("kind") == TRAINING:
-            yield Link("flow run", "?", {}, missing=f"the run has no tag {FLOW_RUN_TAG}")
+            yield Ancestor("flow run", "?", {}, missing=f"the run has no tag {FLOW_RUN_TAG}")
         return
     try:
         found = sources.flow_run(run_id)
     except ValueError as error:
-        yield Link("flow run", run_id, {}, missing=str(error))
+        yield Ancestor("flow run", run_id, {}, missing=str(error))
         return
     if found is None:
-        yield Link("flow run", run_id, {}, missing="Prefect has forgotten it (retention.prefect_runs_days)")
+        yield Ancestor("flow run", run_id, {}, missing="Prefect forgot it (retention.prefect_runs_days)")
         return
-    yield Link("flow run", run_id, found)
+    yield Ancestor("flow run", run_id, found)
 
 
 def _known(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -154,6 +154,12 @@ class Registry:
         seeds = {run.info.run_id: run.data.params.get("training.seed") for run in runs}
         return {run_id: int(seed) for run_id, seed in seeds.items() if seed is not None}
 
+    def runs_that_learned(self, kind: str, window: str) -> list[str]:
+        """Ids of the runs of a kind that learned from a window: ended well, or under way."""
+        query = f"tags.kind = '{kind}' and tags.window = '{window}'"
+        runs = self._client.search_runs([self.experiment_id], query, max_results=100)
+        return [run.info.run_id for run in runs if run.info.status not in ("FAILED", "KILLED")]
+
     def end_run(self, run_id: str, status: str = "FINISHED") -> None:
         """Mark a run ended."""
         self._client.set_terminated(run_id, status)

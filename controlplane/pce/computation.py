@@ -21,7 +21,7 @@ from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Blocked, Choice, choose, still_feasible, why_blocked
 from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import DecidedBy, DecisionRecord, FallbackReason
-from controlplane.pce.endpoint import EndpointInUse, InUse
+from controlplane.pce.endpoint import EndpointInUse, Serving
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError
 from controlplane.tapi import ids
@@ -72,7 +72,7 @@ class _Chosen:
 class _Look:
     """What was seen of the network at once, and with whose forecast."""
 
-    in_use: InUse
+    in_use: Serving
     observation: Observation
     candidates: tuple[Candidate, ...]
     blocked: Blocked | None

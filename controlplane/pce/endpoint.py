@@ -95,7 +95,7 @@ class WrongModelError(ValueError):
 
 
 @dataclass(frozen=True)
-class InUse:
+class Serving:
     """What one decision works with: a plant with the endpoint's forecast, the endpoint and its client.
 
     Endpoint and client are None where no model is in service; the plant then has no forecast.
@@ -128,10 +128,10 @@ class EndpointInUse:
         self._switching = asyncio.Lock()
         self._draining: set[asyncio.Task[None]] = set()
         self._mismatch = ""
-        self.in_use = InUse(plant)
+        self.in_use = Serving(plant)
         if (stored := read_endpoint(file)) is not None:
             try:
-                self.in_use = InUse(plant.with_forecast(stored.demand), stored, connect(stored.url))
+                self.in_use = Serving(plant.with_forecast(stored.demand), stored, connect(stored.url))
             except ForecastError as error:
                 self._mismatch = f"{file}: {error}; provision a model"
                 _logger.warning("%s", self._mismatch)
@@ -162,7 +162,7 @@ class EndpointInUse:
                     f"{endpoint.url} serves {serves or 'no model that it names'}, not {endpoint.model_uri}"
                 )
             await asyncio.to_thread(write_endpoint, self._file, endpoint)
-            old, self.in_use = self.client, InUse(plant, endpoint, client)
+            old, self.in_use = self.client, Serving(plant, endpoint, client)
             self._mismatch = ""
         version = plant.forecast.content_hash if plant.forecast else "none"
         asked = (endpoint.url, endpoint.policy, endpoint.model_version, version)

@@ -15,7 +15,7 @@ from lightloop.registry_access import reader_of
 if TYPE_CHECKING:
     from configs.home import Home
     from configs.schema import Config
-    from tasks.lineage import Link
+    from tasks.lineage import Ancestor
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +77,7 @@ def _flow_run(run_id: str, config: Config, home: Home) -> Mapping[str, Any] | No
     return facts | ({"reason": reason} if reason else {}) | {"page": url}
 
 
-def _tree(link: Link, tree: Tree | None = None) -> Tree:
+def _tree(link: Ancestor, tree: Tree | None = None) -> Tree:
     """The chain as people see it."""
     head = f"[bold]{escape(link.what)}[/] {escape(link.name)}"
     if link.missing:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from controlplane.client import ControllerClient
     from envs.plant import Plant
     from envs.trace import Trace
-    from lightloop.offered_figures import Counts
+    from lightloop.offered_figures import OfferCounts
     from lightloop.offered_twin import Promise
     from lightloop.offering import Offer, Played
     from tasks.share import Share
@@ -208,7 +208,7 @@ def _progress(offer: Offer, played: Played, promise: Promise) -> Table:
     return table
 
 
-def _blocking(counts: Counts, beside: Share | None, promise: Promise) -> str:
+def _blocking(counts: OfferCounts, beside: Share | None, promise: Promise) -> str:
     live = counts.blocking
     if not live.whole:
         return "-"

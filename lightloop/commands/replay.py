@@ -140,19 +140,12 @@ def _window(word: str, context: Settings) -> Window:
 
 def _lived(context: Settings, began_s: float, ended_s: float) -> Window:
     """The window of the running network between two moments, made or found."""
-    from tasks.operation import Operation, window_of
+    from flows.operation import operation_of
+    from tasks.operation import window_of
 
-    home, topology = context.home, context.plant.topology
-    operation = Operation(
-        controller_url=context.config.services.url("controller"),
-        token=home.credentials().token,
-        decisions=home.decisions,
-        record=home.operation,
-        windows=home.windows,
-        traces=home.traces,
-    )
+    operation = operation_of(context.config, context.home)
     mean_holding_s = context.config.traffic.mean_holding_time_s
-    return window_of(operation, topology, mean_holding_s, began_s, ended_s).window
+    return window_of(operation, context.plant.topology, mean_holding_s, began_s, ended_s).window
 
 
 def _check_network(window: Window, context: Settings) -> None:

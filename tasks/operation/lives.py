@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from tasks.operation.record import Ask, Change, Life, Span
+from tasks.operation.record import Ask, Life, Span, ToldChange
 
 SETTLE_S = 60.0  # an accepted request has come up by then, or never will
 
 
-def spans_of(changes: Iterable[Change]) -> dict[str, list[Span]]:
+def spans_of(changes: Iterable[ToldChange]) -> dict[str, list[Span]]:
     """The lightpaths of every service, in order of set-up."""
     spans: dict[str, list[Span]] = defaultdict(list)
     standing: dict[tuple[object, ...], int] = {}
@@ -31,7 +31,7 @@ def spans_of(changes: Iterable[Change]) -> dict[str, list[Span]]:
     return {service: found for service, found in spans.items() if found}
 
 
-def pending(asks: Sequence[Ask], changes: Sequence[Change], read_s: float) -> list[Ask]:
+def pending(asks: Sequence[Ask], changes: Sequence[ToldChange], read_s: float) -> list[Ask]:
     """Accepted asks whose lightpath may still come up.
 
     Changes are made one at a time, so that only an ask after the last change, and after every other ask, can
@@ -55,7 +55,7 @@ def pending(asks: Sequence[Ask], changes: Sequence[Change], read_s: float) -> li
     return [latest] if is_open else []
 
 
-def lives_of(asks: Iterable[Ask], changes: Iterable[Change]) -> list[Life]:
+def lives_of(asks: Iterable[Ask], changes: Iterable[ToldChange]) -> list[Life]:
     """Lives in order of their first ask.
 
     A service that is asked for again while it has no lightpath is the same request. One that is asked for

@@ -65,7 +65,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Change:
+class ToldChange:
     """One change of the network, as the controller's change log has it.
 
     Attributes:
@@ -102,8 +102,8 @@ class Change:
 class Span:
     """A lightpath of a service, from its set-up to its removal; None while it stands."""
 
-    added: Change
-    removed: Change | None = None
+    added: ToldChange
+    removed: ToldChange | None = None
 
     def stands_after(self, version: int) -> bool:
         """Whether it is up once the change of this version has happened."""
@@ -151,12 +151,12 @@ class Life:
         return "failed" if self.first is not None and self.first.outcome == "accepted" else "blocked"
 
     @property
-    def removed(self) -> Change | None:
+    def removed(self) -> ToldChange | None:
         """The last removal; None while it is up, and where it never was."""
         return self.spans[-1].removed if self.spans else None
 
     @property
-    def deleted(self) -> Change | None:
+    def deleted(self) -> ToldChange | None:
         """The removal with which a client ended it; None where none was seen."""
         return self.removed if self.removed is not None and self.removed.cause == "delete" else None
 

@@ -17,7 +17,7 @@ import httpx
 import pandas as pd
 
 from tasks.decisions import decision_parts, read_part
-from tasks.operation.record import ASKS, CHANGES, Ask, Change, OperationError, asks_of, failures
+from tasks.operation.record import ASKS, CHANGES, Ask, OperationError, ToldChange, asks_of, failures
 
 _NUMBERS = ("time_s", "state_version", "bit_rate_gbps", "max_latency_ms")
 _TIMEOUT_S = 60.0
@@ -49,7 +49,7 @@ class ReadChanges:
 
     store: str
     version: int
-    changes: tuple[Change, ...]
+    changes: tuple[ToldChange, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_changes(operation: Operation, since: int) -> ReadChanges:
     return ReadChanges(store, version, tuple(changes_of(document.get("changes", []), since)))
 
 
-def changes_of(documents: Iterable[Any], since: int) -> list[Change]:
+def changes_of(documents: Iterable[Any], since: int) -> list[ToldChange]:
     """Changes out of what ``GET /changes`` tells.
 
     Raises:
@@ -102,7 +102,7 @@ def changes_of(documents: Iterable[Any], since: int) -> list[Change]:
     if bad:
         index, why = next(iter(bad.items()))
         raise OperationError(f"the controller's change {rows[index]['version']} is not as agreed: {why}")
-    changes = [Change.read(row) for row in rows]
+    changes = [ToldChange.read(row) for row in rows]
     for number, change in enumerate(changes, start=since + 1):
         if change.version != number:
             raise OperationError(f"the controller's change log has {change.version} in place of {number}")
@@ -123,7 +123,7 @@ def read_parts(folder: Path, known: frozenset[str]) -> ReadParts:
 
 
 def admit(
-    frame: pd.DataFrame, changes: tuple[Change, ...], topology_hash: str
+    frame: pd.DataFrame, changes: tuple[ToldChange, ...], topology_hash: str
 ) -> tuple[list[Ask], list[dict[str, Any]]]:
     """The decisions for services, and the rows refused, each with ``refused_because``.
 
@@ -160,7 +160,7 @@ def admit(
     return asks, refused
 
 
-def _misfit(ask: Ask, changes: tuple[Change, ...], topology_hash: str) -> str:
+def _misfit(ask: Ask, changes: tuple[ToldChange, ...], topology_hash: str) -> str:
     """Why a decision does not belong to this network and its change log; empty where it does."""
     if ask.topology_hash != topology_hash:
         return f"topology_hash: {ask.topology_hash} is not the network in service, {topology_hash}"

@@ -27,9 +27,9 @@ from tasks.operation.lives import lives_of, pending
 from tasks.operation.record import (
     RECORD_SCHEMA_VERSION,
     Ask,
-    Change,
     Life,
     OperationError,
+    ToldChange,
     departure_cause,
 )
 from tasks.operation.sources import Operation, admit, read_changes, read_parts
@@ -48,7 +48,7 @@ def _schema_of(kind: type) -> pa.Schema:
 
 SCHEMAS: Mapping[str, pa.Schema] = {
     "asks": _schema_of(Ask),
-    "changes": _schema_of(Change),
+    "changes": _schema_of(ToldChange),
     "requests": pa.schema(
         [
             ("service_uuid", pa.string()),
@@ -99,7 +99,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 
 
 _OF_ASK = tuple(item.name for item in fields(Ask) if item.name in SCHEMAS["requests"].names)
-_OF_CHANGE = tuple(item.name for item in fields(Change) if item.name in SCHEMAS["lightpaths"].names)
+_OF_CHANGE = tuple(item.name for item in fields(ToldChange) if item.name in SCHEMAS["lightpaths"].names)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Record:
 
     store: str
     asks: tuple[Ask, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ToldChange, ...]
     settled_s: float
     num_refused: int
 
@@ -151,7 +151,7 @@ def bring_up_to_date(
         settled_s = clock() - WRITING_S
         about = _read_about(folder)
         known_asks = {ask.decision_id: ask for ask in read_table(folder, "asks", Ask)}
-        known = {change.version: change for change in read_table(folder, "changes", Change)}
+        known = {change.version: change for change in read_table(folder, "changes", ToldChange)}
         since = int(about.get("version", 0))
         # Decisions are read first: every lightpath that one of them led to is then in the change log, or
         # never.
@@ -204,8 +204,8 @@ def read_table(folder: Path, name: str, kind: type | None = None) -> list[Any]:
         rows += found
     if kind is None:
         return rows
-    if kind is Change:
-        return [Change.read(row) for row in rows]
+    if kind is ToldChange:
+        return [ToldChange.read(row) for row in rows]
     return [kind(**row) for row in rows]
 
 
@@ -251,7 +251,7 @@ def lightpath_rows(life: Life) -> list[dict[str, Any]]:
     return rows
 
 
-def _write(folder: Path, asks: tuple[Ask, ...], changes: tuple[Change, ...]) -> None:
+def _write(folder: Path, asks: tuple[Ask, ...], changes: tuple[ToldChange, ...]) -> None:
     lives = lives_of(asks, changes)
     requests = [row for row in map(request_row, lives) if row is not None]
     lightpaths = [row for life in lives for row in lightpath_rows(life)]

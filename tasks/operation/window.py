@@ -23,7 +23,7 @@ from envs.window import Happening, HappeningKind, Live, Placed, Standing, Window
 from tasks.operation.holding import HoldingTimes, exponential, fit_holding_times
 from tasks.operation.lives import lives_of
 from tasks.operation.order import STEP_S, Event, ordered_times
-from tasks.operation.record import Ask, Change, Life, Span
+from tasks.operation.record import Ask, Life, Span, ToldChange
 from tasks.operation.store import Record
 from topologies.model import Topology
 
@@ -35,7 +35,7 @@ MAX_CLASSES = 127  # a trace counts them in 8 bits
 class _Known:
     """What the record says of the time before a window's end."""
 
-    changes: tuple[Change, ...]  # up to the end
+    changes: tuple[ToldChange, ...]  # up to the end
     after: int  # version of the last change before the begin
     lives: list[Life]
     duration_s: float
@@ -133,7 +133,7 @@ def _known(record: Record, began_s: float, ended_s: float) -> _Known:
     return _Known(changes, after, lives, ended_s - began_s, began_s)
 
 
-def _between_changes(ask: Ask, changes: Sequence[Change]) -> float:
+def _between_changes(ask: Ask, changes: Sequence[ToldChange]) -> float:
     """When a decision was taken: between the change it was taken after and the next one."""
     version = ask.state_version
     low_s = changes[version - 1].time_s if version else -math.inf
@@ -141,7 +141,7 @@ def _between_changes(ask: Ask, changes: Sequence[Change]) -> float:
     return max(min(ask.time_s, high_s), low_s)
 
 
-def _is_first_asked_in(life: Life, known: _Known, changes: Sequence[Change]) -> bool:
+def _is_first_asked_in(life: Life, known: _Known, changes: Sequence[ToldChange]) -> bool:
     if life.first is None:
         return False
     if life.is_carried:
@@ -326,7 +326,7 @@ def _happenings(
         )
 
 
-def _failed_links(changes: Iterable[Change]) -> tuple[tuple[str, str], ...]:
+def _failed_links(changes: Iterable[ToldChange]) -> tuple[tuple[str, str], ...]:
     failed: set[tuple[str, str]] = set()
     for change in changes:
         ends = cast(tuple[str, str], change.nodes)
@@ -337,7 +337,7 @@ def _failed_links(changes: Iterable[Change]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(failed))
 
 
-def _standing_after(changes: Iterable[Change]) -> dict[str, Placed]:
+def _standing_after(changes: Iterable[ToldChange]) -> dict[str, Placed]:
     """Where each service's lightpath stands after the changes, by the change log alone."""
     standing: dict[str, Placed] = {}
     for change in changes:
@@ -348,7 +348,7 @@ def _standing_after(changes: Iterable[Change]) -> dict[str, Placed]:
     return standing
 
 
-def _placed(change: Change) -> Placed:
+def _placed(change: ToldChange) -> Placed:
     return Placed(change.nodes, change.first_slot, change.num_slots, change.modulation_format)
 
 

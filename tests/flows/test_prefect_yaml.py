@@ -23,13 +23,13 @@ def flow_of(name: str) -> Flow[..., Any]:
     return load_flow_from_entrypoint(f"{ROOT / path}:{function}")
 
 
-def test_the_four_deployments_are_declared() -> None:
-    assert set(DECLARED) == {"continuous-training", "drift-monitor", "provision", "rollback"}
+def test_the_five_deployments_are_declared() -> None:
+    assert set(DECLARED) == {"continuous-training", "re-estimate", "drift-monitor", "provision", "rollback"}
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
 def test_an_entrypoint_is_a_flow_named_as_its_deployment(name: str) -> None:
-    assert flow_of(name).name == name
+    assert flow_of(name).name == {"re-estimate": "continuous-training"}.get(name, name)
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
@@ -46,7 +46,7 @@ def test_training_can_be_started_without_parameters_and_with_the_documented_ones
     schema = parameter_schema(flow_of("continuous-training"))
 
     assert not schema.required
-    assert {"scenario", "trace", "training_budget_s", "overrides"} <= set(schema.properties)
+    assert {"scenario", "trace", "window", "training_budget_s", "overrides"} <= set(schema.properties)
 
 
 def test_a_scenario_is_chosen_from_those_there_are() -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from configs.load import load_config
+from envs.window import read_window
 from tasks.decisions import read_decision_log
 from tasks.promotions import read_promotions
 from tests.story.stack import ENOUGH, MODEL, TRAINING, Stack, kill_group, until
@@ -128,6 +129,8 @@ def test_drift_in_the_decision_log_starts_a_training_run_by_itself(stack: Stack)
     parameters = stack.prefect.flow_run(started)["parameters"]
     assert parameters["scenario"] == "five-node"
     assert parameters["reason"].startswith("drift: ")
+    window = read_window(parameters["window"], stack.home.windows)  # what it learns from
+    assert window.trace.num_requests >= 10
     assert parameters["training_budget_s"] is None
     # Its processes are there when everything is stopped next.
     until(lambda: stack.prefect.flow_run(started)["state_type"] == "RUNNING", timeout_s=60)

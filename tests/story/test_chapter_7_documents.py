@@ -22,6 +22,7 @@ def test_the_commands_of_the_docs_are_taken(stack: Stack) -> None:
         "--from WA --to TX": "--from A --to D",
         " -p trace=<id or path>": "",
         "-p training_budget_s=120": "-p training_budget_s=4",
+        "-p window=last:2000 -p training_budget_s=60": "-p window=last:20 -p training_budget_s=4",
         "version=3": f"version={other} --watch",
     }
     lines = []

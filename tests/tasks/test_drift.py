@@ -14,8 +14,10 @@ from envs.plant import Plant
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
 from tasks.decisions import read_decision_log, read_decisions_after
 from tasks.drift import Look, detect_drift, remember
+from tasks.drift_source import offered_requests
 from tasks.drift_state import read_state
 from tasks.limits import DriftLimits
+from tasks.regret import Regret
 from tasks.traffic_reference import ReferenceError, TrafficReference, make_reference, write_reference
 
 LIMITS = DriftLimits(window_requests=1000, min_requests=100, cool_down_requests=150)
@@ -187,15 +189,34 @@ def test_a_check_remembers_nothing_and_the_state_that_cannot_be_read_begins_anew
 
 
 def test_regret_stands_on_the_report(operation: Operation, traffic: PoissonTraffic) -> None:
-    class Known:
-        def to_json(self) -> dict[str, object]:
-            return {"against": "ksp_ff", "mean": 0.01, "ci95": [0.0, 0.02]}
-
     operation.offer(traffic, 200, 2)
-    state = operation.folder / "drift.json"
-    look = detect_drift(operation.log, operation.folder / "traffic.json", state, LIMITS, Known())
+    regret = Regret("0" * 16, 200, "ksp_ff", 0.01, (0.0, 0.02), 0.05, ())
 
-    assert look.report.to_json()["regret"] == {"against": "ksp_ff", "mean": 0.01, "ci95": [0.0, 0.02]}
+    report = replace(operation.look().report, regret=regret)
+
+    assert report.to_json()["regret"] == {"against": "ksp_ff", "mean": 0.01, "ci95": [0.0, 0.02]}
+
+
+def test_a_request_counts_once_and_a_restoration_not_at_all(
+    operation: Operation, traffic: PoissonTraffic, reference: TrafficReference
+) -> None:
+    rows = operation.offer(traffic, 200, 2)
+    told = rows.assign(
+        service_uuid=[f"service-{row // 2}" for row in range(200)],
+        cause=["create" if row % 4 < 2 else "restore" for row in range(200)],
+        service_class=["urgent" if row % 8 < 4 else "rest" for row in range(200)],
+    )
+    next(operation.log.glob("*.parquet")).unlink()
+    told.to_parquet(operation.log / "part-00000009-20260101T000000Z.parquet")
+
+    found = offered_requests(operation.log, reference, None, 1000)
+
+    assert found is not None
+    assert found.num_requests == 50
+    assert found.arrival_s.tolist() == told["time_s"][::4].tolist()
+    assert found.service_class is not None
+    names = [found.class_names[index] for index in found.service_class]
+    assert names == list(told["service_class"][::4])
 
 
 def test_a_trace_played_fast_is_judged_by_its_own_time(operation: Operation, traffic: PoissonTraffic) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from envs.trace import Trace, write_trace
-from tasks.lineage import LineageError, Link, Sources, lineage
+from tasks.lineage import Ancestor, LineageError, Sources, lineage
 from tasks.promotions import Promotion
 from tasks.registry_reader import KeptRun, KeptVersion, RegistryReader, RegistryReadError
 
@@ -114,7 +114,7 @@ def sources(tmp_path: Path, reader: FakeReader) -> Sources:
     return Sources(folder, tmp_path / "traces", promotions, reader, flow_runs.get)  # type: ignore[arg-type]
 
 
-def flat(link: Link) -> dict[str, Link]:
+def flat(link: Ancestor) -> dict[str, Ancestor]:
     found = {link.what: link}
     for behind in link.comes_from:
         found |= flat(behind)

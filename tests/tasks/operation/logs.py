@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from envs.window import Placed
-from tasks.operation.record import Ask, Change
+from tasks.operation.record import Ask, ToldChange
 from topologies.catalogue import load_topology
 
 TOPOLOGY = load_topology("five-node")
@@ -119,7 +119,7 @@ HAND_DECISIONS = [
 ]
 
 
-def asks(rows: Iterable[dict[str, Any]], changes: Iterable[Change]) -> list[Ask]:
+def asks(rows: Iterable[dict[str, Any]], changes: Iterable[ToldChange]) -> list[Ask]:
     """Rows of the decision log through the border, none refused."""
     import pandas as pd
 

@@ -1,0 +1,233 @@
+"""What the network lived through, as lessons for a training and as what a challenger is judged on.
+
+A window is cut in two by its requests: the earlier part is learned from, the later part is kept for judging.
+Not here: making a window (``tasks/operation``), living through it again (``tasks/replayed.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.artefact import load_policy, save_policy
+from agents.lessons import Lessons, Start
+from envs.batch_means import difference_interval
+from envs.forecast import DemandForecast
+from envs.replay_window import replay_window
+from envs.trace import read_trace, write_trace
+from envs.traffic import PoissonTraffic
+from envs.window import Window, WindowError, read_window
+from flows.operation import operation_of
+from flows.policies import held_out
+from flows.settings import Settings
+from tasks.challenger import PackagedModel
+from tasks.champion import champion_of
+from tasks.evaluate import contender_in, measure
+from tasks.fidelity import measure_fidelity_task
+from tasks.forecast import estimate_forecast_task
+from tasks.gate import RuleResult
+from tasks.lived_rules import not_worse_on_window_task, remembers
+from tasks.operation import StoredWindow, window_of_task
+from tasks.registry import ModelVersion
+from tasks.trace import StoredTrace, read_stored
+from tasks.traffic import traffic_like
+
+TRAINING = "training"  # kind of an MLflow run
+
+LEARNED_SHARE = 0.6  # of a window's requests; the rest judge
+BETWEEN = ".."  # of a window's begin and end
+LAST = "last:"  # before a number of requests
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A window of operation, cut for a training.
+
+    Attributes:
+        whole: the window.
+        learned: its earlier part.
+        held_out: its later part, that no training sees.
+    """
+
+    whole: StoredWindow
+    learned: StoredWindow
+    held_out: StoredWindow
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What an MLflow run says of it."""
+        parts = {"window.learned": self.learned.id, "window.held_out": self.held_out.id}
+        return {"window": self.whole.id, **parts}
+
+
+def lived_through(settings: Settings, named: str) -> Lived:
+    """The window that a run was given, in its two parts.
+
+    Args:
+        settings: of the installation that lived through it.
+        named: its id, or begin and end as ``2026-01-31T12:00:00+00:00..2026-01-31T13:00:00+00:00``, or
+            ``last:5000`` for the last 5,000 requests.
+
+    Raises:
+        WindowError: there is none, or too few requests to cut it.
+    """
+    whole = _named(settings, named)
+    began_s, ended_s = whole.began_s, whole.ended_s
+    middle_s = began_s + cut_s(whole.window)
+    return Lived(whole, _between(settings, began_s, middle_s), _between(settings, middle_s, ended_s))
+
+
+def cut_s(window: Window) -> float:
+    """When the later part begins: just before its first request arrives.
+
+    Raises:
+        WindowError: a part would be empty.
+    """
+    arrival_s = window.trace.arrival_s
+    first = round(LEARNED_SHARE * len(arrival_s))
+    if not 0 < first < len(arrival_s):
+        raise WindowError(f"a window of {len(arrival_s)} request(s) cannot be cut; name a longer one")
+    return float(np.mean(arrival_s[first - 1 : first + 1]))
+
+
+def why_not_learned(settings: Settings, lived: Lived, run_id: str) -> str:
+    """Why nothing may be learned from a window; empty where all is well.
+
+    Args:
+        settings: of the installation.
+        lived: the window.
+        run_id: of this MLflow run, where it has begun already.
+    """
+    registry = settings.registry
+    earlier = set(registry.runs_that_learned(TRAINING, lived.whole.id)) - {run_id}
+    if earlier:
+        return f"window {lived.whole.id} has been learned from already, in run {sorted(earlier)[0]}"
+    fidelity = measure_fidelity_task(
+        settings.plant, lived.whole.folder, registry, settings.home.root / "models"
+    )
+    return "" if fidelity.passed else f"the twin does not repeat window {lived.whole.id}: {fidelity.reason}"
+
+
+def learned_trace(settings: Settings, lived: Lived) -> str:
+    """The file of the requests to learn from, in the scenario's time."""
+    trace, speed = lived.learned.window.trace, settings.config.drift.clock_speed
+    if speed != 1.0:
+        trace = replace(trace, arrival_s=trace.arrival_s * speed, holding_s=trace.holding_s * speed)
+    return str(write_trace(trace, settings.home.traces))
+
+
+def lessons_of(settings: Settings, learned: StoredTrace) -> Lessons:
+    """Traffic like that of a window, beside the scenario's own, beginning with the champion."""
+    fitted = traffic_like(read_trace(learned.file), settings.plant)
+    return Lessons(fitted, beside=(settings.traffic,), starts=known_agents(settings))
+
+
+def forecast_of(
+    settings: Settings, lived: Lived, learned: StoredTrace, on_step: Callable[[str], None]
+) -> DemandForecast | None:
+    """What the window says of the next requests; None where the champion does worse with it on that window.
+
+    A wrong forecast costs more than none. That it helps is not shown here: the gate asks for that on requests
+    that the forecast was not made of.
+    """
+    plant, champion = settings.plant, champion_of(settings.registry)
+    if not plant.spec.shortlist:
+        return None  # the columns that it weighs are not computed
+    forecast = estimate_forecast_task(
+        plant, read_trace(learned.file, topology=plant.topology), lived.whole.id
+    )
+    if champion is None:
+        return forecast
+    folder = settings.registry.policy_folder(champion, settings.home.root / "models")
+    policy, window = load_policy(folder), lived.learned.window
+    told, untold = (replay_window(plant.with_forecast(item), window, policy) for item in (forecast, None))
+    loss = difference_interval(told.blocked, untold.blocked)
+    said = f"{told.request_blocking:.3%} with forecast {forecast.content_hash}"
+    on_step(f"the champion where it was learned: {said}, {untold.request_blocking:.3%} without")
+    return None if loss.low > 0 else forecast
+
+
+def with_new_forecast(settings: Settings, forecast: DemandForecast | None, folder: Path) -> Path:
+    """The champion's policy with another forecast, as an artefact in ``folder``.
+
+    Raises:
+        WindowError: no forecast helps it, or there is no champion to be given one.
+    """
+    champion = champion_of(settings.registry)
+    if champion is None or forecast is None:
+        raise WindowError(
+            "there is no forecast to give to the champion: name a window on which it does no worse with one, "
+            "on a plant that lists after-states (plant.shortlist above 0)"
+        )
+    policy = load_policy(settings.registry.policy_folder(champion, settings.home.root / "models"))
+    return save_policy(policy, folder / "policy", {"forecast_of": champion.version}, forecast)
+
+
+def rules_of_window(
+    settings: Settings,
+    lived: Lived | None,
+    made: PackagedModel,
+    champion: ModelVersion | None,
+    on_step: Callable[[str], None],
+) -> tuple[RuleResult, ...]:
+    """What the gate asks beside its own rules of a challenger that learned from a window."""
+    if lived is None or champion is None:
+        return ()
+    plant, limits, section = settings.plant, settings.config.gate, settings.config.evaluation
+    folder = settings.registry.policy_folder(champion, settings.home.root / "models")
+    ours, theirs = contender_in(made.policy_folder), contender_in(folder, f"champion {champion.version}")
+    window = lived.held_out.window
+    on_window = not_worse_on_window_task(plant, window, ours, theirs, limits.confidence, on_step)
+    traces = read_stored(held_out(settings))
+    on_own = [
+        measure(who, plant, traces, section.warmup_requests, settings.home.root / "evaluations")
+        for who in (ours, theirs)
+    ]
+    return (on_window, remembers(on_own[0], on_own[1], limits.max_forgotten, limits.confidence))
+
+
+def known_agents(settings: Settings) -> tuple[Start, ...]:
+    """The champion, where it decides on the plant that is trained for."""
+    champion = champion_of(settings.registry)
+    if champion is None:
+        return ()
+    contender = contender_in(settings.registry.policy_folder(champion, settings.home.root / "models"))
+    return (Start("champion", contender.policy, contender.content),)
+
+
+def held_out_traffic(settings: Settings, lived: Lived) -> PoissonTraffic:
+    """Traffic like that of the later part: what the held-out traces are drawn from."""
+    return traffic_like(lived.held_out.window.trace, settings.plant)
+
+
+def _named(settings: Settings, named: str) -> StoredWindow:
+    if named.startswith(LAST):
+        if not named.removeprefix(LAST).isdecimal():
+            raise WindowError(f"window {named!r}: write {LAST} and a number of requests, as {LAST}5000")
+        return _window(settings, last_requests=int(named.removeprefix(LAST)))
+    if BETWEEN not in named:
+        window = read_window(named, settings.home.windows)
+        return _between(settings, window.began_s, window.began_s + window.duration_s)
+    try:
+        begin_s, end_s = (datetime.fromisoformat(text).timestamp() for text in named.split(BETWEEN))
+    except ValueError as error:
+        raise WindowError(
+            f"window {named!r}: {error}; give an id, or two times as 2026-01-31T12:00:00+00:00..NEXT"
+        ) from None
+    return _between(settings, begin_s, end_s)
+
+
+def _between(settings: Settings, began_s: float, ended_s: float) -> StoredWindow:
+    return _window(settings, began_s=began_s, ended_s=ended_s)
+
+
+def _window(settings: Settings, **span: Any) -> StoredWindow:
+    mean_s = settings.config.traffic.mean_holding_time_s / settings.config.drift.clock_speed
+    return window_of_task(
+        operation_of(settings.config, settings.home), settings.plant.topology, mean_s, **span
+    )
