@@ -7,12 +7,14 @@ same. Not here: how it is printed (``lightloop/commands/lineage.py``).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs.window import ABOUT_FILE, LIVE_FILE, TRACE_FOLDER
 from tasks.decision_columns import find_decisions
 from tasks.history import in_utc, stretches
 from tasks.promotions import Promotion
@@ -28,6 +30,11 @@ from tasks.registry_reader import (
 COMMIT_TAG = "mlflow.source.git.commit"
 SEED = "training.seed"
 TRAINING, EVALUATION = "training", "evaluation"
+WINDOW_TAGS = {  # of a run that learned from what the network lived through
+    "window": "the whole",
+    "window.learned": "its earlier part, learned from",
+    "window.held_out": "its later part, judged on",
+}
 OF_DECISION = (
     *("service_uuid", "cause", "service_class", "source", "destination", "bit_rate_gbps", "max_latency_ms"),
     *("outcome", "reason", "nodes", "first_slot", "num_slots", "modulation_format", "latency_ms"),
@@ -86,6 +93,7 @@ class Sources:
     Attributes:
         decisions: folder of the decision log.
         traces: the trace store.
+        windows: folder of the windows of operation.
         promotions: of the running model, oldest first.
         registry: of the running model.
         flow_run: facts of a Prefect flow run by its id; None where Prefect has none; raises ``ValueError``
@@ -94,6 +102,7 @@ class Sources:
 
     decisions: Path
     traces: Path
+    windows: Path
     promotions: Sequence[Promotion]
     registry: RegistryReader
     flow_run: Callable[[str], Mapping[str, Any] | None]
@@ -185,7 +194,8 @@ def _run(version: KeptVersion, sources: Sources) -> Ancestor:
     facts: dict[str, Any] = {"name": run.name, "status": run.status}
     facts |= {"reason": run.tags["reason"]} if run.tags.get("reason") else {}
     facts |= {"in MLflow's bin": "somebody deleted it; mlflow gc will empty it"} if run.is_deleted else {}
-    behind = [_gate(run), _commit(run), _seed(run), *_traces(run, sources), *_flow_run(run, sources)]
+    behind = [_gate(run), _commit(run), _seed(run)]
+    behind += [*_traces(run, sources), *_windows(run, sources.windows), *_flow_run(run, sources)]
     return Ancestor("run", run.run_id, facts, comes_from=tuple(behind))
 
 
@@ -236,6 +246,31 @@ def _trace(trace_id: str, purpose: str, folder: Path) -> Ancestor:
         return Ancestor("trace", trace_id, {"purpose": purpose}, missing=f"it is not in {folder} any more")
     rows = pq.ParquetFile(file).metadata.num_rows
     return Ancestor("trace", trace_id, {"purpose": purpose, "requests": rows, "file": str(file)})
+
+
+def _windows(run: KeptRun, folder: Path) -> Iterator[Ancestor]:
+    """The windows that a run learned from and was judged on, with what of them is still on disk."""
+    for tag, purpose in WINDOW_TAGS.items():
+        if window_id := run.tags.get(tag):
+            yield _window(window_id, purpose, folder)
+
+
+def _window(window_id: str, purpose: str, folder: Path) -> Ancestor:
+    import pyarrow.parquet as pq
+
+    place, facts = folder / window_id, {"purpose": purpose}
+    parts = (ABOUT_FILE, LIVE_FILE, TRACE_FOLDER)
+    gone = [name for name in parts if not (place / name).exists()]
+    if len(gone) == len(parts):
+        return Ancestor("window", window_id, facts, missing=f"it is not in {folder} any more")
+    if gone:
+        left = [name for name in parts if name not in gone]
+        said = f"{', '.join(gone)} is not in {place} any more; there: {', '.join(left)}"
+        return Ancestor("window", window_id, facts, missing=said)
+    about = json.loads((place / ABOUT_FILE).read_text())
+    span = {"began": in_utc(about["began_s"]), "ended": in_utc(about["began_s"] + about["duration_s"])}
+    rows = pq.ParquetFile(place / LIVE_FILE).metadata.num_rows
+    return Ancestor("window", window_id, facts | span | {"requests": rows, "folder": str(place)})
 
 
 def _flow_run(run: KeptRun, sources: Sources) -> Iterator[Ancestor]:

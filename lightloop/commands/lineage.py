@@ -30,7 +30,7 @@ def lineage_command(
     ],
     as_json: JsonFlag = False,
 ) -> None:
-    """Walk from a lightpath's decision back to the model, its run, gate, traces, commit, seed and flow run.
+    """Walk from a lightpath's decision back to model, run, gate, traces, windows, commit, seed and flow run.
 
     A decision is named by its id (`decision-id` of the lightpath), a service by its UUID, a version by its
     number or by @champion, @previous. Nothing is changed. Where a link is missing, the rest is told all the
@@ -51,7 +51,14 @@ def lineage_command(
     promotions = read_promotions(home.serving / "promotions.jsonl", reader.model_name)
     link = lineage(
         what,
-        Sources(home.decisions, home.traces, promotions, reader, lambda run: _flow_run(run, config, home)),
+        Sources(
+            home.decisions,
+            home.traces,
+            home.windows,
+            promotions,
+            reader,
+            lambda run: _flow_run(run, config, home),
+        ),
     )
     missing = list(link.all_missing())
     document = link.to_json() | {"complete": not missing}

@@ -18,6 +18,7 @@ from configs.schema import Config
 from deployments.health import ServiceStatus
 from deployments.orchestration import OrchestrationError
 from lightloop.output import JsonFlag, emit, stderr
+from tasks.promotion_budget import BudgetState, budget_state
 from tasks.registry_reader import RegistryReader, RegistryReadError
 
 COLOURS = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim", "empty": "dim"}
@@ -73,7 +74,10 @@ def down(as_json: JsonFlag = False) -> None:
 
 
 def status(as_json: JsonFlag = False) -> None:
-    """Each service with its address and health, each deployment's last and next run, who is in service."""
+    """Each service with its address and health, each deployment's last and next run, who is in service.
+
+    Also what gates have spent of the chance of a false promotion (docs/gates.md).
+    """
     from deployments.stack import current_statuses
 
     home = Home.from_environment()
@@ -88,6 +92,7 @@ def status(as_json: JsonFlag = False) -> None:
             f"{document['champion_version'] or '-'}, policy {document['policy'] or '-'}",
             highlight=False,
         )
+        console.print(budget_line(_budget(config, home)), highlight=False)
         console.print(deployment_table(document["deployments"]))
         for check in document["checks"]:
             if not check["ok"] and check["what"] not in ("services", "what is served"):
@@ -139,6 +144,18 @@ def deployment_table(deployments: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def budget_line(budget: BudgetState) -> str:
+    """What gates have spent of the promotion budget, for people.
+
+    >>> budget_line(BudgetState(yearly=0.05, spent=0.0025, num_gates=1, next_alpha=0.002))
+    'promotion budget: 0.25% spent of 5.00% in 365 days (1 gate), the next gate may spend 0.200% (1 in 500)'
+    """
+    gates = f"{budget.num_gates} gate{'' if budget.num_gates == 1 else 's'}"
+    spent = f"{budget.spent:.2%} spent of {budget.yearly:.2%} in 365 days ({gates})"
+    odds = f"1 in {1 / budget.next_alpha:,.0f}"
+    return f"promotion budget: {spent}, the next gate may spend {budget.next_alpha:.3%} ({odds})"
+
+
 def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus]) -> dict[str, Any]:
     """What ``--json`` prints."""
     from deployments.environment import mlflow_login
@@ -146,6 +163,7 @@ def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus
     from deployments.served import served_differences
 
     os.environ |= mlflow_login(config, home)
+    budget = _budget(config, home)
     in_service, seen = _policy_in_service(config, home), served_differences(config, home)
     differences = list(seen.found)
     deployments: list[dict[str, Any]] = []
@@ -183,7 +201,13 @@ def status_document(config: Config, home: Home, statuses: Sequence[ServiceStatus
             }
             for item in statuses
         },
-        "model_name": f"{config.mlflow.model_name}-{config.scenario}",
+        "promotion_budget": {
+            "allowed_in_365_days": budget.yearly,
+            "spent_in_365_days": budget.spent,
+            "gates_in_365_days": budget.num_gates,
+            "next_level": budget.next_alpha,
+        },
+        "model_name": _model_name(config),
         "champion_version": _champion_version(config),
         "version_in_service": in_service.get("model_version"),
         "policy": in_service.get("policy"),
@@ -224,11 +248,19 @@ def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
 def _champion_version(config: Config) -> str | None:
     from deployments.environment import tracking_uri
 
-    reader = RegistryReader(tracking_uri(config), f"{config.mlflow.model_name}-{config.scenario}")
+    reader = RegistryReader(tracking_uri(config), _model_name(config))
     try:
         return reader.aliases().get("champion")
     except RegistryReadError:
         return None
+
+
+def _budget(config: Config, home: Home) -> BudgetState:
+    return budget_state(home.promotion_budget, _model_name(config), config.gate.false_promotions_per_year)
+
+
+def _model_name(config: Config) -> str:
+    return f"{config.mlflow.model_name}-{config.scenario}"
 
 
 def _log_end(home: Home, item: ServiceStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from envs.trace import Trace, write_trace
+from envs.window import LIVE_FILE, TRACE_FOLDER, Live, Window, write_window
 from tasks.lineage import Ancestor, LineageError, Sources, lineage
 from tasks.promotions import Promotion
 from tasks.registry_reader import KeptRun, KeptVersion, RegistryReader, RegistryReadError
@@ -111,7 +113,8 @@ def sources(tmp_path: Path, reader: FakeReader) -> Sources:
     pd.DataFrame([blocked, DECISION, fallback]).to_parquet(folder / "part-00000001-20260101T000000Z.parquet")
     promotions = (Promotion("promote", reader.model_name, "2", "", "linear", "passes all 9 rules", 1500.0),)
     flow_runs: Mapping[str, Any] = {"flow-1": FLOW_RUN}
-    return Sources(folder, tmp_path / "traces", promotions, reader, flow_runs.get)  # type: ignore[arg-type]
+    stores = (folder, tmp_path / "traces", tmp_path / "windows")
+    return Sources(*stores, promotions, reader, flow_runs.get)  # type: ignore[arg-type]
 
 
 def flat(link: Ancestor) -> dict[str, Ancestor]:
@@ -200,7 +203,7 @@ def without(tag: str) -> dict[str, str]:
         ),
         (
             lambda reader, _: changed_run(reader, tags=TAGS | {"prefect.flow_run_id": "old"}),
-            "flow run old: Prefect has forgotten it",
+            "flow run old: Prefect forgot it",
         ),
         (
             lambda _, sources: next(sources.traces.glob("*")).unlink(),
@@ -216,6 +219,61 @@ def test_a_missing_link_says_which_and_why_and_the_rest_is_told(
     (missing,) = chain.all_missing()
     assert pd.Series([missing]).str.contains(says).all(), missing
     assert flat(chain)["decision"].facts["nodes"] == "A,B,D"
+
+
+def lived(trace: Trace, began_s: float) -> Window:
+    live = tuple(Live(f"s{n}", f"d{n}", None, "none", "", True, True) for n in range(trace.num_requests))
+    return Window(trace, live, (), (), (), {}, began_s, 100.0, (0, 1))
+
+
+@pytest.fixture
+def windows(sources: Sources, trace: Trace, reader: FakeReader) -> dict[str, Path]:
+    """The three windows of a training that learned from operation, by the tag that names them."""
+    tags = ("window", "window.learned", "window.held_out")
+    folders = {tag: write_window(lived(trace, began_s), sources.windows) for began_s, tag in enumerate(tags)}
+    changed_run(reader, tags=TAGS | {tag: folder.name for tag, folder in folders.items()})
+    return folders
+
+
+def behind_run(chain: Ancestor, what: str) -> list[Ancestor]:
+    return [link for link in flat(chain)["run"].comes_from if link.what == what]
+
+
+def test_a_training_names_the_windows_it_learned_from_and_was_judged_on(
+    windows: dict[str, Path], sources: Sources
+) -> None:
+    chain = lineage("2", sources)
+    assert list(chain.all_missing()) == []
+    found = behind_run(chain, "window")
+    assert [link.name for link in found] == [folder.name for folder in windows.values()]
+    assert [link.facts["purpose"] for link in found] == [
+        "the whole",
+        "its earlier part, learned from",
+        "its later part, judged on",
+    ]
+    assert found[1].facts["requests"] == 3
+    assert (found[1].facts["began"], found[1].facts["ended"]) == (
+        "1970-01-01T00:00:01Z",
+        "1970-01-01T00:01:41Z",
+    )
+
+
+def test_a_training_that_was_given_no_window_names_none(sources: Sources) -> None:
+    assert behind_run(lineage("2", sources), "window") == []
+
+
+def test_of_a_window_is_told_what_is_still_on_disk(windows: dict[str, Path], sources: Sources) -> None:
+    (windows["window.held_out"] / LIVE_FILE).unlink()
+    shutil.rmtree(windows["window.learned"])
+
+    chain = lineage("2", sources)
+
+    learned, held_out = (windows[tag] for tag in ("window.learned", "window.held_out"))
+    assert list(chain.all_missing()) == [
+        f"window {learned.name}: it is not in {sources.windows} any more",
+        f"window {held_out.name}: {LIVE_FILE} is not in {held_out} any more; "
+        f"there: window.json, {TRACE_FOLDER}",
+    ]
 
 
 def test_what_nobody_knows_is_refused(sources: Sources) -> None:
