@@ -138,7 +138,7 @@ class ServiceManager:
                 raise unknown(f"no connectivity service {uuid!r}")
             nodes = service.path.nodes if service.path else ()
             self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
-            change = _change("lightpath-removed", service) if service.path else None
+            change = _change("lightpath-removed", service) if service.path else _removed_dark(service)
             stored = self._stored(lambda: self._store.remove(service.uuid, change), nodes)
             self._try_again.discard(service.uuid)
             self.state.removed(service, stored)
@@ -286,6 +286,18 @@ def _database_failed(error: SQLAlchemyError) -> TapiError:
     return TapiError(
         503, "operation-failed", f"the database failed ({type(error).__name__}); ask again with the same uuid"
     )
+
+
+def _removed_dark(service: Service) -> dict[str, Any]:
+    """The change of a deletion where a cut had left no lightpath to remove."""
+    request = service.request
+    return {
+        "kind": "service-removed",
+        "service_uuid": service.uuid,
+        "nodes": [request.source, request.destination],
+        "bit_rate_gbps": request.bit_rate_gbps,
+        "service_class": request.service_class,
+    }
 
 
 def _change(kind: str, service: Service) -> dict[str, Any]:

@@ -129,13 +129,12 @@ class NetworkState:
             self._version = change.version
         self._tell()
 
-    def removed(self, service: Service, change: Change | None) -> None:
+    def removed(self, service: Service, change: Change) -> None:
         """A service was dropped."""
         with self._lock:
             self._release(service)
             self._services.pop(service.uuid, None)
-            if change:
-                self._version = change.version
+            self._version = change.version
         self._tell()
 
     def link_failed(self, ends: tuple[str, str], lost: Sequence[Service], last: Change) -> None:

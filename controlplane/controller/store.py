@@ -175,11 +175,11 @@ class Store:
             )
             return _append(connection, change, cause)
 
-    def remove(self, uuid: str, change: dict[str, Any] | None) -> Change | None:
-        """Drop a service, and store the change if it had a lightpath."""
+    def remove(self, uuid: str, change: dict[str, Any]) -> Change:
+        """Drop a service, and store the change."""
         with self._engine.begin() as connection:
             connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
-            return _append(connection, change, "delete") if change is not None else None
+            return _append(connection, change, "delete")
 
     def fail_link(
         self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]

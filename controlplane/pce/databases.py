@@ -37,7 +37,7 @@ class FeedEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int
-    kind: Literal["lightpath-added", "lightpath-removed", "link-failed", "link-repaired"]
+    kind: Literal["lightpath-added", "lightpath-removed", "link-failed", "link-repaired", "service-removed"]
     nodes: tuple[str, ...] = Field(min_length=2)
     service_uuid: str = ""
     first_slot: int = 0
@@ -207,3 +207,5 @@ class Databases:
                 if frozenset(change.nodes) in self.failed_links:
                     self.network.repair_link(*nodes)
                     self.failed_links.discard(frozenset(change.nodes))
+            case "service-removed":
+                pass  # it had no lightpath: nothing stands or falls with it

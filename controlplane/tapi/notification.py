@@ -45,8 +45,9 @@ def notification(
         body["target-object-name"] = names.pairs({names.LOCAL_NAME: "-".join(change["nodes"])})
     else:
         body["target-object-name"] = names.pairs({"service-uuid": change["service_uuid"]})
-        block = {name: change[name.replace("-", "_")] for name in _BLOCK}
-        body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
+        if change["kind"] != "service-removed":  # which had no lightpath
+            block = {name: change[name.replace("-", "_")] for name in _BLOCK}
+            body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
     if cause == "create":
         body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
     elif cause == "delete":

@@ -60,19 +60,24 @@ def lives_of(asks: Iterable[Ask], changes: Iterable[ToldChange]) -> list[Life]:
 
     A service that is asked for again while it has no lightpath is the same request. One that is asked for
     after it was carried is another: the controller computes no path for a service that is there, so that it
-    was deleted in between, even where that left no trace because a cut had taken its lightpath.
+    was deleted in between, even where the change log is of a version that did not tell the deletion of a
+    service whose lightpath a cut had taken.
 
     Args:
         asks: any order; those for restorations are no demand and are left out.
         changes: in order of version.
     """
+    changes = list(changes)
     spans = spans_of(changes)
-    by_service: dict[str, list[tuple[float, float, Ask | Span]]] = defaultdict(list)
+    by_service: dict[str, list[tuple[float, float, Ask | Span | ToldChange]]] = defaultdict(list)
     for ask in asks:
         if ask.cause == "create":
             by_service[ask.service_uuid].append((ask.state_version + 0.5, ask.time_s, ask))
     for service, found in spans.items():
         by_service[service] += [(float(span.added.version), span.added.time_s, span) for span in found]
+    for change in changes:
+        if change.kind == "service-removed" and change.service_uuid in by_service:
+            by_service[change.service_uuid].append((float(change.version), change.time_s, change))
     lives: list[Life] = []
     for events in by_service.values():
         events.sort(key=lambda event: event[:2])
@@ -80,10 +85,15 @@ def lives_of(asks: Iterable[Ask], changes: Iterable[ToldChange]) -> list[Life]:
     return sorted(lives, key=lambda life: (life.asked_s, life.service_uuid))
 
 
-def _lives_of_one(events: list[Ask | Span]) -> list[Life]:
-    """The lives under one UUID, from its asks and lightpaths in order."""
+def _lives_of_one(events: list[Ask | Span | ToldChange]) -> list[Life]:
+    """The lives under one UUID, from its asks, lightpaths and deletions without a lightpath in order."""
     groups: list[tuple[list[Ask], list[Span]]] = []
+    removals: dict[int, ToldChange] = {}  # by group
     for event in events:
+        if isinstance(event, ToldChange):
+            if groups and groups[-1][1]:
+                removals[len(groups) - 1] = event
+            continue
         if isinstance(event, Ask):
             if not groups or groups[-1][1]:
                 groups.append(([], []))
@@ -106,6 +116,7 @@ def _lives_of_one(events: list[Ask | Span]) -> list[Life]:
                 num_asks=len(asks),
                 spans=tuple(spans),
                 next_ask=later[0] if later else None,
+                removed_dark=removals.get(index),
             )
         )
     return lives

@@ -71,9 +71,10 @@ class ToldChange:
     Attributes:
         version: 1, 2, 3, ... without a gap.
         time_s: since 1970 UTC.
-        kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed`` or ``link-repaired``.
+        kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed``, ``link-repaired``, or
+            ``service-removed``: of one that a cut had left without a lightpath.
         cause: ``create``, ``delete``, ``cut``, ``restore``, ``repair``, ``move``.
-        nodes: of the route, source first; of a link its ends.
+        nodes: of the route, source first; of a link, and of a service without a lightpath, its ends.
         service_uuid, service_class, decision_id: of a lightpath; empty for a link, the last one also in
             changes of versions that did not tell it.
         first_slot, num_slots, modulation_format, bit_rate_gbps: of a lightpath.
@@ -120,6 +121,7 @@ class Life:
         num_asks: how often it was asked, the first time included; restorations do not count.
         spans: its lightpaths in order.
         next_ask: another service was asked under the same UUID afterwards.
+        removed_dark: the deletion, where a cut had left it without a lightpath.
     """
 
     first: Ask | None
@@ -127,6 +129,7 @@ class Life:
     num_asks: int
     spans: tuple[Span, ...]
     next_ask: Ask | None = field(default=None, repr=False)
+    removed_dark: ToldChange | None = None
 
     @property
     def service_uuid(self) -> str:
@@ -157,8 +160,10 @@ class Life:
 
     @property
     def deleted(self) -> ToldChange | None:
-        """The removal with which a client ended it; None where none was seen."""
-        return self.removed if self.removed is not None and self.removed.cause == "delete" else None
+        """The change with which a client ended it; None where none was seen."""
+        if self.removed is not None and self.removed.cause == "delete":
+            return self.removed
+        return self.removed_dark
 
 
 def departure_cause(span: Span, is_last: bool) -> str:
@@ -201,7 +206,7 @@ ASKS = pa.DataFrameSchema(
     checks=pa.Check(lambda rows: rows["source"] != rows["destination"], name="source is not destination"),
     strict="filter",
 )
-KINDS = ("lightpath-added", "lightpath-removed", "link-failed", "link-repaired")
+KINDS = ("lightpath-added", "lightpath-removed", "link-failed", "link-repaired", "service-removed")
 CHANGES = pa.DataFrameSchema(
     {
         "version": pa.Column(int, pa.Check.gt(0), unique=True),
@@ -219,8 +224,9 @@ CHANGES = pa.DataFrameSchema(
     },
     checks=pa.Check(
         lambda rows: (
-            ~rows["kind"].str.startswith("lightpath")
-            | ((rows["service_uuid"] != "") & (rows["num_slots"] > 0) & (rows["bit_rate_gbps"] > 0))
+            rows["kind"].str.startswith("link-")
+            | (rows["service_uuid"] != "")
+            & ((rows["kind"] == "service-removed") | (rows["num_slots"] > 0) & (rows["bit_rate_gbps"] > 0))
         ),
         name="a lightpath has a service, slots and a bit rate",
     ),

@@ -177,7 +177,7 @@ def _misfit(ask: Ask, changes: tuple[ToldChange, ...], topology_hash: str) -> st
 def _change_row(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict) or not {"version", "time_s", "kind", "cause", "nodes"} <= set(document):
         raise OperationError(f"the controller's change {str(document)[:200]} is not as agreed")
-    is_link = not str(document["kind"]).startswith("lightpath")
+    is_link = str(document["kind"]).startswith("link-")
     return {
         "version": document["version"],
         "time_s": document["time_s"],

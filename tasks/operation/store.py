@@ -217,7 +217,7 @@ def request_row(life: Life) -> dict[str, Any] | None:
     row = {name: getattr(first, name) or None for name in _OF_ASK}
     row |= {"state_version": first.state_version, "is_constrained": first.is_constrained}
     row["max_latency_ms"] = first.max_latency_ms if math.isfinite(first.max_latency_ms) else None
-    removed = life.removed
+    removed = life.deleted or life.removed
     return row | {
         "asked_s": first.time_s,
         "num_asks": life.num_asks,
@@ -225,7 +225,7 @@ def request_row(life: Life) -> dict[str, Any] | None:
         "num_lightpaths": len(life.spans),
         "set_up_s": life.spans[0].added.time_s if life.spans else None,
         "departed_s": removed.time_s if removed else None,
-        "departure_cause": departure_cause(life.spans[-1], True) if removed else None,
+        "departure_cause": "deleted" if life.deleted else "cut" if removed else None,
         "is_censored": life.deleted is None,
     }
 

@@ -186,7 +186,8 @@ def _uniforms(known: _Known, count: int) -> np.ndarray:
 
 def _last_seen_s(life: Life, ended_s: float) -> float:
     """Age at which a life ended or was last seen: a cut ends the sight of it, not the wish for it."""
-    seen_s = life.removed.time_s if life.removed is not None else ended_s
+    last = life.deleted or life.removed
+    seen_s = last.time_s if last is not None else ended_s
     return max(seen_s - life.asked_s, STEP_S)
 
 
@@ -226,7 +227,7 @@ def _departs(
     dark_s = times_s.get(life.removed.version, known.relative(life.removed.time_s))
     departs_s = arrival_s + times.quantile(max(dark_s - arrival_s, 0.0), share)
     if life.next_ask is not None:
-        # Deleted while a cut had left it without a lightpath, before its UUID was used again.
+        # Deleted while it had no lightpath, before its UUID was used again; older logs do not tell when.
         again_s = times_s.get(life.next_ask.decision_id, known.relative(life.next_ask.time_s))
         departs_s = min(departs_s, (dark_s + again_s) / 2)
     return departs_s, True
@@ -313,8 +314,8 @@ def _happenings(
     of_window = [*asked, *(life for life, _ in standing)]
     told |= {life.deleted.version for life in of_window if life.deleted is not None}
     for change in known.changes[known.after :]:
-        if change.version in told:
-            continue
+        if change.version in told or change.kind == "service-removed":
+            continue  # of a service that was nowhere in the window nothing happens when it goes
         is_link = change.kind.startswith("link")
         yield Happening(
             time_s=times_s[change.version],

@@ -43,6 +43,13 @@ def test_a_lightpath_appears_and_disappears(shared: NetworkCopy) -> None:
     assert up.lightpaths  # what was is left as it was
 
 
+def test_a_service_that_had_no_lightpath_leaves_the_map_as_it_was(shared: NetworkCopy) -> None:
+    up = shared.apply(1, [added(1, ["WA", "IL", "PA"])])
+    gone = {"version": 2, "kind": "service-removed", "service_uuid": "dark", "nodes": ["WA", "IL"]}
+    after = up.apply(2, [gone])
+    assert (after.version, after.lightpaths) == (2, up.lightpaths)
+
+
 def test_a_restored_service_moves_and_becomes_the_latest(shared: NetworkCopy) -> None:
     state = shared.apply(2, [added(1, ["WA", "CA1"]), added(2, ["WA", "IL"])])
     moved = state.apply(3, [added(3, ["WA", "CA2", "CA1"], uuid="service-1")])

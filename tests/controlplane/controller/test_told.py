@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from controlplane.tapi.errors import TapiError
+from controlplane.tapi.notification import notification
 from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import parse_service
 
@@ -46,6 +47,35 @@ def test_every_change_says_why_when_by_which_decision_and_of_which_class(lab: An
     times_s = [change["time_s"] for change in changes]
     assert times_s == sorted(times_s)
     assert began <= times_s[0] <= times_s[-1] <= time.time()
+
+
+def test_the_deletion_of_a_service_that_a_cut_left_dark_is_told(lab: Any) -> None:
+    service, _ = lab.manager.create(with_class(lab, lab.body("A", "C"), "gold"))
+    while (path := lab.state.service(service.uuid).path) is not None:
+        lab.manager.fail_link(path.nodes[:2])
+    before = lab.state.version
+    lab.manager.delete(service.uuid)
+    assert lab.state.service(service.uuid) is None
+    (told,) = lab.state.feed(before)["changes"]
+    assert lab.state.version == before + 1 == told["version"]
+    assert {name: told[name] for name in ("kind", "cause", "service_uuid", "nodes", "service_class")} == {
+        "kind": "service-removed",
+        "cause": "delete",
+        "service_uuid": service.uuid,
+        "nodes": ["A", "C"],
+        "service_class": "gold",
+    }
+    document, happened = (
+        lab.state.store.changes(before)[1][0].document,
+        lab.state.store.changes(before)[1][0].happened,
+    )
+    body = notification(document, "delete", happened, lab.naming, "store")["tapi-notification:notification"]
+    assert (body["notification-type"], body["target-object-type"], body["target-object-identifier"]) == (
+        "OBJECT_DELETION",
+        "CONNECTIVITY_SERVICE",
+        service.uuid,
+    )
+    assert {item["value-name"] for item in body["additional-info"]} == {"change", "cause"}
 
 
 def test_the_path_computation_is_told_for_whom_it_computes(lab: Any) -> None:

@@ -87,6 +87,21 @@ def link(version: int, time_s: float, kind: str, ends: str) -> dict[str, Any]:
     }
 
 
+def removed_dark(version: int, time_s: float, service: str, ends: str = "AC", **more: Any) -> dict[str, Any]:
+    """The deletion of a service that a cut had left without a lightpath, as ``GET /changes`` tells it."""
+    change = {
+        "version": version,
+        "time_s": DAY + time_s,
+        "kind": "service-removed",
+        "cause": "delete",
+        "service_uuid": uuid(service),
+        "nodes": list(ends),
+        "bit_rate_gbps": 100.0,
+        "service_class": "any",
+    }
+    return change | more
+
+
 # Ten changes and twelve decisions; what they mean is worked out in test_lives.py.
 HAND_CHANGES = [
     lightpath(1, 10.2, "added", "create", "a", 1, placed("AC", 0)),

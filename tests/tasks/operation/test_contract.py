@@ -10,6 +10,7 @@ from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import DecisionRecord
 from tasks.operation.lives import lives_of
 from tasks.operation.sources import admit, changes_of, read_parts
+from tasks.operation.store import request_row
 from tests.controlplane.controller.conftest import Lab
 
 
@@ -23,9 +24,14 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
         kept, _ = lab.manager.create(lab.request("D", "E", 50))
         lab.manager.repair_link(service.path.nodes[:2])
         lab.manager.delete(service.uuid)
+        dark, _ = lab.manager.create(lab.request("A", "C", 100))
+        while (standing := lab.state.service(dark.uuid).path) is not None:
+            lab.manager.fail_link(standing.nodes[:2])
+        lab.manager.delete(dark.uuid)
         told = lab.state.feed(0)["changes"]
         ups = [change for change in told if change["kind"] == "lightpath-added"]
-        for (asked, version), purpose, change in zip(lab.pce.asked, lab.pce.purposes, ups, strict=True):
+        assert len(lab.pce.asked) == len(ups) + 1  # the last restoration found no route
+        for (asked, version), purpose, change in zip(lab.pce.asked, lab.pce.purposes, ups, strict=False):
             row = DecisionRecord(
                 decision_id=change["decision_id"],
                 time_s=change["time_s"] - 0.001,
@@ -57,11 +63,21 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
         lab.host.close()
     assert refused == []
     assert bool(read.closed) == closed
-    first, second = lives_of(asks, changes)
-    assert [life.service_uuid for life in (first, second)] == [service.uuid, kept.uuid]
+    first, second, third = lives_of(asks, changes)
+    assert [life.service_uuid for life in (first, second, third)] == [service.uuid, kept.uuid, dark.uuid]
     assert [(span.added.cause, span.removed and span.removed.cause) for span in first.spans] == [
         ("create", "cut"),
         ("restore", "delete"),
     ]
     assert (first.outcome, first.num_asks, first.first and first.first.max_latency_ms) == ("carried", 1, 20.0)
-    assert (second.outcome, second.removed) == ("carried", None)
+    assert (second.outcome, second.deleted) == ("carried", None)
+    assert {span.removed and span.removed.cause for span in third.spans} == {"cut"}
+    assert third.deleted is not None
+    assert (third.deleted.kind, third.deleted.version) == ("service-removed", changes[-1].version)
+    row = request_row(third)
+    assert row is not None
+    assert (row["departed_s"], row["departure_cause"], row["is_censored"]) == (
+        third.deleted.time_s,
+        "deleted",
+        False,
+    )

@@ -20,7 +20,9 @@ from tests.tasks.operation.logs import (
     blocked,
     decision,
     lightpath,
+    link,
     placed,
+    removed_dark,
     uuid,
 )
 
@@ -85,7 +87,7 @@ def test_a_uuid_used_again_after_its_service_was_deleted_is_another_request() ->
             lightpath(2, 2.0, "removed", "delete", "a", 1, placed("AC", 0)),
             lightpath(3, 4.0, "added", "create", "a", 3, placed("AC", 0)),
             lightpath(4, 5.0, "removed", "cut", "a", 3, placed("AC", 0)),
-            # Deleted while it had no lightpath, which no change tells.
+            # Deleted while it had no lightpath, which a log of an older version does not tell.
             lightpath(5, 8.0, "added", "create", "a", 4, placed("AC", 0)),
         ],
         0,
@@ -98,6 +100,27 @@ def test_a_uuid_used_again_after_its_service_was_deleted_is_another_request() ->
         ("carried", 1, False),
     ]
     assert lives[1].next_ask == lives[2].first
+
+
+def test_a_deletion_without_a_lightpath_ends_the_life_and_not_the_next_one_under_its_uuid() -> None:
+    changes = changes_of(
+        [
+            lightpath(1, 1.0, "added", "create", "a", 1, placed("AC", 0)),
+            link(2, 2.0, "failed", "AC"),
+            lightpath(3, 2.0, "removed", "cut", "a", 1, placed("AC", 0)),
+            removed_dark(4, 6.0, "a"),
+            lightpath(5, 8.0, "added", "create", "a", 2, placed("ABC", 0)),
+        ],
+        0,
+    )
+    rows = [decision(1, 0.9, "a", 0), decision(2, 7.9, "a", 4)]
+    first, second = lives_of(asks(rows, changes), changes)
+    assert (first.deleted and first.deleted.version, second.deleted) == (4, None)
+    row = request_row(first)
+    assert row is not None
+    assert (row["departed_s"], row["departure_cause"], row["is_censored"]) == (DAY + 6.0, "deleted", False)
+    (lightpath_row,) = lightpath_rows(first)  # which went at the cut
+    assert (lightpath_row["departed_s"], lightpath_row["departure_cause"]) == (DAY + 2.0, "cut")
 
 
 def test_a_lightpath_whose_decision_is_not_in_the_log_is_no_request() -> None:
@@ -151,7 +174,12 @@ def test_a_path_computed_for_no_service_is_neither_asked_nor_refused() -> None:
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({"kind": "lightpath-bent"}, "kind"), ({"version": 3}, "3 in place of 2"), ({"num_slots": 0}, "slots")],
+    [
+        ({"kind": "lightpath-bent"}, "kind"),
+        ({"version": 3}, "3 in place of 2"),
+        ({"num_slots": 0}, "slots"),
+        ({"kind": "service-removed", "service_uuid": ""}, "has a service"),
+    ],
 )
 def test_a_change_log_that_is_not_as_agreed_is_refused_whole(change: dict, why: str) -> None:
     with pytest.raises(OperationError, match=why):

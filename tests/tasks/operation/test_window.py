@@ -29,6 +29,7 @@ from tests.tasks.operation.logs import (
     lightpath,
     link,
     placed,
+    removed_dark,
     uuid,
 )
 
@@ -47,8 +48,11 @@ def window(began_s: float, ended_s: float, record: Record = HAND) -> Window:
     return window_between(record, TOPOLOGY, DAY + began_s, DAY + ended_s, MEAN_S)
 
 
-def lived_through(found: Window) -> dict[str, Placed]:
-    """Where lightpaths stand at the end, by everything in a window but ``at_end``, in order of time."""
+def lived_through(found: Window, ended_dark: frozenset[str] = frozenset()) -> dict[str, Placed]:
+    """Where lightpaths stand at the end, by everything in a window but ``at_end``, in order of time.
+
+    ``ended_dark``: services that were seen to be deleted while they had no lightpath.
+    """
     state = {item.service: item.placed for item in found.standing}
     trace = found.trace
     events: list[tuple[float, int, str, Any]] = [
@@ -69,9 +73,8 @@ def lived_through(found: Window) -> dict[str, Placed]:
             state[what.service] = what.placed
         elif kind == "departs":
             service, is_drawn = what
-            assert is_drawn == (
-                service not in state
-            )  # a drawn departure takes nothing that the log had there
+            # A drawn departure takes nothing that the log had there.
+            assert (is_drawn or service in ended_dark) == (service not in state)
             state.pop(service, None)
         elif kind == "happens" and what.kind == "lightpath-added":
             assert what.service not in state
@@ -116,6 +119,31 @@ def test_a_window_of_the_hand_written_log_is_as_worked_out_by_hand() -> None:
     assert found.failed_links == ()
     assert found.at_end == {uuid("b"): placed("AC", 0)} == lived_through(found)
     assert (found.began_s, found.duration_s, found.versions) == (DAY + 25.0, 60.0, (2, 12))
+
+
+def test_a_service_deleted_while_it_was_dark_departs_then() -> None:
+    changes = [*HAND_CHANGES[:10], removed_dark(11, 75.0, "c", service_class="gold")]
+    changes += [change | {"version": change["version"] + 1} for change in HAND_CHANGES[10:]]
+    rows = [
+        row | {"state_version": row["state_version"] + (row["state_version"] > 10)} for row in HAND_DECISIONS
+    ]
+    record = record_of(rows, changes)
+
+    found = window(25.0, 85.0, record)
+    asked, untold = found.live[0], window(25.0, 85.0)
+    assert (asked.service, asked.is_drawn, untold.live[0].is_drawn) == (uuid("c"), False, True)
+    assert found.trace.arrival_s[0] + found.trace.holding_s[0] == pytest.approx(50.0)
+    assert [item.kind for item in found.happenings] == [item.kind for item in untold.happenings]
+    assert lived_through(found, frozenset({uuid("c")})) == found.at_end == untold.at_end
+
+    stood = window(45.0, 85.0, record)
+    (standing,) = (item for item in stood.standing if item.service == uuid("c"))
+    assert (standing.departs_s, standing.is_drawn) == (pytest.approx(30.0), False)
+    # Where it was dark at the begin, its deletion is nothing that happens to the window.
+    assert {item.kind for item in window(72.0, 100.0, record).happenings} == {
+        "link-repaired",
+        "lightpath-added",
+    }
 
 
 def test_a_window_that_begins_after_a_cut_begins_with_the_link_down() -> None:
