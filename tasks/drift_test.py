@@ -13,6 +13,7 @@ Not here: where requests come from (``drift_source.py``), what is done about dri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,7 +69,7 @@ class Evidence:
 
     def is_alarm(self, false_alarm_rate: float) -> bool:
         """Whether the evidence has reached 1 / rate."""
-        return self.log_e >= -np.log(false_alarm_rate)
+        return self.log_e >= -math.log(false_alarm_rate)
 
     def drifted(self, false_alarm_rate: float) -> tuple[str, ...]:
         """Columns whose own evidence has, the greatest first; none without an alarm."""
