@@ -81,8 +81,7 @@ def beside_best_baseline(settings: Settings, contender: Contender, folder: Path 
 
 def packaged(settings: Settings, run_id: str, training: StoredTrace, policy_folder: Path) -> PackagedModel:
     """The policy in a folder as a model of a run, with what the drift monitor compares with."""
-    length = settings.config.traffic.requests_per_trace
-    warmup = min(settings.config.evaluation.warmup_requests, length // 2)
+    warmup = min(settings.config.evaluation.warmup_requests, training.num_requests // 2)
     package, tags = _step(package_task), settings.model_tags
     return package(settings.registry, run_id, settings.plant, training, policy_folder, warmup, tags)
 
