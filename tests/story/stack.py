@@ -26,7 +26,7 @@ from tasks.processes import ProcessManager
 
 LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
 PORTS = ("prefect", "mlflow", "model_a", "model_b", "pce", "controller", "elements", "console")
-SMALL = ("evaluation.num_traces=10", "evaluation.requests_per_trace=6000", "traffic.requests_per_trace=8000")
+SMALL = ("traffic.requests_per_trace=8000",)
 # In requests, so that one seed gives one policy on every machine; it passes the gate by far.
 ENOUGH = ("training.search.budget_requests=1200000", "training.budget_requests=100000")
 TRAINING = "continuous-training/continuous-training"
