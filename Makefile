@@ -29,7 +29,7 @@ $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
-demo: $(INSTALLED) ## start everything, train a challenger, put services on the network; leaves it running
+demo: $(INSTALLED) ## start everything, shift the traffic, watch alarm, training, gate and switch; leaves it running
 	$(BIN)/lightloop demo --scenario $(SCENARIO)
 
 up: $(INSTALLED) ## start every service

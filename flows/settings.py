@@ -97,7 +97,7 @@ def load_settings(
     Raises:
         ConfigError, TopologyError: see ``load_config`` and ``load_topology``; or two budgets.
     """
-    overrides = [*overrides, *_budget_overrides(training_budget_s, training_budget_requests)]
+    overrides = [*overrides, *budget_overrides(training_budget_s, training_budget_requests)]
     running = load_config() if os.environ.get(CONFIG_FILE_VARIABLE) else None
     if running is not None and scenario in (None, "", running.scenario):
         config = load_config(None, overrides)
@@ -122,7 +122,7 @@ def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
     return Settings(config, home, plant_of(config), traffic_of(config), registry, in_service)
 
 
-def _budget_overrides(training_budget_s: float | None, training_budget_requests: int | None) -> list[str]:
+def budget_overrides(training_budget_s: float | None, training_budget_requests: int | None) -> list[str]:
     """One budget for both stages, half each."""
     if training_budget_s is not None and training_budget_requests is not None:
         raise ConfigError("a training has one budget: training_budget_s or training_budget_requests")

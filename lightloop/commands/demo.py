@@ -1,21 +1,14 @@
-"""The command ``lightloop demo``: the whole loop, watched from the terminal. It does nothing by itself.
-
-Everything is done by the services and by the ``continuous-training`` deployment; the demo starts them, reads
-the run's progress log and places services like any client.
-"""
+"""The command ``lightloop demo``: the whole loop, watched from the terminal. The story: ``demo_story.py``."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.live import Live
 
-from configs.build import plant_of, traffic_of
+from configs.build import traffic_of
 from configs.home import Home
 from configs.schema import Config
 from lightloop import drawing
@@ -29,9 +22,7 @@ from lightloop.commands.services import (
 )
 from lightloop.output import JsonFlag, Refusal, emit, stderr, stdout
 
-DEPLOYMENT = "continuous-training/continuous-training"
-FINAL_STATES = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-POLL_S = 0.5
+SHOWN = 12  # lightpaths
 
 
 def register(app: typer.Typer) -> None:
@@ -41,127 +32,73 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     scenario: ScenarioOption = None,
-    requests: Annotated[int, typer.Option(min=0, help="Services to place at the end.")] = 50,
+    shifted: Annotated[
+        int, typer.Option(min=100, help="Requests of the shifted traffic before the drift monitor looks.")
+    ] = 2000,
+    fresh: Annotated[
+        int, typer.Option(min=40, help="Requests of the last stretch, that before and after are compared on.")
+    ] = 800,
+    per_s: Annotated[float, typer.Option(min=1, max=100, help="Requests offered a second.")] = 16,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="Requests under way at a time, at most.")] = 4,
     training_budget_s: Annotated[
         float | None, typer.Option(min=1, help="Seconds of search and PPO together. Default: as configured.")
     ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear/--keep", help="At the end delete the demo's services, or leave them.")
+    ] = True,
     settings: SetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Start everything, train and judge a challenger, put services on the network. Leaves it running."""
-    home, config = Home.from_environment(), installation_config(scenario, settings or ())
-    screen = stderr if as_json else stdout
+    """The whole loop in a quarter of an hour or so; everything is left running.
+
+    Starts everything and loads the network over TAPI. Then the traffic shifts: the load stays, two node
+    pairs ask 20 times as often. The drift monitor raises an alarm; the alarm starts a training on what was
+    seen; the gate judges, and whoever wins serves, without a failed request. At the end a fresh stretch of
+    the shifted traffic is replayed under the champion of before, the champion of now and the best baseline.
+
+    Traffic is played faster than it was described; drift.clock_speed tells the installation so.
+
+    Examples:
+      lightloop demo --scenario latency-rsa
+
+      lightloop demo --scenario five-node --shifted 600 --fresh 200
+    """
+    from flows.settings import settings_of
+    from lightloop.demo_story import Asked, tell
+    from lightloop.registered import registry_answers
+
+    home, screen = Home.from_environment(), stderr if as_json else stdout
+    config = demo_config(scenario, settings or (), per_s, training_budget_s)
     statuses = start(config, home)
-    follower = Follower(config, home, screen)
-    events = follower.follow(training_budget_s)
-    screen.rule("services")
-    lightpaths = place_services(config, home, requests)
-    screen.print(drawing.lightpath_table(lightpaths))
-    document = {
-        "run_id": follower.run_id,
-        **{name: events.get(name) for name in ("trace", "evaluation", "gate", "version")},
-        "lightpaths": lightpaths,
-        "status": status_document(config, home, statuses),
-    }
+    context = settings_of(config, home, running=config)
+    if not registry_answers(context):
+        raise Refusal(
+            f"the registry at {context.registry.tracking_uri} does not answer; see lightloop status"
+        )
+    document = tell(context, Asked(shifted, fresh, clients, clear), screen)
+    document["status"] = status_document(config, home, statuses)
 
     def render(console: Console) -> None:
         console.rule("running")
+        console.print(drawing.lightpath_table(document["lightpaths"][-SHOWN:]))
         print_addresses(console, config, home)
-        console.print("make down (or lightloop down) stops it; make demo trains the next challenger.")
+        console.print(
+            f"drift.clock_speed stays {config.drift.clock_speed:g}; for traffic at its own pace: "
+            "lightloop up --set drift.clock_speed=1\n"
+            "make down (or lightloop down) stops it; make demo tells it again.",
+            highlight=False,
+        )
 
     emit(document, as_json, render)
 
 
-class Follower:
-    """Starts a training run and shows what its progress log says, as it says it."""
+def demo_config(
+    scenario: str | None, settings: Sequence[str], per_s: float, training_budget_s: float | None
+) -> Config:
+    """The installation's configuration, with the speed at which ``per_s`` requests a second are offered."""
+    from flows.settings import budget_overrides
 
-    def __init__(self, config: Config, home: Home, screen: Console) -> None:
-        from deployments.orchestration import PrefectApi
-
-        self._config = config
-        self._home = home
-        self._screen = screen
-        self._api = PrefectApi(config)
-        self._points: list[Mapping[str, Any]] = []
-        self.run_id = ""
-
-    def follow(self, training_budget_s: float | None) -> dict[str, Mapping[str, Any]]:
-        """The last event of each kind, when the run has ended well.
-
-        Raises:
-            Refusal: the run failed, crashed or was cancelled; says where its log is.
-        """
-        from tasks.progress_log import read_progress_log
-
-        parameters = {
-            "scenario": self._config.scenario,
-            "training_budget_s": training_budget_s,
-            "reason": "demo",
-        }
-        self.run_id = self._api.run_deployment(DEPLOYMENT, parameters)
-        url = f"{self._config.services.url('prefect')}/runs/flow-run/{self.run_id}"
-        self._screen.rule("continuous-training")
-        self._screen.print(f"flow run {url}", highlight=False, soft_wrap=True)
-        folder, offset, kept = self._home.training / self.run_id, 0, {}
-        with Live(console=self._screen, refresh_per_second=4) as live:
-            while True:
-                run = self._api.flow_run(self.run_id)
-                events, offset = read_progress_log(folder, offset)
-                for event in events:
-                    kept[event["event"]] = event
-                    self._show(event, live)
-                if run["state_type"] in FINAL_STATES and not events:
-                    break
-                time.sleep(POLL_S)
-        if run["state_type"] != "COMPLETED":
-            message = run["state"].get("message") or run["state_type"]
-            raise Refusal(f"the training run has {run['state_type'].lower()}: {message}\nits log: {url}")
-        return kept
-
-    def _show(self, event: Mapping[str, Any], live: Live) -> None:
-        kind, screen = event["event"], live.console
-        if kind == "trace":
-            found = "found" if event["was_there"] else "made"
-            screen.print(
-                f"trace {event['id']} {found}: {event['num_requests']:,} requests over "
-                f"{event['duration_s'] / 86400:.1f} days, mean {event['mean_bit_rate_gbps']:.0f} Gb/s "
-                f"({event['origin']})",
-                highlight=False,
-            )
-        elif kind == "training":
-            self._points.append(event)
-            if screen.is_terminal:
-                live.update(drawing.training_plot(self._points))
-            else:
-                screen.print(drawing.training_line(event))
-            if event["stage"] == "choice" and not screen.is_terminal:
-                screen.print(drawing.training_plot(self._points))
-        elif kind == "evaluation":
-            screen.print(drawing.evaluation_table(event))
-        elif kind == "gate":
-            screen.print(drawing.gate_table(event))
-        elif kind == "version":
-            screen.print(f"registered: {event['name']} version {event['version']} ({event['policy']})")
-            screen.print(event["text"], style="bold")
-        else:
-            screen.print(f"· {event['text']}", markup=False, highlight=False, style="dim")
-
-
-def place_services(config: Config, home: Home, num_requests: int) -> list[dict[str, Any]]:
-    """Services asked of the controller, one after the other, in the scenario's mix; what became of each."""
-    from controlplane.client import ControllerClient
-    from envs.traffic import make_trace
-    from lightloop.offering import Offer, play
-
-    if not num_requests:
-        return []
-    seed = int(time.time())
-    trace = make_trace(traffic_of(config), plant_of(config), num_requests, seed)
-    offer = Offer(trace, num_requests, math.inf, f"demo-{seed}", deletes=False)
-    with ControllerClient(config.services.url("controller"), home.credentials()) as client:
-        played = play(offer, client)
-        set_up = {item.service_uuid: item.document for item in client.services()}
-    return [
-        offer.asked(row) | set_up.get(offer.uuid(row), {"reason": played.reasons.get(row, "cut meanwhile")})
-        for row in range(num_requests)
-    ]
+    traffic = traffic_of(installation_config(scenario, settings))
+    speed = per_s * traffic.mean_holding_s / traffic.load_erlang
+    told = [f"drift.clock_speed={speed:.6g}", *budget_overrides(training_budget_s, None)]
+    return installation_config(scenario, [*settings, *told])
