@@ -19,6 +19,7 @@ TRAINING = "continuous-training/continuous-training"
 MONITOR = "drift-monitor/drift-monitor"
 FINAL_STATES = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 POLL_S = 0.5
+WINDOW_TASK = "window of operation"
 STARTED_WITHIN_S = 60.0  # after the event, a training
 
 
@@ -39,21 +40,33 @@ class FlowRuns:
         """A run as the server has it."""
         return self._api.flow_run(run_id)
 
-    def monitored(self) -> str:
+    def monitored(self, on_window: Callable[[], object]) -> str:
         """The id of a run of the drift monitor that has ended well; a look that is under way is waited for.
+
+        Args:
+            on_window: called when the window that it looks at has been made.
 
         Raises:
             Refusal: it failed, or other looks kept it from starting.
         """
+        is_told = False
         for _ in range(5):
             run_id = self._api.run_deployment(MONITOR, {})
             while (run := self.get(run_id))["state_type"] not in FINAL_STATES:
+                if not is_told and any(self._is_window(item) for item in self._api.task_runs(run_id)):
+                    on_window()
+                    is_told = True
                 time.sleep(POLL_S)
             if run["state_type"] != "CANCELLED":  # cancelled: the scheduled look was under way
                 self.demand_completed(run)
                 return run_id
             time.sleep(10 * POLL_S)
         raise Refusal("the drift monitor is busy with other looks; try lightloop demo again")
+
+    @staticmethod
+    def _is_window(task_run: Mapping[str, Any]) -> bool:
+        is_it = str(task_run["name"]).startswith(WINDOW_TASK)
+        return is_it and task_run.get("state_type") == "COMPLETED"
 
     def started_by_event(self, since: datetime) -> str:
         """The id of the newest training on a window that was created after ``since``.

@@ -119,8 +119,8 @@ class _Story:
         with self._stream.offering("shifted traffic", self._shifted, count + ENDLESS) as offering:
             self._watch(offering, count)
             self._screen.rule("3. the drift monitor looks")
-            self._say("The traffic goes on meanwhile.")
-            run_id = self._runs.monitored()
+            self._say("The traffic goes on until it has its window.")
+            run_id = self._runs.monitored(offering.stop)
             drift = _drift_report(self._context, run_id)
             self._note(offering.end())
         self._show_drift(drift)

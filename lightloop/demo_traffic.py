@@ -114,7 +114,7 @@ class Offering:
         self._played: Played | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="demo offer")
-        self._began_s = time.time()
+        self._began_s = self._ended_s = time.time()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -143,6 +143,10 @@ class Offering:
         """Wait, until it is over at most."""
         self._over.wait(seconds)
 
+    def stop(self) -> None:
+        """Offer nothing more; what is under way is answered."""
+        self._stop.set()
+
     def end(self) -> Stretch:
         """Offer nothing more, and say what was.
 
@@ -162,7 +166,7 @@ class Offering:
         return Stretch(
             name=self._name,
             began_s=self._began_s,
-            ended_s=time.time(),
+            ended_s=self._ended_s,
             offered=counts.offered,
             carried=counts.carried,
             blocked=counts.blocked,
@@ -182,6 +186,7 @@ class Offering:
         except BaseException as error:
             self._error = error
         finally:
+            self._ended_s = time.time()
             self._over.set()
             leaving.join()
             if self._played is not None:
