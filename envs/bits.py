@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from envs.compiled import COMPILED, inlined
+from envs.compiled import COMPILED, entered, inlined
 
 U1 = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -114,7 +114,7 @@ def narrow(words, first_word, last_word, have, num_slots):
         have += step
 
 
-@inlined
+@entered
 def starts_inplace(words, num_slots):
     """Turn free bits into starting positions: bit i stays where ``num_slots`` free slots start at i."""
     narrow(words, 0, len(words) - 1, 1, num_slots)
@@ -129,7 +129,7 @@ def first_set(words):
     return -1
 
 
-@inlined
+@entered
 def next_set(words, start):
     """Index of the lowest set bit at or above ``start``, or -1."""
     w = start >> 6
@@ -144,7 +144,7 @@ def next_set(words, start):
     return 64 * w + trailing_zeros(word)
 
 
-@inlined
+@entered
 def next_clear(words, start):
     """Index of the lowest clear bit at or above ``start``; 64 x len(words) where there is none."""
     w = start >> 6
@@ -174,7 +174,7 @@ def is_set(words, slot):
     return (words[slot >> 6] >> np.uint64(slot & 63)) & U1
 
 
-@inlined
+@entered
 def block_mask(first_slot, num_slots, word):
     """The bits of word ``word`` that belong to slots ``first_slot .. first_slot + num_slots - 1``."""
     low = max(first_slot - 64 * word, 0)

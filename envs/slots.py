@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from envs.compiled import inlined, plain
+from envs.compiled import entered, plain
 
 ROUNDING = 1e-9  # slots: a product that should be whole may come out a little above
 
 
-@inlined
+@entered
 def slots_needed(slots_per_gbps, guard_slots, bit_rate_gbps):
     """Slots, guard included, for a bit rate with a format."""
     return np.int64(np.ceil(np.float64(bit_rate_gbps) * slots_per_gbps - ROUNDING)) + guard_slots

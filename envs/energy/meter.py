@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from envs.compiled import inlined, records
+from envs.compiled import entered, inlined, records
 from envs.features import COLUMN
 from envs.slots import slots_needed
 
@@ -68,7 +68,7 @@ def is_metered(power):
     return len(power.switch_w) > 0
 
 
-@inlined
+@entered
 def transponders_w(power, format_row, bit_rate_gbps):
     """Watts of the transponders of a lightpath, both ends."""
     subcarriers = slots_needed(power.slots_per_gbps[format_row], 0, bit_rate_gbps)

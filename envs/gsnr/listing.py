@@ -17,7 +17,7 @@ import numpy as np
 
 from envs.bits import block_mask, next_clear, next_set, population
 from envs.blocks import Block, Index, Paths, path_words
-from envs.compiled import inlined, kernel
+from envs.compiled import entered, inlined, kernel
 from envs.describe import (
     Least,
     Run,
@@ -43,7 +43,7 @@ LARGEST_DB = 20.0  # of the features margin and reserve
 TRIES_PER_FORMAT = 3  # blocks of one format on one path that may fail before the next format is looked at
 
 
-@inlined
+@entered
 def width_of(carrier_gbps, bit_rate_gbps):
     """Channels side by side that carry a bit rate."""
     return np.int64(np.ceil(np.float64(bit_rate_gbps) / carrier_gbps - 1e-9))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from envs.compiled import _temporary_folder
+from envs.serving import placed_as_listed
 
 PROJECT = Path(__file__).parents[2]
 ONE_KERNEL = """
@@ -70,3 +71,8 @@ def test_an_installation_that_may_not_be_written_to_runs_without_a_home(tmp_path
 
     assert done.returncode == 0, done.stderr
     assert list(scratch.glob("lightloop-kernels-*/*/*"))
+
+
+def test_a_helper_called_from_python_says_what_to_do() -> None:
+    with pytest.raises(TypeError, match="call it in a kernel"):
+        placed_as_listed(None, 0, 0)
