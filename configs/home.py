@@ -104,6 +104,11 @@ class Home:
         return self.serving / "drift.json"
 
     @property
+    def probation(self) -> Path:
+        """What was found of the last promotion's first live requests."""
+        return self.serving / "probation.json"
+
+    @property
     def training(self) -> Path:
         """Checkpoints and progress of training runs."""
         return self.root / "training"

@@ -3,6 +3,7 @@
 Where to go:
   continuous_training.py   trace, train, evaluate, gate, register, provision
   drift_monitor.py         requests against those the champion learned from; emits the event that retrains
+  probation.py             a new champion's first live requests, a part of the drift monitor
   provision.py, rollback.py
   settings.py, serving_target.py  configuration turned into what tasks take
   slots.py                 owning the model slots for a while

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from agents.artefact import GENERALIST_FOLDER
 from flows.operation import operation_of
+from flows.probation import watch_new_champion
 from flows.settings import Settings, load_settings
 from tasks.champion import predecessor_of
 from tasks.drift import DriftReport, announce_drift_task, detect_drift_task, remember_task
@@ -34,7 +35,8 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
 
     An event ``lightloop.drift.detected`` where traffic has drifted: it carries the window to learn from. An
     event ``lightloop.twin.differs`` where a replay of the same requests is not what the network did. An event
-    ``lightloop.forecast.due`` where a window has passed without drift.
+    ``lightloop.forecast.due`` where a window has passed without drift. An event
+    ``lightloop.probation.broken`` where a new champion does not do what its gate promised.
 
     Args:
         overrides: settings such as ``drift.min_requests=50``.
@@ -59,7 +61,8 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
         )
     if lived is not None and _is_passed(settings, report):
         announce_due_task(settings.config.scenario, lived.id, lived.num_requests)
-    remember_task(home.drift_state, look)  # last: a look that dies on the way is done again
+    remember_task(home.drift_state, look)  # after all that: a look that dies on the way is done again
+    watch_new_champion(settings)  # apart from drift: what fails here is not to stop that
     return report.summary
 
 

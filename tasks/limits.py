@@ -37,6 +37,8 @@ class GateLimits:
         max_blocking_loss: with objective energy: blocking that counts as no more than KSP-FF's.
         max_forgotten: where a window was learned from: share of the champion's blocking that a challenger may
             block more on the scenario's own traffic.
+        probation_requests: so many of the first live requests of a new champion are replayed under it and
+            the one before, once they are all there; where it blocks more, the one before comes back. 0: none.
     """
 
     confidence: Annotated[float, Gt(0.5), Lt(1)]
@@ -48,6 +50,7 @@ class GateLimits:
     objective: Objective = "blocking"
     max_blocking_loss: NonNegativeFloat = 0.0
     max_forgotten: NonNegativeFloat = 0.05
+    probation_requests: NonNegativeInt = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 Where to go:
   window_of in making.py   a stored window of a span of time, or of the last requests; what flows and commands
-  call record.py                an ask, a change, a life; the schemas of what comes from outside
+                           call; first.py: of the first requests since a moment
+  record.py                an ask, a change, a life; the schemas of what comes from outside
   sources.py               reading the decision log and the controller's change log
   lives.py                 the join
   store.py                 files by day, brought up to date

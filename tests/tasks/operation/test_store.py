@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.operation.first import first_requests
 from tasks.operation.record import OperationError
 from tasks.operation.sources import Operation
 from tasks.operation.store import Record, bring_up_to_date, read_table
@@ -177,3 +178,19 @@ def test_a_change_log_of_another_database_is_refused_with_the_remedy(network: Ne
     with pytest.raises(OperationError, match="Move the record aside"):
         network.update()
     assert network.files() == before
+
+
+def test_the_first_requests_are_a_window_once_they_are_all_there(network: Network) -> None:
+    mean_s, began_s = 50.0, DAY + 25.0
+    found = first_requests(network.operation, TOPOLOGY, mean_s, began_s, 2)
+    assert found is not None
+    # c at 30, d at 55; the next, f, comes at 90.
+    assert [live.decision_id for live in found.window.live] == ["d3", "d6"]
+    assert DAY + 55.0 < found.ended_s < DAY + 90.0
+    assert found.folder.is_dir()
+    assert first_requests(network.operation, TOPOLOGY, mean_s, began_s, 2) == found
+
+    num_kept = len(list(network.operation.windows.iterdir()))
+    assert first_requests(network.operation, TOPOLOGY, mean_s, began_s, 99) is None
+    assert first_requests(network.operation, TOPOLOGY, mean_s, DAY + 150.0, 1) is None
+    assert len(list(network.operation.windows.iterdir())) == num_kept  # nothing is stored before
