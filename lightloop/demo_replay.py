@@ -88,7 +88,7 @@ def replayed(context: Settings, stored: StoredWindow, contenders: list[Contender
 def replay_table(document: Mapping[str, Any], live_name: str) -> Table:
     """What ``replayed`` says, for people."""
     names = list(document["policies"])
-    table = Table("", "blocked", "95 %", f"less {names[0]}", "95 %", title_justify="left")
+    table = Table("", "blocked", "95 %", "less the first", "95 %", title_justify="left")
     table.title = f"the same {document['requests']:,} requests, replayed; per cent of requests"
     for name, row in document["policies"].items():
         difference = ("", "")
@@ -121,6 +121,8 @@ def _blocked(blocked: np.ndarray) -> dict[str, Any]:
 
 
 def _row(found: Outcomes, first: Outcomes) -> dict[str, Any]:
+    if found is first:
+        return _blocked(found.blocked)
     difference = difference_interval(found.blocked, first.blocked)
     return _blocked(found.blocked) | {
         "minus_first": difference.mean,

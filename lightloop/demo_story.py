@@ -256,8 +256,9 @@ class _Story:
         if (regret := drift["regret"]) is not None:
             low, high = regret["ci95"]
             self._say(
-                f"Regret: the champion blocks {regret['mean']:+.3%} of the requests ({low:+.3%} .. "
-                f"{high:+.3%}) more than {regret['against']}, the best that could be had at once."
+                f"Regret: {regret['mean']:+.3%} of the requests ({low:+.3%} .. {high:+.3%}): so many more "
+                f"does the champion block than {regret['against']}, the best of the others. Below zero it is "
+                "better than all of them."
             )
 
     def _say(self, text: str) -> None:
