@@ -190,9 +190,9 @@ class _Story:
         self, before: str, now: str, run_id: str, events: Mapping[str, Mapping[str, Any]]
     ) -> list[Contender]:
         """Who was champion first, then who is or wanted to be, then the best baseline."""
-        found = [Contender(f"champion before, version {before}", self._folder(before))]
+        found = [Contender(f"before, version {before}", self._folder(before))]
         if now != before:
-            found.append(Contender(f"champion now, version {now}", self._folder(now)))
+            found.append(Contender(f"now, version {now}", self._folder(now)))
         elif (folder := self._challenger(run_id)) is not None:
             found.append(Contender("refused challenger", folder))
         baseline = best_of(events.get("evaluation"), self._context.config.evaluation.baselines)
