@@ -1,7 +1,7 @@
 """What the network lived through, as lessons for a training and as what a challenger is judged on.
 
 A window is cut in two by its requests: the earlier part is learned from, the later part is kept for judging.
-Not here: making a window (``tasks/operation``), living through it again (``tasks/replayed.py``).
+Not here: making a window (``tasks/operation``), living through it again (``envs/replay_window.py``).
 """
 
 from __future__ import annotations
