@@ -22,42 +22,19 @@ from agents.lessons import Lessons
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, with_departures_known
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
+from agents.twin_envs import TwinEnvs
 from agents.validation import ValidationSet, curve_set, validation_set
 from envs.evaluation import paired_difference
 from envs.heuristics import BASELINE_NAMES, baseline
-from envs.lightpath_env import LightpathVectorEnv, observation_space
+from envs.lightpath_env import observation_space
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
-from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.traffic import PoissonTraffic
 
 OnProgress = Callable[[TrainPoint], None]
 
 TEACHER_CONFIDENCE = 0.8  # how often the teacher's own choice is drawn when PPO begins
 OBSERVATION_SEED = 800_000_000
 STORE_SEARCH_EVERY_S = 5.0
-
-
-@dataclass(frozen=True)
-class TwinEnvs:
-    """Makes the vector environment of a runner; travels to other processes."""
-
-    plant: Plant
-    traffic: PoissonTraffic
-    warmup_requests: int
-    reward: RewardWeights = ONLY_BLOCKING
-    seed_offset: int = 0  # a training that goes on does not meet the same requests again
-
-    def __call__(self, num_envs: int, seed: int) -> LightpathVectorEnv:
-        """N networks, warmed up at their first observation."""
-        return LightpathVectorEnv(
-            plant=self.plant,
-            traffic=self.traffic,
-            num_envs=num_envs,
-            seed=seed + self.seed_offset,
-            warmup_requests=self.warmup_requests,
-            reward=self.reward,
-        )
 
 
 @dataclass
@@ -410,4 +387,4 @@ def _result(training: _Training, resumed: bool) -> TrainResult:
     )
 
 
-__all__ = ["OnProgress", "TrainPoint", "TrainResult", "TrainSpec", "TrainingError", "TwinEnvs", "train"]
+__all__ = ["OnProgress", "TrainPoint", "TrainResult", "TrainSpec", "TrainingError", "train"]

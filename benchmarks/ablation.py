@@ -19,7 +19,8 @@ from agents.env_runner import BulkEnv
 from agents.lessons import Lessons
 from agents.network import Teacher
 from agents.ppo import PPOSettings, build_algorithm, policy_of
-from agents.train import OBSERVATION_SEED, TwinEnvs
+from agents.train import OBSERVATION_SEED
+from agents.twin_envs import TwinEnvs
 from agents.validation import ValidationSet, validation_set
 from configs.load import load_config
 from envs.heuristics import BASELINE_NAMES, baseline

@@ -36,7 +36,7 @@ def figures(rollouts: int = ROLLOUTS, num_env_runners: int = 1) -> dict[str, flo
 
 def _setting(num_env_runners: int) -> tuple[Any, Any]:
     from agents.ppo import PPOSettings
-    from agents.train import TwinEnvs
+    from agents.twin_envs import TwinEnvs
     from envs.plant import build_plant
     from envs.spec import PlantSpec
     from envs.traffic import PoissonTraffic

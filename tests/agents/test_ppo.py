@@ -16,7 +16,7 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from agents.learner import FlatBatch, policy_loss
 from agents.network import ScoringNetwork, Teacher
 from agents.ppo import PPOSettings, UpdateStatistics, build_algorithm, policy_of, statistics_of
-from agents.train import TwinEnvs
+from agents.twin_envs import TwinEnvs
 from envs.lightpath_env import observation_space
 
 SETTINGS = PPOSettings(

@@ -12,7 +12,7 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from agents.learner import RolloutToBatch
 from agents.network import ScoringNetwork, Teacher, ValueNetwork
 from agents.rollout import Rollout
-from agents.train import TwinEnvs
+from agents.twin_envs import TwinEnvs
 from benchmarks.ablation import MISTAKE, Unmasked
 from envs.plant import build_plant
 from envs.spec import PlantSpec

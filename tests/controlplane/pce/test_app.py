@@ -393,22 +393,3 @@ def test_an_endpoint_is_stored_before_it_is_acknowledged_and_found_after_a_resta
         assert pce.http.get("/status").json()["model_version"] == "3"
         assert pce.path(pce.ask("A", "B")).decided_by == "model"
         assert len(pce.http.get("/decisions").json()) == 2
-
-
-def test_a_server_with_another_model_than_said_is_not_switched_to(start, model, new_model):
-    model.model_uri = "models:/lightloop/1"
-    other = new_model()
-    other.model_uri = "models:/lightloop/1"  # the slot was given to somebody else meanwhile
-    with start() as pce:
-        assert pce.use(model.url, version="1", model_uri="models:/lightloop/1").status_code == 200
-        before = pce.http.get("/status").json()
-        assert before["health"] == "healthy"
-
-        refused = pce.use(other.url, version="2", model_uri="models:/lightloop/2")
-
-        assert reason(refused) == f"{other.url} serves models:/lightloop/1, not models:/lightloop/2"
-        other.model_uri = None
-        assert "no model that it names" in reason(
-            pce.use(other.url, version="2", model_uri="models:/lightloop/2")
-        )
-        assert pce.http.get("/status").json() == before

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from controlplane.pce import computation
-from tests.controlplane.pce.test_app import start  # noqa: F401 - a fixture
+from tests.controlplane.pce.test_app import reason, start  # noqa: F401 - a fixture
 
 
 def test_a_model_that_changes_behind_the_pce_degrades_its_status_until_it_is_right_again(start, model):
@@ -92,3 +92,22 @@ def test_switching_between_endpoints_under_load_loses_no_request(start, new_mode
         assert len(deciders) > 40
         assert set(deciders) == {"model"}
         assert set(pce.log()["model_version"]) >= {"0", "1", "2", "3", "4"}
+
+
+def test_a_server_with_another_model_than_said_is_not_switched_to(start, model, new_model):
+    model.model_uri = "models:/lightloop/1"
+    other = new_model()
+    other.model_uri = "models:/lightloop/1"  # the slot was given to somebody else meanwhile
+    with start() as pce:
+        assert pce.use(model.url, version="1", model_uri="models:/lightloop/1").status_code == 200
+        before = pce.http.get("/status").json()
+        assert before["health"] == "healthy"
+
+        refused = pce.use(other.url, version="2", model_uri="models:/lightloop/2")
+
+        assert reason(refused) == f"{other.url} serves models:/lightloop/1, not models:/lightloop/2"
+        other.model_uri = None
+        assert "no model that it names" in reason(
+            pce.use(other.url, version="2", model_uri="models:/lightloop/2")
+        )
+        assert pce.http.get("/status").json() == before
