@@ -79,7 +79,7 @@ def shift_down(low, high, distance):
     return (low >> d) | (high << (np.uint64(64) - d)), high >> d
 
 
-@inlined
+@entered
 def first_run_128(low, high, num_slots):
     """First slot of ``num_slots`` adjacent free ones in two words, or -1.
 

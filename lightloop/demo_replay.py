@@ -23,7 +23,7 @@ ROLE = "baseline"  # in an evaluation
 
 
 @dataclass(frozen=True)
-class Contender:
+class Rival:
     """Who lives through the stretch: a name for people, and a policy's name or its folder."""
 
     name: str
@@ -64,7 +64,7 @@ def deciders(window: Window) -> dict[str, int]:
     return dict(who.most_common())
 
 
-def replayed(context: Settings, stored: StoredWindow, contenders: list[Contender]) -> dict[str, Any]:
+def replayed(context: Settings, stored: StoredWindow, contenders: list[Rival]) -> dict[str, Any]:
     """The window under each contender, the first being the reference; with the live counts and fidelity.
 
     Raises:

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from controlplane.client import ControllerClient
 from lightloop.demo_follow import FlowRuns, Follower, created
-from lightloop.demo_replay import Contender, best_of, deciders, replay_table, replayed, window_since
-from lightloop.demo_traffic import Offering, Stream, Stretch, shifted
+from lightloop.demo_replay import Rival, best_of, deciders, replay_table, replayed, window_since
+from lightloop.demo_traffic import OfferedStretch, Offering, Stream, shifted
 from lightloop.output import Refusal
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ QUARTERS = 4
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoryLength:
     """How long the story is.
 
     Attributes:
@@ -49,7 +49,7 @@ class Asked:
     clear: bool
 
 
-def tell(context: Settings, asked: Asked, screen: Console) -> dict[str, Any]:
+def tell(context: Settings, asked: StoryLength, screen: Console) -> dict[str, Any]:
     """What happened, as ``--json`` prints it, but for the services' status.
 
     Raises:
@@ -72,12 +72,12 @@ def tell(context: Settings, asked: Asked, screen: Console) -> dict[str, Any]:
 class _Story:
     """One telling."""
 
-    def __init__(self, context: Settings, asked: Asked, screen: Console, stream: Stream) -> None:
+    def __init__(self, context: Settings, asked: StoryLength, screen: Console, stream: Stream) -> None:
         self._context, self._asked, self._screen, self._stream = context, asked, screen, stream
         self._runs = FlowRuns(context.config)
         self._traffic = context.traffic
         self._shifted, self._hot = shifted(context.traffic, context.plant)
-        self._stretches: list[Stretch] = []
+        self._stretches: list[OfferedStretch] = []
 
     def tell(self) -> dict[str, Any]:
         before = self._champion()
@@ -188,15 +188,15 @@ class _Story:
 
     def _contenders(
         self, before: str, now: str, run_id: str, events: Mapping[str, Mapping[str, Any]]
-    ) -> list[Contender]:
+    ) -> list[Rival]:
         """Who was champion first, then who is or wanted to be, then the best baseline."""
-        found = [Contender(f"before, version {before}", self._folder(before))]
+        found = [Rival(f"before, version {before}", self._folder(before))]
         if now != before:
-            found.append(Contender(f"now, version {now}", self._folder(now)))
+            found.append(Rival(f"now, version {now}", self._folder(now)))
         elif (folder := self._challenger(run_id)) is not None:
-            found.append(Contender("refused challenger", folder))
+            found.append(Rival("refused challenger", folder))
         baseline = best_of(events.get("evaluation"), self._context.config.evaluation.baselines)
-        return [*found, Contender(baseline, baseline)]
+        return [*found, Rival(baseline, baseline)]
 
     def _challenger(self, run_id: str) -> Path | None:
         from tasks.challenger import recall_challenger
@@ -228,7 +228,7 @@ class _Story:
                 return
             offering.wait()
 
-    def _note(self, stretch: Stretch) -> None:
+    def _note(self, stretch: OfferedStretch) -> None:
         self._stretches.append(stretch)
         failed = f"{stretch.failed} failed" + "".join(f"; {reason}" for reason in stretch.failed_reasons)
         self._say(
@@ -237,7 +237,7 @@ class _Story:
             f"{stretch.most_behind_s:.1f} s late at most"
         )
 
-    def _say_who_decided(self, stretch: Stretch) -> None:
+    def _say_who_decided(self, stretch: OfferedStretch) -> None:
         if not stretch.offered:
             return
         window = window_since(self._context, stretch.began_s, stretch.ended_s).window

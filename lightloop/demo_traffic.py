@@ -24,7 +24,7 @@ LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
-class Stretch:
+class OfferedStretch:
     """What was offered, and what came of it.
 
     Attributes:
@@ -147,7 +147,7 @@ class Offering:
         """Offer nothing more; what is under way is answered."""
         self._stop.set()
 
-    def end(self) -> Stretch:
+    def end(self) -> OfferedStretch:
         """Offer nothing more, and say what was.
 
         Raises:
@@ -163,7 +163,7 @@ class Offering:
         failures = [*self._failures, *played.deletion_failures.values()]
         reasons = [item["example"] for item in reasons_of(played, FAILED)] + failures[:3]
         answered_ms = played.answer_ms[np.isfinite(played.answer_ms)]
-        return Stretch(
+        return OfferedStretch(
             name=self._name,
             began_s=self._began_s,
             ended_s=self._ended_s,

@@ -64,7 +64,7 @@ def demo(
       lightloop demo --scenario five-node --shifted 600 --fresh 200
     """
     from flows.settings import settings_of
-    from lightloop.demo_story import Asked, tell
+    from lightloop.demo_story import StoryLength, tell
     from lightloop.registered import registry_answers
 
     home, screen = Home.from_environment(), stderr if as_json else stdout
@@ -75,7 +75,7 @@ def demo(
         raise Refusal(
             f"the registry at {context.registry.tracking_uri} does not answer; see lightloop status"
         )
-    document = tell(context, Asked(shifted, fresh, clients, clear), screen)
+    document = tell(context, StoryLength(shifted, fresh, clients, clear), screen)
     document["status"] = status_document(config, home, statuses)
 
     def render(console: Console) -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from controlplane import client as client_module
 from controlplane.client import ServiceLightpath, ServiceRefused
 from lightloop.main import app
+from lightloop.output import stdout
 
 LIGHTPATH = ServiceLightpath(
     "", ("A", "C", "D"), 3, 4, "QPSK", 2.5, "model", "linear", service_uuid="uuid-1", total_ms=12.3456
@@ -96,7 +97,7 @@ def test_quantities_are_shown_where_they_are_known(monkeypatch: pytest.MonkeyPat
     text = run("--from", "A", "--to", "D").stdout
     for part in ("band        S", "17.25 dB, 3.50 dB above what QPSK needs", "211.0 W switched on"):
         assert part in text
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(stdout, "width", 160)
     table = run("--count", "3").stdout
     for part in ("GSNR dB", "17.25", "margin dB", "3.50", "211.0", "band"):
         assert part in table

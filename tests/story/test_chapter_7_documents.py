@@ -12,7 +12,7 @@ from tests.documents import ON_THE_INSTALLATION, written
 from tests.story.stack import TRAINING, Stack
 
 DEPLOYMENTS = (TRAINING, *(f"{name}/{name}" for name in ("drift-monitor", "provision", "rollback")))
-pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.story, pytest.mark.timeout(1200)]
 
 
 def test_the_commands_of_the_docs_are_taken(stack: Stack) -> None:
@@ -46,7 +46,8 @@ def test_the_commands_of_the_docs_are_taken(stack: Stack) -> None:
     )
 
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
-    ended = {name: stack.finished(asked_last(stack, name)) for name in DEPLOYMENTS}
+    # One training waits for the other: twice the time of one.
+    ended = {name: stack.finished(asked_last(stack, name), timeout_s=500) for name in DEPLOYMENTS}
     assert ended["provision/provision"]["parameters"]["version"] == other
 
 

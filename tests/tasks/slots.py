@@ -118,7 +118,9 @@ def target(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iter
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, **QUIET, "PATH": path, "LIGHTLOOP_HOME": str(home.root)}
     environment["LIGHTLOOP_TOKEN"] = "secret"  # what the target below sends
-    start_manager(services, home, environment | {"MLFLOW_TRACKING_URI": registry.tracking_uri})
+    # MLflow tells child processes which registry was used last, which may be that of another test.
+    addresses = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), registry.tracking_uri)
+    start_manager(services, home, environment | addresses)
     yield ServingTarget(slots, home.run, home.serving, pce.url, "secret"), pce
     stop_everything(home)
     server.shutdown()

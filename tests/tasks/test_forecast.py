@@ -18,6 +18,7 @@ from envs.forecast import DemandForecast, ForecastError, forecast_from, read_for
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic, make_trace
 from tasks.evaluate import contender_in, evaluate, measure
+from tasks.failed import TestedFailures
 from tasks.forecast import estimate_forecast
 from tasks.package import package
 from tasks.provision import stage
@@ -71,10 +72,18 @@ def test_a_policy_is_measured_with_its_forecast_and_kept_under_it(
     assert measure(plain, seeing.with_forecast(hot), traces, 100, results) == found[0]
     assert len(list(results.iterdir())) == 2
     whole = evaluate(
-        seeing, stored, tmp_path / "weighed", tmp_path / "plain", ("ksp_ff",), 100, results, lambda _: None
+        seeing,
+        stored,
+        tmp_path / "weighed",
+        tmp_path / "plain",
+        ("ksp_ff",),
+        100,
+        results,
+        lambda _: None,
+        TestedFailures(1, 0, 2),
     )
     assert (whole.challenger, whole.champion) == (found[1], found[0])
-    assert len(whole.after_failure) == 2  # the forecast goes along to the network after a cut
+    assert len(whole.failures) == 1  # the forecast goes along to the network after a cut
     with pytest.raises(ForecastError, match="of the network with hash"):
         measure(weighed, build_plant(load_topology("nsfnet"), seeing.spec), traces, 100, results)
 
