@@ -120,6 +120,5 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
         "PREFECT_API_URL": prefect_api_url(config),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
         "MLFLOW_TRACKING_URI": tracking_uri(config),
-        "MLFLOW_REGISTRY_URI": tracking_uri(config),  # one set in the shell would win over the other
         "LIGHTLOOP_WORK_POOL": config.prefect.work_pool,
     }
