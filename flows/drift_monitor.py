@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from agents.artefact import GENERALIST_FOLDER
-from flows.operation import operation_of
+from flows.operation import mean_holding_s, operation_of
 from flows.probation import watch_new_champion
 from flows.settings import Settings, load_settings
 from tasks.champion import predecessor_of
@@ -77,7 +77,7 @@ def _lived(settings: Settings, report: DriftReport) -> StoredWindow | None:
     if not report.num_requests:
         return None
     began_s = report.since_s if report.has_drifted else report.from_s
-    mean_s = settings.config.traffic.mean_holding_time_s
+    mean_s = mean_holding_s(settings.config)
     return window_of_task(
         operation_of(settings.config, settings.home), settings.plant.topology, mean_s, began_s - JUST_BEFORE_S
     )

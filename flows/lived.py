@@ -22,7 +22,7 @@ from envs.replay_window import replay_window
 from envs.trace import read_trace, write_trace
 from envs.traffic import PoissonTraffic
 from envs.window import Window, WindowError, read_window
-from flows.operation import operation_of
+from flows.operation import mean_holding_s, operation_of
 from flows.policies import held_out
 from flows.settings import Settings
 from tasks.challenger import PackagedModel
@@ -227,7 +227,7 @@ def _between(settings: Settings, began_s: float, ended_s: float) -> StoredWindow
 
 
 def _window(settings: Settings, **span: Any) -> StoredWindow:
-    mean_s = settings.config.traffic.mean_holding_time_s / settings.config.drift.clock_speed
+    mean_s = mean_holding_s(settings.config)
     return window_of_task(
         operation_of(settings.config, settings.home), settings.plant.topology, mean_s, **span
     )

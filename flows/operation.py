@@ -17,3 +17,11 @@ def operation_of(config: Config, home: Home) -> Operation:
         windows=home.windows,
         traces=home.traces,
     )
+
+
+def mean_holding_s(config: Config) -> float:
+    """Taken for holding times where the record knows no life, in seconds of the clock.
+
+    A trace that is played fast has services that last as much shorter (``drift.clock_speed``).
+    """
+    return config.traffic.mean_holding_time_s / config.drift.clock_speed

@@ -5,7 +5,7 @@ Not here: the verdict (``tasks/probation.py``), going back (``rollback.py``, whi
 
 from __future__ import annotations
 
-from flows.operation import operation_of
+from flows.operation import mean_holding_s, operation_of
 from flows.settings import Settings
 from tasks.champion import predecessor_of
 from tasks.fidelity import measure_fidelity_task
@@ -30,7 +30,7 @@ def watch_new_champion(settings: Settings) -> Verdict | None:
     promotion = on_probation(promotions, read_verdict(home.probation))
     if not num_requests or promotion is None:
         return None
-    mean_s = settings.config.traffic.mean_holding_time_s
+    mean_s = mean_holding_s(settings.config)
     lived = first_requests_task(
         operation_of(settings.config, home),
         settings.plant.topology,

@@ -45,11 +45,10 @@ def window_since(context: Settings, began_s: float, ended_s: float) -> StoredWin
     Raises:
         WindowError, OperationError: see ``window_of``.
     """
-    from flows.operation import operation_of
+    from flows.operation import mean_holding_s, operation_of
     from tasks.operation import window_of
 
-    mean_s = context.config.traffic.mean_holding_time_s / context.config.drift.clock_speed
-    operation = operation_of(context.config, context.home)
+    operation, mean_s = operation_of(context.config, context.home), mean_holding_s(context.config)
     return window_of(operation, context.plant.topology, mean_s, began_s, ended_s)
 
 

@@ -140,12 +140,11 @@ def _window(word: str, context: Settings) -> Window:
 
 def _lived(context: Settings, began_s: float, ended_s: float) -> Window:
     """The window of the running network between two moments, made or found."""
-    from flows.operation import operation_of
+    from flows.operation import mean_holding_s, operation_of
     from tasks.operation import window_of
 
-    operation = operation_of(context.config, context.home)
-    mean_holding_s = context.config.traffic.mean_holding_time_s
-    return window_of(operation, context.plant.topology, mean_holding_s, began_s, ended_s).window
+    operation, mean_s = operation_of(context.config, context.home), mean_holding_s(context.config)
+    return window_of(operation, context.plant.topology, mean_s, began_s, ended_s).window
 
 
 def _check_network(window: Window, context: Settings) -> None:

@@ -58,7 +58,7 @@ def from_operation(
       lightloop trace from-operation --last 1000
     """
     from configs.home import Home
-    from flows.operation import operation_of
+    from flows.operation import mean_holding_s, operation_of
     from lightloop.running import running_config, running_credentials
     from tasks.operation import window_of
     from topologies.catalogue import load_topology
@@ -75,7 +75,7 @@ def from_operation(
     stored = window_of(
         operation_of(config, Home.from_environment()),
         load_topology(config.plant.topology),
-        config.traffic.mean_holding_time_s,
+        mean_holding_s(config),
         began_s,
         min(ended_s, now_s),
         last,

@@ -50,7 +50,8 @@ class Installation:
         self.home = Home(folder)
         gate = SimpleNamespace(probation_requests=600)
         traffic = SimpleNamespace(mean_holding_time_s=100.0)
-        self.config = SimpleNamespace(gate=gate, scenario="five-node", traffic=traffic)
+        drift = SimpleNamespace(clock_speed=1.0)
+        self.config = SimpleNamespace(gate=gate, scenario="five-node", traffic=traffic, drift=drift)
         self.plant, self.registry = plant, registry
         self.num_lived = 0
         self.twin_is_faithful = True
