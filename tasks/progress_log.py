@@ -1,6 +1,6 @@
 """The progress log of a training run: a JSON line for each thing worth telling, for whoever follows it live.
 
-``training/<flow run id>/journal.jsonl`` in the home. The demo and the console read it; nothing depends on it.
+``training/<flow run id>/progress.jsonl`` in the home. Demo and console read it; nothing depends on it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROGRESS_LOG_FILE = "journal.jsonl"  # retention finds by it which earlier trainings made a version
+PROGRESS_LOG_FILE = "progress.jsonl"
+EARLIER_NAME = "journal.jsonl"  # trainings made before the log had its present name are still on disk
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class ProgressLog:
         """Add a line of plain words, and print it: it goes to the run's log."""
         print(text, flush=True)
         self.write("step", text=text)
+
+
+def progress_log_of(training: Path) -> Path:
+    """The progress log of a training's folder, also of one made when the log had another name."""
+    earlier = training / EARLIER_NAME
+    return earlier if earlier.exists() else training / PROGRESS_LOG_FILE
 
 
 def read_progress_log(folder: Path, offset: int = 0) -> tuple[list[Mapping[str, Any]], int]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.progress_log import PROGRESS_LOG_FILE
+from tasks.progress_log import progress_log_of
 
 DAY_S = 86_400.0
 # Why a training folder stays: the progress log of one that made a version says so.
@@ -108,6 +108,6 @@ def _files(path: Path) -> list[Path]:
 
 def made_a_version(training: Path) -> bool:
     """Whether the flow run whose folder this is registered a version."""
-    progress = training / PROGRESS_LOG_FILE
+    progress = progress_log_of(training)
     lines = progress.read_text(errors="replace").splitlines() if progress.exists() else []
     return any(f'"event": "{VERSION_EVENT}"' in line for line in lines)

@@ -44,8 +44,8 @@ def test_a_manual_run_with_parameters_trains_gates_and_provisions(stack: Stack) 
 
     run = stack.finished(stack.prefect.run_deployment(TRAINING, parameters))
 
-    journal = (stack.home.training / run["id"] / "journal.jsonl").read_text().splitlines()
-    events = {entry["event"]: entry for entry in map(json.loads, journal)}
+    progress = (stack.home.training / run["id"] / "progress.jsonl").read_text().splitlines()
+    events = {entry["event"]: entry for entry in map(json.loads, progress)}
     assert events["gate"]["passed"], events["gate"]["verdict"]
     assert {item["key"] for item in stack.prefect.artifacts(run["id"])} >= {"evaluation", "gate"}
     status = stack.json("status")
@@ -134,4 +134,4 @@ def test_drift_in_the_decision_log_starts_a_training_run_by_itself(stack: Stack)
     assert parameters["training_budget_s"] is None
     # Its processes are there when everything is stopped next.
     until(lambda: stack.prefect.flow_run(started)["state_type"] == "RUNNING", timeout_s=60)
-    until(lambda: (stack.home.training / started / "journal.jsonl").exists(), timeout_s=60)
+    until(lambda: (stack.home.training / started / "progress.jsonl").exists(), timeout_s=60)

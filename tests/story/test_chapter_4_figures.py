@@ -90,8 +90,8 @@ def test_the_pages_of_the_model_and_its_version_tell_what_it_is(registry: Regist
 def test_a_training_that_is_cancelled_under_ppo_ends_its_run(stack: Stack, registry: Registry) -> None:
     overrides = ["training.search.budget_s=1", "training.budget_s=100", "training.evaluate_every_s=1"]
     flow_run = stack.prefect.run_deployment(TRAINING, {"overrides": overrides, "reason": "cancelled"})
-    journal = stack.home.training / flow_run / "journal.jsonl"
-    until(lambda: journal.exists() and '"stage": "ppo"' in journal.read_text(), timeout_s=120)
+    progress = stack.home.training / flow_run / "progress.jsonl"
+    until(lambda: progress.exists() and '"stage": "ppo"' in progress.read_text(), timeout_s=120)
     (run,) = runs(registry, "tags.reason = 'cancelled'")
     assert run.info.status == "RUNNING"
 

@@ -186,7 +186,7 @@ def mended(stack: Stack) -> bool:
 
 
 def entries(stack: Stack, run_id: str) -> list[dict[str, Any]]:
-    lines = (stack.home.training / run_id / "journal.jsonl").read_text().splitlines()
+    lines = (stack.home.training / run_id / "progress.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
 
 

@@ -80,13 +80,16 @@ def test_using_a_trace_keeps_it(plant: Plant, traffic: PoissonTraffic, tmp_path:
 
 
 def test_a_training_stays_while_it_runs_and_when_it_made_a_version(tmp_path: Path, now_s: float) -> None:
-    for name in ("old", "running", "champion", "written-to"):
+    logs = {name: "progress.jsonl" for name in ("old", "running", "champion", "written-to")}
+    logs["earlier-champion"] = "journal.jsonl"  # the name that the log had before
+    for name, log in logs.items():
         (tmp_path / name / "agent").mkdir(parents=True)
         (tmp_path / name / "agent" / "checkpoint").write_bytes(b"x" * 1000)
-        (tmp_path / name / "journal.jsonl").write_text(json.dumps({"event": "training"}) + "\n")
-    with (tmp_path / "champion" / "journal.jsonl").open("a") as stream:
-        stream.write(json.dumps({"event": "version", "version": "2"}) + "\n")
-    for name in ("old", "running", "champion", "written-to"):
+        (tmp_path / name / log).write_text(json.dumps({"event": "training"}) + "\n")
+    for name in ("champion", "earlier-champion"):
+        with (tmp_path / name / logs[name]).open("a") as stream:
+            stream.write(json.dumps({"event": "version", "version": "2"}) + "\n")
+    for name in logs:
         age(tmp_path / name)
     (tmp_path / "written-to" / "agent" / "checkpoint").touch()
 
@@ -96,7 +99,7 @@ def test_a_training_stays_while_it_runs_and_when_it_made_a_version(tmp_path: Pat
 
     assert names(found) == {"old"}
     found[0].delete()
-    assert {item.name for item in tmp_path.iterdir()} == {"running", "champion", "written-to"}
+    assert {item.name for item in tmp_path.iterdir()} == set(logs) - {"old"}
 
 
 def test_fetched_models_in_service_and_fresh_files_stay(tmp_path: Path, now_s: float) -> None:
