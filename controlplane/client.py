@@ -190,13 +190,13 @@ class ControllerClient(_Client):
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
         service_class: str = "",
+        ends_s: float | None = None,
     ) -> ServiceLightpath:
         """The lightpath set up for a new service; arguments and refusals as of ``request_service``."""
         self.sips()  # asked for once: no part of the time
         began = time.perf_counter()
-        uuid = self.request_service(
-            source, destination, bit_rate_gbps, max_latency_ms, service_uuid, direction, service_class
-        )
+        asked = bit_rate_gbps, max_latency_ms, service_uuid, direction, service_class, ends_s
+        uuid = self.request_service(source, destination, *asked)
         total_ms = (time.perf_counter() - began) * 1000.0
         lightpath = self.service(uuid)
         if lightpath is None:
@@ -214,8 +214,11 @@ class ControllerClient(_Client):
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
         service_class: str = "",
+        ends_s: float | None = None,
     ) -> str:
         """The UUID of a new service, once its lightpath is set up.
+
+        ``ends_s``: when the controller is to release it, in seconds since 1970 UTC; None: not told.
 
         Raises:
             ServiceRefused: an unknown node, no path within the bounds, or the controller cannot be reached.
@@ -227,7 +230,8 @@ class ControllerClient(_Client):
         uuid = service_uuid or str(uuid4())
         try:
             ends = sips[source], sips[destination]
-            body = build_service(uuid, *ends, bit_rate_gbps, max_latency_ms, direction, service_class)
+            asked = bit_rate_gbps, max_latency_ms, direction, service_class, ends_s
+            body = build_service(uuid, *ends, *asked)
         except TapiError as error:
             raise ServiceRefused(error.message) from None
         self._send("POST", CONNECTIVITY, body)

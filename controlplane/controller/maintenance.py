@@ -1,4 +1,7 @@
-"""The controller's background work: audit elements, retry restorations. Not here: how (``services.py``)."""
+"""The controller's background work: end what has ended, audit elements, retry restorations.
+
+Not here: how (``services.py``).
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ EVERYTHING_EVERY_S = 60.0
 
 
 class Maintenance:
-    """A thread that keeps elements and state equal.
+    """A thread that keeps elements and state equal, and releases services when their told end comes.
 
     Args:
         manager: does the work.
-        suspects_every_s: between looks at the suspect elements.
+        suspects_every_s: between looks at the suspect elements and at ends; so late may a release be.
         everything_every_s: between audits of all elements.
     """
 
@@ -51,6 +54,7 @@ class Maintenance:
             if everything:
                 last_full_s = time.monotonic()
             try:
+                self._manager.end_due()
                 self._manager.maintain(everything)
             except Exception:
                 log.exception("maintenance failed; trying again")

@@ -1,4 +1,4 @@
-"""Creation and deletion of services, restoration after a cut, recovery after a restart.
+"""Creation and deletion of services, their told end, restoration after a cut, recovery after a restart.
 
 One lock around everything that changes the network: two creations never see the same free slots. What a
 method returned from is stored. Readers are never held up. Not here: HTTP (``app.py``), how elements are
@@ -28,10 +28,12 @@ from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError, invalid, unknown
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.purpose import CREATE, RESTORE, Purpose
-from controlplane.tapi.service_body import ServiceRequest
+from controlplane.tapi.schedule import refuse_past_end
+from controlplane.tapi.service_body import ROOT, ServiceRequest
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+DELETE, ENDED = "delete", "ended"  # why a service was released
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,18 @@ class ServiceManager:
         state: the network's state; only this object changes it from now on.
         pce: computes paths.
         southbound: reaches the elements.
+        clock: tells the time, since 1970 UTC; replaced in tests.
     """
 
-    def __init__(self, state: NetworkState, pce: PathComputation, southbound: Southbound) -> None:
+    def __init__(
+        self,
+        state: NetworkState,
+        pce: PathComputation,
+        southbound: Southbound,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.state = state
+        self._clock = clock
         self._store = state.store
         self._pce = pce
         self.configurator = Configurator(southbound, self._expected, state.plant.topology.node_names)
@@ -100,9 +110,9 @@ class ServiceManager:
         Asking again with the same content answers with the service that is there.
 
         Raises:
-            TapiError: 409 another content under the same UUID; 409 no path, with the reason; 502 the path
-                computation element proposed what is not valid; 503 it or an element does not answer. Nothing
-                is allocated then.
+            TapiError: 400 an end that is past; 409 another content under the same UUID; 409 no path, with the
+                reason; 502 the path computation element proposed what is not valid; 503 it or an element does
+                not answer. Nothing is allocated then.
         """
         arrived = time.perf_counter()
         with self._changing():
@@ -116,6 +126,7 @@ class ServiceManager:
                     f"service {request.uuid} is there with another content; delete it first, "
                     "or choose another uuid",
                 )
+            refuse_past_end(request.ends_s, ROOT, self._clock())
             self._stored(lambda: self._store.plan(request))
             self.state.show(Service(request, PLANNED))
             try:
@@ -136,12 +147,47 @@ class ServiceManager:
             service = self.state.service(uuid)
             if service is None:
                 raise unknown(f"no connectivity service {uuid!r}")
-            nodes = service.path.nodes if service.path else ()
-            self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
-            change = _change("lightpath-removed", service) if service.path else _removed_dark(service)
-            stored = self._stored(lambda: self._store.remove(service.uuid, change), nodes)
-            self._try_again.discard(service.uuid)
-            self.state.removed(service, stored)
+            self._release(service, DELETE)
+
+    def end_due(self) -> tuple[str, ...]:
+        """Release the services whose told end has come; which they were.
+
+        One whose elements do not answer stays, and is due the next time.
+        """
+        ended = []
+        for uuid in self._due():
+            with self._changing():
+                service = self.state.service(uuid)
+                if service is None or not self._is_due(service):
+                    continue  # deleted, or made anew, meanwhile
+                try:
+                    self._release(service, ENDED)
+                except TapiError as error:
+                    log.warning("service %s has ended and cannot be released yet: %s", uuid, error.message)
+                else:
+                    ended.append(uuid)
+        return tuple(ended)
+
+    def _due(self) -> list[str]:
+        """Services whose told end has come, in order of their ends."""
+        found = [
+            (service.request.ends_s, service.uuid)
+            for service in self.state.services()
+            if self._is_due(service)
+        ]
+        return [uuid for _, uuid in sorted(found)]
+
+    def _is_due(self, service: Service) -> bool:
+        ends_s = service.request.ends_s
+        return service.lifecycle == INSTALLED and ends_s is not None and ends_s <= self._clock()
+
+    def _release(self, service: Service, cause: str) -> None:
+        nodes = service.path.nodes if service.path else ()
+        self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
+        change = _change("lightpath-removed", service) if service.path else _removed_dark(service)
+        stored = self._stored(lambda: self._store.remove(service.uuid, change, cause), nodes)
+        self._try_again.discard(service.uuid)
+        self.state.removed(service, stored)
 
     def fail_link(self, nodes: Sequence[str]) -> Restoration:
         """Note that a link is cut, and move the services over it to other paths; no other is touched.
@@ -303,9 +349,11 @@ def _removed_dark(service: Service) -> dict[str, Any]:
 def _change(kind: str, service: Service) -> dict[str, Any]:
     path = service.path
     assert path is not None
-    asked = {
+    asked: dict[str, Any] = {
         "bit_rate_gbps": service.request.bit_rate_gbps,
         "service_class": service.request.service_class,
         "decision_id": path.decision_id,
     }
+    if service.request.ends_s is not None:
+        asked["ends_s"] = service.request.ends_s
     return {"kind": kind, "service_uuid": service.uuid} | path.told() | asked

@@ -36,7 +36,7 @@ class Change:
 
     Attributes:
         version: its place in the log.
-        cause: ``create``, ``delete``, ``cut``, ``restore`` or ``repair``.
+        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore`` or ``repair``.
         happened: when.
         document: what changed (docs/contracts.md), version included.
     """
@@ -175,11 +175,11 @@ class Store:
             )
             return _append(connection, change, cause)
 
-    def remove(self, uuid: str, change: dict[str, Any]) -> Change:
+    def remove(self, uuid: str, change: dict[str, Any], cause: str) -> Change:
         """Drop a service, and store the change."""
         with self._engine.begin() as connection:
             connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
-            return _append(connection, change, "delete")
+            return _append(connection, change, cause)
 
     def fail_link(
         self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]

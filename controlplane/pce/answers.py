@@ -127,7 +127,7 @@ class PathAnswers:
             index(request.source), index(request.destination), request.bit_rate_gbps, request.max_latency_ms
         )
         allowed = _allowed(self._plant.topology.node_names, request)
-        return Query(decision_id, asked, state_version, allowed, purpose, waiting)
+        return Query(decision_id, asked, state_version, allowed, purpose, waiting, request.ends_s)
 
 
 def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:

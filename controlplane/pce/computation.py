@@ -48,6 +48,7 @@ class Query:
         allowed: the client's own constraints on a route given as node indices; None without any.
         purpose: for whom; logged, and nothing else.
         waiting: how many more wait for their turn at whoever asks.
+        ends_s: when the service ends, as its client told it; None: not told.
     """
 
     decision_id: str
@@ -56,6 +57,7 @@ class Query:
     allowed: Callable[[tuple[int, ...]], bool] | None = None
     purpose: Purpose = NOBODY
     waiting: int = 0
+    ends_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,7 @@ class PathComputer:
             service_uuid=query.purpose.service_uuid or None,
             cause=query.purpose.cause or None,
             service_class=query.purpose.service_class or None,
+            ends_s=query.ends_s,
             is_constrained=query.allowed is not None,
         )
         if chosen is None:

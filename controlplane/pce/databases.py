@@ -43,6 +43,7 @@ class FeedEntry(BaseModel):
     first_slot: int = 0
     num_slots: int = 0
     modulation_format: str = ""  # empty in a store of a version that did not tell it
+    ends_s: float | None = None  # when its service ends, as the client told it; since 1970 UTC
 
     @property
     def key(self) -> Key:

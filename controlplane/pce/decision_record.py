@@ -12,7 +12,7 @@ import pyarrow as pa
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.names import join_list
 
-DECISION_SCHEMA_VERSION = 3
+DECISION_SCHEMA_VERSION = 4
 
 DecidedBy = Literal["model", "fallback", "none"]
 FallbackReason = Literal[
@@ -61,6 +61,7 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "service_uuid": pa.string(),  # whose path; null, here and below, where it was computed for no service
     "cause": pa.string(),  # create, restore
     "service_class": pa.string(),
+    "ends_s": pa.float64(),  # when the service ends, as its client told it; null: not told
     "is_constrained": pa.bool_(),  # the client bound the route by hops, links or nodes; null before version 3
 }
 
@@ -100,6 +101,7 @@ class DecisionRecord:
     service_uuid: str | None = None
     cause: str | None = None
     service_class: str | None = None
+    ends_s: float | None = None
     is_constrained: bool = False
 
     def row(self) -> dict[str, Any]:

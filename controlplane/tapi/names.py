@@ -7,6 +7,7 @@ from typing import Any
 
 SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
 LOCAL_NAME = "local-name"
+ENDS_S = "ends-s"  # of a path computation's service, in seconds since 1970 UTC; its client told it
 SERVICE_CLASS = "service-class"  # of a connectivity service, as its client calls it
 
 

@@ -39,7 +39,7 @@ def notification(
         "layer-protocol-name": "PHOTONIC_MEDIA",
         "additional-info": names.pairs({"change": change["kind"], "cause": cause}),
     }
-    created = {"create": "OBJECT_CREATION", "delete": "OBJECT_DELETION"}
+    created = {"create": "OBJECT_CREATION", "delete": "OBJECT_DELETION", "ended": "OBJECT_DELETION"}
     body["notification-type"] = created.get(cause, "ATTRIBUTE_VALUE_CHANGE")
     if is_link:
         body["target-object-name"] = names.pairs({names.LOCAL_NAME: "-".join(change["nodes"])})
@@ -50,7 +50,7 @@ def notification(
             body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
     if cause == "create":
         body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
-    elif cause == "delete":
+    elif cause in ("delete", "ended"):
         body["changed-attributes"] = [_became("lifecycle-state", "INSTALLED", "PENDING_REMOVAL")]
     else:
         up = change["kind"] in ("link-repaired", "lightpath-added")

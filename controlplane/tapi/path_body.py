@@ -45,7 +45,10 @@ def build_compute_input(
         "routing-constraint": constraint,
         "topology-constraint": topology,
     }
-    if purpose is not None and (told := purpose.name_pairs()):
+    told = [] if purpose is None else purpose.name_pairs()
+    if request.ends_s is not None:
+        told += names.pairs({names.ENDS_S: float(request.ends_s)})
+    if told:
         content["objective-function"] = {"name": told}
     return {INPUT: content}
 
@@ -101,6 +104,7 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
         exclude_nodes=excluded(
             _uuids(topology, "exclude-node", root), naming.node_names, f"{root}/exclude-node"
         ),
+        ends_s=_end(content, f"{root}/objective-function/name"),
     )
 
 
@@ -210,6 +214,22 @@ def _end_points(request: ComputeRequest, naming: Naming) -> list[dict[str, Any]]
             ("destination", request.destination, "OUTPUT"),
         )
     ]
+
+
+def _end(content: Mapping[str, Any], path: str) -> float | None:
+    objective = content.get("objective-function")
+    told = names.as_dict(objective.get("name")) if isinstance(objective, dict) else {}
+    if names.ENDS_S not in told:
+        return None
+    try:
+        ends_s = float(told[names.ENDS_S])
+    except ValueError:
+        ends_s = math.nan
+    if not math.isfinite(ends_s):
+        raise invalid(
+            f"{path}: {names.ENDS_S} {told[names.ENDS_S][:40]!r}; seconds since 1970 UTC are needed", path
+        )
+    return ends_s
 
 
 def _capacity_gbps(capacity: Any, path: str) -> int:

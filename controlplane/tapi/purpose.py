@@ -1,7 +1,8 @@
 """For whom a path is computed: which service, why, of which class. Not here: what is asked.
 
 It travels as ``name`` pairs of the computation's ``objective-function``, the place that the model leaves for
-words of one's own. It never changes a path.
+words of one's own. Beside it stands there when the service ends, where its client told it (``path_body.py``).
+It is logged and steers nothing.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from controlplane.tapi.fields import as_list, as_object, required, strip_prefixe
 from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import ANY_CLASS, class_of
+from controlplane.tapi.schedule import parse_end, told_time
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import SERVICE, WRAPPERS
 
@@ -35,6 +37,7 @@ class ComputeRequest:
         direction: ``BIDIRECTIONAL`` or ``UNIDIRECTIONAL``.
         max_hops: most links of the route; None when none.
         exclude_links, exclude_nodes: what the route must avoid, by names.
+        ends_s: when the service ends, as its client tells it, in seconds since 1970 UTC; None: not told.
     """
 
     source: str
@@ -45,6 +48,7 @@ class ComputeRequest:
     max_hops: int | None = None
     exclude_links: tuple[tuple[str, str], ...] = ()
     exclude_nodes: tuple[str, ...] = ()
+    ends_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,7 @@ def parse_service(
         max_hops=_target(config, "max-allowed-hops"),
         exclude_links=excluded(config.get("exclude-link", ()), naming.link_ends, f"{ROOT}/exclude-link"),
         exclude_nodes=excluded(config.get("exclude-node", ()), naming.node_names, f"{ROOT}/exclude-node"),
+        ends_s=parse_end(config.get("schedule", {}), f"{ROOT}/schedule", time.time()),
         document=config,
     )
 
@@ -133,13 +138,15 @@ def build_service(
     max_latency_ms: float = math.inf,
     direction: str = UNIDIRECTIONAL,
     service_class: str = "",
+    ends_s: float | None = None,
 ) -> dict[str, Any]:
     """The body that asks for a service, as our own client sends it; a class goes as a ``name`` pair.
 
     The latency bound goes in whole microseconds, rounded down so that what is promised is never looser.
 
     Raises:
-        TapiError: 400, a bit rate that is not a positive whole number of Gb/s, or a bound below 1 us.
+        TapiError: 400, a bit rate that is not a positive whole number of Gb/s, a bound below 1 us, or an end
+            beyond the calendar.
     """
     if not (math.isfinite(bit_rate_gbps) and bit_rate_gbps > 0 and bit_rate_gbps == int(bit_rate_gbps)):
         raise invalid(f"bit rate {bit_rate_gbps} Gb/s: TAPI carries positive whole Gb/s only")
@@ -170,6 +177,8 @@ def build_service(
         service["max-allowed-delay"] = {"value": str(math.floor(max_latency_ms * 1000.0 + 1e-6))}
     if service_class:
         service["name"] = pairs({SERVICE_CLASS: service_class})
+    if ends_s is not None:
+        service["schedule"] = {"end-time": told_time(ends_s)}
     return {"tapi-connectivity:connectivity-service": [service]}
 
 

@@ -210,10 +210,10 @@ SERVICE = Container(
         "max-switch-times": Uint64(),
         "preferred-restoration-layer": LeafList(LAYER),
         "administrative-state": ADMINISTRATIVE_STATE,
+        "schedule": Container({"end-time": Text(), "start-time": Text()}),
     },
     state=frozenset({"connection", "operational-state", "lifecycle-state"}),
     unsupported={
-        "schedule": "services begin when asked for and end when deleted",
         "coroute-inclusion": _ONE_SERVICE,
         "diversity-exclusion": _AVOID,
         "diversity-policy": _AVOID,

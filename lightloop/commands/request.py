@@ -34,6 +34,10 @@ def register(app: typer.Typer) -> None:
         service_class: Annotated[
             str | None, typer.Option("--class", help="Service class, by name; the record tells them apart.")
         ] = None,
+        ends: Annotated[
+            str | None,
+            typer.Option(metavar="TIME", help="When it ends and is released, e.g. 2031-05-01T18:00:00Z."),
+        ] = None,
         as_json: JsonFlag = False,
     ) -> None:
         """Place a service over TAPI and show the lightpath set up for it; or delete one."""
@@ -45,7 +49,9 @@ def register(app: typer.Typer) -> None:
         if delete is None and count is None and (source is None or destination is None):
             raise Refusal("give --from and --to; `lightloop topologies` lists the nodes")
         bound = math.inf if max_latency_ms is None else max_latency_ms
-        named = {} if service_class is None else {"service_class": service_class}
+        named: dict[str, Any] = {} if service_class is None else {"service_class": service_class}
+        if ends is not None:
+            named["ends_s"] = _time(ends)
         with ControllerClient(running_config().services.url("controller"), running_credentials()) as client:
             if delete is not None:
                 client.delete_service(delete)
@@ -69,7 +75,7 @@ def _place_many(
     seed: int,
     gbps: float,
     max_latency_ms: float,
-    named: dict[str, str],
+    named: dict[str, Any],
 ) -> tuple[list[ServiceLightpath], list[dict[str, Any]]]:
     """Lightpaths of services between random pairs, and which were refused and why.
 
@@ -92,6 +98,21 @@ def _place_many(
                 raise
             refusals.append({"from": source, "to": destination, "gbps": gbps, "reason": refusal.reason})
     return lightpaths, refusals
+
+
+def _time(text: str) -> float:
+    """Seconds since 1970 UTC.
+
+    Raises:
+        Refusal: no date and time with a zone.
+    """
+    from controlplane.tapi.errors import TapiError
+    from controlplane.tapi.schedule import read_time
+
+    try:
+        return read_time(text, "--ends")
+    except TapiError as error:
+        raise Refusal(error.message) from None
 
 
 def _document(lightpath: ServiceLightpath) -> dict[str, Any]:

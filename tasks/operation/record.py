@@ -15,6 +15,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 RECORD_SCHEMA_VERSION = 1
+ENDING = {"delete": "deleted", "ended": "ended"}  # causes that end a service, and what a life calls them
 UUID = r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z"
 
 
@@ -42,6 +43,7 @@ class Ask:
         decided_by: ``model``, ``fallback`` or ``none``.
         fallback_reason, policy, model_version: who decided; empty where that does not apply.
         topology_hash: of the network.
+        ends_s: when the service ends, as its client told it, since 1970 UTC; None: not told.
     """
 
     decision_id: str
@@ -62,6 +64,7 @@ class Ask:
     policy: str
     model_version: str
     topology_hash: str
+    ends_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class ToldChange:
         time_s: since 1970 UTC.
         kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed``, ``link-repaired``, or
             ``service-removed``: of one that a cut had left without a lightpath.
-        cause: ``create``, ``delete``, ``cut``, ``restore``, ``repair``, ``move``.
+        cause: ``create``, ``delete``, ``ended``, ``cut``, ``restore``, ``repair``, ``move``.
         nodes: of the route, source first; of a link, and of a service without a lightpath, its ends.
         service_uuid, service_class, decision_id: of a lightpath; empty for a link, the last one also in
             changes of versions that did not tell it.
@@ -160,19 +163,19 @@ class Life:
 
     @property
     def deleted(self) -> ToldChange | None:
-        """The change with which a client ended it; None where none was seen."""
-        if self.removed is not None and self.removed.cause == "delete":
+        """The change with which it ended, by a client or when its told end came; None where none was seen."""
+        if self.removed is not None and self.removed.cause in ENDING:
             return self.removed
         return self.removed_dark
 
 
 def departure_cause(span: Span, is_last: bool) -> str:
-    """``deleted``, ``cut``, ``restored elsewhere`` or ``moved``; empty while the lightpath stands."""
+    """``deleted``, ``ended``, ``cut``, ``restored elsewhere``, ``moved``; empty while it stands."""
     if span.removed is None:
         return ""
     if span.removed.cause == "cut":
         return "cut" if is_last else "restored elsewhere"
-    return {"delete": "deleted", "move": "moved"}.get(span.removed.cause, span.removed.cause)
+    return (ENDING | {"move": "moved"}).get(span.removed.cause, span.removed.cause)
 
 
 def _text(*checks: pa.Check, nullable: bool = False) -> pa.Column:
@@ -202,6 +205,7 @@ ASKS = pa.DataFrameSchema(
         "policy": _text(nullable=True),
         "model_version": _text(nullable=True),
         "topology_hash": _text(_SOME),
+        "ends_s": pa.Column(float, [pa.Check.gt(0), _FINITE], nullable=True),
     },
     checks=pa.Check(lambda rows: rows["source"] != rows["destination"], name="source is not destination"),
     strict="filter",
@@ -270,5 +274,6 @@ def asks_of(rows: Sequence[dict[str, Any]]) -> list[Ask]:
         values["max_latency_ms"] = (
             math.inf if pd.isna(row["max_latency_ms"]) else float(row["max_latency_ms"])
         )
+        values["ends_s"] = None if pd.isna(row["ends_s"]) else float(row["ends_s"])
         asks.append(Ask(**values))
     return asks

@@ -19,7 +19,7 @@ import pandas as pd
 from tasks.decisions import decision_parts, read_part
 from tasks.operation.record import ASKS, CHANGES, Ask, OperationError, ToldChange, asks_of, failures
 
-_NUMBERS = ("time_s", "state_version", "bit_rate_gbps", "max_latency_ms")
+_NUMBERS = ("time_s", "state_version", "bit_rate_gbps", "max_latency_ms", "ends_s")
 _TIMEOUT_S = 60.0
 CLOCK_TOLERANCE_S = 60.0
 

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from tasks.locks import only_one
 from tasks.operation.lives import lives_of, pending
 from tasks.operation.record import (
+    ENDING,
     RECORD_SCHEMA_VERSION,
     Ask,
     Life,
@@ -39,6 +40,7 @@ WRITING_S = 3.0  # a decision is in its log so long after its request came in
 _LOCK_WAIT_S = 120.0
 _DAY_S = 86_400.0
 _TYPES = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
+_TYPES["float | None"] = pa.float64()
 _NODES = pa.list_(pa.string())
 
 
@@ -60,6 +62,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("bit_rate_gbps", pa.float64()),
             ("max_latency_ms", pa.float64()),  # null: no bound
             ("service_class", pa.string()),
+            ("ends_s", pa.float64()),  # as its client told it, since 1970 UTC; null: not told
             ("is_constrained", pa.bool_()),
             ("num_asks", pa.int64()),
             ("outcome", pa.string()),  # of the first ask: carried, blocked, failed
@@ -71,8 +74,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("num_lightpaths", pa.int64()),
             ("set_up_s", pa.float64()),  # first lightpath; null: never carried
             ("departed_s", pa.float64()),  # null: still up, or never carried
-            ("departure_cause", pa.string()),  # deleted, cut; null as departed_s
-            ("is_censored", pa.bool_()),  # no client was seen to end it
+            ("departure_cause", pa.string()),  # deleted, ended, cut; null as departed_s
+            ("is_censored", pa.bool_()),  # it was not seen to end
         ]
     ),
     "lightpaths": pa.schema(
@@ -225,7 +228,7 @@ def request_row(life: Life) -> dict[str, Any] | None:
         "num_lightpaths": len(life.spans),
         "set_up_s": life.spans[0].added.time_s if life.spans else None,
         "departed_s": removed.time_s if removed else None,
-        "departure_cause": "deleted" if life.deleted else "cut" if removed else None,
+        "departure_cause": ENDING[life.deleted.cause] if life.deleted else "cut" if removed else None,
         "is_censored": life.deleted is None,
     }
 

@@ -21,7 +21,7 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
     try:
         service, _ = lab.manager.create(lab.request("A", "C", 100, max_latency_ms=20.0))
         lab.manager.fail_link(service.path.nodes[:2])
-        kept, _ = lab.manager.create(lab.request("D", "E", 50))
+        kept, _ = lab.manager.create(lab.request("D", "E", 50, ends_s=4e9))
         lab.manager.repair_link(service.path.nodes[:2])
         lab.manager.delete(service.uuid)
         dark, _ = lab.manager.create(lab.request("A", "C", 100))
@@ -50,6 +50,7 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
                 service_uuid=purpose.service_uuid,
                 cause=purpose.cause,
                 service_class=purpose.service_class,
+                ends_s=asked.ends_s,
             )
             log.append(row).result(5)
         if closed:
@@ -71,6 +72,7 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
     ]
     assert (first.outcome, first.num_asks, first.first and first.first.max_latency_ms) == ("carried", 1, 20.0)
     assert (second.outcome, second.deleted) == ("carried", None)
+    assert [life.first and life.first.ends_s for life in (first, second)] == [None, 4e9]
     assert {span.removed and span.removed.cause for span in third.spans} == {"cut"}
     assert third.deleted is not None
     assert (third.deleted.kind, third.deleted.version) == ("service-removed", changes[-1].version)

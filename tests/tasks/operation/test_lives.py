@@ -102,13 +102,16 @@ def test_a_uuid_used_again_after_its_service_was_deleted_is_another_request() ->
     assert lives[1].next_ask == lives[2].first
 
 
-def test_a_deletion_without_a_lightpath_ends_the_life_and_not_the_next_one_under_its_uuid() -> None:
+@pytest.mark.parametrize(("cause", "called"), [("delete", "deleted"), ("ended", "ended")])
+def test_a_deletion_without_a_lightpath_ends_the_life_and_not_the_next_one_under_its_uuid(
+    cause: str, called: str
+) -> None:
     changes = changes_of(
         [
             lightpath(1, 1.0, "added", "create", "a", 1, placed("AC", 0)),
             link(2, 2.0, "failed", "AC"),
             lightpath(3, 2.0, "removed", "cut", "a", 1, placed("AC", 0)),
-            removed_dark(4, 6.0, "a"),
+            removed_dark(4, 6.0, "a", cause=cause),
             lightpath(5, 8.0, "added", "create", "a", 2, placed("ABC", 0)),
         ],
         0,
@@ -118,7 +121,7 @@ def test_a_deletion_without_a_lightpath_ends_the_life_and_not_the_next_one_under
     assert (first.deleted and first.deleted.version, second.deleted) == (4, None)
     row = request_row(first)
     assert row is not None
-    assert (row["departed_s"], row["departure_cause"], row["is_censored"]) == (DAY + 6.0, "deleted", False)
+    assert (row["departed_s"], row["departure_cause"], row["is_censored"]) == (DAY + 6.0, called, False)
     (lightpath_row,) = lightpath_rows(first)  # which went at the cut
     assert (lightpath_row["departed_s"], lightpath_row["departure_cause"]) == (DAY + 2.0, "cut")
 
