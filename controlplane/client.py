@@ -230,8 +230,8 @@ class ControllerClient(_Client):
         uuid = service_uuid or str(uuid4())
         try:
             ends = sips[source], sips[destination]
-            asked = bit_rate_gbps, max_latency_ms, direction, service_class, ends_s
-            body = build_service(uuid, *ends, *asked)
+            named = service_class, ends_s
+            body = build_service(uuid, *ends, bit_rate_gbps, max_latency_ms, direction, *named)
         except TapiError as error:
             raise ServiceRefused(error.message) from None
         self._send("POST", CONNECTIVITY, body)
