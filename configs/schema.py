@@ -71,6 +71,7 @@ class EvaluationSection(_Section):
     num_traces: PositiveInt = Field(ge=2, description="independent traces; the interval comes from them")
     failed_fibres: NonNegativeInt = Field(2, description="of the most used fibres, each cut once")
     failed_nodes: NonNegativeInt = Field(1, description="of the most used nodes, each down once")
+    failed_groups: NonNegativeInt = Field(1, description="of the most used risk groups, each cut at once")
     failure_traces: PositiveInt = Field(4, ge=2, description="of the traces, on which failures are met")
     requests_per_trace: PositiveInt
     warmup_requests: NonNegativeInt
@@ -106,7 +107,7 @@ class Retention(_Section):
     interval_s: PositiveFloat = Field(description="how often upkeep applies it")
     drift_runs_days: PositiveFloat | None = Field(description="MLflow runs of the drift monitor")
     trainings_days: PositiveFloat | None = Field(
-        description="folders of trainings: checkpoints, progress log"
+        description="folders of trainings, and versions that did not pass their gate"
     )
     traces_days: PositiveFloat | None = Field(description="traces that can be made again from their note")
     evaluations_days: PositiveFloat | None = Field(description="measured results that are found again")

@@ -14,7 +14,7 @@ from envs.features import FEATURE_SCHEMA_VERSION
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
-from flows.policies import packaged, registered, training_trace
+from flows.policies import origin_of, packaged, registered, training_trace
 from flows.settings import Settings, settings_of
 from flows.slots import own_slots
 from tasks.champion import champion_of, promote
@@ -97,8 +97,8 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         registry.log_metrics(run_id, {f"quick_evaluation/{key}": row[key] for key in figures})
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = packaged(settings, run_id, training, folder)
-        rows, made_by = [row | {"role": "first champion"}], f"taken as it is: {kind}"
-        version = registered(settings, model, {"kind": kind}, made_by, "by the first up", training.id, rows)
+        origin = origin_of(settings, model, f"taken as it is: {kind}", "by the first up", training.id)
+        version = registered(settings, model, {"kind": kind}, origin, [row | {"role": "first champion"}])
     promote(registry, version, "the best in a quick evaluation; there was no champion")
     return version
 

@@ -20,7 +20,15 @@ from configs.load import load_config
 from configs.schema import Config
 from deployments.environment import process_environment, tracking_uri
 from deployments.orchestration import PrefectApi
-from tasks.kept_runs import DRIFT, delete_runs, expired_runs, referred
+from tasks.kept_runs import (
+    DRIFT,
+    VERSION,
+    delete_runs,
+    delete_version,
+    expired_runs,
+    expired_versions,
+    referred,
+)
 from tasks.registry import Registry
 from tasks.retention import (
     Expired,
@@ -82,6 +90,8 @@ def delete(expired: list[Expired], config: Config, home: Home, registry: Registr
     """
     for item in expired:
         item.delete()
+        if item.kind == VERSION:
+            delete_version(registry, item.name)
         if item.kind == FLOW_RUN:
             for artifact in api.artifacts(item.name):
                 api.delete(f"/artifacts/{artifact['id']}")
@@ -114,6 +124,7 @@ def _expired(
 
     yield from expired_traces(home.traces, before_s(keep.traces_days), in_use)
     yield from expired_trainings(home.training, before_s(keep.trainings_days), in_use)
+    yield from expired_versions(registry, before_s(keep.trainings_days))
     yield from expired_models(home.root / "models", before_s(keep.models_days), in_use)
     evaluations = (home.root / "evaluations").glob("*.json")
     yield from expired_files("evaluation", evaluations, before_s(keep.evaluations_days))

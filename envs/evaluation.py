@@ -94,12 +94,11 @@ def replay_statistics(
     on_progress: Callable[[int, int], None] | None = None,
     audited: bool = False,
 ) -> Statistics:
-    """Counts of a policy, one network per trace, with what it earned; see ``replay``."""
+    """Counts of a policy, one network per trace, with what it earned and each request's path: ``replay``."""
     requests = requests_of(list(traces), plant)
-    num_classes = max(len(trace.class_names) for trace in traces)
-    run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward)
+    num_classes, length = max(len(trace.class_names) for trace in traces), requests.arrival_s.shape[1]
+    run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward, length)
     run.reset()
-    length = requests.arrival_s.shape[1]
     for done in run.play(policy, length, run.observation_buffers()):
         t = done - 1
         if t < 0:

@@ -237,8 +237,12 @@ def lockstep_on_requests(
     warmup: int = 0,
     num_classes: int | None = None,
     reward: RewardWeights = ONLY_BLOCKING,
+    num_noted: int = 0,
 ) -> Lockstep:
-    """Networks fed by given requests, one row each; call ``reset()`` before use."""
+    """Networks fed by given requests, one row each; call ``reset()`` before use.
+
+    ``num_noted``: what becomes of so many of the first requests of each is kept, one by one.
+    """
     num_networks = len(requests.arrival_s)
     load_erlang, mean_holding_s = offered_load(requests)
     return Lockstep(
@@ -246,7 +250,9 @@ def lockstep_on_requests(
         states=new_states(plant, num_networks, load_erlang, mean_holding_s),
         requests=requests,
         candidates=new_candidates(plant, num_networks),
-        statistics=new_statistics(plant, num_networks, num_classes or int(requests.service_class.max()) + 1),
+        statistics=new_statistics(
+            plant, num_networks, num_classes or int(requests.service_class.max()) + 1, num_noted
+        ),
         position=np.zeros(num_networks, np.int64),
         served=np.zeros(num_networks, np.int64),
         warmup=warmup,

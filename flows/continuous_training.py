@@ -10,26 +10,22 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
-from agents.lessons import Lessons
 from flows.approval import ask
 from flows.lived import (
     TRAINING,
     Lived,
-    forecast_of,
-    held_out_traffic,
-    known_agents,
     learned_trace,
-    lessons_of,
     lived_through,
     rules_of_window,
     why_not_learned,
     with_new_forecast,
 )
 from flows.outcome import promoted, refused
-from flows.policies import held_out, packaged, registered, training_trace
+from flows.policies import enlisted, held_out, origin_of, packaged, training_trace
 from flows.scenarios import Scenario
 from flows.settings import BY_HAND, Settings, load_settings
 from flows.slots import own_slots
+from flows.taught import judged_on, taught_by
 from tasks.challenger import (
     PackagedModel,
     recall_asked,
@@ -38,19 +34,22 @@ from tasks.challenger import (
     remember_challenger,
 )
 from tasks.champion import champion_of, promote_task
+from tasks.enlisted import settle_task
 from tasks.evaluate import evaluate_task
 from tasks.failed import TestedFailures
 from tasks.gate import GateReport, judge_task
+from tasks.model_card import Origin, version_card
 from tasks.progress_log import ProgressLog
 from tasks.promotion_budget import budget_state, spend
 from tasks.provision import Staged, demand_same_weights, stage_task, unstage_task
+from tasks.recipe import RECIPE_FILE, Recipe
 from tasks.registry import POLICY_FOLDER, ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
 from tasks.serving_target import ServingTarget
 from tasks.takeover import take_over_task
-from tasks.trace import StoredTrace, traffic_for
+from tasks.trace import StoredTrace
 from tasks.train import train_task
 
 
@@ -140,29 +139,32 @@ def _make(
     only_forecast: bool,
 ) -> _Challenge:
     """A challenger, trained and packaged, or the one that this run has made already."""
-    plant, registry = settings.plant, settings.registry
+    registry = settings.registry
     given = learned_trace(settings, lived) if lived else trace
     training = training_trace(settings, given, progress)
-    if lived is not None:
-        lessons, traffic = lessons_of(settings, training), held_out_traffic(settings, lived)
-        forecast = None if made else forecast_of(settings, lived, training, progress.step)
-    else:
-        traffic, forecast = traffic_for(plant, settings.traffic, training, trace), None
-        lessons = Lessons(traffic, starts=known_agents(settings))
+    traffic = judged_on(settings, lived, training, trace)
     if made is None:
+        champion = champion_of(registry)
+        taught = taught_by(settings, lived, training, traffic, champion, progress.step)
+        seen, number = settings.plant.with_forecast(taught.forecast), champion.version if champion else ""
+        version = taught.forecast.content_hash if taught.forecast else ""
         registry.log_config(run_id, settings.parameters, settings.resolved_yaml)
+        recipe = Recipe(training.id, bool(trace), number, version, only_forecast)
+        registry.log_document(run_id, recipe.to_json(), RECIPE_FILE)
         if only_forecast:
-            folder = with_new_forecast(settings, forecast, progress.folder)
+            registry.log_traces(run_id, [training.id], settings.home.traces, "training")
+            folder = with_new_forecast(settings, taught.forecast, champion, progress.folder)
         else:
-            spec, seen = settings.config.train_spec(), plant.with_forecast(forecast)
+            spec, lessons = settings.config.train_spec(), taught.lessons
             folder = train_task(spec, seen, lessons, training, registry, run_id, progress).policy_folder
     traces = held_out(settings, traffic)
     if made is None:
         registry.log_traces(run_id, [item.id for item in traces], settings.home.traces, "evaluation")
         made = packaged(settings, run_id, training, folder)
+        made = enlisted(settings, made, _origin(settings, made, training.id, lived))
         remember_challenger(progress.folder, made)
     else:
-        progress.step(f"{made.policy} has been made already: {made.uri}")
+        progress.step(f"{made.policy} has been made already: version {made.version}")
     return _Challenge(settings, progress, run_id, made, tuple(traces), training.id, lived)
 
 
@@ -180,7 +182,9 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
         section.warmup_requests,
         home.root / "evaluations",
         challenge.progress.step,
-        TestedFailures(section.failed_fibres, section.failed_nodes, section.failure_traces),
+        TestedFailures(
+            section.failed_fibres, section.failed_nodes, section.failure_traces, section.failed_groups
+        ),
     )
     publish_evaluation_task(registry, challenge.run_id, evaluation, challenge.progress)
     return _Evaluated(champion.version if champion else "", evaluation)
@@ -209,7 +213,18 @@ def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> 
     further = rules_of_window(settings, challenge.lived, made, champion, progress.step)
     report = judge_task(found.evaluation, staged.p99_ms, limits, alpha, budget, further)
     publish_gate_task(settings.registry, challenge.run_id, report, progress)
+    origin = _origin(settings, made, challenge.trace_id, challenge.lived)
+    card = version_card(made.policy, origin, report.evaluation["policies"], report)
+    settle_task(settings.registry, made.version, report, card)
     return staged, report
+
+
+def _origin(settings: Settings, made: PackagedModel, trace_id: str, lived: Lived | None) -> Origin:
+    """Where the challenger comes from, for its page."""
+    reason, made_by = flow_run.parameters.get("reason") or "", f"search and PPO, {settings.recipe}"
+    if flow_run.parameters.get("only_forecast"):
+        made_by = "the champion's weights with a new demand forecast"
+    return origin_of(settings, made, made_by, reason, trace_id, lived.tags if lived else None)
 
 
 def _refused_by_gate_or_person(challenge: _Challenge) -> str:
@@ -240,11 +255,8 @@ def _refused_by_gate_or_person(challenge: _Challenge) -> str:
 
 def _promote(challenge: _Challenge, target: ServingTarget, staged: Staged, report: GateReport) -> str:
     """What was done with a challenger that passed, in words."""
-    settings, progress, made = challenge.settings, challenge.progress, challenge.made
-    registry = settings.registry
-    tags, rows = {"kind": "agent", "gate": "passed"}, report.evaluation["policies"]
-    reason, made_by = flow_run.parameters.get("reason") or "", f"search and PPO, {settings.recipe}"
-    version = registered(settings, made, tags, made_by, reason, challenge.trace_id, rows, report)
+    settings, progress, registry = challenge.settings, challenge.progress, challenge.settings.registry
+    version = registry.version(challenge.made.version)
     if settings.is_in_service:
         take_over_task(target, registry, staged, version, "promote", report.verdict, progress.step)
         text = f"in service at {staged.slot.url}"

@@ -6,7 +6,7 @@ Not here: making a window (``tasks/operation``), living through it again (``envs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,16 +23,16 @@ from envs.trace import read_trace, write_trace
 from envs.traffic import PoissonTraffic
 from envs.window import Window, WindowError, read_window
 from flows.operation import mean_holding_s, operation_of
-from flows.policies import held_out
+from flows.policies import held_out, step
 from flows.settings import Settings
 from tasks.challenger import PackagedModel
-from tasks.champion import champion_of
 from tasks.evaluate import contender_in, measure
 from tasks.fidelity import measure_fidelity_task
 from tasks.forecast import estimate_forecast_task
 from tasks.gate import RuleResult
 from tasks.lived_rules import not_worse_on_window_task, remembers
 from tasks.operation import StoredWindow, window_of_task
+from tasks.operation.making import window_in
 from tasks.registry import ModelVersion
 from tasks.trace import StoredTrace, read_stored
 from tasks.traffic import traffic_like
@@ -82,6 +82,20 @@ def lived_through(settings: Settings, named: str) -> Lived:
     return Lived(whole, _between(settings, began_s, middle_s), _between(settings, middle_s, ended_s))
 
 
+def lived_again(settings: Settings, windows: Mapping[str, str]) -> Lived:
+    """The parts of a window as they were stored.
+
+    Args:
+        settings: of the installation that lived through it.
+        windows: as ``Lived.tags`` names them.
+
+    Raises:
+        WindowError: one is no longer there, or damaged.
+    """
+    tags = ("window", "window.learned", "window.held_out")
+    return Lived(*(window_in(settings.home.windows / windows[tag]) for tag in tags))
+
+
 def cut_s(window: Window) -> float:
     """When the later part begins: just before its first request arrives.
 
@@ -121,24 +135,28 @@ def learned_trace(settings: Settings, lived: Lived) -> str:
     return str(write_trace(trace, settings.home.traces))
 
 
-def lessons_of(settings: Settings, learned: StoredTrace) -> Lessons:
+def lessons_of(settings: Settings, learned: StoredTrace, champion: ModelVersion | None) -> Lessons:
     """Traffic like that of a window, beside the scenario's own, beginning with the champion."""
     fitted = traffic_like(read_trace(learned.file), settings.plant)
-    return Lessons(fitted, beside=(settings.traffic,), starts=known_agents(settings))
+    return Lessons(fitted, beside=(settings.traffic,), starts=known_agents(settings, champion))
 
 
 def forecast_of(
-    settings: Settings, lived: Lived, learned: StoredTrace, on_step: Callable[[str], None]
+    settings: Settings,
+    lived: Lived,
+    learned: StoredTrace,
+    champion: ModelVersion | None,
+    on_step: Callable[[str], None],
 ) -> DemandForecast | None:
     """What the window says of the next requests; None where the champion does worse with it on that window.
 
     A wrong forecast costs more than none. That it helps is not shown here: the gate asks for that on requests
     that the forecast was not made of.
     """
-    plant, champion = settings.plant, champion_of(settings.registry)
+    plant = settings.plant
     if not plant.spec.shortlist:
         return None  # the columns that it weighs are not computed
-    forecast = estimate_forecast_task(
+    forecast = step(estimate_forecast_task)(
         plant, read_trace(learned.file, topology=plant.topology), lived.whole.id
     )
     if champion is None:
@@ -152,13 +170,14 @@ def forecast_of(
     return None if loss.low > 0 else forecast
 
 
-def with_new_forecast(settings: Settings, forecast: DemandForecast | None, folder: Path) -> Path:
+def with_new_forecast(
+    settings: Settings, forecast: DemandForecast | None, champion: ModelVersion | None, folder: Path
+) -> Path:
     """The champion's policy with another forecast, as an artefact in ``folder``.
 
     Raises:
         WindowError: no forecast helps it, or there is no champion to be given one.
     """
-    champion = champion_of(settings.registry)
     if champion is None or forecast is None:
         raise WindowError(
             "there is no forecast to give to the champion: name a window on which it does no worse with one, "
@@ -191,9 +210,8 @@ def rules_of_window(
     return (on_window, remembers(on_own[0], on_own[1], limits.max_forgotten, limits.confidence))
 
 
-def known_agents(settings: Settings) -> tuple[Start, ...]:
-    """The champion, where it decides on the plant that is trained for."""
-    champion = champion_of(settings.registry)
+def known_agents(settings: Settings, champion: ModelVersion | None) -> tuple[Start, ...]:
+    """The champion, as what a training begins with and falls back to."""
     if champion is None:
         return ()
     contender = contender_in(settings.registry.policy_folder(champion, settings.home.root / "models"))

@@ -6,7 +6,7 @@ The same steps for flow, MLproject, first champion and ``lightloop evaluate``; i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,8 +16,8 @@ from prefect.context import FlowRunContext
 from envs.traffic import PoissonTraffic
 from flows.settings import BY_HAND, Settings
 from tasks.challenger import PackagedModel
+from tasks.enlisted import enlist_task
 from tasks.evaluate import Contender, best_baseline, measure
-from tasks.gate import GateReport
 from tasks.model_card import Cards, Origin, model_card, version_card
 from tasks.package import package_task
 from tasks.progress_log import ProgressLog
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _step(task: Task[P, R]) -> Callable[P, R]:
+def step(task: Task[P, R]) -> Callable[P, R]:
     """The task in a flow, its plain function elsewhere."""
     return task if FlowRunContext.get() else task.fn
 
@@ -39,7 +39,7 @@ def training_trace(
 ) -> StoredTrace:
     """What is trained on: the trace given by id or path, else one drawn from the configured traffic."""
     section, folder = settings.config.traffic, settings.home.traces
-    provide = _step(provide_trace_task)
+    provide = step(provide_trace_task)
     return provide(
         settings.plant, settings.traffic, section.requests_per_trace, section.seed, folder, given, progress
     )
@@ -50,7 +50,7 @@ def held_out(
 ) -> tuple[StoredTrace, ...]:
     """The traces on which policies meet, drawn from the configured traffic unless another is given."""
     section = settings.config.evaluation
-    return _step(held_out_traces_task)(
+    return step(held_out_traces_task)(
         settings.plant,
         traffic or settings.traffic,
         section.num_traces,
@@ -82,37 +82,69 @@ def beside_best_baseline(settings: Settings, contender: Contender, folder: Path 
 def packaged(settings: Settings, run_id: str, training: StoredTrace, policy_folder: Path) -> PackagedModel:
     """The policy in a folder as a model of a run, with what the drift monitor compares with."""
     warmup = min(settings.config.evaluation.warmup_requests, training.num_requests // 2)
-    package, tags = _step(package_task), settings.model_tags
+    package, tags = step(package_task), settings.model_tags
     return package(settings.registry, run_id, settings.plant, training, policy_folder, warmup, tags)
+
+
+def origin_of(
+    settings: Settings,
+    model: PackagedModel,
+    made_by: str,
+    reason: str,
+    trace_id: str,
+    windows: Mapping[str, str] | None = None,
+) -> Origin:
+    """Where a packaged model comes from, in words.
+
+    Args:
+        settings: under which it was made.
+        model: what was made.
+        made_by: how.
+        reason: why; empty: by hand.
+        trace_id: that its drift reference was observed on.
+        windows: that it learned from and is judged on, by the tags of its run.
+    """
+    config, topology = settings.config, settings.plant.topology.name
+    offered = f"{config.traffic.generator} traffic of {config.traffic.load_erlang:g} Erlang"
+    why = reason or BY_HAND
+    return Origin(config.scenario, topology, offered, made_by, why, trace_id, windows or {}, model.forecast)
 
 
 def registered(
     settings: Settings,
     model: PackagedModel,
     kind: dict[str, str],
-    made_by: str,
-    reason: str,
-    trace_id: str,
+    origin: Origin,
     rows: Sequence[Mapping[str, Any]],
-    report: GateReport | None = None,
 ) -> ModelVersion:
-    """A packaged model as the next version, with what its page says.
+    """A first champion as the next version, with what its page says.
 
     Args:
         settings: under which it was made.
         model: what is registered.
         kind: tags beside those of the settings.
-        made_by: how, in words.
-        reason: why.
-        trace_id: that its drift reference was observed on.
+        origin: where it comes from.
         rows: ``PolicyResult.row`` of everybody it was compared with, each with ``role``.
-        report: the gate's; None for a first champion, which meets no gate.
     """
-    registry, config, topology = settings.registry, settings.config, settings.plant.topology.name
-    offered = f"{config.traffic.generator} traffic of {config.traffic.load_erlang:g} Erlang"
-    origin = Origin(config.scenario, topology, offered, made_by, reason or BY_HAND, trace_id)
-    page = model_card(registry.model_name, config.scenario, topology)
-    cards = Cards(page, version_card(model.policy, origin, rows, report))
-    register, tags = _step(register_task), settings.model_tags | kind
+    register, (tags, cards) = step(register_task), _tags_and_cards(settings, model, kind, origin, rows)
+    return register(settings.registry, model.uri, model.run_id, model.policy, tags, cards)
+
+
+def enlisted(settings: Settings, model: PackagedModel, origin: Origin) -> PackagedModel:
+    """A challenger as the next version, awaiting its gate: ``@challenger`` from now on."""
+    tags, cards = _tags_and_cards(settings, model, {"kind": "agent"}, origin, ())
+    version = step(enlist_task)(settings.registry, model, tags, cards)
+    return replace(model, version=version.version)
+
+
+def _tags_and_cards(
+    settings: Settings,
+    model: PackagedModel,
+    kind: Mapping[str, str],
+    origin: Origin,
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, str], Cards]:
+    page = model_card(settings.registry.model_name, origin.scenario, origin.topology)
+    tags = {**settings.model_tags, **kind}
     tags |= {FORECAST_TAG: model.forecast} if model.forecast else {}
-    return register(registry, model.uri, model.run_id, model.policy, tags, cards)
+    return tags, Cards(page, version_card(model.policy, origin, rows))

@@ -14,6 +14,7 @@ from flows.settings import Settings, settings_of
 from tasks.evaluate import contender_named
 from tasks.figures import role_metrics
 from tasks.progress_log import ProgressLog
+from tasks.recipe import RECIPE_FILE, Recipe
 from tasks.train import train_challenger
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -31,6 +32,7 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
     registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
     registry.log_tags(run_id, {"mlflow.runName": settings.run_name("mlflow run")})
     training = training_trace(settings)
+    registry.log_document(run_id, Recipe(training.id).to_json(), RECIPE_FILE)
     progress = ProgressLog(settings.home.training / run_id)
     spec = settings.config.train_spec()
     result = train_challenger(

@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 
 from flows.settings import load_settings
 from flows.slots import own_slots
+from tasks.enlisted import demand_passed
 from tasks.provision import stage_task
 from tasks.registry import RECORDED_FILE
 from tasks.takeover import take_over_task
@@ -21,12 +22,14 @@ def provision(version: int | str = "@champion") -> str:
     """What is in service now, in words.
 
     Args:
-        version: a version number, which becomes champion; or ``@champion``, ``@previous``.
+        version: a version number, which becomes champion; or ``@champion``, ``@previous``. One that has not
+            passed its gate is refused.
     """
     settings = load_settings()
     registry = settings.registry
     with own_slots(settings, f"provision {version}") as target:
         wanted = registry.version(str(version))
+        demand_passed(wanted)
         recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
         staged = stage_task(target, wanted.uri, recorded)
         take_over_task(target, registry, staged, wanted, "promote", "put in service by hand")

@@ -18,7 +18,7 @@ ASKED_FILE = "asked.json"
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A policy logged to a run as a model, not yet registered."""
+    """A policy logged to a run as a model."""
 
     run_id: str  # of MLflow
     policy: str
@@ -26,6 +26,7 @@ class PackagedModel:
     uri: str  # models:/m-...
     recorded: Path  # observations with the policy's own scores
     forecast: str = ""  # hash of the demand forecast that it decides with; empty: none
+    version: str = ""  # of the registered model; empty: not registered yet
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tasks.promotions import (
     pending_promotion,
     read_promotions,
 )
-from tasks.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, RegistryError
+from tasks.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry, RegistryError
 
 
 def champion_of(registry: Registry) -> ModelVersion | None:
@@ -83,7 +83,7 @@ def align_aliases(registry: Registry) -> list[str]:
     """Have the aliases follow the log; what was moved, in words.
 
     An alias that somebody moved in MLflow's page goes back: a version comes into service by the flow
-    ``provision``, which checks it.
+    ``provision``, which checks it. A champion is nobody's challenger any more.
     """
     past = _past(registry)
     if not past or registry.existing(past[-1]) is None:
@@ -95,6 +95,8 @@ def align_aliases(registry: Registry) -> list[str]:
         if registry.point(alias, number):
             places = f"from {stood or 'nowhere'} to {number or 'nowhere'}"
             moved.append(f"alias @{alias} moved {places}, as the promotion log has it")
+    if registry.aliased(CHALLENGER) == past[-1]:
+        registry.point(CHALLENGER, "")
     return moved
 
 

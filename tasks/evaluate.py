@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agents.artefact import load_forecast, load_policy, read_manifest
-from envs.evaluation import replay
+from envs.evaluation import replay_statistics
 from envs.forecast import DemandForecast
 from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
-from envs.statistics import ClassResult, PowerResult
+from envs.reward import ONLY_BLOCKING
+from envs.slices import SliceResult, slices_of
+from envs.statistics import ClassResult, PowerResult, results_of
 from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.failed import NO_FAILURES, TestedFailures, failed_plants, forecast_left, traffic_left
@@ -28,7 +30,7 @@ from tasks.results import Evaluation, Failure, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
 from topologies.model import Topology
 
-RESULT_VERSION = 4
+RESULT_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def evaluate(
     rivals = [contender_baseline(found.best_baseline.policy)]
     rivals += [] if champion_folder is None else [contender_in(champion_folder)]
     failures = []
-    for after in failed_plants(plant, tested.fibres, tested.nodes):
+    for after in failed_plants(plant, tested.fibres, tested.nodes, tested.groups):
         some = [traffic_left(trace, after.topology) for trace in traces[: tested.traces]]
         there = [challenger.on(after.topology), *(who.on(after.topology) for who in rivals)]
         met = [measured(who, after, some) for who in there]
@@ -160,13 +162,13 @@ def measure(
         classes = {
             name: tuple(ClassResult(**row) for row in rows) for name, rows in stored["classes"].items()
         }
+        slices = {name: tuple(SliceResult(**row) for row in rows) for name, rows in stored["slices"].items()}
         power = tuple(PowerResult(**row) for row in stored["power"])
-        return PolicyResult(
-            **(stored | sequences | {"classes": classes, "power": power, "policy": contender.name})
-        )
+        parts = {"classes": classes, "slices": slices, "power": power, "policy": contender.name}
+        return PolicyResult(**(stored | sequences | parts))
     seen = plant.with_forecast(contender.forecast)
-    results = replay(seen, traces, contender.policy, warmup_requests, audited=True)
-    names = traces[0].class_names
+    counted = replay_statistics(seen, traces, contender.policy, warmup_requests, ONLY_BLOCKING, audited=True)
+    results, names = results_of(counted, seen), traces[0].class_names
     found = PolicyResult(
         policy=contender.name,
         request_blocking=tuple(item.request_blocking for item in results),
@@ -174,6 +176,7 @@ def measure(
         utilisation=tuple(item.utilisation for item in results),
         mean_latency_ms=tuple(item.mean_latency_ms for item in results),
         classes={name: tuple(item.classes[c] for item in results) for c, name in enumerate(names)},
+        slices=slices_of(plant, traces, counted.taken, warmup_requests),
         power=tuple(item.power for item in results if item.power is not None),
         audited=tuple(item.qot.audited for item in results if item.qot is not None),
         too_noisy=tuple(item.qot.too_noisy for item in results if item.qot is not None),

@@ -1,12 +1,13 @@
-"""The network with its most used fibres or nodes down, one at a time, and the traffic that is left then.
+"""The network with its most used fibres, nodes or risk groups down, one at a time, and the traffic left then.
 
 Not here: who is measured on it (``evaluate.py``), failures during operation (``envs.failures``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
 
 import networkx as nx
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from envs.forecast import DemandForecast
 from envs.plant import Plant, build_plant
 from envs.trace import COLUMN_TYPES, Trace
-from topologies.model import Topology
+from topologies.model import RiskGroup, Topology
 
 
 @dataclass(frozen=True)
@@ -25,29 +26,67 @@ class TestedFailures:
         fibres: so many of the most used ones, each cut once.
         nodes: so many of the most used ones, each down once.
         traces: so many of the held-out traces.
+        groups: so many of the most used risk groups, the fibres of each cut at once.
     """
 
     fibres: int
     nodes: int
     traces: int
+    groups: int = 0
 
 
 NO_FAILURES = TestedFailures(0, 0, 0)
 
 
-def failed_plants(plant: Plant, num_fibres: int, num_nodes: int) -> Iterator[Plant]:
+@dataclass(frozen=True)
+class _Loss:
+    """What a failure takes away."""
+
+    name: str
+    node: str = ""  # empty: none
+    fibres: tuple[tuple[str, str], ...] = ()
+
+
+def failed_plants(plant: Plant, num_fibres: int, num_nodes: int, num_groups: int = 0) -> Iterator[Plant]:
     """The plant after each failure, with paths found anew; the fibre that most best paths cross first.
 
-    A fibre or node whose loss cuts the network in two is left out: whoever decides loses the same then.
+    What cuts the network in two is left out: whoever decides loses the same then. Risk groups are those of
+    the topology; where it names none, one is derived (``derived_groups``).
     """
     topology = plant.topology
     on_fibre, on_node = _use(plant)
-    names = topology.node_names
-    cuts = [(item.node_a, item.node_b) for item in topology.fibres]
-    by_use = sorted(range(len(cuts)), key=lambda fibre: -on_fibre[fibre])
-    yield from _first(plant, num_fibres, [(f"{cuts[f][0]}-{cuts[f][1]}", (), cuts[f]) for f in by_use])
+    names, use = topology.node_names, dict(zip(_ends(topology), on_fibre, strict=True))
+    cuts = sorted(use, key=lambda ends: -use[ends])
+    yield from _first(plant, num_fibres, [_Loss("-".join(ends), fibres=(ends,)) for ends in cuts])
     order = sorted(range(len(names)), key=lambda node: -on_node[node])
-    yield from _first(plant, num_nodes, [(names[n], (names[n],), ("", "")) for n in order])
+    yield from _first(plant, num_nodes, [_Loss(names[n], node=names[n]) for n in order])
+    if num_groups:
+        groups = topology.risk_groups or derived_groups(plant)
+        known = {frozenset(ends): count for ends, count in use.items()}
+        ranked = sorted(groups, key=lambda group: -sum(known[frozenset(ends)] for ends in group.fibres))
+        yield from _first(plant, num_groups, [_Loss(group.name, fibres=group.fibres) for group in ranked])
+
+
+def derived_groups(plant: Plant) -> tuple[RiskGroup, ...]:
+    """Risk groups for a topology that names none: two most used fibres that meet in a most used node.
+
+    Which fibres share a duct is not known then. Those that leave one building often do, and two of them are
+    the smallest group; the busiest two in the busiest node hurt most. Empty where any two cut the network.
+    """
+    topology = plant.topology
+    on_fibre, on_node = _use(plant)
+    ends = _ends(topology)
+    for node in sorted(range(len(topology.nodes)), key=lambda node: -on_node[node]):
+        name = topology.node_names[node]
+        met = sorted(
+            (f for f, pair in enumerate(ends) if name in pair), key=lambda fibre: (-on_fibre[fibre], fibre)
+        )
+        for pair in sorted(combinations(range(len(met)), 2), key=lambda pair: (sum(pair), pair)):
+            fibres = tuple(ends[met[rank]] for rank in pair)
+            label = " and ".join("-".join(item) for item in fibres)
+            if _left(topology, _Loss("", fibres=fibres)) is not None:
+                return (RiskGroup(f"{label} (derived risk group)", fibres),)
+    return ()
 
 
 def traffic_left(trace: Trace, topology: Topology) -> Trace:
@@ -75,25 +114,30 @@ def forecast_left(forecast: DemandForecast, topology: Topology) -> DemandForecas
     return left.on(topology)
 
 
-def _first(
-    plant: Plant, count: int, failures: list[tuple[str, tuple[str, ...], tuple[str, str]]]
-) -> Iterator[Plant]:
-    topology, found = plant.topology, 0
-    for name, nodes, cut in failures:
-        if found == count:
-            return
-        left = tuple(item for item in topology.nodes if item.name not in nodes)
-        fibres = tuple(
-            item
-            for item in topology.fibres
-            if (item.node_a, item.node_b) != cut and item.node_a not in nodes and item.node_b not in nodes
-        )
-        graph = nx.Graph([(item.node_a, item.node_b) for item in fibres])
-        if len(left) < 2 or len(graph) < len(left) or not nx.is_connected(graph):
-            continue
-        after = Topology(f"{topology.name} without {name}", topology.source, left, fibres)
-        found += 1
+def _first(plant: Plant, count: int, losses: Sequence[_Loss]) -> Iterator[Plant]:
+    """The plant after the first so many losses that leave it whole."""
+    left = (after for loss in losses if (after := _left(plant.topology, loss)) is not None)
+    for after in islice(left, count):
         yield build_plant(after, plant.spec, plant.latency_model)
+
+
+def _left(topology: Topology, loss: _Loss) -> Topology | None:
+    """What is left of a network; None where it falls apart."""
+    nodes = tuple(item for item in topology.nodes if item.name != loss.node)
+    cut = {frozenset(ends) for ends in loss.fibres}
+    fibres = tuple(
+        item
+        for item in topology.fibres
+        if frozenset((item.node_a, item.node_b)) not in cut and loss.node not in (item.node_a, item.node_b)
+    )
+    graph = nx.Graph([(item.node_a, item.node_b) for item in fibres])
+    if len(nodes) < 2 or len(graph) < len(nodes) or not nx.is_connected(graph):
+        return None
+    return Topology(f"{topology.name} without {loss.name}", topology.source, nodes, fibres)
+
+
+def _ends(topology: Topology) -> list[tuple[str, str]]:
+    return [(item.node_a, item.node_b) for item in topology.fibres]
 
 
 def _use(plant: Plant) -> tuple[np.ndarray, np.ndarray]:

@@ -108,11 +108,20 @@ def policy_table(evaluation: Evaluation) -> Table:
 
 def class_table(evaluation: Evaluation) -> Table:
     """Every policy in every service class."""
+    return _part_table(evaluation, "classes")
+
+
+def slice_table(evaluation: Evaluation) -> Table:
+    """Every policy in every pair group and part of the day."""
+    return _part_table(evaluation, "slices")
+
+
+def _part_table(evaluation: Evaluation, parts: str) -> Table:
     rows = [
         {"role": row["role"], "policy": row["policy"]}
         | {key: value for key, value in found.items() if not isinstance(value, list)}
         for row in evaluation.to_json()["policies"]
-        for found in row["classes"]
+        for found in row[parts]
     ]
     return Table(tuple(rows[0]) if rows else (), tuple(tuple(row.values()) for row in rows))
 

@@ -42,6 +42,19 @@ def report_html(report: GateReport) -> str:
         for found in row["classes"]
     ]
     classes.sort(key=lambda cells: cells[0])
+    slices = [
+        (
+            found["slice"],
+            row["policy"],
+            row["role"],
+            f"{found['offered']:,}",
+            _percent(found["request_blocking"], found["request_blocking_ci95"]),
+        )
+        for row in report.evaluation["policies"]
+        for found in row["slices"]
+    ]
+    order = list(dict.fromkeys(cells[0] for cells in slices))
+    slices.sort(key=lambda cells: order.index(cells[0]))
     style = "body{font:15px sans-serif;margin:2em}td,th{padding:.3em .8em;text-align:left}"
     heads = [
         "policy",
@@ -74,6 +87,8 @@ def report_html(report: GateReport) -> str:
         f"<h2>Rules</h2>{_table(['met', 'rule', 'margin', 'why'], rules)}"
         f"<h2>Evaluation</h2>{_table(heads, results)}"
         f"<h2>Service classes</h2>{_table(class_heads, classes)}"
+        "<h2>Pairs by distance, parts of the day</h2>"
+        f"{_table(['slice', 'policy', 'role', 'requests', 'request blocking'], slices)}"
         f"<p>Held-out traces: {html.escape(', '.join(report.evaluation['trace_ids']))}</p>"
     )
 

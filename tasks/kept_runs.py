@@ -1,4 +1,4 @@
-"""What MLflow keeps: what registered versions refer to, and runs that are old enough to go.
+"""What MLflow keeps: what registered versions refer to, and runs and versions that are old enough to go.
 
 Not here: the rules (``retention.py``); everything else about MLflow (``registry.py``).
 """
@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tasks.registry import FLOW_RUN_TAG, Registry
+from tasks.enlisted import FAILED, GATE_TAG, PENDING
+from tasks.registry import CHALLENGER, CHAMPION, FLOW_RUN_TAG, PREVIOUS, Registry
 from tasks.retention import Expired, InUse
 
 DRIFT = "drift"
+VERSION = "challenger that did not pass"
 BATCH = 100
 TIMEOUT_S = 300.0
 
@@ -58,6 +60,28 @@ def expired_runs(registry: Registry, kind: str, before_s: float, in_use: InUse) 
         for run in found
         if run.info.run_id not in in_use.mlflow_runs and run.info.status not in ("RUNNING", "SCHEDULED")
     ]
+
+
+def expired_versions(registry: Registry, before_s: float) -> list[Expired]:
+    """Versions that failed their gate, or never met it; none with an alias.
+
+    What they refer to is in use as long as they are there, and goes at a later round.
+    """
+    client, query = registry.client, f"name = '{registry.model_name}'"
+    found = _all(lambda token: client.search_model_versions(query, max_results=BATCH, page_token=token))
+    aliased = {registry.aliased(alias) for alias in (CHAMPION, CHALLENGER, PREVIOUS)}
+    return [
+        Expired(VERSION, str(item.version), 0)
+        for item in found
+        if item.tags.get(GATE_TAG) in (PENDING, FAILED)
+        and str(item.version) not in aliased
+        and item.creation_timestamp < before_s * 1000
+    ]
+
+
+def delete_version(registry: Registry, number: str) -> None:
+    """Delete a version of the registered model; its run and its logged model stay."""
+    registry.client.delete_model_version(registry.model_name, number)
 
 
 def delete_runs(

@@ -31,8 +31,7 @@ from tasks.registry_reader import FLOW_RUN_TAG as FLOW_RUN_TAG  # also for those
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION = "champion"
-PREVIOUS = "previous"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"  # aliases
 RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "traffic.json"
 POLICY_FOLDER = "policy"
@@ -289,9 +288,8 @@ class Registry:
         if label.startswith("@"):
             found = self._by_alias(label[1:])
             if found is None:
-                raise RegistryError(
-                    f"model {self.model_name!r} has no version @{label[1:]}; try lightloop up"
-                )
+                how = "a training makes one" if label[1:] == CHALLENGER else "try lightloop up"
+                raise RegistryError(f"model {self.model_name!r} has no version {label}; {how}")
             return found
         try:
             return _version(self._client.get_model_version(self.model_name, label))

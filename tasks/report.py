@@ -16,6 +16,7 @@ from tasks.figures import (
     gate_metrics,
     policy_table,
     rule_table,
+    slice_table,
 )
 from tasks.gate import GateReport
 from tasks.gate_page import report_html
@@ -32,6 +33,7 @@ def publish_evaluation(
     registry.log_metrics(run_id, evaluation_metrics(evaluation))
     registry.log_table(run_id, policy_table(evaluation), "tables/policies.json")
     registry.log_table(run_id, class_table(evaluation), "tables/service-classes.json")
+    registry.log_table(run_id, slice_table(evaluation), "tables/slices.json")
     registry.log_document(run_id, document, "evaluation.json")
     table = [
         {

@@ -5,6 +5,7 @@ Not here: making it (``evaluate.py``), judging it (``gate.py``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from envs.class_figures import class_figures
 from envs.energy.summary import power_summary
 from envs.evaluation import interval
+from envs.slices import SliceResult
 from envs.statistics import ClassResult, PowerResult
 from tasks.limits import Objective
 
@@ -33,6 +35,7 @@ class PolicyResult:
     power: tuple[PowerResult, ...] = ()  # empty without a power model
     audited: tuple[int, ...] = ()  # standing lightpaths whose GSNR was computed anew; empty without GSNR
     too_noisy: tuple[int, ...] = ()  # of those, below what their format needs
+    slices: Mapping[str, tuple[SliceResult, ...]] = field(default_factory=dict)  # pair groups, parts of a day
 
     @property
     def bound_violations(self) -> int:
@@ -64,6 +67,7 @@ class PolicyResult:
             "utilisation": float(np.mean(self.utilisation)),
             "mean_latency_ms": float(np.mean(self.mean_latency_ms)),
             "classes": [class_figures(name, found).row() for name, found in self.classes.items()],
+            "slices": [_slice_row(name, found) for name, found in self.slices.items()],
             "bound_violations": self.bound_violations,
             **(
                 {"gsnr_audited": sum(self.audited), "gsnr_violations": sum(self.too_noisy)}
@@ -72,6 +76,19 @@ class PolicyResult:
             ),
             **(power.row() if power else {}),
         }
+
+
+def _slice_row(name: str, runs: Sequence[SliceResult]) -> dict[str, Any]:
+    """A slice over the traces where it was asked for; null where that is none."""
+    known = [run.request_blocking for run in runs if run.offered]
+    found = interval(known) if known else None
+    ends = (found.low, found.high) if found else (math.nan, math.nan)
+    return {
+        "slice": name,
+        "offered": sum(run.offered for run in runs),
+        "request_blocking": found.mean if found else None,
+        "request_blocking_ci95": [end if math.isfinite(end) else None for end in ends],
+    }
 
 
 def best_result(results: Sequence[PolicyResult], objective: Objective) -> PolicyResult:

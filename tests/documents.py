@@ -55,6 +55,7 @@ NOT_RUN = {
     "lightloop trace from-operation --from 20": "a span of the reader's; test_trace_operation_command.py",
     "lightloop trace from-operation --last": "more requests than the story places; the same test",
     "lightloop trace show": "a trace of the reader's; test_trace_command.py",
+    "lightloop reproduce": "as long as a training; tests/flows/test_reproduction.py",
     "lightloop replay": "a window of the reader's; test_replay_command.py",
     "export RAY_": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "ray start": "a Ray cluster; tests/deployments/test_ray_cluster.py",

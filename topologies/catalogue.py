@@ -44,18 +44,19 @@ def load_topology(name_or_file: str | os.PathLike[str]) -> Topology:
 
 
 def dump_topology(topology: Topology) -> str:
-    """The catalogue form as text, one node and one fibre a line, so that a change reads well in a diff."""
+    """The catalogue form as text, one node, fibre or risk group a line: a change reads well in a diff."""
     document = topology.to_json()
 
     def rows(key: str) -> str:
         return ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in document[key])
 
+    groups = f',\n  "risk_groups": [\n{rows("risk_groups")}\n  ]' if topology.risk_groups else ""
     return (
         "{\n"
         f'  "name": {json.dumps(topology.name, ensure_ascii=False)},\n'
         f'  "source": {json.dumps(topology.source, ensure_ascii=False)},\n'
         f'  "nodes": [\n{rows("nodes")}\n  ],\n'
-        f'  "fibres": [\n{rows("fibres")}\n  ]\n'
+        f'  "fibres": [\n{rows("fibres")}\n  ]{groups}\n'
         "}\n"
     )
 

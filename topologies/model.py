@@ -1,4 +1,7 @@
-"""A topology: nodes, fibre pairs, directed links. Not here: paths, spectrum, reading of files."""
+"""A topology: nodes, fibre pairs, directed links, fibres that fail together.
+
+Not here: paths, spectrum, reading of files.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,14 @@ class Fibre:
 
 
 @dataclass(frozen=True)
+class RiskGroup:
+    """Fibre pairs that fail together, as those in one duct or over one bridge do."""
+
+    name: str
+    fibres: tuple[tuple[str, str], ...]  # ends of each fibre pair, in either order
+
+
+@dataclass(frozen=True)
 class Topology:
     """Nodes and fibre pairs, checked when made.
 
@@ -46,13 +57,15 @@ class Topology:
 
     Raises:
         TopologyError: no nodes, a name given twice or unfit for lists and addresses, an unknown node, a loop,
-            a fibre given twice, a length that is not a positive number, or a graph in several pieces.
+            a fibre given twice, a length that is not a positive number, a graph in several pieces, or a risk
+            group without a name of its own or of fewer than two fibres of this topology.
     """
 
     name: str
     source: str
     nodes: tuple[Node, ...]
     fibres: tuple[Fibre, ...]
+    risk_groups: tuple[RiskGroup, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.nodes) < 2:
@@ -86,12 +99,29 @@ class Topology:
             if pair in pairs:
                 raise TopologyError(f"{label}: is given twice; parallel fibres are not modelled, keep one")
             pairs.add(pair)
+        self._check_risk_groups(pairs)
         graph = self.graph()
         if not nx.is_connected(graph):
             island = min(nx.connected_components(graph), key=len)
             raise TopologyError(
                 f"topology {self.name!r}: disconnected; {', '.join(sorted(island))} cannot reach the rest"
             )
+
+    def _check_risk_groups(self, pairs: set[frozenset[str]]) -> None:
+        names: set[str] = set()
+        for group in self.risk_groups:
+            label = f"topology {self.name!r}: risk group {group.name!r}"
+            if not group.name.strip():
+                raise TopologyError(f"{label}: a name is needed")
+            if group.name in names:
+                raise TopologyError(f"{label}: is given twice")
+            names.add(group.name)
+            ends = [frozenset(fibre) for fibre in group.fibres]
+            for (node_a, node_b), pair in zip(group.fibres, ends, strict=True):
+                if pair not in pairs:
+                    raise TopologyError(f"{label}: there is no fibre {node_a!r}-{node_b!r}")
+            if len(set(ends)) < 2:
+                raise TopologyError(f"{label}: {len(set(ends))} fibre(s); two or more fail together")
 
     @property
     def num_nodes(self) -> int:
@@ -156,6 +186,11 @@ class Topology:
             raise TopologyError(f"no link {source!r} -> {destination!r} in topology {self.name!r}")
         return int(hits[0])
 
+    def risk_groups_of(self, node_a: str, node_b: str) -> tuple[RiskGroup, ...]:
+        """The groups that the fibre pair between two neighbours fails with."""
+        pair = {node_a, node_b}
+        return tuple(group for group in self.risk_groups if any(set(ends) == pair for ends in group.fibres))
+
     def link_name(self, link: int) -> str:
         """``A-B`` for the directed link from A to B."""
         names = self.node_names
@@ -170,8 +205,8 @@ class Topology:
         return graph
 
     def to_json(self) -> dict[str, Any]:
-        """The catalogue form: ``name, source, nodes, fibres`` with units in the key names."""
-        return {
+        """The catalogue form, with units in the key names; ``risk_groups`` where there are any."""
+        document: dict[str, Any] = {
             "name": self.name,
             "source": self.source,
             "nodes": [
@@ -182,10 +217,16 @@ class Topology:
                 {"node_a": f.node_a, "node_b": f.node_b, "length_km": f.length_km} for f in self.fibres
             ],
         }
+        if self.risk_groups:
+            document["risk_groups"] = [
+                {"name": group.name, "fibres": [list(ends) for ends in group.fibres]}
+                for group in self.risk_groups
+            ]
+        return document
 
     @cached_property
     def content_hash(self) -> str:
-        """16 hex digits over nodes and fibres in order; the name and the source do not count."""
+        """16 hex digits over nodes and fibres in order; name, source and risk groups do not count."""
         body = {key: value for key, value in self.to_json().items() if key in ("nodes", "fibres")}
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -201,8 +242,8 @@ def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
         TopologyError: a missing field, a value of the wrong type, or what ``Topology`` refuses.
     """
 
-    def entries(key: str) -> Sequence[Mapping[str, Any]]:
-        value = document.get(key)
+    def entries(key: str, default: Any = None) -> Sequence[Mapping[str, Any]]:
+        value = document.get(key, default)
         if not isinstance(value, list):
             raise TopologyError(f"{where}: {key!r} must be a list, not {type(value).__name__}")
         return value
@@ -217,6 +258,10 @@ def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
             ),
             fibres=tuple(
                 Fibre(str(f["node_a"]), str(f["node_b"]), float(f["length_km"])) for f in entries("fibres")
+            ),
+            risk_groups=tuple(
+                RiskGroup(str(g["name"]), tuple((str(a), str(b)) for a, b in g["fibres"]))
+                for g in entries("risk_groups", [])
             ),
         )
     except KeyError as error:

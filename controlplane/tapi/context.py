@@ -199,6 +199,7 @@ def _node_edge_point(view: NetworkView, node: str, port: str, services: Sequence
 
 def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict[str, Any]:
     fibre_us = view.latency_model.propagation_us_per_km * length_km
+    shared = [group.name for group in view.naming.topology.risk_groups_of(node_a, node_b)]
     up = (node_a, node_b) not in view.failed_links
     return {
         "uuid": view.naming.link_uuid(node_a, node_b),
@@ -220,7 +221,7 @@ def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict
             {"traffic-property-name": "fixed-latency", "fixed-latency-characteristic": f"{fibre_us:.1f}"}
         ],
         "risk-characteristic": [
-            {"risk-characteristic-name": "srlg", "risk-identifier-list": [f"duct-{node_a}-{node_b}"]}
+            {"risk-characteristic-name": "srlg", "risk-identifier-list": [f"duct-{node_a}-{node_b}", *shared]}
         ],
         "validation-mechanism": [{"validation-mechanism": "NONE"}],
         "transitioned-layer-protocol-name": ["PHOTONIC_MEDIA", "NA"],

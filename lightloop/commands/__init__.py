@@ -22,6 +22,7 @@ COMMANDS = (
     "services",
     "history",
     "lineage",
+    "reproduce",
     "shell",
     "tidy",
     "drift",

@@ -37,5 +37,11 @@ def gate(
             seen = [f"{measured['power'][f'{name}_{gain}pct']:.0%}" for gain in (2, 5, 10)]
             table.add_row(name, f"{measured[level]:.2g}", *seen)
         console.print(table)
+        heads = ("an equal one", "by pairs or hours", "5 % better", "30 % worse for far pairs")
+        slices = Table("refused for a slice", *heads)
+        for size, refused in measured["slices_refuse"].items():
+            kinds = ("equal", "equal_by_finer", "better", "worse_far")
+            slices.add_row(f"{size} evaluation", *(f"{refused[kind]:.1%}" for kind in kinds))
+        console.print(slices)
 
     emit(measured, as_json, render)

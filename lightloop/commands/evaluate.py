@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from tasks.evaluate import Contender
 
+ALIASES = ("champion", "challenger", "previous")
+
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
@@ -27,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     policy: Annotated[
-        str, typer.Option(help="champion, a version number, a baseline's name, or a policy folder.")
+        str,
+        typer.Option(
+            help="champion, challenger, previous, a version number, a baseline's name, or a policy folder."
+        ),
     ] = "champion",
     scenario: Annotated[
         str | None, typer.Option(help="A scenario. Default: the one last run here, else latency-rsa.")
@@ -85,10 +90,10 @@ def _contender(policy: str, context: Settings) -> Contender:
 
     if policy in BASELINE_NAMES or Path(policy).is_dir():
         return contender_named(policy)
-    if policy != "champion" and not policy.isdigit():
+    if policy not in ALIASES and not policy.isdigit():
         raise Refusal(
-            f"no policy {policy!r}: give champion, a version number, the folder of a policy, or one of "
-            f"{', '.join(BASELINE_NAMES)}"
+            f"no policy {policy!r}: give {', '.join(ALIASES)}, a version number, the folder of a policy, or "
+            f"one of {', '.join(BASELINE_NAMES)}"
         )
-    label = "@champion" if policy == "champion" else policy
-    return contender_in(registered_folder(label, context), "champion" if policy == "champion" else "")
+    label = f"@{policy}" if policy in ALIASES else policy
+    return contender_in(registered_folder(label, context), policy if policy in ALIASES else "")

@@ -13,9 +13,10 @@ from lightloop.output import JsonFlag, emit
 from lightloop.registry_access import reader_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tasks.history import Stretch
+    from tasks.registry_reader import RegistryReader
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
 def history_command(as_json: JsonFlag = False) -> None:
     """What served from when to when, why it came and went, what it decided, and what had been promised.
 
+    Below stands who wants to be champion, or was the last to want it: @challenger, with its gate's verdict.
     From the promotion log and the decision log; it works while nothing runs, but for what MLflow knows. A
     version's promise was measured on held-out traffic of before it came, its live blocking on what came then:
     the two differ where the traffic does.
@@ -61,15 +63,47 @@ def history_command(as_json: JsonFlag = False) -> None:
     pending = pending_promotion(log, reader.model_name)
     if pending:
         notes.append(f"a switch to version {pending.version} was begun and not ended")
+    challenger = _challenger(reader, notes)
     document = {
         "model_name": reader.model_name,
+        "challenger": challenger,
         "history": [item.to_json(now_s) for item in served],
         "notes": notes,
     }
-    emit(document, as_json, lambda console: _print(console, served, notes, now_s))
+
+    def render(console: Console) -> None:
+        _print(console, served, now_s)
+        if challenger:
+            told = f"@challenger is version {challenger['version']} ({challenger['policy']}), "
+            console.print(told + _verdict(challenger), markup=False, highlight=False)
+        for note in notes:
+            console.print(note, style="yellow", highlight=False)
+
+    emit(document, as_json, render)
 
 
-def _print(console: Console, served: Sequence[Stretch], notes: Sequence[str], now_s: float) -> None:
+def _challenger(reader: RegistryReader, notes: list[str]) -> dict[str, str] | None:
+    """The version that wants to be champion, or was the last to want it; None: nobody, or not known."""
+    from tasks.registry_reader import RegistryReadError
+
+    try:
+        number = reader.aliases().get("challenger", "")
+        found = reader.version(number) if number else None
+    except RegistryReadError as error:
+        notes.append(f"whether there is a challenger is not known: {error}")
+        return None
+    if found is None:
+        return None
+    names = {"policy": "policy", "gate": "gate", "verdict": "gate.verdict"}
+    return {"version": number} | {name: found.tags.get(tag, "") for name, tag in names.items()}
+
+
+def _verdict(challenger: Mapping[str, str]) -> str:
+    verdict = challenger["verdict"]
+    return f"gate {challenger['gate']}" + (f": {verdict}" if verdict else "")
+
+
+def _print(console: Console, served: Sequence[Stretch], now_s: float) -> None:
     if not served:
         console.print("nothing has served yet; lightloop up puts a first champion in service")
     table = Table("version", "served (UTC)", "decisions", "blocked (95 %)", "promised", box=None)
@@ -89,8 +123,6 @@ def _print(console: Console, served: Sequence[Stretch], notes: Sequence[str], no
         if item.went:
             text = f"  it went, for version {item.successor}, by {item.went[0]}: {item.went[1]}"
             console.print(text, markup=False, highlight=False)
-    for note in notes:
-        console.print(note, style="yellow", highlight=False)
 
 
 def _when(item: Stretch, now_s: float) -> str:

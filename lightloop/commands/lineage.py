@@ -33,8 +33,9 @@ def lineage_command(
     """Walk from a lightpath's decision back to model, run, gate, traces, windows, commit, seed and flow run.
 
     A decision is named by its id (`decision-id` of the lightpath), a service by its UUID, a version by its
-    number or by @champion, @previous. Nothing is changed. Where a link is missing, the rest is told all the
-    same; the command says which and why, and exits with status 1.
+    number or by @champion, @previous, @challenger (the one trained last, until it is champion). Nothing is
+    changed. Where a link is missing, the rest is told all the same; the command says which and why, and exits
+    with status 1.
 
     Examples:
       lightloop lineage @champion

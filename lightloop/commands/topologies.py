@@ -106,6 +106,7 @@ def show(
             for node in topology.nodes
         ],
         "fibres": topology.to_json()["fibres"],
+        "risk_groups": topology.to_json().get("risk_groups", []),
         "picture": None if picture is None else str(picture),
     }
 
@@ -128,6 +129,9 @@ def show(
             hops = ", ".join(f"{other} {data['length_km']:,.0f}" for other, data in graph.adj[name].items())
             table.add_row(name, str(degree[name]), hops)
         console.print(table)
+        for group in topology.risk_groups:
+            fibres = ", ".join("-".join(ends) for ends in group.fibres)
+            console.print(f"{group.name} fails as one: {fibres}", highlight=False, markup=False)
         if picture is not None:
             console.print(f"picture: {picture}", highlight=False)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envs.trace import write_trace
-from envs.window import Window, WindowError, write_window
+from envs.window import Window, WindowError, read_window, write_window
 from tasks.decorate import as_task
 from tasks.operation.sources import Operation
 from tasks.operation.store import bring_up_to_date
@@ -85,6 +85,15 @@ def window_of(
     folder = write_window(window, operation.windows)
     write_trace(window.trace, operation.traces)
     return _told(window, folder, record.num_refused)
+
+
+def window_in(folder: Path) -> StoredWindow:
+    """A window as it was stored; how many rows were refused by now is not asked.
+
+    Raises:
+        WindowError: see ``read_window``.
+    """
+    return _told(read_window(folder), folder, 0)
 
 
 def _told(window: Window, folder: Path, num_refused: int) -> StoredWindow:

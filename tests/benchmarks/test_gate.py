@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.gate import BLOCKING, NOISE, NUM_TRACES, REQUESTS, figures
+from benchmarks.gate import BLOCKING, NOISE, NUM_TRACES, REQUESTS, figures, slice_figures
 from tasks.gate import power
 
 
@@ -30,3 +30,12 @@ def test_the_power_that_is_simulated_is_about_what_the_formula_says() -> None:
     # 300 gates know the chance to 0.06 at most; the rule of bit-rate blocking takes a little away.
     seen = found["power"]["first_5pct"]  # type: ignore[index]
     assert abs(float(np.mean(told)) - seen) < 0.12
+
+
+def test_slices_seldom_refuse_an_equal_one_and_always_one_that_gives_up_the_far_pairs() -> None:
+    found = slice_figures(lambda text: None, gates=100)
+
+    # At most half of 1 - confidence, 2.5 %; of 100 more than 7 would be a chance of 1 in 500.
+    assert all(size["equal_by_finer"] <= 0.07 for size in found.values())
+    assert found["shipped"]["equal"] <= 0.07
+    assert found["shipped"]["worse_far"] == 1.0

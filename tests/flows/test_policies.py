@@ -12,7 +12,7 @@ from agents.artefact import save_policy
 from configs.home import Home
 from configs.load import load_config
 from envs.heuristics import baseline
-from flows.policies import beside_best_baseline, held_out, packaged, registered, training_trace
+from flows.policies import beside_best_baseline, held_out, origin_of, packaged, registered, training_trace
 from flows.settings import Settings, settings_of
 from tasks.evaluate import contender_named
 from tasks.model_card import Cards
@@ -62,9 +62,8 @@ def test_what_is_packaged_is_registered_with_its_origin(settings: Settings, tmp_
     folder = save_policy(baseline("ff_ksp"), tmp_path / "agent" / "policy")
 
     model = packaged(settings, "run", training, folder)
-    uri, run_id, policy, tags = registered(
-        settings, model, {"kind": "agent"}, "by a test", "to see", training.id, []
-    )
+    origin = origin_of(settings, model, "by a test", "to see", training.id)
+    uri, run_id, policy, tags = registered(settings, model, {"kind": "agent"}, origin, [])
 
     registry: Any = settings.registry
     assert (uri, run_id, policy) == ("models:/m-run", "run", "ff_ksp")

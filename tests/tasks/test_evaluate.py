@@ -33,7 +33,7 @@ def test_everybody_meets_the_same_traces_and_the_cut_network_too(
         200,
         tmp_path / "results",
         lambda text: None,
-        TestedFailures(fibres=2, nodes=1, traces=2),
+        TestedFailures(fibres=2, nodes=1, traces=2, groups=1),
     )
 
     direct = replay(plant, read_stored(stored), baseline("ksp_ff"), 200)
@@ -41,7 +41,8 @@ def test_everybody_meets_the_same_traces_and_the_cut_network_too(
     assert found.champion.request_blocking == tuple(item.request_blocking for item in direct)
     assert found.trace_ids == tuple(item.id for item in stored)
     assert found.best_baseline.policy == "ff_ksp"
-    assert len(found.failures) == 3
+    assert len(found.failures) == 4
+    assert "derived risk group" in found.failures[-1].name
     for failure in found.failures:
         assert "five-node without" in failure.name
         assert failure.challenger.policy == "least_fragmentation"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from envs.plant import Plant, build_plant
 from envs.trace import TraceError
 from envs.traffic import PoissonTraffic, make_trace
 from tasks.failed import failed_plants, forecast_left, traffic_left
-from topologies.model import Fibre, Node, Topology
+from topologies.model import Fibre, Node, RiskGroup, Topology
 
 
 def test_each_failure_takes_one_thing_away_and_leaves_the_network_connected(plant: Plant) -> None:
@@ -32,6 +35,42 @@ def test_a_tree_has_only_a_leaf_to_spare() -> None:
     names = [after.topology.name for after in failed_plants(build_plant(tree), 3, 3)]
 
     assert names == ["tree without A", "tree without C"]
+
+
+def test_the_fibres_of_a_risk_group_go_down_together(plant: Plant) -> None:
+    groups = (
+        RiskGroup("bridge", (("A", "B"), ("C", "A"))),
+        RiskGroup("cut-off", (("E", "A"), ("D", "E"))),  # would leave E alone
+    )
+    named = build_plant(replace(plant.topology, risk_groups=groups), plant.spec)
+
+    (after,) = failed_plants(named, 0, 0, 2)
+
+    assert after.topology.name == "five-node without bridge"
+    left = {frozenset((item.node_a, item.node_b)) for item in after.topology.fibres}
+    every = {frozenset((item.node_a, item.node_b)) for item in plant.topology.fibres}
+    assert every - left == {frozenset("AB"), frozenset("AC")}
+
+
+def test_without_named_groups_the_busiest_fibres_of_the_busiest_node_are_one(plant: Plant) -> None:
+    (after,) = failed_plants(plant, 0, 0, 1)
+
+    table, names = plant.path_table, plant.topology.node_names
+    passed, crossed = dict.fromkeys(names, 0), dict.fromkeys(range(len(plant.topology.fibres)), 0)
+    for a, b in itertools.permutations(range(5), 2):
+        links = [int(link) for link in table.links(int(table.first_path[a * 5 + b]))]
+        for link in links:
+            crossed[link // 2] += 1
+        for link in links[:-1]:
+            passed[names[plant.topology.link_destination[link]]] += 1
+    busiest = max(names, key=lambda name: passed[name])
+    mine = [f for f, item in enumerate(plant.topology.fibres) if busiest in (item.node_a, item.node_b)]
+    two = sorted(mine, key=lambda fibre: -crossed[fibre])[:2]
+    gone = set(plant.topology.fibres) - set(after.topology.fibres)
+    assert gone == {plant.topology.fibres[fibre] for fibre in two}
+    assert after.topology.name.endswith("(derived risk group)")
+    ring = Topology("ring", "test", plant.topology.nodes, plant.topology.fibres[:5])
+    assert list(failed_plants(build_plant(ring), 0, 0, 1)) == []  # any two fibres cut a ring
 
 
 def test_requests_of_a_node_that_is_down_are_no_longer_asked(plant: Plant, traffic: PoissonTraffic) -> None:

@@ -118,14 +118,21 @@ def test_seeds_of_earlier_runs_are_found(registry: Registry) -> None:
 def test_a_card_tells_what_it_is_how_good_and_the_way_back() -> None:
     report = judge(EVALUATION, 3.0, LIMITS)
     origin = Origin("five-node", "five-node", "poisson traffic of 40 Erlang", "search and PPO", "drift", "t1")
+    learned = replace(origin, windows={"window.learned": "w-1", "window.held_out": "w-2"}, forecast="f-1")
 
-    card = version_card("agent", origin, report.evaluation["policies"], report)
+    card = version_card("agent", learned, report.evaluation["policies"], report)
 
     assert "| challenger | agent | 1.550% (" in card
     assert "rollback/rollback" in card
     assert report.verdict in card
+    assert "window.learned `w-1`, window.held_out `w-2`" in card
+    assert "demand forecast `f-1`" in card
+    assert report.power_in_words in card  # with the budget that is left
+    assert "| slice | challenger agent |" in card
+    assert card.count("\n| all | 1.550%") == 1
     assert "@champion" in model_card("model", "five-node", "five-node")
-    assert "without a gate" in version_card("ksp_ff", origin, [], None)
+    assert "without a gate" in version_card("ksp_ff", origin, report.evaluation["policies"][:1], None)
+    assert "not met its gate yet" in version_card("agent", origin, [], None)
 
 
 def test_sigterm_while_ray_runs_reaches_whoever_answered_it_before(tmp_path: Path) -> None:

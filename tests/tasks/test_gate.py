@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from envs.slices import SliceResult
 from envs.statistics import ClassResult, PowerResult
 from tasks.gate import (
     RuleResult,
@@ -148,7 +149,37 @@ def test_a_class_that_no_trace_asks_for_is_left_out() -> None:
     assert no_slice_worse(nothing, nothing, LIMITS).passed
     assert "rest" in no_slice_worse(nothing, nothing, LIMITS).why
     alone = by_class("agent", urgent=(math.nan, math.nan))
-    assert no_slice_worse(alone, alone, LIMITS).why == "no class was asked for on two traces"
+    assert no_slice_worse(alone, alone, LIMITS).why == "no slice was asked for on two traces"
+
+
+def sliced(policy: str, far: tuple[float, ...], near: tuple[float, ...]) -> PolicyResult:
+    both = {"near pairs": near, "far pairs": far}
+    found = {name: tuple(SliceResult(500, value) for value in values) for name, values in both.items()}
+    return replace(result(policy, (0.01,) * len(far)), slices=found)
+
+
+def test_far_pairs_may_not_pay_for_near_ones() -> None:
+    rival = sliced("rival", (0.0120, 0.0121, 0.0119, 0.0120), (0.0080,) * 4)
+    worse = sliced("agent", (0.0160, 0.0162, 0.0158, 0.0160), (0.0020,) * 4)
+
+    rule = no_slice_worse(worse, rival, LIMITS)
+
+    assert not rule.passed
+    assert "far pairs, of 3 slices, is nearest: at least +0.3" in rule.why
+    # Differences 4.0, 4.1, 3.9, 4.0 per mille: sd 0.0816, 95 % t(3) 3.182, for two slices 97.5 % t(3) 4.177.
+    shown = 0.004 - 4.177 * 0.0000816 / 2
+    beyond = 0.004 + 3.182 * 0.0000816 / 2 - 0.15 * 0.012
+    assert rule.margin == pytest.approx(-min(shown, beyond), rel=1e-3)
+    assert no_slice_worse(rival, rival, LIMITS).passed
+
+
+def test_a_pair_group_is_refused_for_a_loss_that_is_shown_and_matters_and_for_nothing_less() -> None:
+    rival = sliced("rival", (0.0120, 0.0121, 0.0119, 0.0120), (0.0080,) * 4)
+    uncertain = sliced("agent", (0.0060, 0.0200, 0.0100, 0.0140), (0.0080,) * 4)
+    small = sliced("agent", (0.0130, 0.0131, 0.0129, 0.0130), (0.0080,) * 4)  # 8 % more, 15 % is tolerated
+
+    assert no_slice_worse(uncertain, rival, LIMITS).passed
+    assert no_slice_worse(small, rival, LIMITS).passed
 
 
 def test_after_each_failure_it_may_lose_no_more_than_tolerated_to_any_rival_and_break_nothing() -> None:

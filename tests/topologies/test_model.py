@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from topologies.catalogue import dump_topology
 from topologies.errors import TopologyError
-from topologies.model import Fibre, Node, Topology, topology_from_json
+from topologies.model import Fibre, Node, RiskGroup, Topology, topology_from_json
 
 NODES = (Node("a", 0.0, 0.0), Node("b", 1.0, 1.0), Node("c", 2.0, 0.0))
 FIBRES = (Fibre("a", "b", 100.0), Fibre("b", "c", 200.0))
@@ -33,6 +35,11 @@ LINE = Topology("line", "a test", NODES, FIBRES)
         ({"fibres": (FIBRES[0], Fibre("b", "c", -3.0))}, ["'b'-'c'", "-3.0"]),
         ({"fibres": (FIBRES[0], Fibre("b", "c", math.inf))}, ["'b'-'c'", "inf"]),
         ({"fibres": FIBRES[:1]}, ["disconnected", "c"]),
+        ({"risk_groups": (RiskGroup("duct", (("a", "b"),)),)}, ["'duct'", "1 fibre", "two or more"]),
+        ({"risk_groups": (RiskGroup("duct", (("a", "b"), ("b", "a"))),)}, ["'duct'", "1 fibre"]),
+        ({"risk_groups": (RiskGroup("duct", (("a", "b"), ("a", "c"))),)}, ["no fibre 'a'-'c'"]),
+        ({"risk_groups": (RiskGroup(" ", (("a", "b"), ("b", "c"))),)}, ["a name is needed"]),
+        ({"risk_groups": (RiskGroup("d", (("a", "b"), ("b", "c"))),) * 2}, ["'d'", "twice"]),
     ],
 )
 def test_refusals_name_the_topology_the_place_and_the_value(change, words):
@@ -50,6 +57,19 @@ def test_links_go_forth_and_back_in_fibre_order():
         LINE.link_index("a", "c")
     with pytest.raises(TopologyError, match=r"unknown node 'q'.*a, b, c"):
         LINE.node_index("q")
+
+
+def test_risk_groups_are_told_back_and_do_not_make_another_network():
+    grouped = replace(LINE, risk_groups=(RiskGroup("bridge", (("b", "a"), ("b", "c"))),))
+
+    assert topology_from_json(json.loads(dump_topology(grouped)), "here") == grouped
+    assert "risk_groups" not in LINE.to_json()
+    assert grouped.content_hash == LINE.content_hash
+    assert [group.name for group in grouped.risk_groups_of("a", "b")] == ["bridge"]
+    assert LINE.risk_groups_of("a", "b") == ()
+    broken = grouped.to_json() | {"risk_groups": [{"name": "bridge", "fibres": [["a"]]}]}
+    with pytest.raises(TopologyError, match="here"):
+        topology_from_json(broken, "here")
 
 
 def test_hash_counts_nodes_and_fibres_and_not_name_and_source():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from configs.home import Credentials
 from controlplane.auth import authorised
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import ids, names
+from controlplane.tapi.context import NetworkView, topology
 from controlplane.tapi.errors import TapiError, error_reason, errors_document
 from controlplane.tapi.fields import as_uint64, strip_prefixes
 from controlplane.tapi.frequency import pool, runs, spectrum, wire_modulation
@@ -26,8 +28,10 @@ from controlplane.tapi.path_body import (
     parse_compute_output,
 )
 from controlplane.tapi.service_body import ComputeRequest, build_service, parse_service
+from envs.latency import LatencyModel
 from topologies.catalogue import load_topology
 from topologies.grid import block_between, c_band, slots_of, spectrum_bands
+from topologies.model import RiskGroup
 
 NAMING = Naming(load_topology("five-node"))
 NODES = NAMING.topology.node_names
@@ -55,6 +59,18 @@ def test_a_service_body_reads_back(pair: list[str], gbps: int, bound_us: float) 
     assert (request.uuid, request.source, request.destination) == (UUID, source, destination)
     assert (request.bit_rate_gbps, request.max_latency_ms) == (gbps, bound_ms)
     assert parse_service(_with_numbers(strip_prefixes(body)), NAMING, False).digest == request.digest
+
+
+def test_a_link_lists_the_risks_that_it_shares() -> None:
+    group = RiskGroup("bridge", (("B", "A"), ("A", "C")))
+    plant = replace(NAMING.topology, risk_groups=(group,))
+    view = NetworkView(Naming(plant), LatencyModel(), ("BPSK",), BANDS)
+    found = {}
+    for link in topology(view)["link"]:
+        (risk,) = link["risk-characteristic"]
+        found[link["name"][0]["value"]] = set(risk["risk-identifier-list"])
+    assert {name for name, risks in found.items() if "bridge" in risks} == {"A-B", "A-C"}
+    assert all(f"duct-{name}" in risks for name, risks in found.items())
 
 
 @given(st.floats(0.001, 1e6))
