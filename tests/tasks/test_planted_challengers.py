@@ -7,22 +7,29 @@ border decides, real artefacts go through the real check, registry and slot.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agents.artefact import MANIFEST_FILE, WEIGHTS_FILE, save_policy
+from agents.artefact import GENERALIST_FOLDER, MANIFEST_FILE, WEIGHTS_FILE, load_policy, save_policy
 from envs.features import FEATURE_NAMES
+from envs.forecast import forecast_from
 from envs.heuristics import baseline
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy, PolicyError
+from envs.traffic import PoissonTraffic, make_trace
+from tasks.evaluate import contender_baseline, contender_in, measure
 from tasks.gate import GateReport, judge
 from tasks.limits import GateLimits
+from tasks.lived_rules import not_worse_on_window
 from tasks.promotion_budget import spend
 from tasks.provision import demand_same_weights, stage
 from tasks.registry import RECORDED_FILE, ModelVersion, Registry
 from tasks.results import Evaluation, Failure, PolicyResult
 from tasks.serving_target import ProvisionError, owning_slots
+from tests.live_network import live_through
 from tests.tasks.slots import Serving
 from tests.tasks.test_gate import by_class
 
@@ -156,6 +163,47 @@ def test_a_model_that_answers_otherwise_is_refused_in_the_slot(
         pytest.raises(ProvisionError, match="the evaluated policy"),
     ):
         stage(target[0], versions[1].uri, recorded, lambda text: None)
+
+
+def test_one_with_a_wrong_forecast_is_refused_where_forecasts_are_judged(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    """The champion's own weights, and the demand of the hottest pair taken for that of the coldest."""
+    seeing = build_plant(plant.topology, replace(plant.spec, shortlist=8))
+    weights = np.ones((5, 5))
+    weights[0, 2] = weights[2, 0] = 20.0
+    hot = replace(traffic, pair_weights=weights, load_erlang=35.0)
+    right = forecast_from(make_trace(hot, seeing, 3000, 1), seeing)
+    order = np.argsort(right.weights)
+    turned = np.empty(len(order))
+    turned[order] = np.array(right.weights)[order[::-1]]
+    wrong = replace(right, weights=tuple(map(float, turned)))
+    policy = load_policy(GENERALIST_FOLDER)
+    champion, challenger = (
+        contender_in(save_policy(policy, tmp_path / name, forecast=forecast), name)
+        for name, forecast in (("champion", right), ("challenger", wrong))
+    )
+    traces = [make_trace(hot, seeing, 3000, seed) for seed in range(100, 108)]
+    met = [
+        measure(who, seeing, traces, 300, tmp_path / "results")
+        for who in (challenger, champion, contender_baseline("ksp_ff"))
+    ]
+    seen = seeing.with_forecast(right)
+    window = live_through(seen, make_trace(hot, seeing, 4000, seed=5), policy, before=300).window
+    steps: list[str] = []
+    on_window = not_worse_on_window(seeing, window, challenger, champion, 0.95, steps.append)
+
+    evaluation = Evaluation(met[0], met[1], (met[2],), ())
+    report = judge(evaluation, 5.0, LIMITS, further=(on_window,))
+
+    refusing = {"better request blocking than the champion", "not worse on what was lived through"}
+    assert refusing <= broken(report)
+    assert broken(report) <= refusing | {
+        "better bit rate blocking than the champion",
+        "no traffic slice worse",
+    }
+    control = not_worse_on_window(seeing, window, champion, champion, 0.95, steps.append)
+    assert control.passed
 
 
 def test_the_limits_of_this_page_are_those_that_ship() -> None:
