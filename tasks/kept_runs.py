@@ -16,7 +16,7 @@ from tasks.registry import CHALLENGER, CHAMPION, FLOW_RUN_TAG, PREVIOUS, Registr
 from tasks.retention import Expired, InUse
 
 DRIFT = "drift"
-VERSION = "challenger that did not pass"
+VERSION = "refused challenger"
 BATCH = 100
 TIMEOUT_S = 300.0
 
