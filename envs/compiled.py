@@ -5,7 +5,7 @@ file of the outermost function, and would run stale code after a helper in anoth
 installation may not be written to, they are kept in a temporary folder. Division follows IEEE 754: no Python
 exceptions inside.
 
-Helpers have no entry from Python: making one for each took a third of the compilation of a small kernel.
+Helpers have no entry from Python and no machine code of their own (``inlining.py``).
 
 Helpers count no references (``_nrt=False``): each count is an atomic instruction, and together they took half
 the time of an observation. So a helper may take arrays, cut them and hand them on, but make none and return
@@ -26,6 +26,8 @@ import numba
 import numpy as np
 from numba import config, njit
 from numba.core.registry import CPUDispatcher
+
+from envs.inlining import InliningCompiler
 
 COMPILED = not getattr(config, "DISABLE_JIT", False)  # False with NUMBA_DISABLE_JIT=1
 
@@ -80,7 +82,12 @@ _options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 # ``_nrt`` is said, not left out: a kernel that a helper calls would inherit the helper's way.
 kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
 uncached_kernel = njit(**(_options | {"nogil": True, "_nrt": True}))
-HELPER_OPTIONS = _options | {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+HELPER_OPTIONS = _options | {
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": InliningCompiler,
+}
 
 
 class _Helper(CPUDispatcher):
@@ -99,7 +106,7 @@ def inlined(function: Any) -> Any:
 
 
 # The same for the few that Python calls too.
-entered = njit(**(_options | {"forceinline": True}))
+entered = njit(**(_options | {"cache": True, "forceinline": True}))
 
 
 def plain(function: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from envs.compiled import _temporary_folder
+from envs.compiled import COMPILED, _temporary_folder, inlined, kernel
 from envs.serving import placed_as_listed
 
 PROJECT = Path(__file__).parents[2]
@@ -76,3 +76,26 @@ def test_an_installation_that_may_not_be_written_to_runs_without_a_home(tmp_path
 def test_a_helper_called_from_python_says_what_to_do() -> None:
     with pytest.raises(TypeError, match="call it in a kernel"):
         placed_as_listed(None, 0, 0)
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+def test_a_helper_is_machine_code_only_inside_its_kernel() -> None:
+    @inlined
+    def twice(number):
+        return 2 * number
+
+    @inlined
+    def four_times(number):
+        return twice(twice(number))
+
+    @kernel
+    def eight_times(number):
+        return 2 * four_times(number)
+
+    assert eight_times(5) == 40
+
+    for helper in (twice, four_times):
+        (compiled,) = helper.overloads.values()
+        assert compiled.library.get_pointer_to_function(compiled.fndesc.mangled_name) == 0
+    text = next(iter(eight_times.inspect_llvm().values()))
+    assert "call i64 @_ZN" not in text  # nothing of ours is left to call
