@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from flows.scenarios import Scenario
 from flows.settings import BY_HAND, Settings, load_settings
 from flows.slots import own_slots
 from flows.taught import judged_on, taught_by
+from flows.trial import refused_on_trial
 from tasks.challenger import (
     PackagedModel,
     recall_asked,
@@ -47,7 +49,7 @@ from tasks.registry import POLICY_FOLDER, ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.report import publish_evaluation_task, publish_gate_task, publish_version_task
 from tasks.results import Evaluation
-from tasks.serving_target import ServingTarget
+from tasks.serving_target import OWNER_WAIT_S, ServingTarget
 from tasks.takeover import take_over_task
 from tasks.trace import StoredTrace
 from tasks.train import train_task
@@ -100,12 +102,15 @@ def continuous_training(
         if settings.config.gate.require_approval and (refusal := _refused_by_gate_or_person(challenge)):
             return refused(refusal)
         evaluation = _evaluated(challenge)
-        with own_slots(settings, f"flow run {flow_run.name}", progress.step) as target:
+        with _slots(challenge) as target:
             staged, report = _judged(challenge, evaluation, target)
             if not report.passed:
                 unstage_task(target, staged)
                 return refused(f"the champion stays: {report.verdict}")
-            return promoted(_promote(challenge, target, staged, report))
+            version = settings.registry.version(challenge.made.version)
+            if settings.is_in_service and (broken := _refused_on_trial(challenge, target, staged, version)):
+                return refused(f"the champion stays: version {version.version} on trial: {broken}")
+            return promoted(_promote(challenge, target, staged, version, report))
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,7 @@ def _refused_by_gate_or_person(challenge: _Challenge) -> str:
     asked = recall_asked(progress.folder)
     if asked is None:
         found = _evaluated(challenge)
-        with own_slots(settings, f"flow run {flow_run.name}", progress.step) as target:
+        with _slots(challenge) as target:
             staged, report = _judged(challenge, found, target)
             unstage_task(target, staged)
         if not report.passed:
@@ -253,10 +258,29 @@ def _refused_by_gate_or_person(challenge: _Challenge) -> str:
     return "" if answer.approve else f"the champion stays: {asked.verdict}; approval refused{said}"
 
 
-def _promote(challenge: _Challenge, target: ServingTarget, staged: Staged, report: GateReport) -> str:
+def _slots(challenge: _Challenge) -> AbstractContextManager[ServingTarget]:
+    """The model slots for this run; another run's challenger may be on trial in them for long."""
+    settings, who = challenge.settings, f"flow run {flow_run.name}"
+    timeout_s = OWNER_WAIT_S + settings.config.gate.longest_trial_s
+    return own_slots(settings, who, challenge.progress.step, timeout_s)
+
+
+def _refused_on_trial(
+    challenge: _Challenge, target: ServingTarget, staged: Staged, version: ModelVersion
+) -> str:
+    """Why live requests speak against the challenger, whose slot is empty then; empty where they do not."""
+    settings, progress = challenge.settings, challenge.progress
+    broken = refused_on_trial(settings, target, staged, version, challenge.made.policy_folder, progress)
+    if broken:
+        unstage_task(target, staged)
+    return broken
+
+
+def _promote(
+    challenge: _Challenge, target: ServingTarget, staged: Staged, version: ModelVersion, report: GateReport
+) -> str:
     """What was done with a challenger that passed, in words."""
     settings, progress, registry = challenge.settings, challenge.progress, challenge.settings.registry
-    version = registry.version(challenge.made.version)
     if settings.is_in_service:
         take_over_task(target, registry, staged, version, "promote", report.verdict, progress.step)
         text = f"in service at {staged.slot.url}"

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from flows.serving_target import serving_target
 from flows.settings import Settings
-from tasks.serving_target import ServingTarget, clear_leftovers, owning_slots
+from tasks.serving_target import OWNER_WAIT_S, ServingTarget, clear_leftovers, owning_slots
 from tasks.takeover import settle
 
 
 @contextmanager
 def own_slots(
-    settings: Settings, what: str, on_step: Callable[[str], None] = print
+    settings: Settings, what: str, on_step: Callable[[str], None] = print, timeout_s: float = OWNER_WAIT_S
 ) -> Iterator[ServingTarget]:
     """The slots, in nobody else's hands during the block and in order at its beginning.
 
@@ -24,7 +24,7 @@ def own_slots(
         ProvisionError, RegistryError: the PCE or MLflow does not answer.
     """
     target = serving_target(settings.config, settings.home)
-    with owning_slots(target, what, on_step):
+    with owning_slots(target, what, on_step, timeout_s):
         settle(target, settings.registry, on_step)
         try:
             yield target

@@ -8,6 +8,7 @@ Where to go:
   gate.py, report.py            whether a challenger may become champion; what people see of it in Prefect
   gate_page.py                  the gate's report as a page
   promotion_budget.py           the chance of a false promotion in a year, and what gates spend of it
+  trial.py, trial_watch.py      shadow and canary: the rules; waiting for the live requests that they need
   probation.py                  whether a new champion lives up to what its gate promised
   failed.py                     the network with a fibre or node down, and the traffic that is left
   registry.py                   all that is known of MLflow; registry_reader.py: two GETs without its client

@@ -24,6 +24,26 @@ def read_columns(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
 
 
+def read_columns_after(folder: Path, columns: Sequence[str], after_s: float) -> pd.DataFrame:
+    """Those columns of the decisions on requests that came in after a time, in order of arrival.
+
+    Args:
+        folder: the decision log.
+        columns: which; ``time_s`` among them.
+        after_s: since 1970-01-01 UTC.
+    """
+    frames: list[pd.DataFrame] = []
+    for file in reversed(decision_parts(folder).values()):
+        frame = _columns_of(file, columns)
+        if len(frame):
+            frames.insert(0, frame[frame["time_s"] > after_s].astype(object))
+            if frame["time_s"].min() <= after_s:
+                break
+    if not any(len(frame) for frame in frames):
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(frames, ignore_index=True).sort_values("time_s", kind="stable", ignore_index=True)
+
+
 def find_decisions(folder: Path, key: str) -> list[dict[str, Any]]:
     """Whole rows of the decisions with this id or for this service, oldest first; nulls are None."""
     found: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -58,12 +59,23 @@ def decision_parts(folder: Path) -> dict[str, Path]:
 
 
 def read_part(file: Path) -> pd.DataFrame:
-    """The rows of a part; the last line of an open one counts only with its line end."""
+    """The rows of a part; the last line of an open one counts only with its line end.
+
+    A line with ``amends`` adds columns to the row of that decision.
+    """
     try:
         if file.suffix == ".parquet":
             return pd.read_parquet(file)
-        lines = file.read_text().split("\n")[:-1]
-        return pd.DataFrame([json.loads(line) for line in lines])
+        rows: list[dict[str, Any]] = []
+        by_id: dict[str, dict[str, Any]] = {}
+        for line in file.read_text().split("\n")[:-1]:
+            row = json.loads(line)
+            if "amends" in row:
+                by_id.get(row.pop("amends"), {}).update(row)
+            else:
+                rows.append(row)
+                by_id[row.get("decision_id", "")] = row
+        return pd.DataFrame(rows)
     except FileNotFoundError:  # closed between the listing and the reading
         closed = file.with_suffix(".parquet")
         return pd.read_parquet(closed) if closed.exists() else pd.DataFrame()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from envs.fields import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -39,6 +39,12 @@ class GateLimits:
             block more on the scenario's own traffic.
         probation_requests: so many of the first live requests of a new champion are replayed under it and
             the one before, once they are all there; where it blocks more, the one before comes back. 0: none.
+        shadow_requests: about so many live requests a challenger that has passed is asked beside the
+            champion, without being followed. 0: none.
+        canary_share: share of the decisions that it takes for as many requests again. 0: none.
+        trial_timeout_s: for each of the two; a challenger that has not seen its requests by then is refused.
+        max_late_share: of its answers on live requests, that may come after the deadline or not at all.
+        canary_tolerance: blocking that its requests may show above that of the others; 0.02 is two points.
     """
 
     confidence: Annotated[float, Gt(0.5), Lt(1)]
@@ -51,6 +57,23 @@ class GateLimits:
     max_blocking_loss: NonNegativeFloat = 0.0
     max_forgotten: NonNegativeFloat = 0.05
     probation_requests: NonNegativeInt = 1000
+    shadow_requests: NonNegativeInt = 0
+    canary_share: Annotated[float, Ge(0), Le(1)] = 0.0
+    trial_timeout_s: PositiveFloat = 86_400.0
+    max_late_share: Annotated[float, Ge(0), Lt(1)] = 0.01
+    canary_tolerance: Annotated[float, Gt(0), Lt(1)] = 0.02
+
+    def __post_init__(self) -> None:
+        if self.canary_share and not self.shadow_requests:
+            raise ValueError(
+                f"canary_share is {self.canary_share:g} and shadow_requests 0: a challenger decides nothing "
+                "before it has been a shadow; set gate.shadow_requests too, e.g. to 1000"
+            )
+
+    @property
+    def longest_trial_s(self) -> float:
+        """For so long a training may keep the model slots for its challenger's trial."""
+        return self.trial_timeout_s * (bool(self.shadow_requests) + bool(self.canary_share))
 
 
 @dataclass(frozen=True, kw_only=True)

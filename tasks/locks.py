@@ -12,13 +12,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 LOOK_AGAIN_S = 0.2
 TELL_AGAIN_S = 30.0
 
-_held: set[Path] = set()
+_held: dict[Path, int] = {}  # the locks of this process, with their descriptors
 
 
 class BusyError(ValueError):
@@ -62,13 +62,12 @@ def only_one(
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait(descriptor, file, timeout_s, on_step, subject)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(asdict(Holder(os.getpid(), what, time.time()))).encode(), 0)
-        _held.add(file)
+        _write(descriptor, Holder(os.getpid(), what, time.time()))
+        _held[file] = descriptor
         try:
             yield
         finally:
-            _held.discard(file)
+            del _held[file]
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
@@ -77,6 +76,12 @@ def only_one(
 def is_ours(file: Path) -> bool:
     """Whether this process holds the lock."""
     return file in _held
+
+
+def say_what(file: Path, what: str) -> None:
+    """Tell those who wait what the lock is held for by now; it must be this process's."""
+    descriptor = _held[file]
+    _write(descriptor, replace(_written(descriptor), what=what))
 
 
 def holder_of(file: Path) -> Holder | None:
@@ -115,6 +120,11 @@ def _wait(
             on_step(f"waiting for {subject}, now in the hands of {holder}")
             told, tell_at = holder, now + TELL_AGAIN_S
         time.sleep(LOOK_AGAIN_S)
+
+
+def _write(descriptor: int, holder: Holder) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
 
 
 def _written(descriptor: int) -> Holder:

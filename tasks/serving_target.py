@@ -174,7 +174,7 @@ def served_uri(target: ServingTarget, slot: Slot, timeout_s: float = 5.0) -> str
 
 
 def empty_slot(target: ServingTarget, slot: Slot, manager: ProcessManager) -> None:
-    """Stop what runs in a slot that nobody asks, and leave it empty.
+    """Stop what runs in a slot that is not in service, and leave it empty; a challenger in it goes first.
 
     Raises:
         ProvisionError: the PCE asks this slot, and what is in service is never stopped; or the slots are not
@@ -183,6 +183,7 @@ def empty_slot(target: ServingTarget, slot: Slot, manager: ProcessManager) -> No
     demand_owner(target)
     if slot_in_service(target) == slot:
         raise ProvisionError(f"{slot.name} is in service at {slot.url} and is not stopped")
+    _take_challenger_away(target, slot)
     manager.stop(slot.name)
     target.slot_file(slot).unlink(missing_ok=True)
 
@@ -206,6 +207,16 @@ def clear_leftovers(target: ServingTarget) -> list[str]:
         empty_slot(target, slot, manager)
         done.append(f"emptied {slot.name}, which held {uri} for nobody")
     return done
+
+
+def _take_challenger_away(target: ServingTarget, slot: Slot) -> None:
+    """Have the PCE ask no challenger in a slot any more. One that is away finds it gone when it starts."""
+    try:
+        challenger = ask_pce(target, "GET", "/status").get("challenger")
+    except ProvisionError:
+        return
+    if challenger and str(challenger["url"]).rstrip("/") == slot.url:
+        ask_pce(target, "DELETE", "/challenger")
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,10 +1,16 @@
-"""A share of independent requests with its interval. Intervals over runs: ``envs/evaluation.py``."""
+"""A share of independent requests with its interval, and the difference of two such shares.
+
+Intervals over runs: ``envs/evaluation.py``; over one sequence of requests: ``envs/batch_means.py``.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from scipy.stats import binomtest
+
+from envs.evaluation import Interval
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,26 @@ class Share:
     @property
     def ci95(self) -> tuple[float, float]:
         """NaN of nothing."""
+        return self.interval(0.95)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Wilson's interval; NaN of nothing."""
         if not self.whole:
             return float("nan"), float("nan")
-        found = binomtest(self.part, self.whole).proportion_ci(0.95, "wilson")
+        found = binomtest(self.part, self.whole).proportion_ci(confidence, "wilson")
         return float(found.low), float(found.high)
+
+
+def share_difference(share: Share, other: Share, confidence: float) -> Interval:
+    """A share less another of independent requests, with Newcombe's interval from Wilson's two [1].
+
+    Both must be shares of something.
+
+    [1] Newcombe 1998, "Interval estimation for the difference between independent proportions", Statistics in
+    Medicine 17(8), method 10.
+    """
+    (low, high), (other_low, other_high) = share.interval(confidence), other.interval(confidence)
+    difference = share.value - other.value
+    below = math.hypot(share.value - low, other_high - other.value)
+    above = math.hypot(high - share.value, other.value - other_low)
+    return Interval(difference, difference - below, difference + above)

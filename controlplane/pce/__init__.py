@@ -5,6 +5,8 @@ Where do I go to ...
   change what is asked of or answered by HTTP  app.py; the TAPI side of it: answers.py
   follow the controller's state                databases.py
   see what a model's answer must satisfy       decide.py
+  see what one look at the network holds       look.py
+  ask a challenger, and drop it                challenger.py; what it would have chosen: shadow.py
   talk to the inference server                 inference.py; when it is left alone: breaker.py
   switch the model endpoint                    endpoint.py
   change who decides without a model           fallback.py

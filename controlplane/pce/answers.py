@@ -15,8 +15,9 @@ from typing import Any
 from uuid import uuid4
 
 from controlplane.lightpath import Lightpath
-from controlplane.pce.computation import PathComputer, Query
+from controlplane.pce.computation import PathComputer
 from controlplane.pce.decision_record import DecisionRecord
+from controlplane.pce.look import Query
 from controlplane.tapi import ids
 from controlplane.tapi.errors import TapiError, invalid, no_path, unknown
 from controlplane.tapi.naming import Naming

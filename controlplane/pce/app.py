@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,11 +28,13 @@ from starlette.types import ASGIApp
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware, bearer_header
 from controlplane.pce.answers import PathAnswers
+from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
 from controlplane.pce.databases import Databases, DatabasesError, controller_changes
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError
 from controlplane.pce.decision_parts import read_rows
-from controlplane.pce.endpoint import Endpoint, EndpointInUse, WrongModelError
+from controlplane.pce.decision_record import shown
+from controlplane.pce.endpoint import E, Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
@@ -42,6 +45,7 @@ from envs.plant import Plant
 
 _logger = logging.getLogger(__name__)
 _CONTROLLER_TIMEOUT_S = 5.0
+CHALLENGER_FILE = "challenger.json"
 _MAX_ID_LENGTH = 200
 _DECISION_ID = re.compile(f"[\x21-\x7e]{{1,{_MAX_ID_LENGTH}}}")
 
@@ -53,13 +57,14 @@ class PceSettings:
     Attributes:
         controller_url: base address of the controller, whose changes are followed.
         decisions: folder of the decision log.
-        endpoint_file: where the model endpoint in use is stored.
+        endpoint_file: where the model endpoint in use is stored, and beside it the challenger.
         decision_deadline_ms: how long the endpoint may take.
         fallback_policy: a baseline's name.
         max_waiting: with more requests waiting the fallback decides.
         part_rows, part_s: when a part of the decision log is closed.
         follow_interval_s: how often changes are pulled when nobody asks.
         look_interval_s: how often the endpoint is asked which model it serves.
+        challenger_look_s: the same of the challenger.
         recent: decisions that ``GET /decisions`` can show.
     """
 
@@ -73,6 +78,7 @@ class PceSettings:
     part_s: float = 300.0
     follow_interval_s: float = 1.0
     look_interval_s: float = 60.0
+    challenger_look_s: float = 10.0
     recent: int = 1000
 
 
@@ -98,23 +104,26 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
             trust_env=False,
         )
         try:
-            endpoint = EndpointInUse(
-                settings.endpoint_file,
-                plant,
-                lambda url: InferenceClient(
-                    url, settings.decision_deadline_ms / 1000.0, credentials=credentials
-                ),
+
+            def connect(url: str) -> InferenceClient:
+                return InferenceClient(url, settings.decision_deadline_ms / 1000.0, credentials=credentials)
+
+            endpoint = EndpointInUse(settings.endpoint_file, plant, connect)
+            challenger = ChallengerInUse(
+                settings.endpoint_file.with_name(CHALLENGER_FILE), plant, connect, lambda: endpoint.endpoint
             )
             databases = Databases(plant, controller_changes(controller))
             computation = PathComputer(
-                databases, endpoint, fallback, log, settings.recent, settings.max_waiting
+                databases, endpoint, challenger, fallback, log, settings.recent, settings.max_waiting
             )
-            computation.recent.extend(await asyncio.to_thread(read_rows, settings.decisions, settings.recent))
+            rows = await asyncio.to_thread(read_rows, settings.decisions, settings.recent)
+            computation.recent.extend(map(shown, rows))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
             beside = [
                 asyncio.create_task(databases.follow(settings.follow_interval_s)),
                 asyncio.create_task(endpoint.watch(settings.look_interval_s)),
+                asyncio.create_task(challenger.watch(settings.challenger_look_s)),
             ]
             try:
                 yield
@@ -122,6 +131,8 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
                 for task in beside:
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
+                await computation.shadow.close()
+                await challenger.close()
                 await endpoint.close()
         finally:
             await controller.aclose()
@@ -134,6 +145,7 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
             Route(f"{PATH_RESOURCE}{{uuid}}", _path),
             Route("/status", _status),
             Route("/endpoint", _endpoint, methods=["PUT"]),
+            Route("/challenger", _challenger, methods=["PUT", "DELETE"]),
             Route("/decisions", _decisions),
         ],
         exception_handlers={
@@ -163,7 +175,14 @@ async def _compute(request: Request) -> Response:
     version = _number(request, "X-State-Version", "a version of the controller's state is needed, e.g. 12")
     waiting = _number(request, "X-Waiting", "how many more requests wait for their turn is needed, e.g. 3")
     output = await answers.compute(await _body(request), decision_id, version, waiting or 0)
-    return _yang(output)
+    response = _yang(output)
+    computation: PathComputer = request.app.state.computation
+    response.background = BackgroundTask(_ask_shadow, computation)  # runs when the answer has left
+    return response
+
+
+async def _ask_shadow(computation: PathComputer) -> None:
+    computation.shadow.go_on()
 
 
 def _number(request: Request, header: str, needed: str) -> int | None:
@@ -203,23 +222,49 @@ async def _status(request: Request) -> Response:
             "state_version": computation.databases.version,
             "decisions": computation.num_decisions,
             "fallbacks": computation.num_fallbacks,
+            "challenger": computation.challenger.told(),
+            "challenger_gone": computation.challenger.gone,
         }
     )
 
 
 async def _endpoint(request: Request) -> Response:
     computation: PathComputer = request.app.state.computation
-    try:
-        endpoint = Endpoint.model_validate(await _body(request))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise invalid(f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})") from None
+    endpoint = await _told(request, Endpoint)
     try:
         await computation.endpoint.switch(endpoint)
     except (WrongModelError, ForecastError) as error:
         raise TapiError(409, "operation-failed", str(error)) from None
+    # A challenger stands beside one champion; with another in charge, itself or a third, its time is over.
+    await computation.challenger.clear(f"version {endpoint.model_version} is in charge now")
     return JSONResponse(endpoint.model_dump())
+
+
+async def _challenger(request: Request) -> Response:
+    beside = request.app.state.computation.challenger
+    if request.method == "DELETE":
+        await beside.clear("taken away")
+        return JSONResponse({})
+    challenger = await _told(request, Challenger)
+    try:
+        await beside.put(challenger)
+    except (ChallengerError, WrongModelError, ForecastError) as error:
+        raise TapiError(409, "operation-failed", str(error)) from None
+    return JSONResponse(challenger.model_dump())
+
+
+async def _told(request: Request, kind: type[E]) -> E:
+    """The body as an endpoint.
+
+    Raises:
+        TapiError: 400, it is none; names the first place that is wrong.
+    """
+    try:
+        return kind.model_validate(await _body(request))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise invalid(f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})") from None
 
 
 async def _decisions(request: Request) -> Response:

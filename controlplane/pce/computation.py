@@ -10,23 +10,29 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from controlplane.lightpath import Lightpath
+from controlplane.pce.challenger import Beside, ChallengerInUse, is_canary
 from controlplane.pce.databases import Databases
-from controlplane.pce.decide import Blocked, Choice, choose, still_feasible, why_blocked
+from controlplane.pce.decide import Choice, choose, still_feasible
 from controlplane.pce.decision_log import DecisionLog
-from controlplane.pce.decision_record import DecidedBy, DecisionRecord, FallbackReason
+from controlplane.pce.decision_record import (
+    ChallengerOutcome,
+    DecidedBy,
+    DecisionRecord,
+    FallbackReason,
+    shown,
+)
 from controlplane.pce.endpoint import EndpointInUse, Serving
 from controlplane.pce.fallback import policy_scores
-from controlplane.pce.inference import InferenceError
+from controlplane.pce.inference import InferenceError, request_body
+from controlplane.pce.look import Look, Query, look_at
+from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
-from controlplane.tapi.purpose import NOBODY, Purpose
-from envs.candidates import Candidate, Observation, observe
+from controlplane.tapi.purpose import RESTORE
+from envs.candidates import Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
 from envs.plant import Plant
@@ -35,29 +41,6 @@ from envs.request import Request
 
 _logger = logging.getLogger(__name__)
 _ENDPOINTS_TRIED = 3
-
-
-@dataclass(frozen=True)
-class Query:
-    """What one computation is asked.
-
-    Attributes:
-        decision_id: names the decision, and through it the path.
-        request: source, destination, bit rate, latency bound.
-        state_version: state of the controller to decide on; None for what it has now.
-        allowed: the client's own constraints on a route given as node indices; None without any.
-        purpose: for whom; logged, and nothing else.
-        waiting: how many more wait for their turn at whoever asks.
-        ends_s: when the service ends, as its client told it; None: not told.
-    """
-
-    decision_id: str
-    request: Request
-    state_version: int | None = None
-    allowed: Callable[[tuple[int, ...]], bool] | None = None
-    purpose: Purpose = NOBODY
-    waiting: int = 0
-    ends_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,17 +53,24 @@ class _Chosen:
     inference_ms: float | None = None
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What was seen of the network at once, and with whose forecast."""
+@dataclass
+class _Turn:
+    """Whose turn one decision is, and what the challenger said where it is a canary.
 
-    in_use: Serving
-    observation: Observation
-    candidates: tuple[Candidate, ...]
-    blocked: Blocked | None
-    state_version: int
-    network: Network
-    revision: int
+    Attributes:
+        beside: the challenger that stood beside when the request came; None where it has no part in it.
+        is_canary: the decision is its to take.
+        is_passed_on: it cannot be asked, and the champion decides in its place.
+        outcome, chosen, ms, observation: of a canary; None where it was not asked.
+    """
+
+    beside: Beside | None
+    is_canary: bool
+    is_passed_on: bool = False
+    outcome: ChallengerOutcome | None = None
+    chosen: int | None = None
+    ms: float | None = None
+    observation: Observation | None = None
 
 
 class PathComputer:
@@ -88,12 +78,15 @@ class PathComputer:
 
     Where more than ``max_waiting`` requests wait, here for the model or at the controller for their turn, the
     fallback decides at once until the queue is short again: waiting is bounded by a number of requests.
+    A challenger, where one stands beside the champion, is asked the same way about the share that is its own;
+    about the rest it is asked by ``shadow``, when the answer has left.
     """
 
     def __init__(
         self,
         databases: Databases,
         endpoint: EndpointInUse,
+        challenger: ChallengerInUse,
         fallback: ScoringPolicy,
         log: DecisionLog,
         keep: int,
@@ -101,6 +94,8 @@ class PathComputer:
     ) -> None:
         self.databases = databases
         self.endpoint = endpoint
+        self.challenger = challenger
+        self.shadow = Shadow(challenger, log)
         self.fallback = fallback
         self.num_decisions = 0
         self.num_fallbacks = 0
@@ -118,16 +113,17 @@ class PathComputer:
         time_s, started = time.time(), time.perf_counter()
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
-        look = self._look(query)
+        turn = self._turn(query)
+        look = self._look(query, turn)
         observed = time.perf_counter()
-        look, chosen = await self._choose(query, look)
-        if chosen is not None and self._has_changed(look):
+        look, chosen = await self._choose(query, turn, look)
+        if chosen is not None and look.has_changed():
             plant, network, index = self.databases.plant, self.databases.network, chosen.choice.index
             if not still_feasible(plant, network, query.request, look.candidates[index]):
                 # The network changed while the model was asked. Decide again on what is now, at once.
-                look, asked_ms = self._look(query), chosen.inference_ms
+                look, asked_ms = self._look(query, turn), chosen.inference_ms
                 chosen = self._fall_back(look, "state-changed", asked_ms) if look.blocked is None else None
-        record = self._record(query, time_s, look, chosen)
+        record = _with_turn(self._record(query, time_s, look, chosen), turn)
         total_ms = (time.perf_counter() - started) * 1000
         record = dataclasses.replace(
             record,
@@ -139,33 +135,37 @@ class PathComputer:
         await self._log.stored(record)
         self.num_decisions += 1
         self.num_fallbacks += record.decided_by == "fallback"
-        self.recent.append(record.row())
+        row = shown(record.row())
+        self.recent.append(row)
+        if turn.beside is not None and chosen is not None:
+            if not turn.is_canary:
+                self.shadow.hold(Decided(turn.beside, look, chosen.choice.index, row))
+            elif look.in_use is turn.beside.serving:
+                turn.beside.counts.canary_decisions += chosen.decided_by == "model"
         return record
 
-    def _look(self, query: Query) -> _Look:
-        """What the network shows now, with the forecast of the endpoint that is in use now."""
-        in_use, request = self.endpoint.in_use, query.request
-        plant = in_use.plant
-        observation, candidates = observe(plant, self.databases.network, request)
-        some = bool(observation.action_mask.any())
-        if some and query.allowed is not None:
-            observation = _restricted(observation, candidates, query.allowed)
-        blocked = None
-        if not observation.action_mask.any():
-            blocked = why_blocked(plant, request, self.databases.failed_links, constrained=some)
-        network = self.databases.network
-        return _Look(
-            in_use, observation, candidates, blocked, self.databases.version, network, network.revision
-        )
+    def _turn(self, query: Query) -> _Turn:
+        beside = self.challenger.in_use
+        if beside is None or query.purpose.cause == RESTORE:
+            return _Turn(None, False)
+        return _Turn(beside, is_canary(query.decision_id, beside.challenger.share))
 
-    def _has_changed(self, look: _Look) -> bool:
-        network = self.databases.network
-        return network is not look.network or network.revision != look.revision
+    def _in_charge(self, turn: _Turn) -> Serving:
+        """Who is to be asked now; a challenger that has gone meanwhile is not."""
+        beside = turn.beside
+        if beside is None or not turn.is_canary or turn.is_passed_on or self.challenger.in_use is not beside:
+            return self.endpoint.in_use
+        return beside.serving
 
-    async def _choose(self, query: Query, look: _Look) -> tuple[_Look, _Chosen | None]:
+    def _look(self, query: Query, turn: _Turn) -> Look:
+        return look_at(self._in_charge(turn), query, self.databases)
+
+    async def _choose(self, query: Query, turn: _Turn, look: Look) -> tuple[Look, _Chosen | None]:
         """The choice, None where there is nothing to choose, and the look that it was made on.
 
-        An endpoint is asked about a look that was taken with its own forecast, never with another's.
+        An endpoint is asked about a look that was taken with its own forecast, never with another's. Where a
+        canary's challenger was asked and gave no choice, the time of a second question is not there, and the
+        fallback decides; where it cannot be asked, nothing is lost, and the champion decides.
         """
         started = time.perf_counter()
         for tried in range(1, _ENDPOINTS_TRIED + 1):
@@ -179,14 +179,17 @@ class PathComputer:
             try:
                 choice = await client.choose(look.observation)
                 asked_ms = (time.perf_counter() - started) * 1000
+                _note(turn, look, "answered", asked_ms, choice.index)
                 return look, _Chosen(
                     choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms
                 )
             except InferenceError as error:
-                if self.endpoint.in_use is not look.in_use and tried < _ENDPOINTS_TRIED:
+                _note(turn, look, error.reason, (time.perf_counter() - started) * 1000)
+                turn.is_passed_on |= error.reason == "breaker-open"
+                if self._in_charge(turn) is not look.in_use and tried < _ENDPOINTS_TRIED:
                     # Switched away from while it was asked: the new one is there to answer, and has a
                     # forecast of its own.
-                    look = self._look(query)
+                    look = self._look(query, turn)
                     continue
                 if error.reason == "breaker-open":  # the failures that opened it were told
                     return look, self._fall_back(look, error.reason, None)
@@ -195,7 +198,7 @@ class PathComputer:
                 return look, self._fall_back(look, error.reason, asked_ms)
         return look, None
 
-    def _fall_back(self, look: _Look, reason: FallbackReason, inference_ms: float | None) -> _Chosen:
+    def _fall_back(self, look: Look, reason: FallbackReason, inference_ms: float | None) -> _Chosen:
         observation = look.observation
         choice = choose(observation.action_mask, policy_scores(self.fallback, observation))
         return _Chosen(
@@ -206,7 +209,7 @@ class PathComputer:
         self,
         query: Query,
         time_s: float,
-        look: _Look,
+        look: Look,
         chosen: _Chosen | None,
     ) -> DecisionRecord:
         observation, blocked, forecast = look.observation, look.blocked, look.in_use.plant.forecast
@@ -272,6 +275,29 @@ class PathComputer:
         )
 
 
+def _note(turn: _Turn, look: Look, outcome: ChallengerOutcome, ms: float, chosen: int | None = None) -> None:
+    """Remember what came of asking, where it was a canary's challenger that was asked."""
+    if turn.beside is not None and look.in_use is turn.beside.serving:
+        turn.outcome, turn.chosen, turn.ms = outcome, chosen, ms
+        turn.observation = None if outcome == "breaker-open" else look.observation
+
+
+def _with_turn(record: DecisionRecord, turn: _Turn) -> DecisionRecord:
+    """The record with what a challenger had to do with it."""
+    if turn.beside is None:
+        return record
+    seen = turn.observation
+    return dataclasses.replace(
+        record,
+        is_canary=turn.is_canary,
+        challenger_version=turn.beside.challenger.model_version,
+        challenger_outcome=turn.outcome,
+        challenger_chosen=turn.chosen,
+        challenger_ms=turn.ms,
+        challenger_observation=None if seen is None else request_body(seen).decode(),
+    )
+
+
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
@@ -283,13 +309,3 @@ def warm_up(plant: Plant, fallback: ScoringPolicy) -> None:
     first = candidates[choose(observation.action_mask, policy_scores(fallback, observation)).index]
     network.provision(first.nodes, first.first_slot, first.num_slots, first.modulation_format)
     network.release(first.nodes, first.first_slot, first.num_slots)
-
-
-def _restricted(
-    observation: Observation, candidates: tuple[Candidate, ...], allowed: Callable[[tuple[int, ...]], bool]
-) -> Observation:
-    mask = observation.action_mask.copy()
-    for index, candidate in enumerate(candidates):
-        mask[index] &= allowed(candidate.nodes)
-    features = np.where(mask[:, None], observation.features, np.float32(0))
-    return dataclasses.replace(observation, features=features, action_mask=mask)

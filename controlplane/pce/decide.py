@@ -84,7 +84,7 @@ def still_feasible(plant: Plant, network: Network, request: Request, candidate: 
     """
     observation, listed = observe(plant, network, request)
     return any(
-        allowed and _same(candidate, other)
+        allowed and is_same_lightpath(candidate, other)
         for other, allowed in zip(listed, observation.action_mask, strict=False)
     )
 
@@ -162,7 +162,8 @@ def _blocked_by_quality(plant: Plant, request: Request, standing: Collection[int
     )
 
 
-def _same(one: Candidate, other: Candidate) -> bool:
+def is_same_lightpath(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates of one request are the same slots in the same format on the same path."""
     return (one.path, one.first_slot, one.num_slots, one.modulation_format) == (
         other.path,
         other.first_slot,

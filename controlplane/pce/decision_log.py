@@ -1,5 +1,8 @@
 """The decision log's writer: a row is on disk before it is acknowledged. Reading: ``read_decisions``.
 
+What a challenger answers comes later than the row that it belongs to: it is appended as a line of its own,
+which nobody waits for, and becomes a part of the row when the part is read or closed.
+
 One thread writes: it takes whatever rows wait, appends them, syncs once, and wakes all who wait (group
 commit), so the event loop never waits for a disk. Full or old parts are turned into parquet by a second
 thread, so that no decision waits for that either. Not here: file names and recovery
@@ -16,13 +19,14 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from controlplane.pce.decision_parts import (
+    AMENDS,
     OPEN_SUFFIX,
     close_part,
     next_stem,
@@ -44,7 +48,7 @@ class DecisionLogError(ValueError):
 @dataclass(frozen=True)
 class _Waiting:
     line: bytes
-    stored: Future[None]
+    stored: Future[None] | None  # None: nobody waits
 
 
 class DecisionLog:
@@ -90,10 +94,16 @@ class DecisionLog:
 
     def append(self, record: DecisionRecord) -> Future[None]:
         """A future that is done once the row is on disk; it raises ``DecisionLogError`` when that failed."""
-        line = json.dumps(record.row(), allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        waiting = _Waiting(line, Future())
-        self._queue.put(waiting)
-        return waiting.stored
+        stored: Future[None] = Future()
+        self._queue.put(_Waiting(_line(record.row()), stored))
+        return stored
+
+    def amend(self, decision_id: str, columns: Mapping[str, Any]) -> None:
+        """Add columns to a row that is stored; it is on disk with the next one.
+
+        Nothing waits for it. Where the row's part has been closed meanwhile it is lost.
+        """
+        self._queue.put(_Waiting(_line({AMENDS: decision_id, **columns}), None))
 
     async def stored(self, record: DecisionRecord) -> None:
         """Return once the row is on disk.
@@ -139,7 +149,12 @@ class DecisionLog:
         return waiting, True
 
     def _write(self, waiting: list[_Waiting]) -> None:
-        waiting = [item for item in waiting if item.stored.set_running_or_notify_cancel()]
+        waiting = [
+            item for item in waiting if item.stored is None or item.stored.set_running_or_notify_cancel()
+        ]
+        rows = [item.stored for item in waiting if item.stored is not None]
+        if not rows and self._stream is None:
+            return  # the rows that are amended are in a part that has been closed
         rest = b"".join(item.line for item in waiting)
         end: int | None = None
         try:
@@ -147,18 +162,19 @@ class DecisionLog:
             end = stream.tell()
             while rest:
                 rest = rest[stream.write(rest) :]
-            self._sync(stream.fileno())
+            if rows:
+                self._sync(stream.fileno())
         except OSError as error:
             if self._stream is not None and end is not None:
                 self._take_back(self._stream, end)
             failure = DecisionLogError(f"{self._folder}: the decision cannot be logged: {error.strerror}")
             _logger.error("%s", failure)
-            for item in waiting:
-                item.stored.set_exception(failure)
+            for stored in rows:
+                stored.set_exception(failure)
             return
-        self._num_rows += len(waiting)
-        for item in waiting:
-            item.stored.set_result(None)
+        self._num_rows += len(rows)
+        for stored in rows:
+            stored.set_result(None)
 
     def _take_back(self, stream: IO[bytes], end: int) -> None:
         # Half a line must not stay in front of later rows; if even this fails the part ends here.
@@ -180,6 +196,10 @@ class DecisionLog:
         self._stream.close()
         self._stream = None
         self._closer.submit(_close_quietly, self._stream_file)
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _close_quietly(file: Path) -> None:

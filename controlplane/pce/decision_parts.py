@@ -1,7 +1,8 @@
 """The files of the decision log: open parts (JSON lines) and closed ones (parquet), recovery, reading.
 
 A part is ``part-<8 digits>-<UTC time>``; the number alone orders parts. ``.jsonl`` is the part being
-written, one row a line, appended; ``.parquet`` is the same part closed. A part never counts twice: where
+written, one row a line, appended; a line with ``amends`` adds columns to a row before it. ``.parquet`` is the
+same part closed. A part never counts twice: where
 both files stand, the parquet is whole (it came by rename) and the ``.jsonl`` is about to be removed.
 Not here: when a part is closed (``decision_log.py``), what a row means (``decision_record.py``).
 """
@@ -24,6 +25,7 @@ from controlplane.pce.decision_record import table_schema
 
 OPEN_SUFFIX = ".jsonl"
 CLOSED_SUFFIX = ".parquet"
+AMENDS = "amends"  # names the decision whose row a line adds columns to
 _PART = re.compile(r"part-(\d{8,})-[^.]*")
 
 
@@ -50,12 +52,18 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
     Raises:
         json.JSONDecodeError: a line before the last that is not JSON; names the file and the line.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    by_id: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], start=1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except json.JSONDecodeError as error:
             raise json.JSONDecodeError(f"{file}, line {number}: {error.msg}", error.doc, error.pos) from None
+        if AMENDS in row:
+            by_id.get(row.pop(AMENDS), {}).update(row)
+        else:
+            rows.append(row)
+            by_id[row["decision_id"]] = row
     return rows
 
 

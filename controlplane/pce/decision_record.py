@@ -12,16 +12,18 @@ import pyarrow as pa
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.names import join_list
 
-DECISION_SCHEMA_VERSION = 4
+DECISION_SCHEMA_VERSION = 5
 
 DecidedBy = Literal["model", "fallback", "none"]
 FallbackReason = Literal[
     "late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed", "queue-full"
 ]
 Outcome = Literal["accepted", "blocked"]
+ChallengerOutcome = Literal["answered"] | FallbackReason
 
 FEATURE_PREFIX = "f_"
 CONTEXT_PREFIX = "c_"
+OBSERVATION = "challenger_observation"
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "decision_id": pa.string(),
@@ -63,6 +65,15 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "service_class": pa.string(),
     "ends_s": pa.float64(),  # when the service ends, as its client told it; null: not told
     "is_constrained": pa.bool_(),  # the client bound the route by hops, links or nodes; null before version 3
+    # Of the challenger that stood beside; null before version 5, and where none did. What is told of a shadow
+    # comes after the decision has been acknowledged, and is null where it was not asked.
+    "is_canary": pa.bool_(),  # the decision was the challenger's to take
+    "challenger_version": pa.string(),
+    "challenger_outcome": pa.string(),  # answered, or why it gave no choice that could be followed
+    "challenger_chosen": pa.int64(),  # index of its candidate
+    "challenger_agrees": pa.bool_(),  # it is the lightpath of the decision; null of a canary
+    "challenger_ms": pa.float64(),  # until it answered, or was given up
+    OBSERVATION: pa.string(),  # what it was asked: the body of ``POST /invocations``
 }
 
 
@@ -103,6 +114,12 @@ class DecisionRecord:
     service_class: str | None = None
     ends_s: float | None = None
     is_constrained: bool = False
+    is_canary: bool | None = None
+    challenger_version: str | None = None
+    challenger_outcome: ChallengerOutcome | None = None
+    challenger_chosen: int | None = None
+    challenger_ms: float | None = None
+    challenger_observation: str | None = None
 
     def row(self) -> dict[str, Any]:
         """A flat row for the log: ``COLUMNS``, ``c_<name>``, ``f_<name>``; what is not finite is null."""
@@ -112,6 +129,11 @@ class DecisionRecord:
         row |= {CONTEXT_PREFIX + name: _plain(value) for name, value in self.context}
         row |= {FEATURE_PREFIX + name: _plain(value) for name, value in self.features}
         return row
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as people are shown it: without the wide observation of a challenger."""
+    return row | {OBSERVATION: None}
 
 
 def table_schema(rows: Sequence[Mapping[str, Any]]) -> pa.Schema:

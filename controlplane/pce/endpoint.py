@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -58,14 +58,17 @@ class Endpoint(BaseModel):
         return None if self.forecast is None else read_forecast(self.forecast)
 
 
-def read_endpoint(file: Path) -> Endpoint | None:
-    """The stored endpoint; None where none was ever stored.
+E = TypeVar("E", bound=Endpoint)
+
+
+def read_endpoint(file: Path, kind: type[E]) -> E | None:
+    """The stored endpoint, or what is more than one; None where none is stored.
 
     Raises:
         EndpointError: the file is not an endpoint.
     """
     try:
-        return Endpoint.model_validate_json(file.read_bytes())
+        return kind.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -88,10 +91,44 @@ def write_endpoint(file: Path, endpoint: Endpoint) -> None:
 
 
 AMISS_S = 2.0  # until the next look at a server that does not serve what it should
+DRAIN_S = 30.0  # how long questions to a server that is asked no more may still take
 
 
 class WrongModelError(ValueError):
     """An endpoint serves another model than it was said to; names both."""
+
+
+async def demand_served(client: InferenceClient, endpoint: Endpoint) -> None:
+    """Return where the server has loaded the model that the endpoint names; else its client is closed.
+
+    Raises:
+        WrongModelError: it has loaded another one, or does not say.
+    """
+    if endpoint.model_uri and (serves := await client.served_uri()) != endpoint.model_uri:
+        await client.close()
+        raise WrongModelError(
+            f"{endpoint.url} serves {serves or 'no model that it names'}, not {endpoint.model_uri}"
+        )
+
+
+class Retired:
+    """Clients that are asked no more: each is closed when the last question that it still has has ended."""
+
+    def __init__(self, drain_s: float = DRAIN_S) -> None:
+        self._drain_s = drain_s
+        self._draining: set[asyncio.Task[None]] = set()
+
+    def add(self, client: InferenceClient) -> None:
+        """Close it once it is idle, or after the time to drain."""
+        task = asyncio.create_task(client.close(self._drain_s))
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+    async def close(self) -> None:
+        """Wait for none of them any more."""
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -116,20 +153,16 @@ class EndpointInUse:
             be provisioned anew, and until then the fallback decides.
         plant: of this PCE.
         connect: makes the client of an address.
-        drain_s: how long an old client may still be waited for.
     """
 
-    def __init__(
-        self, file: Path, plant: Plant, connect: Callable[[str], InferenceClient], drain_s: float = 30.0
-    ) -> None:
+    def __init__(self, file: Path, plant: Plant, connect: Callable[[str], InferenceClient]) -> None:
         self._file = file
         self._connect = connect
-        self._drain_s = drain_s
         self._switching = asyncio.Lock()
-        self._draining: set[asyncio.Task[None]] = set()
+        self._retired = Retired()
         self._mismatch = ""
         self.in_use = Serving(plant)
-        if (stored := read_endpoint(file)) is not None:
+        if (stored := read_endpoint(file, Endpoint)) is not None:
             try:
                 self.in_use = Serving(plant.with_forecast(stored.demand), stored, connect(stored.url))
             except ForecastError as error:
@@ -156,11 +189,7 @@ class EndpointInUse:
         plant = self.in_use.plant.with_forecast(endpoint.demand)
         async with self._switching:
             client = self._connect(endpoint.url)
-            if endpoint.model_uri and (serves := await client.served_uri()) != endpoint.model_uri:
-                await client.close()
-                raise WrongModelError(
-                    f"{endpoint.url} serves {serves or 'no model that it names'}, not {endpoint.model_uri}"
-                )
+            await demand_served(client, endpoint)
             await asyncio.to_thread(write_endpoint, self._file, endpoint)
             old, self.in_use = self.client, Serving(plant, endpoint, client)
             self._mismatch = ""
@@ -168,9 +197,7 @@ class EndpointInUse:
         asked = (endpoint.url, endpoint.policy, endpoint.model_version, version)
         _logger.info("asking %s, %s version %s, forecast %s", *asked)
         if old is not None:
-            task = asyncio.create_task(old.close(self._drain_s))
-            self._draining.add(task)
-            task.add_done_callback(self._draining.discard)
+            self._retired.add(old)
 
     async def look(self) -> None:
         """Ask the server in use which model it has loaded; ``trouble`` tells what came of it."""
@@ -208,8 +235,6 @@ class EndpointInUse:
 
     async def close(self) -> None:
         """Close every connection."""
-        for task in self._draining:
-            task.cancel()
-        await asyncio.gather(*self._draining, return_exceptions=True)
+        await self._retired.close()
         if self.client is not None:
             await self.client.close()

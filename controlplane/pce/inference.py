@@ -175,7 +175,7 @@ def response_scores(content: bytes) -> np.ndarray:
     try:
         document: Any = json.loads(content)
         scores = np.asarray(document["predictions"]["scores"])
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise WrongScoresError(f"no scores in the answer {content[:80]!r}: {error!r}") from None
     if scores.ndim < 1 or scores.shape[0] != 1:
         raise WrongScoresError(f"scores have shape {scores.shape}; one row is needed")

@@ -32,9 +32,10 @@ from tasks.trace import provide_trace
 
 @dataclass
 class RememberingPce:
-    """Answers ``GET /status`` and ``PUT /endpoint`` as the PCE does; ``refuses`` makes it say no."""
+    """Answers as the PCE does to what is asked about endpoint and challenger; ``refuses``: it says no."""
 
     endpoint: dict[str, Any] = field(default_factory=dict)
+    challenger: dict[str, Any] | None = None
     refuses: bool = False
     url: str = ""
 
@@ -43,13 +44,19 @@ class RememberingPce:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self._answer(200, {"endpoint_url": pce.endpoint.get("url"), **pce.endpoint})
+                told = {"endpoint_url": pce.endpoint.get("url"), "challenger": pce.challenger}
+                self._answer(200, told | pce.endpoint)
+
+            def do_DELETE(self) -> None:
+                assert self.path == "/challenger"
+                pce.challenger = None
+                self._answer(200, {})
 
             def do_PUT(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 assert self.headers["Authorization"] == "Bearer secret"
                 if not pce.refuses:
-                    pce.endpoint = body
+                    pce.endpoint, pce.challenger = body, None
                 self._answer(503 if pce.refuses else 200, {})
 
             def _answer(self, status: int, body: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.locks import BusyError, holder_of, is_ours, only_one
+from tasks.locks import BusyError, holder_of, is_ours, only_one, say_what
 
 HOLD = """
 import sys, time
@@ -71,3 +71,18 @@ def test_whoever_waits_is_told_for_whom_and_gets_it_in_the_end(tmp_path: Path) -
         assert process.wait() == 0
     assert time.monotonic() >= begin
     assert told[0].startswith("waiting for the slots, now in the hands of a training (process")
+
+
+def test_a_holder_can_say_what_it_is_at_by_now(tmp_path: Path) -> None:
+    file = tmp_path / "slots.lock"
+    with only_one(file, "a training", 0.0):
+        before = holder_of(file)
+        assert before is not None
+        say_what(file, "a training whose challenger is on trial")
+        with (
+            pytest.raises(BusyError, match="in the hands of a training whose challenger is on trial"),
+            only_one(file, "a rollback", 0.0),
+        ):
+            raise AssertionError
+        say_what(file, "a training")
+        assert holder_of(file) == before

@@ -240,12 +240,14 @@ def test_what_a_killed_flow_left_staged_is_emptied(
         staged = stage(
             where, versions[1].uri, registry.fetch(versions[1].uri, tmp_path) / RECORDED_FILE, lambda t: None
         )
+        pce.challenger = {"url": staged.slot.url}  # it was on trial
 
     with owning_slots(where, "test", timeout_s=0):
         done = settle(where, registry, lambda text: None)
         assert settle(where, registry, lambda text: None) == []
 
     assert done == [f"emptied {staged.slot.name}, which held {versions[1].uri} for nobody"]
+    assert pce.challenger is None
     assert ProcessManager(where.run_folder).state(staged.slot.name).state == "STOPPED"
     assert pce.endpoint == before
     assert httpx.get(before["url"] + "/ping").is_success

@@ -21,6 +21,7 @@ from controlplane.lightpath import Lightpath
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError, read_decisions
 from controlplane.pce.decision_parts import read_rows
 from controlplane.pce.decision_record import COLUMNS, DecisionRecord, table_schema
+from tasks.decisions import read_decision_log
 
 LIGHTPATH = Lightpath("p", ("A", "B", "C"), 4, 3, "16QAM", 1.25, "model", "ppo", "7")
 
@@ -194,6 +195,49 @@ def test_reading_while_parts_close_never_misses_or_repeats_an_acknowledged_row(t
             assert len(seen) >= least
         writing.result()
     log.close()
+
+
+def test_parts_of_the_version_without_a_challenger_are_read_beside_new_ones(tmp_path):
+    new = [name for name in COLUMNS if name == "is_canary" or name.startswith("challenger_")]
+    old = {name: value for name, value in record(1).row().items() if name not in new}
+    schema = pa.schema([field for field in table_schema([old]) if field.name not in new])
+    pq.write_table(pa.Table.from_pylist([old], schema), tmp_path / "part-00000001-20250101T000000Z.parquet")
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    log.append(record(2, is_canary=True, challenger_version="8")).result(5)
+    first, second = read_rows(tmp_path, 5)
+    log.close()
+    assert [first[name] for name in new] == [None] * 7
+    assert (second["is_canary"], second["challenger_version"], second["challenger_ms"]) == (True, "8", None)
+
+
+def test_what_comes_later_than_a_row_is_a_part_of_it_and_waits_for_no_disk(tmp_path):
+    synced = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+
+    log = DecisionLog(tmp_path, part_rows=3, part_s=1e6, sync=sync)
+    log.amend("d-1", {"challenger_outcome": "late"})  # of a part that has been closed: nothing is opened
+    for number in (1, 2):
+        log.append(record(number)).result(5)
+    log.amend("d-1", {"challenger_outcome": "answered", "challenger_chosen": 2})
+    log.amend("d-0", {"challenger_outcome": "late"})  # of no row in this part
+    (file,) = tmp_path.glob("*.jsonl")
+    while file.read_bytes().count(b"\n") < 4:
+        time.sleep(0.01)
+    assert len(synced) == 2  # for each row, for no amendment
+    as_told = [("d-1", "answered", 2), ("d-2", None, None)]
+    for read in (lambda: read_rows(tmp_path, 5), lambda: plain(read_decision_log(tmp_path, 5))):
+        found = [(row["decision_id"], row["challenger_outcome"], row["challenger_chosen"]) for row in read()]
+        assert found == as_told
+    log.append(record(3)).result(5)
+    log.close()
+    assert [row["challenger_outcome"] for row in read_rows(tmp_path, 5)] == ["answered", None, None]
+    assert len(list(tmp_path.glob("*.parquet"))) == 1
+
+
+def plain(frame):
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def test_a_row_that_cannot_be_synced_is_refused_and_leaves_nothing_behind(tmp_path):

@@ -53,6 +53,7 @@ def test_a_real_change_log_and_a_real_decision_log_join(tmp_path: Path, closed: 
                 ends_s=asked.ends_s,
             )
             log.append(row).result(5)
+            log.amend(row.decision_id, {"challenger_outcome": "answered"})  # later; no ask of its own
         if closed:
             log.close()
         changes = changes_of(told, 0)
