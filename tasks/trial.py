@@ -126,11 +126,15 @@ def count(seen: Seen, rows: pd.DataFrame, policy: ScoringPolicy) -> None:
 
 
 def judge_trial(seen: Seen, limits: GateLimits) -> tuple[RuleResult, ...]:
-    """The rules of a stage, on what was seen so far."""
-    rules = [_enough(seen, limits), _no_fault(seen), _in_time(seen, limits)]
-    if seen.stage == "canary":
-        rules.append(_no_more_blocked(seen, limits))
-    return tuple(rules)
+    """The rules of a stage, on what was seen so far.
+
+    Where it was lost before its requests were there, those that have lost it: the others say nothing yet.
+    """
+    decisive = (_no_fault(seen), _in_time(seen, limits))
+    if is_lost(seen, limits) and seen.num_seen < limits.shadow_requests:
+        return decisive
+    blocked = (_no_more_blocked(seen, limits),) if seen.stage == "canary" else ()
+    return (_enough(seen, limits), *decisive, *blocked)
 
 
 def is_lost(seen: Seen, limits: GateLimits) -> bool:

@@ -77,8 +77,12 @@ class InferenceClient:
         """State of this server's circuit breaker."""
         return self._breaker.state
 
-    async def choose(self, observation: Observation) -> Choice:
+    async def choose(self, observation: Observation, body: bytes | None = None) -> Choice:
         """The model's choice among the candidates, checked against the mask.
+
+        Args:
+            observation: what is asked about.
+            body: its ``request_body``, where it has been made already.
 
         Raises:
             InferenceError: ``breaker-open`` without asking; ``late`` after the deadline; ``down`` when
@@ -90,7 +94,7 @@ class InferenceClient:
         self._in_flight += 1
         self._idle.clear()
         try:
-            choice = await self._ask(observation)
+            choice = await self._ask(observation, request_body(observation) if body is None else body)
         except InferenceError as error:
             if error.reason == "wrong":  # it answered in time: it costs no deadline
                 self._breaker.success()
@@ -127,10 +131,10 @@ class InferenceClient:
         await self._kept.aclose()
         await self._fresh.aclose()
 
-    async def _ask(self, observation: Observation) -> Choice:
+    async def _ask(self, observation: Observation, body: bytes) -> Choice:
         try:
             async with asyncio.timeout(self._deadline_s):
-                response = await self._post(request_body(observation))
+                response = await self._post(body)
         except TimeoutError:
             raise InferenceError("late", f"{self.url}: no answer in {self._deadline_s * 1000:g} ms") from None
         except httpx.HTTPError as error:

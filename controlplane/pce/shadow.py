@@ -80,9 +80,10 @@ class Shadow:
             beside.counts.skipped += 1
             return
         beside.counts.asked += 1
+        body = request_body(look.observation)
         started = time.perf_counter()
         try:
-            choice = await beside.client.choose(look.observation)
+            choice = await beside.client.choose(look.observation, body)
         except InferenceError as error:
             beside.counts.failed += 1
             columns["challenger_outcome"] = error.reason
@@ -98,7 +99,7 @@ class Shadow:
             }
         columns["challenger_ms"] = (time.perf_counter() - started) * 1000
         decided.row.update(columns)
-        columns["challenger_observation"] = request_body(look.observation).decode()
+        columns["challenger_observation"] = body.decode()
         self._log.amend(decided.row["decision_id"], columns)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

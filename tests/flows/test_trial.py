@@ -204,8 +204,11 @@ def not_finite(fake: FakeModel) -> None:
 @pytest.mark.parametrize(
     ("spoil", "rule"),
     [
-        (another_choice, r"no wrong answer as a shadow: 1 of \d+ answers; decision .*: candidate \d+, where"),
-        (not_finite, r"no wrong answer as a shadow: \d of \d+ answers; decision .*: no scores"),
+        (
+            another_choice,
+            r"no wrong answer as a shadow: \d+ of \d+ answers; decision .*: candidate \d+, where",
+        ),
+        (not_finite, r"no wrong answer as a shadow: \d+ of \d+ answers; decision .*: no scores"),
         (fails, r"in time as a shadow: \d+ of \d+ answers late or missing, at most 1\.00%"),
     ],
 )
@@ -215,7 +218,7 @@ def test_a_challenger_that_live_requests_find_out_is_refused_by_the_rules_name(
     spoil(installation.challenger)
     with installation.offering():
         broken, told = installation.tried(canary_share=0.5)
-    assert re.search(rule, broken), broken
+    assert re.match(rule, broken), broken
     assert not any("as a canary" in text for text in told.said)  # it decided nothing
     assert installation.tags["trial"] == f"does not pass: {broken}"
 
