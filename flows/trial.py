@@ -8,14 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.settings import Settings
+from tasks.enlisted import settle_trial_task
 from tasks.progress_log import ProgressLog
 from tasks.provision import Staged
 from tasks.registry import ModelVersion
 from tasks.serving_target import ServingTarget, slot_in_service
-from tasks.trial import broken_rules
 from tasks.trial_watch import OnTrial, stages, watch_trial_task
-
-TRIAL_TAG = "trial"
 
 
 def refused_on_trial(
@@ -49,8 +47,6 @@ def refused_on_trial(
     on_trial = OnTrial(staged, version, policy_folder, network)
     rules = watch_trial_task(target, on_trial, settings.home.decisions, limits, progress.step)
     progress.write("trial", rules=[vars(rule) for rule in rules])
-    broken = broken_rules(rules)
-    said = f"does not pass: {broken}" if broken else f"passes all {len(rules)} rules"
-    settings.registry.set_version_tags(version, {TRIAL_TAG: said})
-    progress.step(f"trial on live requests: version {version.version} {said}")
+    broken = settle_trial_task(settings.registry, version, rules)
+    progress.step(f"trial on live requests: version {version.version}: {broken or 'every rule is met'}")
     return broken

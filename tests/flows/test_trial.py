@@ -29,6 +29,7 @@ from envs.policy import ScoringPolicy
 from flows import continuous_training, trial
 from flows.outcome import PROMOTED, REFUSED
 from tasks import trial_watch
+from tasks.enlisted import settle_trial
 from tasks.limits import GateLimits
 from tasks.locks import BusyError, holder_of, only_one
 from tasks.provision import Staged
@@ -134,6 +135,7 @@ def installation(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     champion.scores, challenger.scores = scores_of(CHAMPION), scores_of(EVALUATED)
     challenger.model_uri = URI
     monkeypatch.setattr(trial, "watch_trial_task", trial_watch.watch_trial)
+    monkeypatch.setattr(trial, "settle_trial_task", settle_trial)
     monkeypatch.setattr(trial_watch, "LOOK_AGAIN_S", 0.02)
     made = Installation(plant, champion, challenger, tmp_path)
     settings = PceSettings(
@@ -221,6 +223,7 @@ def test_a_challenger_that_live_requests_find_out_is_refused_by_the_rules_name(
     assert re.match(rule, broken), broken
     assert not any("as a canary" in text for text in told.said)  # it decided nothing
     assert installation.tags["trial"] == f"does not pass: {broken}"
+    assert installation.tags["gate"] == "failed"  # it may not go into service by hand either
 
 
 def test_a_trial_that_gets_no_requests_or_whose_challenger_the_pce_dropped_is_refused(
@@ -258,7 +261,7 @@ def test_what_a_trial_refuses_is_not_switched_to(
     def tell(name: str, answer: Any = None) -> Callable[..., Any]:
         return lambda *given, **named: done.append(name) or answer
 
-    registry = SimpleNamespace(run=nothing, model_name="m")
+    registry = SimpleNamespace(run=nothing, model_name="m", version=lambda number: VERSION)
     gate = GateLimits(confidence=0.95, latency_budget_ms=50.0, shadow_requests=9)
     settings = SimpleNamespace(
         config=SimpleNamespace(gate=SimpleNamespace(**vars(gate), require_approval=False, longest_trial_s=9)),
@@ -273,8 +276,7 @@ def test_what_a_trial_refuses_is_not_switched_to(
     challenge = SimpleNamespace(
         settings=settings,
         progress=SimpleNamespace(step=print),
-        made=SimpleNamespace(policy_folder=tmp_path),
-        trace_id="t",
+        made=SimpleNamespace(policy_folder=tmp_path, version="8"),
     )
     staged = SimpleNamespace(slot=SimpleNamespace(url="http://b"))
     for name, value in {
@@ -283,7 +285,6 @@ def test_what_a_trial_refuses_is_not_switched_to(
         "_evaluated": lambda *given: None,
         "own_slots": nothing,
         "_judged": lambda *given: (staged, report),
-        "registered": tell("registered", VERSION),
         "refused_on_trial": tell("trial", broken),
         "unstage_task": tell("emptied"),
         "take_over_task": tell("switched"),
@@ -293,7 +294,7 @@ def test_what_a_trial_refuses_is_not_switched_to(
     state = continuous_training.continuous_training.fn()
     assert state.name == ended
     if broken:
-        assert done == ["registered", "trial", "emptied", "published"]
+        assert done == ["trial", "emptied"]
         assert state.message == f"the champion stays: version 8 on trial: {broken}"
     else:
-        assert done == ["registered", "trial", "switched", "published"]
+        assert done == ["trial", "switched", "published"]
