@@ -80,7 +80,8 @@ class Shadow:
             beside.counts.skipped += 1
             return
         beside.counts.asked += 1
-        body = request_body(look.observation)
+        # One that is left alone for a moment is asked nothing, so nothing is made up for it.
+        body = b"" if beside.client.breaker_state == "open" else request_body(look.observation)
         started = time.perf_counter()
         try:
             choice = await beside.client.choose(look.observation, body)
@@ -99,7 +100,7 @@ class Shadow:
             }
         columns["challenger_ms"] = (time.perf_counter() - started) * 1000
         decided.row.update(columns)
-        columns["challenger_observation"] = body.decode()
+        columns["challenger_observation"] = body.decode() or None
         self._log.amend(decided.row["decision_id"], columns)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
