@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +17,11 @@ import numpy as np
 
 from agents.lessons import Lessons
 from agents.spec import SearchSpec
-from agents.steady_state import costs_from_steady_state
+from agents.streams import Scores, costs_of
 from envs.features import COLUMN, FEATURE_NAMES
 from envs.plant import Plant
 from envs.policy import LinearPolicy, linear_policy
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.search import linear_costs_on
-from envs.trace import Trace
 
 GENERATION_SEED = 700_000_000
 STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
@@ -165,7 +162,7 @@ def run_search(
     Args:
         state: from ``new_search`` or ``SearchState.loads``.
         plant: the network.
-        lessons: what arrives; the kinds of traffic take turns, generation by generation.
+        lessons: what arrives, generation by generation.
         spec: sizes and budget.
         warmup_requests: requests of each trace that are not counted; at most half of them. With
             ``spec.steady_state_requests`` the search's mean serves that many before candidates part ways.
@@ -173,28 +170,17 @@ def run_search(
         on_generation: called after every generation.
         reward: what is earned; with ``ONLY_BLOCKING`` the least request blocking is searched for.
     """
-    length, before = spec.requests_per_candidate, spec.steady_state_requests
-    warmup = min(warmup_requests, length // 2)
     before_s, began = state.elapsed_s, time.monotonic()
     first = GENERATION_SEED + 1_000_003 * seed
-    with ThreadPoolExecutor(spec.threads) as pool:
-        while spec.budget.share(state.elapsed_s, state.requests) < 1:
-            points = np.array(state.strategy.ask())
-            trace = lessons.draw(plant, before + length, first + state.generation, state.generation)
-            weights = state.weights(points)
-            if before:
-                mean = state.weights(state.strategy.mean)
-                costs = costs_from_steady_state(plant, trace, weights, mean, before, reward, spec.threads)
-            else:
-                costs = np.array(list(pool.map(_cost_on(plant, trace, warmup, reward), weights)))
-            state.strategy.tell(list(points), list(costs))
-            state.generation += 1
-            state.requests += len(points) * length + before
-            state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
-            state.elapsed_s = before_s + time.monotonic() - began
-            on_generation(state)
+    while spec.budget.share(state.elapsed_s, state.requests) < 1:
+        points = np.array(state.strategy.ask())
+        scores = Scores(state.weights(points), state.weights(state.strategy.mean))
+        number = state.generation
+        found = costs_of(plant, lessons, spec, number, first + number, scores, warmup_requests, reward)
+        state.strategy.tell(list(points), list(found.costs))
+        state.generation += 1
+        state.requests += found.num_requests
+        state.means = [*state.means[1 - MEANS_KEPT :], state.strategy.mean.copy()]
+        state.elapsed_s = before_s + time.monotonic() - began
+        on_generation(state)
     return state
-
-
-def _cost_on(plant: Plant, trace: Trace, warmup: int, reward: RewardWeights) -> Callable[[np.ndarray], float]:
-    return lambda row: float(linear_costs_on(plant, [trace], row[None], warmup, reward)[0])

@@ -71,6 +71,27 @@ class ValidationSpec:
 
 
 @dataclass(frozen=True)
+class MixtureSpec:
+    """What a training meets, in shares of the search's generations; what there is none of has no share.
+
+    Attributes:
+        window: the learned part of the window, lived through again from its begin under each candidate.
+        fitted: requests drawn from traffic fitted to the window; PPO meets these alone.
+        scenario: requests drawn from the scenario's own traffic, against forgetting, from an empty network.
+        from_snapshot: fitted traffic, in search and PPO, meets the lightpaths that stood when the window
+            began, instead of an empty network with a warm-up.
+    """
+
+    window: NonNegativeFloat = 0.2
+    fitted: PositiveFloat = 0.4
+    scenario: NonNegativeFloat = 0.4
+    from_snapshot: bool = True
+
+    def __post_init__(self) -> None:
+        refuse_out_of_bounds(self, TrainingError, "training.mixture.")
+
+
+@dataclass(frozen=True)
 class RaySpec:
     """Where training runs.
 
@@ -127,6 +148,7 @@ class TrainingSpec(PPOSpec):
     evaluate_every_s: PositiveFloat = 10.0
     search: SearchSpec = field(default_factory=SearchSpec)
     validation: ValidationSpec = field(default_factory=ValidationSpec)
+    mixture: MixtureSpec = field(default_factory=MixtureSpec)
 
     @property
     def budget(self) -> Budget:

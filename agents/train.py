@@ -239,6 +239,7 @@ def _improve_by_ppo(training: _Training) -> None:
         training.lessons.traffic,
         spec.warmup_requests,
         spec.reward,
+        training.lessons.begin,
         1_000_000 * (folder.state.runs - 1),
     )
     with ray_session(spec.ray.address, max(spec.ray.num_cpus, spec.num_env_runners + 1)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from envs.lightpath_env import LightpathVectorEnv
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.snapshot import Snapshot
 from envs.traffic import PoissonTraffic
 
 
@@ -18,10 +19,11 @@ class TwinEnvs:
     traffic: PoissonTraffic
     warmup_requests: int
     reward: RewardWeights = ONLY_BLOCKING
+    begin: Snapshot | None = None  # where the networks start; None: empty, and warmed up
     seed_offset: int = 0  # a training that goes on does not meet the same requests again
 
     def __call__(self, num_envs: int, seed: int) -> LightpathVectorEnv:
-        """N networks, warmed up at their first observation."""
+        """N networks, at their begin or warmed up at their first observation."""
         return LightpathVectorEnv(
             plant=self.plant,
             traffic=self.traffic,
@@ -29,4 +31,5 @@ class TwinEnvs:
             seed=seed + self.seed_offset,
             warmup_requests=self.warmup_requests,
             reward=self.reward,
+            begin=self.begin,
         )

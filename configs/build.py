@@ -46,7 +46,13 @@ def traffic_of(config: Config) -> PoissonTraffic:
     """
     section = config.traffic
     classes = tuple(
-        LatencyClass(item.name, item.share, item.max_latency_ms or math.inf, item.min_stretch)
+        LatencyClass(
+            item.name,
+            item.share,
+            item.max_latency_ms or math.inf,
+            item.min_stretch,
+            item.mean_holding_time_s,
+        )
         for item in section.classes
     )
     described: dict[str, Any] = {
@@ -55,6 +61,7 @@ def traffic_of(config: Config) -> PoissonTraffic:
         "truncate_holding": section.truncate_holding,
         "bit_rates_gbps": section.bit_rates_gbps,
         "classes": classes,
+        "told_share": section.told_share,
     }
     if section.generator == "diurnal":
         return DiurnalTraffic(**described, swing=section.diurnal_swing)

@@ -46,6 +46,9 @@ class ServiceClass(_Section):
     name: str
     share: PositiveFloat
     max_latency_ms: PositiveFloat | None = Field(description="None: no bound")
+    mean_holding_time_s: PositiveFloat | None = Field(
+        default=None, description="of its own; None: that of the traffic"
+    )
     min_stretch: PositiveFloat = Field(
         default=1.0, description="the bound is never below this multiple of the pair's least latency"
     )
@@ -61,6 +64,9 @@ class Traffic(_Section):
     bit_rates_gbps: tuple[PositiveFloat, ...]
     diurnal_swing: float = Field(ge=0, lt=1, description="peak over mean minus one, over a day")
     classes: tuple[ServiceClass, ...]
+    told_share: float = Field(
+        0.0, ge=0, le=1, description="of the requests that tell their end; see plant.departures_known"
+    )
     requests_per_trace: PositiveInt
     seed: NonNegativeInt
 

@@ -32,6 +32,7 @@ from envs.describe import (
     describe_size,
 )
 from envs.features import COLUMN, CONTEXT, NUM_CONTEXT, NUM_FEATURES
+from envs.forecast import life_row
 from envs.gsnr.carriers import follow
 from envs.gsnr.listing import list_qot
 from envs.listed import CandidateArrays, Listed, new_candidates
@@ -254,7 +255,7 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
     """The observation of a request on a network, and the candidates behind it; candidate i is action i.
 
     What a listing needs beside its result is kept with the network, so one network is looked at by one thread
-    at a time. Nothing is remembered there but the spectrum: the same network gives the same bits.
+    at a time. Nothing is remembered there but what stands: the same network gives the same bits.
     """
     size = plant.spec.max_candidates
     is_same = (
@@ -275,9 +276,12 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
         service_class=0,
         bit_rate_gbps=np.float32(request.bit_rate_gbps),
         max_latency_ms=np.float32(request.max_latency_ms),
-        now_s=0.0,
-        holding_s=0.0,
+        now_s=request.arrival_s,
+        holding_s=0.0,  # what departs is told
+        told_end_s=request.told_end_s,
+        life_row=life_row(plant.forecast, request.service_class),
     )
+    network.know_lives_by(plant.forecast)
     observe_one(plant.arrays, network.free, network.parts, asked, candidates, seen)
     listed = tuple(_candidate(plant, candidates, c) for c in range(int(candidates.listed[0])))
     return Observation(*seen), listed

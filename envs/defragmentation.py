@@ -18,6 +18,7 @@ from envs.compiled import inlined, kernel
 from envs.first_fit import first_fit_on_path
 from envs.parts import SetUp, set_up_parts, tear_down_parts
 from envs.plant import Plant
+from envs.request import Life
 from envs.serving import decided_by, placed
 from envs.slots import slots_needed
 
@@ -127,8 +128,8 @@ def move_standing(policy, plant, states, net, n, active):
         block = Block(plant.path_units[path, :hops], slot, num_slots)
         allocate(free, block)
         tear_down_parts(parts, of_parts, n, entry)
-        rate_gbps, departure_s = policy.request_of[entry, 1], lightpaths[entry].departure_s
-        change = SetUp(entry, block, np.int64(plant.path_format[path]), rate_gbps, departure_s)
+        life = Life(0.0, np.inf, -1)  # nobody looks at it
+        change = SetUp(entry, block, np.int64(plant.path_format[path]), policy.request_of[entry, 1], life)
         set_up_parts(parts, of_parts, n, change)
         used += hops * num_slots
     net.counters[0].used_slots = used

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from envs.candidates import Candidate, observe
 from envs.forecast import DemandForecast
 from envs.logged_network import unlived, where_of
+from envs.network import UNTOLD, life_of_row
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
 from envs.request import Request
@@ -123,6 +124,9 @@ class _Walk:
         self._rate_gbps = {name: float(self._trace.bit_rate_gbps[row]) for name, row in self._row.items()} | {
             item.service: item.bit_rate_gbps for item in window.standing
         }
+        self._life = {name: life_of_row(self._trace, row) for name, row in self._row.items()} | {
+            item.service: item.life for item in window.standing
+        }
 
     def run(self, on_progress: Callable[[int, int], None] | None) -> Fidelity:
         window, twin = self._window, self._twin
@@ -199,11 +203,15 @@ class _Walk:
         if live.model_version and policy is None:
             self._unknown += 1
             return
+        life = life_of_row(trace, row)
         request = Request(
             source=int(trace.source[row]),
             destination=int(trace.destination[row]),
             bit_rate_gbps=float(trace.bit_rate_gbps[row]),
             max_latency_ms=float(trace.max_latency_ms[row]),
+            arrival_s=time_s,
+            told_end_s=life.told_end_s,
+            service_class=life.service_class,
         )
         plant = self._plants.get(live.model_version, self._plant)
         seen, candidates = observe(plant, self._twin.network, request)
@@ -237,7 +245,8 @@ class _Walk:
         return Placed(nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
 
     def _add(self, service: str, placed: Placed, time_s: float) -> None:
-        if reason := self._twin.add(service, placed, self._rate_gbps.get(service, 0.0)):
+        rate_gbps, life = self._rate_gbps.get(service, 0.0), self._life.get(service, UNTOLD)
+        if reason := self._twin.add(service, placed, rate_gbps, life):
             self._differs(
                 service, time_s, f"the network set it up at {where_of(placed)}; in the twin {reason}"
             )

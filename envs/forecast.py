@@ -1,8 +1,9 @@
-"""Demand forecast: how much more one node pair asks than another, and how often each bit rate is asked for.
+"""Demand forecast: how much more one node pair asks than another, how often each bit rate is asked for.
 
-The after-state columns are weighed by it (``after_state.py``), so the same candidates look different under
-another forecast: it is a versioned artefact that goes with a policy, never a running mean. Nothing compiled:
-the inference server reads policies. Not here: which requests one is made of, whether it is used (``tasks``).
+Where it was looked for, also how long services of each class and age still stay. The after-state columns are
+weighed by it (``after_state.py``), so the same candidates look different under another forecast: it is a
+versioned artefact that goes with a policy, never a running mean. Nothing compiled: the inference server reads
+policies. Not here: which requests one is made of, whether it is used (``tasks``).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from envs.errors import PlantError
+from envs.holding import ClassRest
 
 if TYPE_CHECKING:
     from envs.spec import PlantSpec
@@ -29,6 +31,8 @@ FORECAST_VERSION = 1
 PRIOR_PER_RATE = 5.0  # requests that each bit rate is credited with beforehand
 LEAST_EXCESS = 1e-4  # of the mean squared: below it the counts of pairs differ no more than by chance
 _FIELDS = ("topology_hash", "pairs", "weights", "rates_gbps", "shares", "source_id", "num_requests")
+
+_RESTS = "rests"  # in the document where there are any
 
 
 class Forecastable(Protocol):
@@ -70,6 +74,7 @@ class DemandForecast:
     shares: tuple[float, ...]  # (R,) >= 0, sum 1
     source_id: str  # window or trace that it was made of
     num_requests: int
+    rests: tuple[ClassRest, ...] = ()  # expected rest of life, by class; empty: not known
 
     def __post_init__(self) -> None:
         for of, what in ((self.weights, self.pairs), (self.shares, self.rates_gbps)):
@@ -89,6 +94,8 @@ class DemandForecast:
             raise ForecastError(f"shares are {self.shares}; none negative, sum 1 is needed")
         if self.num_requests < 1:
             raise ForecastError(f"num_requests is {self.num_requests}; a forecast is made of requests")
+        if len({item.service_class for item in self.rests}) != len(self.rests):
+            raise ForecastError("the forecast tells the lives of a class twice")
 
     @cached_property
     def content_hash(self) -> str:
@@ -139,7 +146,12 @@ class DemandForecast:
             )
 
     def _content(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in _FIELDS} | {"pairs": [list(pair) for pair in self.pairs]}
+        content = {key: getattr(self, key) for key in _FIELDS} | {
+            "pairs": [list(pair) for pair in self.pairs]
+        }
+        if self.rests:  # else what was made before lives were told keeps its hash
+            content[_RESTS] = [asdict(item) for item in self.rests]
+        return content
 
 
 def pairs_of(plant: Forecastable) -> tuple[tuple[str, str], ...]:
@@ -170,7 +182,9 @@ def marks_of(plant: Forecastable) -> tuple[float, ...]:
     return tuple(float(rate) for rate in sorted(plant.spec.future_rates_gbps))
 
 
-def forecast_from(trace: Trace, plant: Forecastable, source_id: str = "") -> DemandForecast:
+def forecast_from(
+    trace: Trace, plant: Forecastable, source_id: str = "", rests: tuple[ClassRest, ...] = ()
+) -> DemandForecast:
     """The forecast that some requests give for a plant.
 
     Each pair's requests c are drawn towards their mean m, the more so the less they differ beyond chance
@@ -183,6 +197,7 @@ def forecast_from(trace: Trace, plant: Forecastable, source_id: str = "") -> Dem
         trace: the requests; of a window, ``Window.trace``.
         plant: whose pairs and bit rates.
         source_id: what it is made of; the trace's id where nothing is said.
+        rests: expected rest of life by class, where it was looked for.
 
     Raises:
         TraceError: the trace names a node that the plant does not have.
@@ -201,6 +216,7 @@ def forecast_from(trace: Trace, plant: Forecastable, source_id: str = "") -> Dem
         shares=tuple((of_rate / of_rate.sum()).tolist()),
         source_id=source_id or trace.id,
         num_requests=trace.num_requests,
+        rests=rests,
     )
 
 
@@ -237,7 +253,7 @@ def read_forecast(document: Mapping[str, Any], where: str = "the forecast") -> D
             f"{where}: version {found!r}; this code reads {FORECAST_VERSION}; estimate it anew"
         )
     needed = {"forecast_version", "content_hash", *_FIELDS}
-    for key in sorted(needed ^ set(document)):
+    for key in sorted(needed ^ (set(document) - {_RESTS})):
         raise ForecastError(f"{where}: field {key!r} is {'missing' if key in needed else 'unknown'}")
     try:
         forecast = DemandForecast(
@@ -248,8 +264,9 @@ def read_forecast(document: Mapping[str, Any], where: str = "the forecast") -> D
             shares=tuple(float(share) for share in document["shares"]),
             source_id=str(document["source_id"]),
             num_requests=int(document["num_requests"]),
+            rests=tuple(_rest(item) for item in document.get(_RESTS, ())),
         )
-    except (TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ForecastError(f"{where}: {error}") from None
     if forecast.content_hash != document["content_hash"]:
         raise ForecastError(
@@ -257,6 +274,20 @@ def read_forecast(document: Mapping[str, Any], where: str = "the forecast") -> D
             f"{str(document['content_hash'])[:40]!r}; it was changed after it was made"
         )
     return forecast
+
+
+def life_row(forecast: DemandForecast | None, service_class: str) -> int:
+    """Row of a class in the table of lives: its own, else that of all classes; -1 where there is neither."""
+    names = [item.service_class for item in forecast.rests] if forecast else []
+    for name in (service_class, ""):
+        if name in names:
+            return names.index(name)
+    return -1
+
+
+def _rest(fields: Mapping[str, Any]) -> ClassRest:
+    ages_s, rest_s = (tuple(float(value) for value in fields[name]) for name in ("ages_s", "rest_s"))
+    return ClassRest(str(fields["service_class"]), ages_s, rest_s)
 
 
 def _spelled(rates_gbps: tuple[float, ...]) -> str:

@@ -17,6 +17,7 @@ from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.lockstep import Lockstep, lockstep_on_traffic
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
+from envs.snapshot import Snapshot
 from envs.traffic import PoissonTraffic
 
 LARGEST_FEATURE = 1000.0  # dimensionless; a bound for the space, far above what any network shows
@@ -112,7 +113,8 @@ class LightpathVectorEnv(VectorEnv):
 
     The networks share a clock of steps, so all end an episode together; the step after it resets them
     (``AutoresetMode.NEXT_STEP``). ``reset_into`` and ``step_into`` are the same world without episodes and
-    without allocations, for whoever collects rollouts in bulk.
+    without allocations, for whoever collects rollouts in bulk. With ``begin`` each network starts from that
+    snapshot, and there is no warm-up.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -126,6 +128,7 @@ class LightpathVectorEnv(VectorEnv):
         episode_requests: int = 1000,
         warmup_requests: int = 0,
         reward: RewardWeights = ONLY_BLOCKING,
+        begin: Snapshot | None = None,
     ) -> None:
         self.plant = plant
         self.num_envs = num_envs
@@ -135,8 +138,8 @@ class LightpathVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._seed = seed
         self._episode_requests = episode_requests
-        self._warmup_requests = warmup_requests
-        self._run = lockstep_on_traffic(self.plant, traffic, num_envs, warmup_requests, reward)
+        self._warmup_requests = 0 if begin else warmup_requests
+        self._run = lockstep_on_traffic(self.plant, traffic, num_envs, self._warmup_requests, reward, begin)
         self._buffers = self._run.observation_buffers()
         self._rewards = np.zeros(num_envs, np.float32)
         self._steps = 0
@@ -149,7 +152,7 @@ class LightpathVectorEnv(VectorEnv):
     def reset_into(
         self, features: np.ndarray, mask: np.ndarray, context: np.ndarray, seed: int | None = None
     ) -> None:
-        """Empty networks, warmed up by KSP-FF; writes (N, M, F) float32, (N, M) bool and (N, C) float32."""
+        """Networks at their begin or warmed up; writes (N, M, F) float32, (N, M) bool, (N, C) float32."""
         self._run.reset(self._seed if seed is None else seed)
         self._run.observe_into(features, mask, context)
         first = np.zeros(self.num_envs, np.int64)

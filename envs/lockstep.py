@@ -24,12 +24,14 @@ from envs.request import Asked
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
 from envs.serving import carry_out, placed_as_listed
+from envs.snapshot import Snapshot
 from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
 from envs.statistics import Statistics, clear_statistics, count, new_statistics
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays
 
 Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, action mask, context of N networks
 
+BEGIN_SEED = 300_000_000  # of the ends of what stands at first
 CHUNK = 512  # requests drawn at a time per network
 
 
@@ -43,6 +45,8 @@ def asked_of(requests, n, t):
         requests.max_latency_ms[n, t],
         requests.arrival_s[n, t],
         requests.holding_s[n, t],
+        requests.told_end_s[n, t],
+        requests.life_row[n, t],
     )
 
 
@@ -122,12 +126,17 @@ class Lockstep:
     warmup: int
     reward: RewardWeights
     traffic: PoissonTraffic | None = None
+    begin: Snapshot | None = None  # what each network has at first; None: nothing
     _stream: tuple[TrafficArrays, np.ndarray, np.ndarray] | None = None  # (TrafficArrays, rng states, clocks)
 
     def reset(self, seed: int | None = None) -> None:
-        """Empty networks, zero counts; with ``seed``, new streams of requests."""
+        """Networks as at their begin, zero counts; with ``seed``, new streams of requests and ends."""
         for n in range(len(self.position)):
             clear(self.states, self.plant, n)
+            if self.begin is not None:
+                self.begin.put_into(
+                    self.plant, self.states, n, BEGIN_SEED + len(self.position) * (seed or 0) + n
+                )
         self.served[:] = 0
         self.position[:] = 0
         clear_statistics(self.statistics)
@@ -215,8 +224,9 @@ def lockstep_on_traffic(
     num_networks: int,
     warmup: int = 0,
     reward: RewardWeights = ONLY_BLOCKING,
+    begin: Snapshot | None = None,
 ) -> Lockstep:
-    """Networks fed by an endless stream; call ``reset(seed)`` before use."""
+    """Networks fed by an endless stream, from ``begin`` on or empty; call ``reset(seed)`` before use."""
     return Lockstep(
         plant=plant,
         states=new_states(plant, num_networks, traffic.load_erlang, traffic.mean_holding_s),
@@ -228,6 +238,7 @@ def lockstep_on_traffic(
         warmup=warmup,
         reward=reward,
         traffic=traffic,
+        begin=begin,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from envs.errors import SpectrumError
-from envs.network import Network
+from envs.network import UNTOLD, Network, ServiceLife
 from envs.plant import Plant
 from envs.standing import power_w, put_up, take_down
 from envs.state import NetworkStates, new_states
@@ -64,8 +64,8 @@ class LoggedNetwork:
         """Node indices of a lightpath's route."""
         return tuple(self.plant.topology.node_index(name) for name in placed.nodes)
 
-    def add(self, service: str, placed: Placed, bit_rate_gbps: float) -> str:
-        """Set a lightpath up; why that cannot be, or nothing."""
+    def add(self, service: str, placed: Placed, bit_rate_gbps: float, life: ServiceLife = UNTOLD) -> str:
+        """Set a lightpath up, with what is known of its life; why that cannot be, or nothing."""
         if service in self.standing:
             return f"service {service} stands already"
         try:
@@ -79,7 +79,7 @@ class LoggedNetwork:
                 if (holder := self.holder.get((unit, slot))) is not None:
                     return f"slot {slot} of {where_of(placed)} is held by service {holder}"
         try:
-            self.network.provision(nodes, placed.first_slot, placed.num_slots, placed.modulation_format)
+            self.network.provision(nodes, placed.first_slot, placed.num_slots, placed.modulation_format, life)
         except SpectrumError as error:
             return str(error)
         if self.meter is not None:

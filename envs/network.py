@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,40 @@ from envs.bits import block_mask
 from envs.blocks import Block
 from envs.blueprint import Room
 from envs.errors import SpectrumError
+from envs.forecast import life_row
 from envs.gsnr.carriers import follow_from_python, light_from_python
 from envs.parts import clear_parts, new_part_states
 from envs.plant import Plant
 
 if TYPE_CHECKING:
+    from envs.forecast import DemandForecast
     from envs.listed import CandidateArrays
+    from envs.trace import Trace
+
+
+@dataclass(frozen=True)
+class ServiceLife:
+    """What is known of how long a lightpath's service stays, on the clock that requests are observed on.
+
+    Attributes:
+        began_s: when the service was set up first.
+        told_end_s: as its client told it; infinite: not told.
+        service_class: by name.
+    """
+
+    began_s: float = 0.0
+    told_end_s: float = math.inf
+    service_class: str = ""
+
+
+UNTOLD = ServiceLife()
+
+
+def life_of_row(trace: Trace, row: int) -> ServiceLife:
+    """What a trace tells of how long the service of a row stays."""
+    arrival_s = float(trace.arrival_s[row])
+    told_end_s = math.inf if trace.told_s is None else arrival_s + float(trace.told_s[row])
+    return ServiceLife(arrival_s, told_end_s, trace.class_names[trace.service_class[row]])
 
 
 class Network:
@@ -33,15 +62,22 @@ class Network:
         self.free = np.tile(
             plant.arrays.full, (plant.num_units, 1)
         )  # (num_units, num_words) uint64, 1 = free
-        room = Room(1, plant.num_units, 0, plant.arrays.num_words, 0)  # nobody says when a service ends
+        room = Room(1, plant.num_units, plant.spec.num_slots, plant.arrays.num_words, 0)
         self.parts = new_part_states(plant.arrays.parts, room)
         clear_parts(self.parts, plant.arrays.full, 0)
         self._failed: set[int] = set()
+        self._lives: dict[tuple[int, int], tuple[ServiceLife, tuple[int, ...], int]] = {}
+        self._forecast: DemandForecast | None = None  # that tells the rows of the lives
         self.revision = 0
         self.listing: CandidateArrays | None = None
 
     def provision(
-        self, nodes: Sequence[int], first_slot: int, num_slots: int, modulation_format: str = ""
+        self,
+        nodes: Sequence[int],
+        first_slot: int,
+        num_slots: int,
+        modulation_format: str = "",
+        life: ServiceLife = UNTOLD,
     ) -> None:
         """Take a block of slots along a route.
 
@@ -50,6 +86,7 @@ class Network:
             first_slot: of the block.
             num_slots: of the block.
             modulation_format: by name; needed where quality of transmission decides, ignored elsewhere.
+            life: of its service; ignored where the plant does not look at departures.
 
         Raises:
             SpectrumError: slots outside the band, already taken, or on a failed link; or, where quality of
@@ -67,6 +104,9 @@ class Network:
         if self.plant.thresholds_db:
             self._light(units, first_slot, num_slots, modulation_format)
         self._mark(units, first_slot, num_slots, free=False)
+        if self.plant.spec.departures_known:
+            self._lives[units[0], first_slot] = life, units, num_slots
+            self._note(life, units, first_slot, num_slots)
         self.revision += 1
 
     def release(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> None:
@@ -80,9 +120,18 @@ class Network:
         if not self._all(units, first_slot, num_slots, free=False):
             raise SpectrumError(f"{self._where(nodes)}: slots {first_slot}+{num_slots} are not all taken")
         self._mark(units, first_slot, num_slots, free=True)
+        self._lives.pop((units[0], first_slot), None)
         self._follow()  # also on units of a failed link, where the lightpath was lit until now
         self._mark([unit for unit in units if unit in self._failed], first_slot, num_slots, free=False)
         self.revision += 1
+
+    def know_lives_by(self, forecast: DemandForecast | None) -> None:
+        """Let a forecast tell the lives of what stands from now on; None: what clients told alone."""
+        if forecast is self._forecast:
+            return
+        self._forecast = forecast
+        for (_, first_slot), (life, units, num_slots) in self._lives.items():
+            self._note(life, units, first_slot, num_slots)
 
     def is_free(self, nodes: Sequence[int], first_slot: int, num_slots: int) -> bool:
         """True where the block is free on every link of the route and no link has failed."""
@@ -144,6 +193,13 @@ class Network:
                 self.free[unit, word] = (
                     self.free[unit, word] | mask if free else self.free[unit, word] & ~mask
                 )
+
+    def _note(self, life: ServiceLife, units: Sequence[int], first_slot: int, num_slots: int) -> None:
+        lives, slots = self.parts.departures, slice(first_slot, first_slot + num_slots)
+        for unit in units:
+            lives.began_s[0, unit, slots] = life.began_s
+            lives.told_end_s[0, unit, slots] = life.told_end_s
+            lives.row[0, unit, slots] = life_row(self._forecast, life.service_class)
 
     def _light(self, units: Sequence[int], first_slot: int, num_slots: int, modulation_format: str) -> None:
         names = [item.name for item in self.plant.formats]

@@ -22,7 +22,7 @@ from envs.blocks import Block, Index
 from envs.blueprint import Blueprint, Grid, Room
 from envs.compiled import inlined
 from envs.departures import part as departures
-from envs.departures.times import DepartureTimes
+from envs.departures.times import SlotLives
 from envs.energy import part as energy
 from envs.energy.arrays import PowerArrays
 from envs.energy.meter import PowerCounts, PowerStates, new_power_counts
@@ -31,6 +31,7 @@ from envs.gsnr import part as qot
 from envs.gsnr.arrays import QotArrays
 from envs.gsnr.carriers import CarrierStates
 from envs.gsnr.counting import QotCounts, count_qot, new_qot_counts
+from envs.request import Life
 from envs.spec import PlantSpec
 from topologies.model import Topology
 
@@ -48,7 +49,7 @@ class PartStates(NamedTuple):
 
     qot: CarrierStates
     energy: PowerStates
-    departures: DepartureTimes
+    departures: SlotLives
 
 
 class PartCounts(NamedTuple):
@@ -65,7 +66,7 @@ class SetUp(NamedTuple):
     block: Block
     format_row: Index
     bit_rate_gbps: float
-    departure_s: float
+    life: Life
 
 
 def own_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> Grid | None:
@@ -149,4 +150,4 @@ def describe_parts(arrays, states, n, paths, free, asked, listed, features):
         features: (M, F) float32.
     """
     energy.describe(arrays.energy, paths, free, asked.bit_rate_gbps, listed, features)
-    departures.describe(states.departures, n, paths, free, asked, listed, features)
+    departures.describe(arrays.departures, states.departures, n, paths, free, asked, listed, features)

@@ -15,6 +15,7 @@ import numpy as np
 
 from envs.after_state import AfterArrays, after_arrays, pair_shares
 from envs.blueprint import Blueprint, Grid
+from envs.departures.part import with_rests
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
 from envs.parts import PartArrays, own_grid, part_arrays, power_model_of
@@ -57,7 +58,8 @@ class PlantArrays(NamedTuple):
 class Plant:
     """A network ready to be simulated or operated.
 
-    ``forecast`` is what its after-state columns are weighed by; None: every node pair alike.
+    ``forecast`` is what its after-state columns are weighed by (None: every node pair alike), and says, where
+    the plant looks at departures, how long lives of each class go on.
     """
 
     topology: Topology
@@ -94,7 +96,10 @@ class Plant:
             forecast.demand_plant(self)
         after = self.arrays.after
         shares = pair_shares(self.spec, after.num_pairs, forecast)
-        arrays = self.arrays._replace(after=after._replace(shares=shares))
+        rests = forecast.rests if forecast and self.spec.departures_known else ()
+        parts = self.arrays.parts
+        parts = parts._replace(departures=with_rests(parts.departures, rests))
+        arrays = self.arrays._replace(after=after._replace(shares=shares), parts=parts)
         return replace(self, arrays=arrays, forecast=forecast)
 
     def pair(self, source: int, destination: int) -> int:

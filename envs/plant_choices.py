@@ -35,6 +35,8 @@ class PlantChoices:
         formats_per_path: formats listed per path, from the most efficient that works downwards.
         shortlist: candidates per request whose after-state is looked at; 0: none, its columns stay 0.
         shortlist_paths: best paths of every node pair that an after-state is judged by.
+        departures_known: candidates are compared by how long what is beside them stays, as far as ends are
+            told or expected by the forecast (departures/times.py); right edges of free runs are listed too.
         bands: such as ``("L", "C", "S")``: quality of transmission decides instead of reach, and there are as
             many slots as the bands have channels of four; empty: the C band, by reach.
         channels_per_band: 50 GHz channels.
@@ -63,6 +65,7 @@ class PlantChoices:
     power_model: str = ""
     shortlist: NonNegativeInt = 0
     shortlist_paths: PositiveInt = 2
+    departures_known: bool = False
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self, PlantError)

@@ -22,13 +22,13 @@ from envs.failures import fail_fibre, repair_fibre
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
-from envs.simulation import CHUNK, DEFRAGMENTATION, KernelPolicy, refuse_unfit, server_of
-from envs.standing import depart_by, put_up
+from envs.simulation import CHUNK, DEFRAGMENTATION, KernelPolicy, Server, refuse_unfit, server_of
+from envs.snapshot import fibre_of, put_standing
+from envs.standing import depart_by
 from envs.state import NetworkStates, new_states
-from envs.statistics import new_statistics
+from envs.statistics import Statistics, new_statistics
 from envs.traffic import PoissonTraffic, Requests, requests_of
-from envs.window import Window, WindowError
-from topologies.model import TopologyError
+from envs.window import Window
 
 LINK_KINDS = ("link-failed", "link-repaired")
 
@@ -97,11 +97,37 @@ def replay_window(
         )
     requests = window_requests(plant, window)
     traffic = _rates_of(window, requests)
-    states, down = states_at_begin(plant, window, traffic), _fibres(plant, window)
     total, num_classes = window.trace.num_requests, len(window.trace.class_names)
     statistics, serve = new_statistics(plant, 1, num_classes, total), server_of(plant, traffic, policy)
+    lost = live_through(plant, window, requests, serve, statistics, on_progress)
+    return Outcomes(policy.name, statistics.taken[0], requests.bit_rate_gbps[0], lost)
+
+
+def live_through(
+    plant: Plant,
+    window: Window,
+    requests: Requests,
+    serve: Server,
+    statistics: Statistics,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Serve a window's requests from its snapshot, its links failing; how many lightpaths cuts took.
+
+    Args:
+        plant: the network.
+        window: what happened.
+        requests: its requests, see ``window_requests``.
+        serve: what decides.
+        statistics: of one network, added to.
+        on_progress: called now and then with (requests done, requests in all).
+
+    Raises:
+        WindowError: the window does not fit the plant; names the service or the link.
+    """
+    states = states_at_begin(plant, window, _rates_of(window, requests))
+    down = {fibre_of(plant, ends) for ends in window.failed_links}
     changes = [item for item in window.happenings if item.kind in LINK_KINDS]
-    done = lost = 0
+    total, done, lost = window.trace.num_requests, 0, 0
 
     def serve_until(end: int) -> None:
         nonlocal done
@@ -116,7 +142,7 @@ def replay_window(
     for change in changes:
         serve_until(int(np.searchsorted(requests.arrival_s[0], change.time_s, side="left")))
         depart_by(plant.arrays, states, 0, change.time_s)
-        fibre = _fibre(plant, (change.nodes[0], change.nodes[1]))
+        fibre = fibre_of(plant, (change.nodes[0], change.nodes[1]))
         if change.kind == "link-failed" and fibre not in down:
             lost += fail_fibre(plant, states, 0, fibre)
             down.add(fibre)
@@ -124,7 +150,7 @@ def replay_window(
             repair_fibre(plant, states, 0, fibre)
             down.discard(fibre)
     serve_until(total)
-    return Outcomes(policy.name, statistics.taken[0], requests.bit_rate_gbps[0], lost)
+    return lost
 
 
 def window_requests(plant: Plant, window: Window) -> Requests:
@@ -148,24 +174,8 @@ def states_at_begin(plant: Plant, window: Window, traffic: PoissonTraffic) -> Ne
         WindowError: a lightpath that does not fit; names its service.
     """
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
-    fibres = _fibres(plant, window)
-    for fibre in fibres:
-        fail_fibre(plant, states, 0, fibre)
-    for item in window.standing:
-        put_up(plant, states, item.service, item.placed, item.bit_rate_gbps, item.departs_s)
+    put_standing(plant, states, window.standing, window.failed_links)
     return states
-
-
-def _fibres(plant: Plant, window: Window) -> set[int]:
-    """Fibre pairs that were down when the window began."""
-    return {_fibre(plant, ends) for ends in window.failed_links}
-
-
-def _fibre(plant: Plant, ends: tuple[str, str]) -> int:
-    try:
-        return plant.topology.link_index(*ends) // 2
-    except TopologyError as error:
-        raise WindowError(f"link {'-'.join(ends)}: {error}; the window is of another network") from None
 
 
 def _rates_of(window: Window, requests: Requests) -> PoissonTraffic:

@@ -19,7 +19,7 @@ from envs.blocks import Block, Index
 from envs.compiled import HELPER_OPTIONS, inlined, kernel, plain, uncached_kernel
 from envs.parts import SetUp, count_listed, draw_parts_kw, set_up_parts
 from envs.plant import PlantArrays
-from envs.request import Asked
+from envs.request import Asked, Life
 from envs.reward import RewardWeights
 from envs.state import NetworkStates, OneNetwork, admit, depart_until
 from envs.statistics import Statistics, count
@@ -143,7 +143,8 @@ def carry_out(plant, states, net, n, asked, placement, reward, power_kw):
     departure_s = asked.now_s + asked.holding_s
     entry, rate_gbps = net.counters[0].vacant, asked.bit_rate_gbps
     admit(net, path, block, departure_s)
-    change = SetUp(entry, block, placement.format_row, rate_gbps, departure_s)
+    life = Life(asked.now_s, asked.told_end_s, np.int64(asked.life_row))
+    change = SetUp(entry, block, placement.format_row, rate_gbps, life)
     set_up_parts(plant.parts, states.parts, n, change)
     bound_ms = asked.max_latency_ms
     slack = 1.0 if bound_ms == np.inf else 1.0 - plant.path_latency_ms[path] / bound_ms
@@ -185,7 +186,8 @@ def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
     free, counters = states.free[n], states.counters[n : n + 1]
     arrival_s, holding_s, pairs = requests.arrival_s[n], requests.holding_s[n], requests.pair[n]
     bit_rate_gbps, max_latency_ms = requests.bit_rate_gbps[n], requests.max_latency_ms[n]
-    service_class = requests.service_class[n]
+    service_class, told_end_s = requests.service_class[n], requests.told_end_s[n]
+    life_row = requests.life_row[n]
     parts, of_parts, counts = plant.parts, states.parts, statistics.parts
     earned, taken = statistics.reward[n : n + 1], statistics.taken[n]
     for t in range(len(arrival_s)):
@@ -193,7 +195,10 @@ def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
         depart_until(plant, states, net, n, now_s)
         power_kw = draw_parts_kw(parts, of_parts, free, n, counts, counted)
         used_before = counters[0].used_slots
-        asked = Asked(pairs[t], service_class[t], bit_rate_gbps[t], max_latency_ms[t], now_s, holding_s[t])
+        asked = Asked(
+            pairs[t], service_class[t], bit_rate_gbps[t], max_latency_ms[t], now_s, holding_s[t],
+            told_end_s[t], life_row[t],
+        )  # fmt: skip
         placement = decide(policy, plant, states, net, n, asked)
         if counted:
             count_chosen(policy, plant, net, n, counts, asked, placement.candidate)

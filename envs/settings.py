@@ -59,7 +59,8 @@ def _ptrnet(topology: str, num_slots: int, load_erlang: float) -> Setting:
 
 
 def _deeprmsa(load_erlang: float) -> PoissonTraffic:
-    return PoissonTraffic(load_erlang, 25.0, True, tuple(float(rate) for rate in range(25, 101)))
+    rates_gbps = tuple(float(rate) for rate in range(25, 101))
+    return PoissonTraffic(load_erlang, 25.0, True, rates_gbps, told_share=1.0)
 
 
 def _maskrsa(load_erlang: float) -> PoissonTraffic:

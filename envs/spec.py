@@ -17,14 +17,11 @@ class PlantSpec(PlantChoices):
         modulation: name of the modulation table.
         future_rates_gbps: bit rates that later requests are expected to ask for; at most four.
         future_shares: how often each.
-        departures_known: requests say how long they stay, and candidates are compared by it; see
-            ``departures/times.py``.
     """
 
     modulation: str = "deeprmsa"
     future_rates_gbps: tuple[float, ...] = (25.0, 50.0, 75.0, 100.0)
     future_shares: tuple[float, ...] = (1.0, 25.0, 25.0, 25.0)
-    departures_known: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,13 +6,18 @@ Not here: lightpaths that a policy decides on (``serving.py``), the online side'
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from envs.blocks import Block, is_free
 from envs.compiled import kernel
 from envs.energy.meter import read_power
+from envs.forecast import life_row
+from envs.network import UNTOLD, ServiceLife
 from envs.parts import SetUp, new_part_counts, set_up_parts, tear_down_parts
 from envs.plant import Plant
+from envs.request import Life
 from envs.state import NetworkStates, OneNetwork, admit, depart_until, remove
 from envs.window import Placed, WindowError
 from topologies.model import TopologyError
@@ -25,16 +30,28 @@ def depart_by(plant, states, n, now_s):
     depart_until(plant, states, net, n, now_s)
 
 
+class _Up(NamedTuple):
+    """A lightpath to put up."""
+
+    path: int
+    first_slot: int
+    num_slots: int
+    format_row: int
+    bit_rate_gbps: np.floating
+    departure_s: np.floating
+    life: Life
+
+
 @kernel
-def _put_up(plant, states, n, path, first_slot, num_slots, format_row, bit_rate_gbps, departure_s):
+def _put_up(plant, states, n, up):
     """Admit a block on a path; False, and nothing changed, where a slot of it is taken."""
     net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
-    block = Block(plant.path_units[path, : plant.path_hops[path]], first_slot, num_slots)
+    block = Block(plant.path_units[up.path, : plant.path_hops[up.path]], up.first_slot, up.num_slots)
     if not is_free(net.free, block):
         return False
     entry = net.counters[0].vacant
-    admit(net, path, block, departure_s)
-    change = SetUp(entry, block, format_row, bit_rate_gbps, departure_s)
+    admit(net, up.path, block, up.departure_s)
+    change = SetUp(entry, block, up.format_row, up.bit_rate_gbps, up.life)
     set_up_parts(plant.parts, states.parts, n, change)
     return True
 
@@ -71,8 +88,9 @@ def put_up(
     bit_rate_gbps: float,
     departure_s: float,
     network: int = 0,
+    life: ServiceLife = UNTOLD,
 ) -> None:
-    """Set a lightpath up until ``departure_s``.
+    """Set a lightpath up until ``departure_s``; ``life`` is what is known of it.
 
     Raises:
         WindowError: names the service: no such route in the path table, no such format, slots that are
@@ -86,8 +104,10 @@ def put_up(
             f"{plant.spec.num_slots} slots; the window is of another plant"
         )
     format_row = _row_of_format(plant, service, placed, path)
+    known = Life(float(life.began_s), float(life.told_end_s), life_row(plant.forecast, life.service_class))
     rate, until_s = np.float32(bit_rate_gbps), np.float64(departure_s)
-    if not _put_up(plant.arrays, states, network, path, first_slot, num_slots, format_row, rate, until_s):
+    up = _Up(path, first_slot, num_slots, format_row, rate, until_s, known)
+    if not _put_up(plant.arrays, states, network, up):
         raise WindowError(
             f"service {service}: slots {first_slot}+{num_slots} are taken, or a link has failed, on "
             f"{'-'.join(placed.nodes)}"

@@ -34,6 +34,7 @@ COLUMN_TYPES: dict[str, Any] = {
     "max_latency_ms": np.float32,
     "service_class": np.int8,
 }
+TOLD = "told_s"  # a column that a trace may have
 _VERSION_KEY = b"lightloop.trace_schema_version"
 _ABOUT_KEY = b"lightloop.trace"
 _ID_PATTERN = re.compile(r"[0-9a-f]{16}")
@@ -62,13 +63,19 @@ class Trace:
     class_names: tuple[str, ...]
     topology_hash: str  # ``Topology.content_hash`` of the plant it was made for; empty: of none in particular
     origin: str  # how it was made, for people; not part of the content
+    # (num_requests,) float64, > 0: how long each tells that it stays, inf: it does not; None: nobody does
+    told_s: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "node_names", tuple(self.node_names))
         object.__setattr__(self, "class_names", tuple(self.class_names))
         for column, dtype in COLUMN_TYPES.items():
             object.__setattr__(self, column, _as_column(column, getattr(self, column), dtype))
-        lengths = {column: len(getattr(self, column)) for column in COLUMN_TYPES}
+        columns = list(COLUMN_TYPES)
+        if self.told_s is not None:
+            object.__setattr__(self, TOLD, _as_column(TOLD, self.told_s, np.float64))
+            columns.append(TOLD)
+        lengths = {column: len(getattr(self, column)) for column in columns}
         if len(set(lengths.values())) != 1:
             raise TraceError(f"columns of different lengths: {lengths}")
         if not self.num_requests:
@@ -130,6 +137,8 @@ def trace_id(trace: Trace) -> str:
     for column, dtype in COLUMN_TYPES.items():
         values = getattr(trace, column) + dtype(0)  # -0.0 becomes 0.0
         digest.update(values.astype(np.dtype(dtype).newbyteorder("<")).tobytes())
+    if trace.told_s is not None:
+        digest.update(trace.told_s.astype("<f8").tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -231,7 +240,7 @@ def _check_rows(trace: Trace) -> None:
     off_source = (trace.source < 0) | (trace.source >= num_nodes)
     off_destination = (trace.destination < 0) | (trace.destination >= num_nodes)
     off_class = (trace.service_class < 0) | (trace.service_class >= num_classes)
-    checks = (
+    checks: tuple[tuple[str, np.ndarray, str], ...] = (
         ("arrival_s", ~np.isfinite(trace.arrival_s), "a finite time is needed"),
         ("arrival_s", trace.arrival_s < 0, "a negative time; a trace begins at 0"),
         ("arrival_s", trace.arrival_s < previous_arrival_s, "earlier than the row before; sort by arrival_s"),
@@ -246,6 +255,8 @@ def _check_rows(trace: Trace) -> None:
         ("max_latency_ms", trace.max_latency_ms <= 0, "a bound above 0 is needed; empty (inf) says none"),
         ("service_class", off_class, f"there are {num_classes} classes"),
     )
+    if trace.told_s is not None:
+        checks += ((TOLD, ~(trace.told_s > 0), "a time above 0 is needed; empty (inf) says nothing"),)
     faults = [(int(bad.argmax()), rank) for rank, (_, bad, _) in enumerate(checks) if bad.any()]
     if faults:
         row, rank = min(faults)
@@ -268,6 +279,8 @@ def _to_table(trace: Trace) -> pa.Table:
     columns["destination"] = named("destination", trace.node_names)
     columns["service_class"] = named("service_class", trace.class_names)
     columns["max_latency_ms"] = pa.array(trace.max_latency_ms, mask=np.isinf(trace.max_latency_ms))
+    if trace.told_s is not None:
+        columns[TOLD] = pa.array(trace.told_s, mask=np.isinf(trace.told_s))
     about = {
         "id": trace.id,
         "node_names": trace.node_names,
@@ -297,6 +310,8 @@ def _from_table(table: pa.Table) -> Trace:
     columns: dict[str, Any] = {}
     for column in ("arrival_s", "holding_s", "bit_rate_gbps", "max_latency_ms"):
         columns[column] = _numbers(table, column, nulls_mean=np.inf if column == "max_latency_ms" else None)
+    if TOLD in table.column_names:
+        columns[TOLD] = _numbers(table, TOLD, nulls_mean=np.inf)
     texts = {column: _texts(table, column) for column in ("source", "destination", "service_class")}
     node_names = about.get("node_names") or sorted({*texts["source"][0], *texts["destination"][0]})
     class_names = about.get("class_names") or sorted(texts["service_class"][0])

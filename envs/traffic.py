@@ -16,6 +16,7 @@ import numpy as np
 
 from envs.compiled import inlined, kernel
 from envs.errors import TrafficError
+from envs.forecast import life_row
 from envs.plant import Plant
 from envs.rng import advance, mix, stream_states, unit
 from envs.trace import Trace
@@ -25,16 +26,18 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True)
 class LatencyClass:
-    """A share of the requests with one latency bound.
+    """A share of the requests with one latency bound, and perhaps a holding time of its own.
 
     The bound of a pair is ``max_latency_ms``, but never below ``min_stretch`` times the latency of the pair's
-    fastest path, so that no request is impossible from the start; ``inf`` is no bound.
+    fastest path, so that no request is impossible from the start; ``inf`` is no bound. ``mean_holding_s``: of
+    its own, in the place of the traffic's.
     """
 
     name: str
     share: float
     max_latency_ms: float = math.inf
     min_stretch: float = 1.0
+    mean_holding_s: float | None = None
 
 
 BEST_EFFORT = (LatencyClass("best-effort", 1.0),)
@@ -45,12 +48,13 @@ class PoissonTraffic:
     """Poisson arrivals at a constant rate.
 
     Attributes:
-        load_erlang: network-wide offered load with the nominal mean holding time.
+        load_erlang: network-wide offered load with the nominal mean holding time, over the classes.
         mean_holding_s: nominal mean; truncation shortens the true mean to 0.687 of it.
         truncate_holding: holding times are redrawn while they exceed twice the nominal mean.
         bit_rates_gbps: equally likely unless ``bit_rate_weights`` says otherwise.
         classes: service classes; shares need not sum to one.
         pair_weights: (num_nodes, num_nodes) relative demand; None is uniform over ordered pairs.
+        told_share: of the requests that tell their end.
     """
 
     load_erlang: float = 250.0
@@ -60,6 +64,7 @@ class PoissonTraffic:
     bit_rate_weights: tuple[float, ...] | None = None
     classes: tuple[LatencyClass, ...] = BEST_EFFORT
     pair_weights: np.ndarray | None = None
+    told_share: float = 0.0
 
     @property
     def daily_swing(self) -> float:
@@ -77,6 +82,27 @@ class PoissonTraffic:
             raise TrafficError("bit_rate_weights and bit_rates_gbps differ in length")
         if not self.classes:
             raise TrafficError("classes is empty; at least one service class is needed")
+        for item in self.classes:
+            mean_s = self.mean_holding_of(item)
+            if not (math.isfinite(mean_s) and mean_s > 0):
+                raise TrafficError(
+                    f"class {item.name}: mean_holding_s is {mean_s}; a positive number is needed"
+                )
+        if not 0 <= self.told_share <= 1:
+            raise TrafficError(f"told_share is {self.told_share}; a share from 0 to 1 is needed")
+
+    def mean_holding_of(self, service_class: LatencyClass) -> float:
+        """Nominal mean holding time of a class, in seconds."""
+        return self.mean_holding_s if service_class.mean_holding_s is None else service_class.mean_holding_s
+
+    @property
+    def offered_holding_s(self) -> float:
+        """Nominal mean holding time over the classes: what the load is counted with."""
+        if all(item.mean_holding_s is None for item in self.classes):
+            return self.mean_holding_s
+        shares = np.array([item.share for item in self.classes])
+        means_s = np.array([self.mean_holding_of(item) for item in self.classes])
+        return float(shares @ means_s / shares.sum())
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,9 @@ class TrafficArrays(NamedTuple):
 
     mean_interarrival_s: float
     daily_swing: float
-    mean_holding_s: float
+    mean_holding_s: np.ndarray  # (C,) float64
+    told_share: float
+    life_row: np.ndarray  # (C,) int16, of ``Life``
     holding_cut: float  # 1 - exp(-2) where truncated, 1 where not: the share of the exponential kept
     pair: np.ndarray  # (P,) int32, source * num_nodes + destination
     pair_keep: np.ndarray  # (P,) float64
@@ -123,6 +151,8 @@ class Requests(NamedTuple):
     bit_rate_gbps: np.ndarray  # (N, T) float32
     max_latency_ms: np.ndarray  # (N, T) float32
     service_class: np.ndarray  # (N, T) int8
+    told_end_s: np.ndarray  # (N, T) float64, infinite: not told
+    life_row: np.ndarray  # (N, T) int16, of ``Life``
 
 
 def traffic_arrays(traffic: PoissonTraffic, plant: Plant) -> TrafficArrays:
@@ -156,9 +186,11 @@ def traffic_arrays(traffic: PoissonTraffic, plant: Plant) -> TrafficArrays:
         [np.maximum(item.max_latency_ms, item.min_stretch * least_ms) for item in traffic.classes]
     )
     return TrafficArrays(
-        mean_interarrival_s=traffic.mean_holding_s / traffic.load_erlang,
+        mean_interarrival_s=traffic.offered_holding_s / traffic.load_erlang,
         daily_swing=traffic.daily_swing,
-        mean_holding_s=traffic.mean_holding_s,
+        mean_holding_s=np.array([traffic.mean_holding_of(item) for item in traffic.classes]),
+        told_share=traffic.told_share,
+        life_row=np.array([life_row(plant.forecast, item.name) for item in traffic.classes], np.int16),
         holding_cut=1.0 - math.exp(-2.0) if traffic.truncate_holding else 1.0,
         pair=pairs,
         pair_keep=pair_keep,
@@ -198,6 +230,8 @@ def new_requests(num_networks: int, length: int) -> Requests:
         bit_rate_gbps=np.zeros(shape, np.float32),
         max_latency_ms=np.zeros(shape, np.float32),
         service_class=np.zeros(shape, np.int8),
+        told_end_s=np.full(shape, np.inf),
+        life_row=np.full(shape, -1, np.int16),
     )
 
 
@@ -229,9 +263,7 @@ def draw_requests(traffic, rng_states, clock_s, requests, n):
                 break
         state = advance(state)
         # Inverse of the exponential cut at twice the mean: the same law as redrawing while it is exceeded.
-        requests.holding_s[n, t] = (
-            -np.log(1.0 - traffic.holding_cut * unit(mix(state))) * traffic.mean_holding_s
-        )
+        lasts = -np.log(1.0 - traffic.holding_cut * unit(mix(state)))  # in mean holding times
         state = advance(state)
         pair = traffic.pair[_pick(mix(state), traffic.pair_keep, traffic.pair_alias)]
         state = advance(state)
@@ -240,6 +272,14 @@ def draw_requests(traffic, rng_states, clock_s, requests, n):
         if len(traffic.class_keep) > 1:
             state = advance(state)
             service_class = _pick(mix(state), traffic.class_keep, traffic.class_alias)
+        is_told = traffic.told_share >= 1.0
+        if 0.0 < traffic.told_share < 1.0:
+            state = advance(state)
+            is_told = unit(mix(state)) < traffic.told_share
+        holding_s = lasts * traffic.mean_holding_s[service_class]
+        requests.holding_s[n, t] = holding_s
+        requests.told_end_s[n, t] = now_s + holding_s if is_told else np.inf
+        requests.life_row[n, t] = traffic.life_row[service_class]
         requests.arrival_s[n, t] = now_s
         requests.pair[n, t] = pair
         requests.bit_rate_gbps[n, t] = traffic.bit_rate_gbps[rate_index]
@@ -266,7 +306,13 @@ def make_trace(traffic: PoissonTraffic, plant: Plant, num_requests: int, seed: i
         class_names=tuple(item.name for item in traffic.classes),
         topology_hash=plant.topology.content_hash,
         origin=f"{type(traffic).__name__} {traffic.load_erlang:g} Erlang, seed {seed}",
+        told_s=_told_s(requests) if traffic.told_share > 0 and plant.spec.departures_known else None,
     )
+
+
+def _told_s(requests: Requests) -> np.ndarray:
+    """(T,) what each request of one row tells: all of its holding time, or nothing."""
+    return np.where(np.isfinite(requests.told_end_s[0]), requests.holding_s[0], np.inf)
 
 
 def requests_of(traces: list[Trace] | tuple[Trace, ...], plant: Plant) -> Requests:
@@ -293,4 +339,8 @@ def requests_of(traces: list[Trace] | tuple[Trace, ...], plant: Plant) -> Reques
         requests.bit_rate_gbps[n] = trace.bit_rate_gbps[:length]
         requests.max_latency_ms[n] = trace.max_latency_ms[:length]
         requests.service_class[n] = trace.service_class[:length]
+        if trace.told_s is not None:
+            requests.told_end_s[n] = trace.arrival_s[:length] + trace.told_s[:length]
+        rows = np.array([life_row(plant.forecast, name) for name in trace.class_names], np.int16)
+        requests.life_row[n] = rows[trace.service_class[:length]]
     return requests

@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Sequence
 
 from envs.candidates import Candidate, Observation, observe
-from envs.network import Network
+from envs.network import UNTOLD, Network, life_of_row
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
 from envs.request import Request
@@ -33,8 +33,9 @@ class Walk:
         self._network = Network(plant)
         self._standing = list(standing)
         heapq.heapify(self._standing)
-        for _, _, route in sorted(self._standing, key=lambda item: item[1]):
-            self._network.provision(*route)
+        for _, row, route in sorted(self._standing, key=lambda item: item[1]):
+            # What is not of the trace has a negative row; nothing is known of how long it stays.
+            self._network.provision(*route, life_of_row(trace, row) if row >= 0 else UNTOLD)
 
     @property
     def standing(self) -> tuple[Standing, ...]:
@@ -46,18 +47,22 @@ class Walk:
         trace, now_s = self._trace, float(self._trace.arrival_s[row])
         while self._standing and self._standing[0][0] <= now_s:
             self._network.release(*heapq.heappop(self._standing)[2][:3])
+        life = life_of_row(trace, row)
         request = Request(
             source=int(trace.source[row]),
             destination=int(trace.destination[row]),
             bit_rate_gbps=float(trace.bit_rate_gbps[row]),
             max_latency_ms=float(trace.max_latency_ms[row]),
+            arrival_s=now_s,
+            told_end_s=life.told_end_s,
+            service_class=life.service_class,
         )
         return observe(self._plant, self._network, request)
 
     def carry(self, row: int, candidate: Candidate) -> None:
         """Set the request up until it departs."""
         route = (candidate.nodes, candidate.first_slot, candidate.num_slots, candidate.modulation_format)
-        self._network.provision(*route)
+        self._network.provision(*route, life_of_row(self._trace, row))
         departure_s = float(self._trace.arrival_s[row]) + float(self._trace.holding_s[row])
         heapq.heappush(self._standing, (departure_s, row, route))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from envs.errors import PlantError
+from envs.network import ServiceLife
 from envs.trace import Trace, TraceError, read_trace, write_trace
 
 WINDOW_SCHEMA_VERSION = 1
@@ -59,6 +61,7 @@ class Standing:
         age_s: since its service was asked for.
         departs_s: when it departs, after the window's begin; may lie after its end.
         is_drawn: the departure was drawn from the fitted holding times, not seen.
+        told_end_s: when it ends, as its client told it, after the window's begin; None: not told.
     """
 
     service: str
@@ -68,6 +71,13 @@ class Standing:
     age_s: float
     departs_s: float
     is_drawn: bool
+    told_end_s: float | None = None
+
+    @property
+    def life(self) -> ServiceLife:
+        """What is known of how long it stays."""
+        told_end_s = math.inf if self.told_end_s is None else self.told_end_s
+        return ServiceLife(-self.age_s, told_end_s, self.service_class)
 
 
 @dataclass(frozen=True)
@@ -214,7 +224,7 @@ def read_window(path_or_id: str | os.PathLike[str], folder: str | os.PathLike[st
 def _about(window: Window) -> dict[str, Any]:
     """What is kept as JSON: everything but the trace and the requests' outcomes."""
     return {
-        "standing": [asdict(item) for item in window.standing],
+        "standing": [_standing(item) for item in window.standing],
         "failed_links": [list(ends) for ends in window.failed_links],
         "happenings": [asdict(item) for item in window.happenings],
         "at_end": {service: asdict(item) for service, item in sorted(window.at_end.items())},
@@ -222,6 +232,12 @@ def _about(window: Window) -> dict[str, Any]:
         "duration_s": window.duration_s,
         "versions": list(window.versions),
     }
+
+
+def _standing(item: Standing) -> dict[str, Any]:
+    """As JSON; what nobody told is left out, so that windows of older versions keep their ids."""
+    fields = asdict(item)
+    return fields if item.told_end_s is not None else {k: v for k, v in fields.items() if k != "told_end_s"}
 
 
 def _placed(fields: Any) -> Placed | None:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from agents.artefact import load_policy, save_policy
-from agents.lessons import Lessons, Start
+from agents.lessons import Lessons, LivedWindow, Start
 from envs.batch_means import difference_interval
 from envs.forecast import DemandForecast
+from envs.lived_times import holding_of_window, rests_of
 from envs.replay_window import replay_window
+from envs.snapshot import Snapshot
 from envs.trace import read_trace, write_trace
 from envs.traffic import PoissonTraffic
 from envs.window import Window, WindowError, read_window
@@ -131,14 +133,27 @@ def learned_trace(settings: Settings, lived: Lived) -> str:
     """The file of the requests to learn from, in the scenario's time."""
     trace, speed = lived.learned.window.trace, settings.config.drift.clock_speed
     if speed != 1.0:
-        trace = replace(trace, arrival_s=trace.arrival_s * speed, holding_s=trace.holding_s * speed)
+        told_s = None if trace.told_s is None else trace.told_s * speed
+        arrival_s, holding_s = trace.arrival_s * speed, trace.holding_s * speed
+        trace = replace(trace, arrival_s=arrival_s, holding_s=holding_s, told_s=told_s)
     return str(write_trace(trace, settings.home.traces))
 
 
-def lessons_of(settings: Settings, learned: StoredTrace, champion: ModelVersion | None) -> Lessons:
-    """Traffic like that of a window, beside the scenario's own, beginning with the champion."""
-    fitted = traffic_like(read_trace(learned.file), settings.plant)
-    return Lessons(fitted, beside=(settings.traffic,), starts=known_agents(settings, champion))
+def lessons_of(
+    settings: Settings, lived: Lived, learned: StoredTrace, champion: ModelVersion | None
+) -> Lessons:
+    """Traffic like a window's, the window itself and the scenario's own; the champion to begin with."""
+    trace, window = read_trace(learned.file), lived.learned.window
+    # Lives are drawn on the clock of the trace, which is the scenario's.
+    speed = settings.config.drift.clock_speed
+    holding = {name: times.at_speed(speed) for name, times in holding_of_window(window).items()}
+    return Lessons(
+        traffic_like(trace, settings.plant),
+        beside=(settings.traffic,),
+        starts=known_agents(settings, champion),
+        lived=LivedWindow(window, Snapshot.of(window, holding, speed)),
+        mixture=settings.config.training.mixture,
+    )
 
 
 def forecast_of(
@@ -156,9 +171,12 @@ def forecast_of(
     plant = settings.plant
     if not plant.spec.shortlist:
         return None  # the columns that it weighs are not computed
-    forecast = step(estimate_forecast_task)(
-        plant, read_trace(learned.file, topology=plant.topology), lived.whole.id
-    )
+    # Lives are told in seconds of the clock that the PCE lives by, which a trace played fast is not on.
+    is_real_time = settings.config.drift.clock_speed == 1.0
+    looks_at_lives = plant.spec.departures_known and is_real_time
+    rests = rests_of(holding_of_window(lived.learned.window)) if looks_at_lives else ()
+    trace = read_trace(learned.file, topology=plant.topology)
+    forecast = step(estimate_forecast_task)(plant, trace, lived.whole.id, rests)
     if champion is None:
         return forecast
     folder = settings.registry.policy_folder(champion, settings.home.root / "models")

@@ -47,7 +47,7 @@ def taught_by(
     if lived is None:
         return Taught(Lessons(judged_on, starts=known_agents(settings, champion)), None)
     forecast = forecast_of(settings, lived, training, champion, on_step)
-    return Taught(lessons_of(settings, training, champion), forecast)
+    return Taught(lessons_of(settings, lived, training, champion), forecast)
 
 
 def judged_on(

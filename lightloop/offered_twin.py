@@ -68,7 +68,9 @@ def first_requests(trace: Trace, num_requests: int) -> Trace:
     """The trace up to a row."""
     if num_requests == trace.num_requests:
         return trace
-    return replace(trace, **{column: getattr(trace, column)[:num_requests] for column in COLUMN_TYPES})
+    columns = {column: getattr(trace, column)[:num_requests] for column in COLUMN_TYPES}
+    told_s = None if trace.told_s is None else trace.told_s[:num_requests]
+    return replace(trace, **columns, told_s=told_s)
 
 
 def promise_for(

@@ -98,7 +98,8 @@ def traffic_left(trace: Trace, topology: Topology) -> Trace:
     there = np.isin(np.array(trace.node_names), np.array(topology.node_names))
     kept = there[trace.source] & there[trace.destination]
     columns = {name: getattr(trace, name)[kept] for name in COLUMN_TYPES}
-    return replace(trace, **columns).for_topology(topology)
+    told_s = None if trace.told_s is None else trace.told_s[kept]
+    return replace(trace, **columns, told_s=told_s).for_topology(topology)
 
 
 def forecast_left(forecast: DemandForecast, topology: Topology) -> DemandForecast:

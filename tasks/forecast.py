@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect.events import emit_event
 
 from envs.forecast import DemandForecast, forecast_from
+from envs.holding import ClassRest
 from envs.plant import Plant
 from envs.trace import Trace
 from tasks.decorate import as_task
@@ -12,18 +13,21 @@ from tasks.decorate import as_task
 DUE_EVENT = "lightloop.forecast.due"
 
 
-def estimate_forecast(plant: Plant, trace: Trace, source_id: str) -> DemandForecast:
+def estimate_forecast(
+    plant: Plant, trace: Trace, source_id: str, rests: tuple[ClassRest, ...] = ()
+) -> DemandForecast:
     """What a trace, or a window's trace, says of the next requests on a plant.
 
     Args:
         plant: whose pairs and bit rates are told apart.
         trace: the requests.
         source_id: of the window or trace, kept with the forecast.
+        rests: expected rest of life by class, for a plant that looks at departures.
 
     Raises:
         TraceError: the trace is of another network.
     """
-    return forecast_from(trace, plant, source_id)
+    return forecast_from(trace, plant, source_id, rests)
 
 
 def announce_due(scenario: str, window_id: str, num_requests: int) -> str:

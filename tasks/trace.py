@@ -102,6 +102,7 @@ def _digest(plant: Plant, traffic: PoissonTraffic, num_requests: int, seed: int)
         "version": TRACE_MAKER_VERSION,
         "path_table": plant.path_table.content_hash,  # latency bounds depend on the paths
         "latency": repr(plant.latency_model),
+        "departures_known": plant.spec.departures_known,  # whether told ends are kept
         "generator": type(traffic).__name__,
         **{key: value for key, value in asdict(traffic).items() if key != "pair_weights"},
         "pair_weights": None if weights is None else np.asarray(weights).tolist(),

@@ -1,8 +1,9 @@
 """Traffic that resembles a trace: what an agent trains on when a trace is given instead of a generator.
 
 Arrival rate, holding times, node pairs, bit rates and latency classes are taken from the trace; how the load
-changes over time is not. Node pairs weigh as in its demand forecast, so that a pair absent from the trace
-still asks now and then. Not here: drawing from traffic (``envs.traffic``).
+changes over time is not. For a plant that looks at departures, classes have holding times of their own, and
+as many requests tell their end. Node pairs weigh as in its demand forecast, so that a pair absent from the
+trace still asks now and then. Not here: drawing from traffic (``envs.traffic``).
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ def traffic_like(trace: Trace, plant: Plant) -> PoissonTraffic:
         counts, edges = np.histogram(trace.bit_rate_gbps, bins=MAX_BIT_RATES)
         rates = (edges[:-1] + edges[1:]) / 2
         rates, counts = rates[counts > 0], counts[counts > 0]
+    looks, told_s = plant.spec.departures_known, trace.told_s
     return PoissonTraffic(
         load_erlang=rate_per_s * nominal_s,
         mean_holding_s=nominal_s,
         truncate_holding=is_cut,
         bit_rates_gbps=tuple(float(rate) for rate in rates),
         bit_rate_weights=tuple(float(count) for count in counts),
-        classes=_classes(trace, plant),
+        classes=_classes(trace, plant, nominal_s / mean_s if looks else None),
         pair_weights=_pair_weights(trace, plant),
+        told_share=0.0 if told_s is None or not looks else float(np.isfinite(told_s).mean()),
     )
 
 
@@ -57,8 +60,11 @@ def _pair_weights(trace: Trace, plant: Plant) -> np.ndarray:
     return weights + weights.T if plant.spec.shared_spectrum else weights
 
 
-def _classes(trace: Trace, plant: Plant) -> tuple[LatencyClass, ...]:
-    """Classes with a common bound, raised to a multiple of the pair's least latency where that is more."""
+def _classes(trace: Trace, plant: Plant, nominal: float | None) -> tuple[LatencyClass, ...]:
+    """Classes with a common bound, raised to a multiple of the pair's least latency where that is more.
+
+    ``nominal``: nominal over true mean holding time, of each class; None: classes have none of their own.
+    """
     found = []
     for index, name in enumerate(trace.class_names):
         of_class = trace.service_class == index
@@ -72,5 +78,6 @@ def _classes(trace: Trace, plant: Plant) -> tuple[LatencyClass, ...]:
             ends = zip(trace.source[of_class][raised], trace.destination[of_class][raised], strict=True)
             least_ms = np.array([plant.least_latency_ms(int(a), int(b)) for a, b in ends])
             stretch = float(np.median(bounds_ms[raised] / least_ms))
-        found.append(LatencyClass(name, float(of_class.mean()), common_ms, max(1.0, stretch)))
+        held_s = None if nominal is None else nominal * float(trace.holding_s[of_class].mean())
+        found.append(LatencyClass(name, float(of_class.mean()), common_ms, max(1.0, stretch), held_s))
     return tuple(found)

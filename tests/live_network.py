@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from envs.candidates import observe
-from envs.network import Network
+from envs.network import Network, life_of_row
 from envs.plant import Plant
 from envs.policy import ScoringPolicy, choose
 from envs.request import Request
@@ -42,17 +42,20 @@ class _Network:
         self.network = Network(self.plant)
         self.placed: dict[int, Placed] = {}  # by row
 
-    def request(self, row: int) -> Request:
-        trace = self.trace
+    def request(self, row: int, time_s: float) -> Request:
+        trace, life = self.trace, life_of_row(self.trace, row)
         return Request(
             int(trace.source[row]),
             int(trace.destination[row]),
             float(trace.bit_rate_gbps[row]),
             float(trace.max_latency_ms[row]),
+            arrival_s=time_s,
+            told_end_s=life.told_end_s,
+            service_class=life.service_class,
         )
 
-    def ask(self, row: int) -> Placed | None:
-        seen, listed = observe(self.plant, self.network, self.request(row))
+    def ask(self, row: int, time_s: float) -> Placed | None:
+        seen, listed = observe(self.plant, self.network, self.request(row, time_s))
         if not listed:
             return None
         scores = self.policy.scores(seen.features[None], seen.action_mask[None], seen.context[None])
@@ -64,7 +67,8 @@ class _Network:
             chosen.num_slots,
             chosen.modulation_format,
         )
-        self.network.provision(chosen.nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
+        block = chosen.first_slot, chosen.num_slots, chosen.modulation_format
+        self.network.provision(chosen.nodes, *block, life_of_row(self.trace, row))
         self.placed[row] = placed
         return placed
 
@@ -127,7 +131,7 @@ def live_through(
             begin = dict(net.placed), set(failed)
             happenings.clear()
         if what == "ask":
-            placed = net.ask(index)
+            placed = net.ask(index, time_s)
             if index >= before:
                 by = "none" if placed is None else "model"
                 version = "" if placed is None else VERSION
@@ -138,7 +142,7 @@ def live_through(
             elif rng.random() < asks_again:
                 heapq.heappush(queue, (time_s + 0.1 * float(trace.holding_s[index]), 2, "again", index))
         elif what == "again":
-            placed = net.ask(index)
+            placed = net.ask(index, time_s)
             if placed is not None:
                 happened(time_s, "lightpath-added", "create", index, placed=placed)
                 heapq.heappush(queue, (float(leaves_s[index]), 1, "leave", index))
@@ -153,7 +157,7 @@ def live_through(
             for row in gone:
                 happened(time_s, "lightpath-removed", "cut", row, placed=net.release(row))
             for row in gone:
-                placed = net.ask(row) if restores else None
+                placed = net.ask(row, time_s) if restores else None
                 if placed is None:
                     lost.add(row)
                 else:
@@ -183,15 +187,17 @@ def live_through(
             began_s - float(trace.arrival_s[row]),
             float(leaves_s[row]) - began_s,
             drawn(row),
+            None if trace.told_s is None or np.isinf(trace.told_s[row]) else float(leaves_s[row]) - began_s,
         )
         for row, placed in stood.items()
     )
+    told_s = None if trace.told_s is None else trace.told_s[before:]
     columns = {
         name: getattr(trace, name)[before:]
         for name in ("holding_s", "source", "destination", "bit_rate_gbps", "max_latency_ms", "service_class")
     }
     window = Window(
-        trace=replace(trace, arrival_s=trace.arrival_s[before:] - began_s, **columns),
+        trace=replace(trace, arrival_s=trace.arrival_s[before:] - began_s, told_s=told_s, **columns),
         live=tuple(live),
         standing=standing,
         failed_links=tuple(fibres[fibre] for fibre in sorted(was_failed)),

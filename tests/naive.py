@@ -6,6 +6,7 @@ Written from the definitions, not from the kernels; tests hold the two equal req
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -196,25 +197,33 @@ def features(
 
 
 def ends(
-    network: NaiveNetwork, candidate: tuple[int, int, int], now_s: float, end_s: float
+    network: NaiveNetwork,
+    candidate: tuple[int, int, int],
+    own_s: float | None,
+    rest_s: Callable[[tuple[int, ...], int], float | None],
 ) -> dict[str, float]:
-    """The columns about when what stands beside a candidate ends, from their definitions."""
+    """The columns about when what stands beside a candidate ends, from their definitions.
+
+    ``own_s`` is how long the request stays, ``rest_s`` how long what stands on units from a first slot on;
+    None: not known.
+    """
+    if own_s is None:
+        return {"neighbours_stay": 0.0, "neighbours_alike": 0.0}
     path, first_slot, num_slots = candidate
     stays, alike = [], []
     for unit in network.units(path):
         for slot in (first_slot - 1, first_slot + num_slots):
             on_slot = [
-                departure_s
-                for departure_s, units, first, num in network.active
+                rest_s(units, first)
+                for _, units, first, num in network.active
                 if unit in units and first <= slot < first + num
             ]
             if not 0 <= slot < network.plant.spec.num_slots:
                 stays.append(1.0)
                 alike.append(0.0)
-            elif on_slot:
-                own, other = end_s - now_s, on_slot[0] - now_s
-                stays.append(min(other / own, 1.0))
-                alike.append((min(own, other) / max(own, other)) ** 2)
+            elif on_slot and on_slot[0] is not None:
+                stays.append(min(on_slot[0] / own_s, 1.0))
+                alike.append((min(own_s, on_slot[0]) / max(own_s, on_slot[0])) ** 2)
             else:
                 stays.append(0.0)
                 alike.append(0.0)

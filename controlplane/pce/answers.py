@@ -7,6 +7,7 @@ id decides once. Not here: the documents themselves (``controlplane.tapi.path_bo
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,10 +126,15 @@ class PathAnswers:
     ) -> Query:
         index = self._plant.topology.node_index
         asked = Request(
-            index(request.source), index(request.destination), request.bit_rate_gbps, request.max_latency_ms
+            source=index(request.source),
+            destination=index(request.destination),
+            bit_rate_gbps=request.bit_rate_gbps,
+            max_latency_ms=request.max_latency_ms,
+            told_end_s=math.inf if request.ends_s is None else request.ends_s,
+            service_class=purpose.service_class,
         )
         allowed = _allowed(self._plant.topology.node_names, request)
-        return Query(decision_id, asked, state_version, allowed, purpose, waiting, request.ends_s)
+        return Query(decision_id, asked, state_version, allowed, purpose, waiting)
 
 
 def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:

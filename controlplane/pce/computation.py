@@ -111,6 +111,7 @@ class PathComputer:
             DecisionLogError: the decision could not be stored; it counts as not made.
         """
         time_s, started = time.time(), time.perf_counter()
+        query = dataclasses.replace(query, request=dataclasses.replace(query.request, arrival_s=time_s))
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
         turn = self._turn(query)
@@ -236,7 +237,7 @@ class PathComputer:
             service_uuid=query.purpose.service_uuid or None,
             cause=query.purpose.cause or None,
             service_class=query.purpose.service_class or None,
-            ends_s=query.ends_s,
+            ends_s=request.told_end_s if math.isfinite(request.told_end_s) else None,
             is_constrained=query.allowed is not None,
         )
         if chosen is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -17,12 +18,13 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from envs.errors import SpectrumError
-from envs.network import Network
+from envs.network import Network, ServiceLife
 from envs.plant import Plant
 from topologies.errors import TopologyError
 
 _logger = logging.getLogger(__name__)
 _PAUSE_S = 0.02
+ENDING = ("delete", "ended")  # causes with which a service is gone, not only its lightpath
 
 Key = tuple[str, tuple[str, ...], int, int]  # service, nodes, first slot, number of slots
 
@@ -44,6 +46,9 @@ class FeedEntry(BaseModel):
     num_slots: int = 0
     modulation_format: str = ""  # empty in a store of a version that did not tell it
     ends_s: float | None = None  # when its service ends, as the client told it; since 1970 UTC
+    service_class: str = ""
+    cause: str = ""
+    time_s: float = 0.0  # since 1970 UTC
 
     @property
     def key(self) -> Key:
@@ -107,6 +112,7 @@ class Databases:
         self.version = 0
         self.lightpaths: dict[Key, FeedEntry] = {}
         self.failed_links: set[frozenset[str]] = set()
+        self._began_s: dict[str, float] = {}  # service: when it was set up first
         self._store: str | None = None
         self._fetch = fetch
         self._patience_s = patience_s
@@ -168,6 +174,7 @@ class Databases:
         self.version = 0
         self.lightpaths = {}
         self.failed_links = set()
+        self._began_s = {}
         try:
             self._apply(feed)
         except SpectrumError as error:
@@ -192,14 +199,15 @@ class Databases:
             case "lightpath-added":
                 if change.key in self.lightpaths:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
-                self.network.provision(
-                    nodes, change.first_slot, change.num_slots, modulation_format=change.modulation_format
-                )
+                block = change.first_slot, change.num_slots, change.modulation_format
+                self.network.provision(nodes, *block, self._life_of(change))
                 self.lightpaths[change.key] = change
             case "lightpath-removed":
                 if self.lightpaths.pop(change.key, None) is None:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is removed but was never added")
                 self.network.release(nodes, change.first_slot, change.num_slots)
+                if change.cause in ENDING:
+                    self._began_s.pop(change.service_uuid, None)
             case "link-failed":
                 if frozenset(change.nodes) not in self.failed_links:
                     self.network.fail_link(*nodes)
@@ -209,4 +217,11 @@ class Databases:
                     self.network.repair_link(*nodes)
                     self.failed_links.discard(frozenset(change.nodes))
             case "service-removed":
-                pass  # it had no lightpath: nothing stands or falls with it
+                # It had no lightpath: nothing stands or falls with it.
+                self._began_s.pop(change.service_uuid, None)
+
+    def _life_of(self, change: FeedEntry) -> ServiceLife:
+        """What is known of how long a service stays; one that is restored keeps its age."""
+        began_s = self._began_s.setdefault(change.service_uuid, change.time_s)
+        ends_s = math.inf if change.ends_s is None else change.ends_s
+        return ServiceLife(began_s, ends_s, change.service_class)

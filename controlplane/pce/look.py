@@ -26,12 +26,12 @@ class Query:
 
     Attributes:
         decision_id: names the decision, and through it the path.
-        request: source, destination, bit rate, latency bound.
+        request: source, destination, bit rate, latency bound, class, and when it ends, where that is told.
+            It arrives when it is computed for.
         state_version: state of the controller to decide on; None for what it has now.
         allowed: the client's own constraints on a route given as node indices; None without any.
         purpose: for whom; logged, and nothing else.
         waiting: how many more wait for their turn at whoever asks.
-        ends_s: when the service ends, as its client told it; None: not told.
     """
 
     decision_id: str
@@ -40,7 +40,6 @@ class Query:
     allowed: Callable[[tuple[int, ...]], bool] | None = None
     purpose: Purpose = NOBODY
     waiting: int = 0
-    ends_s: float | None = None
 
 
 @dataclass(frozen=True)

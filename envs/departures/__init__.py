@@ -1,7 +1,9 @@
-"""Departure times, where they are known: services that are booked for a time.
+"""What is known of how long lightpaths still stand, and the two features that it gives.
 
 Where to go:
 
-* when the slots become free, and the two features that it gives: ``times.py``
+* what is noted of each slot, how long it is expected to stand, and the features: ``times.py``
 * what it does at each step of a request: ``part.py``
+
+How long lives last, from lives seen: ``envs/holding.py``. It comes with the demand forecast.
 """

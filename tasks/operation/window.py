@@ -18,9 +18,9 @@ from typing import cast
 
 import numpy as np
 
+from envs.holding import HoldingTimes, exponential, fit_holding_times
 from envs.trace import Trace
 from envs.window import Happening, HappeningKind, Live, Placed, Standing, Window, WindowError
-from tasks.operation.holding import HoldingTimes, exponential, fit_holding_times
 from tasks.operation.lives import lives_of
 from tasks.operation.order import STEP_S, Event, ordered_times
 from tasks.operation.record import Ask, Life, Span, ToldChange
@@ -217,15 +217,17 @@ def _departs(
     """When a service departs, since the begin, and whether that was drawn."""
     if life.deleted is not None:
         return times_s[life.deleted.version], False
-    times = fitted.get(life.service_class, fitted[""])
+    times, told_s = fitted.get(life.service_class, fitted[""]), _told_end_s(life, known)
     if not life.spans:
-        return arrival_s + times.quantile(0.0, share), True
+        return arrival_s + times.quantile(0.0, share) if told_s is None else max(told_s, arrival_s), True
     if life.removed is None:
         # Up at the end: it stays beyond it.
+        if told_s is not None and told_s > known.duration_s:
+            return told_s, False
         age_s = known.duration_s - arrival_s
         return arrival_s + max(times.quantile(age_s, share), age_s + STEP_S), True
     dark_s = times_s.get(life.removed.version, known.relative(life.removed.time_s))
-    departs_s = arrival_s + times.quantile(max(dark_s - arrival_s, 0.0), share)
+    departs_s = arrival_s + times.quantile(max(dark_s - arrival_s, 0.0), share) if told_s is None else told_s
     if life.next_ask is not None:
         # Deleted while it had no lightpath, before its UUID was used again; older logs do not tell when.
         again_s = times_s.get(life.next_ask.decision_id, known.relative(life.next_ask.time_s))
@@ -250,7 +252,14 @@ def _standing(
         age_s=known.began_s - life.asked_s,
         departs_s=departs_s,
         is_drawn=is_drawn,
+        told_end_s=_told_end_s(life, known),
     )
+
+
+def _told_end_s(life: Life, known: _Known) -> float | None:
+    """The end that its client told, since the begin; None: it told none."""
+    told = life.first.ends_s if life.first else None
+    return None if told is None else known.relative(told)
 
 
 def _live(life: Life, is_drawn: bool) -> Live:
@@ -288,6 +297,8 @@ def _trace(
     class_names = tuple(sorted(set(classes)))
     firsts = [cast(Ask, life.first) for life in asked]
     arrivals_s = np.array([times_s[_id(life)] for life in asked])
+    ends_s = [_told_end_s(life, known) for life in asked]
+    told_s = np.array([math.inf if end is None else end for end in ends_s]) - arrivals_s
     return Trace(
         arrival_s=arrivals_s,
         holding_s=np.maximum(np.array(departures_s) - arrivals_s, STEP_S / 4),
@@ -300,6 +311,7 @@ def _trace(
         class_names=class_names,
         topology_hash=topology.content_hash,
         origin=f"operation from {known.began_s:.6f} for {known.duration_s:.6f} s",
+        told_s=np.maximum(told_s, STEP_S / 4) if np.isfinite(told_s).any() else None,
     )
 
 

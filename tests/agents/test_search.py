@@ -8,21 +8,28 @@ import numpy as np
 import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
-from agents.lessons import Lessons
+from agents.lessons import Lessons, LivedWindow
 from agents.observations import make_teacher, observe_under
 from agents.search import SearchState, new_search, run_search, with_departures_known
-from agents.spec import SearchSpec
+from agents.spec import MixtureSpec, SearchSpec
 from agents.steady_state import costs_from_steady_state
+from agents.streams import Scores, costs_of, window_cost
+from agents.twin_envs import TwinEnvs
 from agents.validation import ValidationSet, best_of, curve_set, validation_set
 from envs.evaluation import paired_difference, replay
-from envs.features import FEATURE_NAMES
+from envs.features import CONTEXT, CONTEXT_NAMES, FEATURE_NAMES
 from envs.heuristics import baseline
-from envs.plant import build_plant
+from envs.holding import exponential, fit_holding_times
+from envs.lived_times import ALL, holding_of_window
+from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
+from envs.replay_window import replay_window, states_at_begin
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
 from envs.settings import SETTINGS, agent_plant
-from envs.traffic import make_trace
+from envs.snapshot import Snapshot
+from envs.traffic import PoissonTraffic, make_trace
+from tests.live_network import live_through
 from topologies.catalogue import load_topology
 
 SPEC = SearchSpec(enabled=True, budget_s=1e9, population=8, requests_per_candidate=4000)
@@ -198,3 +205,75 @@ def test_the_generalist_blocks_less_with_departures_known_and_decides_as_before_
     assert blocked[plain, False] == blocked[told, False]
     for known in (False, True):  # knowing the ends, the plant also lists both edges of free runs
         assert paired_difference(blocked[plain, known], blocked[told, True]).low > 0
+
+
+def test_each_kind_of_lesson_has_its_share_at_any_moment(five_node):
+    plant, traffic = five_node
+    window = lived_on(plant, traffic)
+    mixture = MixtureSpec(window=0.2, fitted=0.5, scenario=0.3)
+    lessons = Lessons(traffic, beside=(traffic,), lived=window, mixture=mixture)
+    met = [lessons.kind_of(generation)[0] for generation in range(100)]
+    for generation in range(1, 101):
+        for kind, share in (("window", 0.2), ("fitted", 0.5), ("scenario", 0.3)):
+            assert abs(met[:generation].count(kind) - share * generation) < 1
+    assert [turn for kind, turn in map(lessons.kind_of, range(20)) if kind == "window"] == [0, 1, 2, 3]
+    assert {Lessons(traffic, mixture=mixture).kind_of(generation)[0] for generation in range(5)} == {"fitted"}
+
+
+def test_a_window_in_a_search_costs_what_its_replay_blocks(five_node):
+    plant, traffic = five_node
+    window = lived_on(plant, traffic).window
+    for policy in (baseline("ksp_ff"), baseline("load_aware")):
+        cost = window_cost(plant, window, np.array(policy.weights), ONLY_BLOCKING)
+        assert cost == replay_window(plant, window, policy).request_blocking > 0
+
+
+def test_fitted_traffic_meets_what_stood_and_its_costs_can_be_repeated(five_node):
+    plant, traffic = five_node
+    lived = lived_on(plant, traffic)
+    lessons = Lessons(traffic, lived=lived, mixture=MixtureSpec(window=0.0, scenario=0.0))
+    rows = np.array([baseline(name).weights for name in ("ksp_ff", "load_aware")])
+    scores, spec = Scores(rows, rows[0]), replace(SPEC, requests_per_candidate=800)
+    first, again = (costs_of(plant, lessons, spec, 0, 7, scores, 300, ONLY_BLOCKING) for _ in range(2))
+    assert first.costs.tolist() == again.costs.tolist()
+    assert first.num_requests == 1600
+    empty = replace(lessons, mixture=MixtureSpec(window=0.0, scenario=0.0, from_snapshot=False))
+    other = costs_of(plant, empty, spec, 0, 7, scores, 0, ONLY_BLOCKING)
+    assert (first.costs > other.costs).all()  # which meets nothing at first
+
+
+def test_networks_of_ppo_begin_with_the_spectrum_of_the_snapshot(five_node):
+    plant, traffic = five_node
+    window = lived_on(plant, traffic).window
+    assert window.standing
+    long = Snapshot(window.standing, window.failed_links, {ALL: exponential(1e9)})  # nothing departs at once
+    envs = TwinEnvs(plant, traffic, warmup_requests=300, begin=long)(num_envs=3, seed=2)
+    size = plant.spec.max_candidates
+    features = np.zeros((3, size, len(FEATURE_NAMES)), np.float32)
+    mask, context = np.zeros((3, size), np.bool_), np.zeros((3, len(CONTEXT_NAMES)), np.float32)
+    envs.reset_into(features, mask, context)
+    stood = states_at_begin(plant, window, traffic)
+    for network in range(3):
+        assert np.array_equal(envs._run.states.free[network], stood.free[0])
+        assert context[network, CONTEXT.network_load] == context[0, CONTEXT.network_load] > 0
+    assert len({row.tobytes() for row in features}) == 3  # their requests differ
+    ends = [tuple(item.departs_s for item in long.drawn(seed)) for seed in (1, 1, 2)]
+    assert ends[0] == ends[1] != ends[2]
+
+
+def test_what_told_its_end_departs_then_and_others_outlive_their_age(five_node):
+    plant, traffic = five_node
+    standing = replace(lived_on(plant, traffic).window.standing[0], age_s=50.0, departs_s=1.0)
+    told = replace(standing, told_end_s=7.0)
+    fitted = fit_holding_times([40.0, 60.0, 80.0], [True] * 3)
+    assert fitted is not None
+    drawn = [Snapshot((told, standing), (), {ALL: fitted}).drawn(seed) for seed in range(40)]
+    assert {item[0].departs_s for item in drawn} == {7.0}
+    assert {item[1].departs_s for item in drawn} == {10.0, 30.0}  # at the ages of 60 and 80
+
+
+def lived_on(plant: Plant, traffic: PoissonTraffic) -> LivedWindow:
+    """A window that begins with a busy network."""
+    trace = make_trace(traffic, plant, 400, seed=3)
+    window = live_through(plant, trace, baseline("ksp_ff"), before=150).window
+    return LivedWindow(window, Snapshot.of(window, holding_of_window(window)))

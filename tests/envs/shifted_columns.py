@@ -19,7 +19,9 @@ from topologies.catalogue import load_topology
 
 def told(plant: Plant, num_requests: int) -> list[dict[str, float]]:
     """Features of every listed candidate and the context, by name, request after request."""
-    traffic = PoissonTraffic(load_erlang=400.0, mean_holding_s=10.0, bit_rates_gbps=(25.0, 100.0, 400.0))
+    traffic = PoissonTraffic(
+        load_erlang=400.0, mean_holding_s=10.0, bit_rates_gbps=(25.0, 100.0, 400.0), told_share=1.0
+    )
     run = lockstep_on_requests(plant, requests_of([make_trace(traffic, plant, num_requests, seed=1)], plant))
     run.reset()
     features, mask, context = run.observation_buffers()

@@ -9,8 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from envs.forecast import DemandForecast, ForecastError, forecast_from, pairs_of, read_forecast, shrunk
+from envs.forecast import (
+    DemandForecast,
+    ForecastError,
+    forecast_from,
+    life_row,
+    pairs_of,
+    read_forecast,
+    shrunk,
+)
 from envs.heuristics import baseline
+from envs.holding import ClassRest
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant, build_plant
 from envs.policy import choose
@@ -98,6 +107,23 @@ def test_a_forecast_comes_back_as_it_was_written_and_its_hash_tells_it_from_othe
     assert again.content_hash == one.content_hash
     assert re.fullmatch("[0-9a-f]{16}", one.content_hash)
     assert replace(one, source_id="window-2").content_hash != one.content_hash
+
+
+def test_expected_lives_are_part_of_a_forecast_and_without_them_its_hash_is_as_before(shared: Plant) -> None:
+    one = forecast_from(asked(shared, [(0, 1, 33.3), (1, 2, 100.0)]), shared, source_id="window-1")
+    assert "rests" not in one.to_json()
+    told = replace(one, rests=(ClassRest("", (0.0,), (9.0,)), ClassRest("gold", (0.0, 4.0), (5.0, 7.5))))
+    again = read_forecast(json.loads(json.dumps(told.to_json())))
+    assert (again, again.content_hash) == (told, told.content_hash)
+    assert told.content_hash != one.content_hash
+    assert [life_row(told, name) for name in ("gold", "silver", "")] == [1, 0, 0]
+    assert [life_row(replace(told, rests=told.rests[1:]), name) for name in ("gold", "silver")] == [0, -1]
+    assert life_row(one, "gold") == life_row(None, "gold") == -1
+    with pytest.raises(ForecastError, match="twice"):
+        replace(told, rests=told.rests[:1] * 2)
+    for rests in ([{"service_class": "", "ages_s": [1.0], "rest_s": [2.0]}], [{"service_class": ""}], 3):
+        with pytest.raises(ForecastError):
+            read_forecast(told.to_json() | {"rests": rests})
 
 
 @pytest.mark.parametrize(

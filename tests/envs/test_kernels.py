@@ -216,7 +216,7 @@ def test_listing_the_candidates_twice_gives_the_same_bits() -> None:
             np.full(NUM_CONTEXT, fill, np.float32),
         )
         parts = new_states(plant, 1, 1.0, 1.0).parts
-        asked = Asked(5, 0, np.float32(100), np.float32(30), 0.0, 0.0)
+        asked = Asked(5, 0, np.float32(100), np.float32(30), 0.0, 0.0, np.inf, -1)
         observe_one(plant.arrays, free, parts, asked, new_candidates(plant, 1), seen)
         outputs.append(b"".join(array.tobytes() for array in seen))
     assert outputs[0] == outputs[1]

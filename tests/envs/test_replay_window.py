@@ -9,7 +9,10 @@ import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
 from envs.errors import PolicyError
+from envs.fidelity import Decider, measure_fidelity
+from envs.forecast import forecast_from
 from envs.heuristics import baseline
+from envs.lived_times import holding_of_trace, rests_of
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy, linear_policy
 from envs.replay_window import replay_window, states_at_begin, window_requests
@@ -56,6 +59,33 @@ def test_the_policy_that_was_in_service_meets_what_the_network_met(
     assert found.request_blocking == blocked.mean()
     rates = window.trace.bit_rate_gbps.astype(float)
     assert found.bit_rate_blocking == pytest.approx(rates[blocked].sum() / rates.sum(), rel=1e-12)
+
+
+def test_ends_that_were_told_or_are_expected_are_the_same_in_the_replay() -> None:
+    """The network keeps lives by service and by its clock, the kernels by slot and since the window began."""
+    spec = PlantSpec(
+        num_slots=32,
+        shared_spectrum=True,
+        k_paths=3,
+        max_candidates=12,
+        starts_per_path=4,
+        departures_known=True,
+    )
+    plain = build_plant(load_topology("five-node"), spec)
+    classes = (
+        LatencyClass("short", 0.7, mean_holding_s=40.0),
+        LatencyClass("long", 0.3, mean_holding_s=240.0),
+    )
+    trace = make_trace(replace(TRAFFIC, classes=classes, told_share=0.5), plain, 600, seed=3)
+    plant = plain.with_forecast(forecast_from(trace, plain, rests=rests_of(holding_of_trace(trace))))
+    beside = linear_policy("beside", neighbours_stay=3.0, neighbours_alike=2.0, spend=-1.0)
+    lived = live_through(plant, trace, beside, before=120, cuts=CUTS[:1], restores=False)
+    assert np.array_equal(replay_window(plant, lived.window, beside).blocked, lived.blocked)
+    assert not np.array_equal(
+        replay_window(plain, lived.window, beside).taken, replay_window(plant, lived.window, beside).taken
+    )
+    fidelity = measure_fidelity(plain, lived.window, {"7": Decider(beside, plant.forecast)})
+    assert (fidelity.passed, fidelity.num_unknown) == (True, 0), fidelity.reason
 
 
 @pytest.mark.parametrize("policy", [baseline("ksp_ff"), SPLITTING], ids=lambda item: item.name)

@@ -82,3 +82,20 @@ def test_a_window_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None
 def test_outcomes_belong_to_requests() -> None:
     with pytest.raises(WindowError, match="1 outcomes of 2 requests"):
         replace(a_window(), live=a_window().live[:1])
+
+
+def test_told_ends_come_back_and_a_window_without_any_keeps_its_id(tmp_path: Path) -> None:
+    plain = a_window()
+    assert plain.id == "86d44afd71435406"  # as an earlier version wrote it
+    told = replace(
+        plain,
+        trace=replace(plain.trace, told_s=np.array([3.5, np.inf])),
+        standing=(replace(plain.standing[0], told_end_s=4.0),),
+    )
+    assert told.id != plain.id
+    assert told.trace.id != plain.trace.id
+    again = read_window(write_window(told, tmp_path))
+    assert again.standing == told.standing
+    assert again.trace.told_s is not None
+    assert again.trace.told_s.tolist() == [3.5, np.inf]
+    assert again.trace.id == told.trace.id

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.plant import Plant
+from envs.plant import Plant, build_plant
 from envs.trace import TraceError, read_trace
 from envs.traffic import PoissonTraffic, make_trace
 from tasks.trace import held_out_traces, provide_trace
@@ -119,3 +119,19 @@ def test_pairs_that_a_trace_never_asks_are_asked_now_and_then(plant: Plant, traf
     again = make_trace(like, plant, 20_000, 6)
     asked = {frozenset(ends) for ends in zip(again.source.tolist(), again.destination.tolist(), strict=True)}
     assert len(asked) == 10
+
+
+def test_a_plant_that_looks_at_departures_is_trained_on_classes_with_their_own_times_and_told_ends(
+    plant: Plant, traffic: PoissonTraffic
+) -> None:
+    looking = build_plant(plant.topology, replace(plant.spec, departures_known=True))
+    urgent, rest = traffic.classes
+    classes = (replace(urgent, mean_holding_s=20.0), replace(rest, mean_holding_s=300.0))
+    told = replace(traffic, truncate_holding=False, classes=classes, told_share=0.4)
+    like = traffic_like(make_trace(told, looking, 20_000, 5), looking)
+    assert [item.mean_holding_s for item in like.classes] == pytest.approx([20.0, 300.0], rel=0.05)
+    assert like.told_share == pytest.approx(0.4, abs=0.02)
+    assert like.offered_holding_s == pytest.approx(told.offered_holding_s, rel=0.05)
+    assert like.load_erlang == pytest.approx(told.load_erlang, rel=0.05)
+    other = traffic_like(make_trace(told, plant, 20_000, 5), plant)
+    assert ({item.mean_holding_s for item in other.classes}, other.told_share) == ({None}, 0.0)

@@ -292,16 +292,16 @@ SERVICE = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
 def test_the_log_says_for_which_service_also_of_what_was_refused(start, controller):
     carried, refused = Purpose(SERVICE, "create", "gold"), Purpose(SERVICE, "restore", "any")
     with start() as pce:
-        pce.path(pce.ask("A", "C", decision_id="d1", purpose=carried, max_hops=2))
+        pce.path(pce.ask("A", "C", decision_id="d1", purpose=carried, max_hops=2, ends_s=4e9))
         assert "least possible latency" in reason(
             pce.ask("A", "C", decision_id="d2", purpose=refused, max_latency_ms=0.001)
         )
         pce.path(pce.ask("A", "C", purpose=carried))  # has no name: not the controller's
-        rows = pce.log()[["service_uuid", "cause", "service_class", "is_constrained"]]
+        rows = pce.log()[["service_uuid", "cause", "service_class", "ends_s", "is_constrained"]]
     first, second, third = rows.astype(object).where(rows.notna(), None).itertuples(index=False, name=None)
-    assert first == (SERVICE, "create", "gold", True)
-    assert second == (SERVICE, "restore", "any", False)
-    assert third == (None, None, None, False)
+    assert first == (SERVICE, "create", "gold", 4e9, True)
+    assert second == (SERVICE, "restore", "any", None, False)
+    assert third == (None, None, None, None, False)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,28 @@ def lived_through(found: Window, ended_dark: frozenset[str] = frozenset()) -> di
     return state
 
 
+def test_told_ends_take_the_place_of_drawn_departures() -> None:
+    """b stands over the begin and the end of the window, c is blocked, e is up at the end; f told nothing."""
+    ends_s = {"d2": 300.0, "d3": 77.0, "d12": 150.0}
+    told = [
+        row | {"ends_s": DAY + ends_s[row["decision_id"]] if row["decision_id"] in ends_s else None}
+        for row in HAND_DECISIONS
+    ]
+    found = window(25.0, 97.0, record_of(told, HAND_CHANGES))
+    b = next(item for item in found.standing if item.service == uuid("b"))
+    assert (b.told_end_s, b.departs_s, b.is_drawn) == (275.0, 275.0, False)
+    by_service = {live.service: row for row, live in enumerate(found.live)}
+    assert found.trace.told_s is not None
+    for letter, end_s, is_drawn in (("c", 77.0, True), ("e", 150.0, False)):
+        row = by_service[uuid(letter)]
+        departs_s = found.trace.arrival_s[row] + found.trace.holding_s[row]
+        assert departs_s == pytest.approx(end_s - 25.0)
+        assert found.trace.told_s[row] == pytest.approx(found.trace.holding_s[row])
+        assert found.live[row].is_drawn == is_drawn
+    assert math.isinf(found.trace.told_s[by_service[uuid("f")]])
+    assert window(25.0, 97.0).trace.told_s is None
+
+
 def test_a_window_of_the_hand_written_log_is_as_worked_out_by_hand() -> None:
     found = window(25.0, 85.0)
     services = {uuid(letter): letter for letter in "abcdef"}

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.operation.holding import exponential, fit_holding_times
+from envs.holding import ClassRest, exponential, fit_holding_times
 
 
 def test_kaplan_meier_of_five_lives_is_as_made_by_hand() -> None:
@@ -70,3 +70,43 @@ def test_what_is_drawn_lies_above_the_age_and_falls_with_the_share() -> None:
             assert min(drawn_s) > age_s
             assert drawn_s == sorted(drawn_s)
             assert all(math.isfinite(value) for value in drawn_s)
+
+
+def test_expected_rests_are_the_area_under_survival() -> None:
+    fitted = fit_holding_times([2.0, 3.0, 5.0, 7.0, 9.0], [True, False, True, False, True])
+    assert fitted is not None
+    # Survival is 1 up to 2, 4/5 up to 5, 8/15 up to 9.
+    assert fitted.mean_rest_s(0.0) == pytest.approx(2 + 3 * 4 / 5 + 4 * 8 / 15)
+    assert fitted.mean_rest_s(3.0) == pytest.approx((2 * 4 / 5 + 4 * 8 / 15) / (4 / 5))
+    assert fitted.mean_rest_s(9.0) == pytest.approx(26 / 3)  # nobody was seen to stay longer
+    assert fitted.at_speed(60.0).mean_rest_s(180.0) == pytest.approx(60.0 * fitted.mean_rest_s(3.0))
+    assert fitted.rest("gold") == ClassRest(
+        "gold", (0.0,), (fitted.mean_rest_s(0.0),)
+    )  # too few to tell ages
+    tail = fit_holding_times([2.0, 4.0, 10.0], [True, False, False])
+    assert tail is not None
+    assert tail.mean_rest_s(0.0) == pytest.approx(2 + 2 / 3 * 16)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_under_one_exponential_the_rest_is_the_mean_whatever_the_age(seed: int) -> None:
+    held_s = np.random.default_rng(seed).exponential(70.0, 20_000)
+    fitted = fit_holding_times(np.minimum(held_s, 200.0).tolist(), (held_s < 200.0).tolist())
+    assert fitted is not None
+    rest = fitted.rest("")
+    assert len(rest.ages_s) == 9
+    assert np.all(np.array(rest.rest_s) == pytest.approx(70.0, rel=0.05))
+    assert exponential(70.0).rest("") == ClassRest("", (0.0,), (70.0,))
+
+
+def test_a_mixture_of_short_and_long_lives_is_expected_to_go_on_longer_the_older_it_is() -> None:
+    random = np.random.default_rng(3)
+    held_s = np.where(
+        random.random(30_000) < 0.5, random.exponential(1.0, 30_000), random.exponential(50.0, 30_000)
+    )
+    fitted = fit_holding_times(held_s.tolist(), [True] * 30_000)
+    assert fitted is not None
+    rest = fitted.rest("")
+    for age_s, rest_s in zip(rest.ages_s, rest.rest_s, strict=True):
+        weights = np.exp(-age_s / np.array([1.0, 50.0]))  # of those that are still there
+        assert rest_s == pytest.approx(float(weights @ [1.0, 50.0] / weights.sum()), rel=0.05)
