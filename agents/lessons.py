@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from agents.spec import MixtureSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
@@ -106,14 +108,14 @@ class Lessons:
     def fingerprint(self) -> dict[str, object]:
         """What of this decides the outcome, as plain data."""
         known = {"starts": [[item.name, item.content] for item in self.starts]} if self.starts else {}
-        beside = {"beside": [_digest(item) for item in self.beside]} if self.beside else {}
+        beside = {"beside": [traffic_digest(item) for item in self.beside]} if self.beside else {}
         lived = {"lived": [self.lived.window.id, asdict(self.mixture)]} if self.lived else {}
-        return {"traffic": _digest(self.traffic), **beside, **known, **lived}
+        return {"traffic": traffic_digest(self.traffic), **beside, **known, **lived}
 
 
-def _digest(traffic: PoissonTraffic) -> str:
-    """Of all fields; numpy's own text leaves the middle of large arrays out."""
-    weights = None if traffic.pair_weights is None else traffic.pair_weights.tolist()
-    fields = {name: value for name, value in vars(traffic).items() if name != "pair_weights"}
-    text = f"{type(traffic).__name__} {fields!r} {json.dumps(weights)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def traffic_digest(traffic: PoissonTraffic, **beside: object) -> str:
+    """16 hex digits over everything that describes traffic, and over what else is named, as plain data."""
+    fields = {key: value for key, value in asdict(traffic).items() if key != "pair_weights"}
+    weights = None if traffic.pair_weights is None else np.asarray(traffic.pair_weights).tolist()
+    content = {"generator": type(traffic).__name__, **fields, "pair_weights": weights, **beside}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

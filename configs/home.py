@@ -114,6 +114,16 @@ class Home:
         return self.root / "training"
 
     @property
+    def models(self) -> Path:
+        """Copies of models that were fetched from the registry."""
+        return self.root / "models"
+
+    @property
+    def evaluations(self) -> Path:
+        """Measured results that are found again."""
+        return self.root / "evaluations"
+
+    @property
     def state(self) -> Path:
         """Databases: controller, elements, Prefect, MLflow and its artifacts."""
         return self.root / "state"

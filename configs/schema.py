@@ -118,7 +118,11 @@ class Retention(_Section):
     traces_days: PositiveFloat | None = Field(description="traces that can be made again from their note")
     evaluations_days: PositiveFloat | None = Field(description="measured results that are found again")
     models_days: PositiveFloat | None = Field(description="fetched copies of models")
-    decisions_days: PositiveFloat | None = Field(description="closed parts of the decision log")
+    decisions_days: PositiveFloat | None = Field(
+        description="closed parts of the decision log that the operation record has taken in"
+    )
+    record_days: PositiveFloat | None = Field(description="days of the operation record")
+    windows_days: PositiveFloat | None = Field(description="windows of operation, with their traces")
     logs_days: PositiveFloat | None = Field(description="logs that were turned over")
     prefect_runs_days: PositiveFloat | None = Field(description="ended flow runs with their artifacts")
 

@@ -58,7 +58,7 @@ def champion_in_service(
         if restart_in_service(target, on_step) == champion.version:
             promote(settings.registry, champion, "found in service")
             return champion
-        recorded = settings.registry.fetch(champion.uri, home.root / "models") / RECORDED_FILE
+        recorded = settings.registry.fetch(champion.uri, home.models) / RECORDED_FILE
         staged = stage(target, champion.uri, recorded, on_step)
         reason = "put in service again; the champion is the same"
         take_over(target, settings.registry, staged, champion, "promote", reason, on_step)
@@ -73,7 +73,7 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
     traces = held_out_traces(
         plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
     )
-    results = home.root / "evaluations"
+    results = home.evaluations
     objective = config.gate.objective
     best, policy, kind = first_champion(
         plant, traces, config.evaluation.baselines, warmup, results, objective

@@ -20,6 +20,7 @@ from configs.load import load_config
 from configs.schema import Config
 from deployments.environment import process_environment, tracking_uri
 from deployments.orchestration import PrefectApi
+from tasks.drift_state import read_state
 from tasks.kept_runs import (
     DRIFT,
     VERSION,
@@ -29,16 +30,21 @@ from tasks.kept_runs import (
     expired_versions,
     referred,
 )
+from tasks.probation import on_probation, read_verdict
+from tasks.promotions import read_promotions
 from tasks.registry import Registry
 from tasks.retention import (
+    DAY_S,
     Expired,
     InUse,
-    closed_parts,
+    expired_days,
     expired_files,
     expired_models,
     expired_traces,
     expired_trainings,
+    expired_windows,
     made_a_version,
+    recorded_parts,
 )
 
 UNDER_WAY = ("RUNNING", "PENDING", "PAUSED", "CANCELLING")
@@ -74,11 +80,26 @@ def used_now(home: Home, registry: Registry, api: PrefectApi) -> InUse:
     made = {folder.name for folder in home.training.glob("*") if made_a_version(folder)}
     texts = [file.read_text() for file in home.serving.glob("*.json")]
     served = {found.replace("/", "-") for text in texts for found in re.findall(r"models:/([\w./-]+)", text)}
+    judged = {found for text in texts for found in re.findall(r'"window": "(\w+)"', text)}
+    asked = {str((run.get("parameters") or {}).get("window")) for run in runs}
     return replace(
         known,
         flow_runs=known.flow_runs | made | {run["id"] for run in runs},
         models=known.models | served,
+        windows=known.windows | asked | judged,
         since_s=min((_epoch_s(text) for text in began), default=math.inf),
+    )
+
+
+def under_test_since_s(config: Config, home: Home, registry: Registry) -> float:
+    """When the requests began that drift, or a new champion, is being judged by; infinite where none are."""
+    state = read_state(home.drift_state)
+    promotions = read_promotions(registry.promotion_log, registry.model_name)
+    judged = on_probation(promotions, read_verdict(home.probation))
+    promotion = judged if config.gate.probation_requests else None
+    return min(
+        math.inf if state is None else state.begins_after_s,
+        math.inf if promotion is None else promotion.time_s,
     )
 
 
@@ -125,12 +146,15 @@ def _expired(
     yield from expired_traces(home.traces, before_s(keep.traces_days), in_use)
     yield from expired_trainings(home.training, before_s(keep.trainings_days), in_use)
     yield from expired_versions(registry, before_s(keep.trainings_days))
-    yield from expired_models(home.root / "models", before_s(keep.models_days), in_use)
-    evaluations = (home.root / "evaluations").glob("*.json")
+    yield from expired_models(home.models, before_s(keep.models_days), in_use)
+    evaluations = home.evaluations.glob("*.json")
     yield from expired_files("evaluation", evaluations, before_s(keep.evaluations_days))
-    read = config.drift.window_requests // config.online.decision_log_part_rows + 2
-    parts = closed_parts(home.decisions, read)
+    parts = recorded_parts(home.decisions, home.operation)
     yield from expired_files("decision log part", parts, before_s(keep.decisions_days))
+    yield from expired_windows(home.windows, home.traces, before_s(keep.windows_days), in_use)
+    recorded_s = min(before_s(keep.record_days), under_test_since_s(config, home, registry))
+    if recorded_s > 0:  # whole days, so that it is done once a day
+        yield from expired_days(home.operation, recorded_s // DAY_S * DAY_S)
     # A log without a number behind it may be open; the process manager turns it over.
     yield from expired_files("log", home.logs.glob("*.log.*"), before_s(keep.logs_days))
     if keep.drift_runs_days is not None:

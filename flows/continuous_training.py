@@ -38,7 +38,7 @@ from tasks.challenger import (
 from tasks.champion import champion_of, promote_task
 from tasks.enlisted import settle_task
 from tasks.evaluate import evaluate_task
-from tasks.failed import TestedFailures
+from tasks.failed import FailureSampling
 from tasks.gate import GateReport, judge_task
 from tasks.model_card import Origin, version_card
 from tasks.progress_log import ProgressLog
@@ -185,9 +185,9 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
         _folder_of(settings, champion),
         section.baselines,
         section.warmup_requests,
-        home.root / "evaluations",
+        home.evaluations,
         challenge.progress.step,
-        TestedFailures(
+        FailureSampling(
             section.failed_fibres, section.failed_nodes, section.failure_traces, section.failed_groups
         ),
     )
@@ -198,7 +198,7 @@ def _evaluated(challenge: _Challenge) -> _Evaluated:
 def _folder_of(settings: Settings, champion: ModelVersion | None) -> Path | None:
     if champion is None:
         return None
-    return settings.registry.policy_folder(champion, settings.home.root / "models")
+    return settings.registry.policy_folder(champion, settings.home.models)
 
 
 def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> tuple[Staged, GateReport]:
@@ -209,7 +209,7 @@ def _judged(challenge: _Challenge, found: _Evaluated, target: ServingTarget) -> 
         progress.step("the champion has changed meanwhile: evaluating against the new one")
         found = _evaluated(challenge)
     made, limits, name = challenge.made, settings.config.gate, settings.registry.model_name
-    exported = settings.registry.fetch(made.uri, settings.home.root / "models") / POLICY_FOLDER
+    exported = settings.registry.fetch(made.uri, settings.home.models) / POLICY_FOLDER
     demand_same_weights(exported, made.policy_folder)
     staged = stage_task(target, made.uri, made.recorded, progress.step)
     yearly, log = limits.false_promotions_per_year, settings.home.promotion_budget

@@ -8,14 +8,15 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from agents.artefact import GENERALIST_FOLDER
-from flows.operation import mean_holding_s, operation_of
+from flows.operation import mean_holding_s, operation_of, twin_of, up_to_date
 from flows.probation import watch_new_champion
 from flows.settings import Settings, load_settings
 from tasks.champion import predecessor_of
-from tasks.drift import DriftReport, announce_drift_task, detect_drift_task, remember_task
+from tasks.drift import DriftReport, announce_drift_task, detect_drift, remember_task
 from tasks.fidelity import measure_fidelity_task
 from tasks.forecast import announce_due_task
-from tasks.operation import StoredWindow, window_of_task
+from tasks.operation import StoredWindow, window_of
+from tasks.operation.store import Record
 from tasks.registry import REFERENCE_FILE, ModelVersion
 from tasks.registry_reader import FLOW_RUN_TAG
 from tasks.regret import LEAST_REQUESTS, Regret, entrants, measure_regret_task
@@ -44,9 +45,11 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
     settings = load_settings(None, overrides or ())
     registry, home = settings.registry, settings.home
     champion = registry.version("@champion")
-    reference = registry.fetch(champion.uri, home.root / "models") / REFERENCE_FILE
-    look = detect_drift_task(home.decisions, reference, home.drift_state, settings.config.drift)
-    report, lived = look.report, _lived(settings, look.report)
+    reference = registry.fetch(champion.uri, home.models) / REFERENCE_FILE
+    record = up_to_date(settings)
+    twin = twin_of(settings, registry.policy_folder(champion, home.models))
+    look = detect_drift(record, reference, home.drift_state, settings.config.drift, twin)
+    report, lived = look.report, _lived(settings, record, look.report)
     tags = settings.model_tags | {"kind": "drift", "model_version": champion.version}
     tags[FLOW_RUN_TAG] = str(flow_run.id)
     with registry.run(f"drift {settings.config.scenario}", tags) as run_id:
@@ -62,7 +65,7 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
     if lived is not None and _is_passed(settings, report):
         announce_due_task(settings.config.scenario, lived.id, lived.num_requests)
     remember_task(home.drift_state, look)  # after all that: a look that dies on the way is done again
-    watch_new_champion(settings)  # apart from drift: what fails here is not to stop that
+    watch_new_champion(settings, record)  # apart from drift: what fails here is not to stop that
     return report.summary
 
 
@@ -72,19 +75,17 @@ def _is_passed(settings: Settings, report: DriftReport) -> bool:
     return is_full and not report.has_drifted and settings.plant.spec.shortlist > 0
 
 
-def _lived(settings: Settings, report: DriftReport) -> StoredWindow | None:
+def _lived(settings: Settings, record: Record, report: DriftReport) -> StoredWindow | None:
     """What was looked at, as a window; after drift, since the change. None where nothing came in."""
     if not report.num_requests:
         return None
     began_s = report.since_s if report.has_drifted else report.from_s
-    mean_s = mean_holding_s(settings.config)
-    return window_of_task(
-        operation_of(settings.config, settings.home), settings.plant.topology, mean_s, began_s - JUST_BEFORE_S
-    )
+    operation, mean_s = operation_of(settings.config, settings.home), mean_holding_s(settings.config)
+    return window_of(record, operation, settings.plant.topology, mean_s, began_s - JUST_BEFORE_S)
 
 
 def _hold_twin_against_network(settings: Settings, lived: StoredWindow, run_id: str) -> None:
-    registry, models = settings.registry, settings.home.root / "models"
+    registry, models = settings.registry, settings.home.models
     fidelity = measure_fidelity_task(settings.plant, lived.folder, registry, models)
     publish_fidelity_task(registry, run_id, fidelity)
     if not fidelity.passed:
@@ -95,7 +96,7 @@ def _regret(settings: Settings, lived: StoredWindow, champion: ModelVersion) -> 
     """What another policy would have blocked less; None for a window too short to say."""
     if lived.num_requests < LEAST_REQUESTS:
         return None
-    registry, models = settings.registry, settings.home.root / "models"
+    registry, models = settings.registry, settings.home.models
     before = predecessor_of(registry)
     previous = None if before is None else registry.policy_folder(before, models)
     knows_after_states = settings.plant.spec.shortlist > 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from envs.replay_window import replay_window
 from envs.snapshot import Snapshot
 from envs.trace import read_trace, write_trace
 from envs.traffic import PoissonTraffic
-from envs.window import Window, WindowError, read_window
-from flows.operation import mean_holding_s, operation_of
+from envs.window import Window, WindowError
+from flows.operation import mean_holding_s, operation_of, up_to_date
 from flows.policies import held_out, step
 from flows.settings import Settings
 from tasks.challenger import PackagedModel
@@ -33,16 +32,15 @@ from tasks.fidelity import measure_fidelity_task
 from tasks.forecast import estimate_forecast_task
 from tasks.gate import RuleResult
 from tasks.lived_rules import not_worse_on_window_task, remembers
-from tasks.operation import StoredWindow, window_of_task
+from tasks.operation import StoredWindow, stretch_of, window_of
 from tasks.operation.making import window_in
-from tasks.registry import ModelVersion
+from tasks.registry import WINDOW_TAGS, ModelVersion
 from tasks.trace import StoredTrace, read_stored
 from tasks.traffic import traffic_like
 
 TRAINING = "training"  # kind of an MLflow run
 
 LEARNED_SHARE = 0.6  # of a window's requests; the rest judge
-BETWEEN = ".."  # of a window's begin and end
 LAST = "last:"  # before a number of requests
 
 
@@ -63,8 +61,8 @@ class Lived:
     @property
     def tags(self) -> dict[str, str]:
         """What an MLflow run says of it."""
-        parts = {"window.learned": self.learned.id, "window.held_out": self.held_out.id}
-        return {"window": self.whole.id, **parts}
+        ids = self.whole.id, self.learned.id, self.held_out.id
+        return dict(zip(WINDOW_TAGS, ids, strict=True))
 
 
 def lived_through(settings: Settings, named: str) -> Lived:
@@ -78,10 +76,17 @@ def lived_through(settings: Settings, named: str) -> Lived:
     Raises:
         WindowError: there is none, or too few requests to cut it.
     """
-    whole = _named(settings, named)
-    began_s, ended_s = whole.began_s, whole.ended_s
-    middle_s = began_s + cut_s(whole.window)
-    return Lived(whole, _between(settings, began_s, middle_s), _between(settings, middle_s, ended_s))
+    operation, topology = operation_of(settings.config, settings.home), settings.plant.topology
+    mean_s, span = mean_holding_s(settings.config), _span(named)
+    stored = window_in(settings.home.windows / named) if span is None else None
+    record = up_to_date(settings, span.get("ended_s") if span else None)
+    whole = stored or window_of(record, operation, topology, mean_s, **(span or {}))
+    middle_s = whole.began_s + cut_s(whole.window)
+    learned, held_out = (
+        window_of(record, operation, topology, mean_s, *part)
+        for part in ((whole.began_s, middle_s), (middle_s, whole.ended_s))
+    )
+    return Lived(whole, learned, held_out)
 
 
 def lived_again(settings: Settings, windows: Mapping[str, str]) -> Lived:
@@ -94,8 +99,7 @@ def lived_again(settings: Settings, windows: Mapping[str, str]) -> Lived:
     Raises:
         WindowError: one is no longer there, or damaged.
     """
-    tags = ("window", "window.learned", "window.held_out")
-    return Lived(*(window_in(settings.home.windows / windows[tag]) for tag in tags))
+    return Lived(*(window_in(settings.home.windows / windows[tag]) for tag in WINDOW_TAGS))
 
 
 def cut_s(window: Window) -> float:
@@ -123,9 +127,7 @@ def why_not_learned(settings: Settings, lived: Lived, run_id: str) -> str:
     earlier = set(registry.runs_that_learned(TRAINING, lived.whole.id)) - {run_id}
     if earlier:
         return f"window {lived.whole.id} has been learned from already, in run {sorted(earlier)[0]}"
-    fidelity = measure_fidelity_task(
-        settings.plant, lived.whole.folder, registry, settings.home.root / "models"
-    )
+    fidelity = measure_fidelity_task(settings.plant, lived.whole.folder, registry, settings.home.models)
     return "" if fidelity.passed else f"the twin does not repeat window {lived.whole.id}: {fidelity.reason}"
 
 
@@ -179,7 +181,7 @@ def forecast_of(
     forecast = step(estimate_forecast_task)(plant, trace, lived.whole.id, rests)
     if champion is None:
         return forecast
-    folder = settings.registry.policy_folder(champion, settings.home.root / "models")
+    folder = settings.registry.policy_folder(champion, settings.home.models)
     policy, window = load_policy(folder), lived.learned.window
     told, untold = (replay_window(plant.with_forecast(item), window, policy) for item in (forecast, None))
     loss = difference_interval(told.blocked, untold.blocked)
@@ -201,7 +203,7 @@ def with_new_forecast(
             "there is no forecast to give to the champion: name a window on which it does no worse with one, "
             "on a plant that lists after-states (plant.shortlist above 0)"
         )
-    policy = load_policy(settings.registry.policy_folder(champion, settings.home.root / "models"))
+    policy = load_policy(settings.registry.policy_folder(champion, settings.home.models))
     return save_policy(policy, folder / "policy", {"forecast_of": champion.version}, forecast)
 
 
@@ -216,13 +218,13 @@ def rules_of_window(
     if lived is None or champion is None:
         return ()
     plant, limits, section = settings.plant, settings.config.gate, settings.config.evaluation
-    folder = settings.registry.policy_folder(champion, settings.home.root / "models")
+    folder = settings.registry.policy_folder(champion, settings.home.models)
     ours, theirs = contender_in(made.policy_folder), contender_in(folder, f"champion {champion.version}")
     window = lived.held_out.window
     on_window = not_worse_on_window_task(plant, window, ours, theirs, limits.confidence, on_step)
     traces = read_stored(held_out(settings))
     on_own = [
-        measure(who, plant, traces, section.warmup_requests, settings.home.root / "evaluations")
+        measure(who, plant, traces, section.warmup_requests, settings.home.evaluations)
         for who in (ours, theirs)
     ]
     return (on_window, remembers(on_own[0], on_own[1], limits.max_forgotten, limits.confidence))
@@ -232,7 +234,7 @@ def known_agents(settings: Settings, champion: ModelVersion | None) -> tuple[Sta
     """The champion, as what a training begins with and falls back to."""
     if champion is None:
         return ()
-    contender = contender_in(settings.registry.policy_folder(champion, settings.home.root / "models"))
+    contender = contender_in(settings.registry.policy_folder(champion, settings.home.models))
     return (Start("champion", contender.policy, contender.content),)
 
 
@@ -241,29 +243,11 @@ def held_out_traffic(settings: Settings, lived: Lived) -> PoissonTraffic:
     return traffic_like(lived.held_out.window.trace, settings.plant)
 
 
-def _named(settings: Settings, named: str) -> StoredWindow:
+def _span(named: str) -> dict[str, Any] | None:
+    """What ``window_of`` is to make a window of; None where an id names one that is there."""
     if named.startswith(LAST):
         if not named.removeprefix(LAST).isdecimal():
             raise WindowError(f"window {named!r}: write {LAST} and a number of requests, as {LAST}5000")
-        return _window(settings, last_requests=int(named.removeprefix(LAST)))
-    if BETWEEN not in named:
-        window = read_window(named, settings.home.windows)
-        return _between(settings, window.began_s, window.began_s + window.duration_s)
-    try:
-        begin_s, end_s = (datetime.fromisoformat(text).timestamp() for text in named.split(BETWEEN))
-    except ValueError as error:
-        raise WindowError(
-            f"window {named!r}: {error}; give an id, or two times as 2026-01-31T12:00:00+00:00..NEXT"
-        ) from None
-    return _between(settings, begin_s, end_s)
-
-
-def _between(settings: Settings, began_s: float, ended_s: float) -> StoredWindow:
-    return _window(settings, began_s=began_s, ended_s=ended_s)
-
-
-def _window(settings: Settings, **span: Any) -> StoredWindow:
-    mean_s = mean_holding_s(settings.config)
-    return window_of_task(
-        operation_of(settings.config, settings.home), settings.plant.topology, mean_s, **span
-    )
+        return {"last_requests": int(named.removeprefix(LAST))}
+    stretch = stretch_of(named)
+    return None if stretch is None else {"began_s": stretch[0], "ended_s": stretch[1]}

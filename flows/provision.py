@@ -30,7 +30,7 @@ def provision(version: int | str = "@champion") -> str:
     with own_slots(settings, f"provision {version}") as target:
         wanted = registry.version(str(version))
         demand_passed(wanted)
-        recorded = registry.fetch(wanted.uri, settings.home.root / "models") / RECORDED_FILE
+        recorded = registry.fetch(wanted.uri, settings.home.models) / RECORDED_FILE
         staged = stage_task(target, wanted.uri, recorded)
         take_over_task(target, registry, staged, wanted, "promote", "put in service by hand")
     return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"

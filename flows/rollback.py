@@ -31,7 +31,7 @@ def rollback(reason: str = "by hand", version: str | None = None) -> str:
         if version and not is_champion(registry, registry.version(version)):
             return f"version {version} is champion no more: nothing is done"
         former = rollback_target(registry)
-        recorded = registry.fetch(former.uri, settings.home.root / "models") / RECORDED_FILE
+        recorded = registry.fetch(former.uri, settings.home.models) / RECORDED_FILE
         staged = stage_task(target, former.uri, recorded)
         take_over_task(target, registry, staged, former, "rollback", reason)
     return f"back to {former.name} version {former.version} ({former.policy}) at {staged.slot.url}"

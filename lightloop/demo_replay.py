@@ -43,13 +43,14 @@ def window_since(context: Settings, began_s: float, ended_s: float) -> StoredWin
     """A span of the running network as a stored window.
 
     Raises:
-        WindowError, OperationError: see ``window_of``.
+        WindowError, OperationError: see ``window_of`` and ``record_until``.
     """
     from flows.operation import mean_holding_s, operation_of
-    from tasks.operation import window_of
+    from tasks.operation import record_until, window_of
 
-    operation, mean_s = operation_of(context.config, context.home), mean_holding_s(context.config)
-    return window_of(operation, context.plant.topology, mean_s, began_s, ended_s)
+    operation, topology = operation_of(context.config, context.home), context.plant.topology
+    record, mean_s = record_until(operation, topology, ended_s), mean_holding_s(context.config)
+    return window_of(record, operation, topology, mean_s, began_s, ended_s)
 
 
 def deciders(window: Window) -> dict[str, int]:
@@ -71,7 +72,7 @@ def replayed(context: Settings, stored: StoredWindow, contenders: list[Rival]) -
     """
     from tasks.fidelity import stored_fidelity
 
-    fidelity = stored_fidelity(context.plant, stored.folder, context.registry, context.home.root / "models")
+    fidelity = stored_fidelity(context.plant, stored.folder, context.registry, context.home.models)
     outcomes = {item.name: _outcomes(context, stored.window, item.policy) for item in contenders}
     first = next(iter(outcomes.values()))
     return {

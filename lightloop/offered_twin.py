@@ -120,7 +120,7 @@ def _served_by(config: Config, home: Home, version: str, plant: Plant) -> tuple[
 
     os.environ.update(QUIET | mlflow_login(config, home))
     registry = settings_of(config, home, running=config).registry
-    folder = registry.policy_folder(registry.version(version), home.root / "models")
+    folder = registry.policy_folder(registry.version(version), home.models)
     return load_policy(folder), plant_of(folder, plant)
 
 

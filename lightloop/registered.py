@@ -37,9 +37,4 @@ def registered_folder(label: str, context: Settings) -> Path:
         raise Refusal(
             f"the registry at {context.registry.tracking_uri} does not answer; start it with lightloop up"
         )
-    return context.registry.policy_folder(context.registry.version(label), models_folder(context))
-
-
-def models_folder(context: Settings) -> Path:
-    """Where fetched models are kept."""
-    return context.home.root / "models"
+    return context.registry.policy_folder(context.registry.version(label), context.home.models)

@@ -25,6 +25,7 @@ Where to go:
   dirichlet.py                  shares that vary around a centre
   offered.py, drift_source.py   requests as they come from outside; those of the running network
   drift_state.py, drift_page.py which requests were looked at; Evidently's page of an alarm
+  events.py                     events of the loop, in one shape
   decisions.py                  reads the PCE's decision log
   progress_log.py, decorate.py  progress for whoever follows a run; retries and timeouts
 Tasks get arguments, never configuration.

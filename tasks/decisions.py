@@ -28,18 +28,6 @@ def read_decision_log(folder: Path, last: int) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).tail(last) if frames else pd.DataFrame()
 
 
-def read_decisions_after(folder: Path, after_s: float) -> pd.DataFrame:
-    """Decisions on requests that came in after a time, in order of arrival; a frame without rows: none."""
-    frames: list[pd.DataFrame] = []
-    for frame in _parts_backwards(folder):
-        frames.insert(0, frame[frame["time_s"] > after_s])
-        if frame["time_s"].min() <= after_s:
-            break
-    if not any(len(frame) for frame in frames):
-        return pd.DataFrame()
-    return pd.concat(frames, ignore_index=True).sort_values("time_s", kind="stable", ignore_index=True)
-
-
 def _parts_backwards(folder: Path) -> Iterator[pd.DataFrame]:
     """Each part that has a row, the newest first."""
     parts = decision_parts(folder)

@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect.events import emit_event
-
 from tasks.decorate import as_task
 from tasks.drift_page import drift_page
-from tasks.drift_source import offered_requests
+from tasks.drift_source import Twin, failed_links, offered_requests
 from tasks.drift_state import DriftState, read_state, write_state
-from tasks.drift_test import SHARE_MOVED, ColumnEvidence, Evidence, evidence
+from tasks.drift_test import BLOCKING, SHARE_MOVED, ColumnEvidence, Evidence, evidence
+from tasks.events import announce
 from tasks.limits import DriftLimits
 from tasks.offered import Offered
+from tasks.operation.store import Record
 from tasks.regret import Regret
 from tasks.traffic_reference import TrafficReference, read_reference
 
@@ -90,18 +90,16 @@ class Look:
 
 
 def detect_drift(
-    decisions_folder: Path,
-    reference_file: Path,
-    state_file: Path,
-    limits: DriftLimits,
+    record: Record, reference_file: Path, state_file: Path, limits: DriftLimits, twin: Twin | None = None
 ) -> Look:
     """A look at the requests since the last alarm, or since the present window began.
 
     Args:
-        decisions_folder: the decision log.
+        record: the operation record, brought up to date.
         reference_file: the traffic that the champion learned from.
         state_file: what earlier looks remembered. Nothing is written: see ``remember``.
         limits: what counts as drift.
+        twin: with the champion; None: blocking is not compared.
 
     Raises:
         ReferenceError: no traffic reference, or one of another network.
@@ -109,10 +107,16 @@ def detect_drift(
     reference, state = read_reference(reference_file), read_state(state_file)
     if state is not None and state.reference_id != reference.id:
         # Another champion has another reference: nothing that the old one was judged by counts for it.
-        state = DriftState(reference.id, state.looked_until_s, 0, state.looked_until_s)
-    after_s = None if state is None else state.begins_after_s
-    offered = offered_requests(decisions_folder, reference, after_s, limits.window_requests)
-    return look_at(reference, offered, state, limits)
+        state = replace(state, reference_id=reference.id, begins_after_s=state.looked_until_s, pass_over=0)
+    after_s, told = (None, ()) if state is None else (state.begins_after_s, state.told_links)
+    offered = offered_requests(record, reference, after_s, limits.window_requests, twin, told)
+    look = look_at(reference, offered, state, limits)
+    if look.state is None:
+        return look
+    down = failed_links(record)
+    if BLOCKING not in look.report.drifted_columns:  # a link is told of once, and again when it fails again
+        down = tuple(link for link in down if link in told)
+    return replace(look, state=replace(look.state, told_links=down))
 
 
 def look_at(
@@ -142,11 +146,17 @@ def look_at(
         report = _report(found, window, limits)
         if report.has_drifted:
             page = drift_page(reference, window.rows(found.since_request))
-            state = DriftState(reference.id, until_s, limits.cool_down_requests, until_s)
-            return Look(replace(report, html=page), state)
+            after = replace(
+                state,
+                begins_after_s=until_s,
+                pass_over=limits.cool_down_requests,
+                looked_until_s=until_s,
+            )
+            return Look(replace(report, html=page), after)
         if window.num_requests < limits.window_requests:
             return Look(report, replace(state, looked_until_s=until_s))
-        state, rest = DriftState(reference.id, until_s, 0, until_s), rest.rows(limits.window_requests)
+        state = replace(state, begins_after_s=until_s, pass_over=0, looked_until_s=until_s)
+        rest = rest.rows(limits.window_requests)
         if not rest.num_requests:
             return Look(report, state)
 
@@ -162,24 +172,19 @@ def announce_drift(
 ) -> str:
     """The id of the emitted event ``lightloop.drift.detected``; it starts the training flow on the window."""
     document = report.to_json()
-    event = emit_event(
-        event=DRIFT_EVENT,
-        resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
-        payload={
-            "scenario": scenario,
-            "reason": report.summary,
-            "columns": list(report.drifted_columns),
-            "num_requests": report.num_requests,
-            "window": document["window"],
-            "window_id": window_id,
-            "trace_id": trace_id,
-            "evidence": {"log_e": report.log_e, "threshold_log_e": report.threshold_log_e},
-            "regret": document["regret"],
-            "model_version": model_version,
-            "report_run_id": run_id,
-        },
-    )
-    return "" if event is None else str(event.id)
+    payload = {
+        "reason": report.summary,
+        "columns": list(report.drifted_columns),
+        "num_requests": report.num_requests,
+        "window": document["window"],
+        "window_id": window_id,
+        "trace_id": trace_id,
+        "evidence": {"log_e": report.log_e, "threshold_log_e": report.threshold_log_e},
+        "regret": document["regret"],
+        "model_version": model_version,
+        "report_run_id": run_id,
+    }
+    return announce(DRIFT_EVENT, scenario, payload)
 
 
 def _report(found: Evidence, window: Offered, limits: DriftLimits) -> DriftReport:
@@ -227,6 +232,5 @@ def _utc(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds")
 
 
-detect_drift_task = as_task(detect_drift, "compare")
 remember_task = as_task(remember, "remember")
 announce_drift_task = as_task(announce_drift, "announce drift", retries=2, timeout_s=60)

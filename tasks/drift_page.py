@@ -57,6 +57,7 @@ def _of_requests(reference: TrafficReference, offered: Offered) -> pd.DataFrame:
     }
     if offered.service_class is not None:
         names = [name if name in reference.class_names else "other" for name in offered.class_names]
+        names.append("none named")  # of index -1
         columns["service class"] = np.array(names)[offered.service_class]
     return pd.DataFrame(columns)
 

@@ -20,19 +20,23 @@ class DriftState:
         begins_after_s: requests that came in later belong to it; seconds since 1970-01-01 UTC.
         pass_over: so many of them are left out first, after an alarm.
         looked_until_s: when the last request that was looked at came in.
+        told_links: ends of links that an alarm has told of and that are down still.
     """
 
     reference_id: str
     begins_after_s: float
     pass_over: int
     looked_until_s: float
+    told_links: tuple[tuple[str, str], ...] = ()
 
 
 def read_state(file: Path) -> DriftState | None:
     """What is stored; None where nothing is, or nothing that can be read: then a window begins anew."""
     try:
-        return DriftState(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        stored = json.loads(file.read_text())
+        links = tuple((a, b) for a, b in stored.pop("told_links", ()))
+        return DriftState(**stored, told_links=links)
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 

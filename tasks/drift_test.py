@@ -29,7 +29,9 @@ SHARE_MOVED, TIMES_EXPECTED = "share moved", "times the expected"
 STARTS = 10  # of a window, evenly: where a change may have come
 WIDER = (4.0, 16.0, 64.0, 256.0)  # changed shares: so many times less concentrated than ordinary ones
 CHANGED_SDS = (0.3, 2.0)  # changed rates: standard deviations of the logarithm of their ratio
+BLOCKING = "blocking"  # name of its column
 BLOCKING_CV = 0.1  # by how much the twin may ordinarily be wrong about blocking
+SILENT_REQUESTS = 20.0  # so many would have come: network or clients were down (by chance once in 5e8 gaps)
 
 
 @dataclass(frozen=True)
@@ -219,23 +221,50 @@ def _classes(reference: TrafficReference, offered: Offered, tolerance: float) ->
         return None
     known = {name: index for index, name in enumerate(reference.class_names)}
     index = np.array([known.get(name, len(known)) for name in offered.class_names])
-    counts = np.bincount(index[offered.service_class], minlength=len(known) + 1)
+    named = offered.service_class[offered.service_class >= 0]
+    if not len(named):
+        return None
+    counts = np.bincount(index[named], minlength=len(known) + 1)
     return shares_evidence(counts, reference.classes, tolerance)
 
 
 def _arrivals(reference: TrafficReference, offered: Offered, tolerance: float) -> _Seen:
-    # The first arrival starts the clock; the last one stops it.
-    begin_s, end_s = float(offered.arrival_s[0]), float(offered.arrival_s[-1])
-    hours = (offered.arrival_s[1:] // 3600.0).astype(np.int64) % 24
-    counts = np.bincount(hours, minlength=24)
-    return rates_evidence(counts, hours_between(begin_s, end_s), reference.arrivals, tolerance)
+    # The first arrival starts the clock; the last one stops it. A silence and the arrival that ends it are
+    # left out: nobody was there to be refused.
+    arrival_s = offered.arrival_s
+    silent = _is_silence(reference, arrival_s)
+    exposure_s = hours_between(float(arrival_s[0]), float(arrival_s[-1]))
+    for gap in np.flatnonzero(silent):
+        exposure_s -= hours_between(float(arrival_s[gap]), float(arrival_s[gap + 1]))
+    hours = (arrival_s[1:][~silent] // 3600.0).astype(np.int64) % 24
+    return rates_evidence(
+        np.bincount(hours, minlength=24), np.maximum(exposure_s, 0.0), reference.arrivals, tolerance
+    )
 
 
 def _holding(reference: TrafficReference, offered: Offered, tolerance: float) -> _Seen | None:
-    if offered.held_s is None or offered.has_ended is None:
+    if offered.held_s is None or offered.has_ended is None or np.isnan(offered.held_s).all():
         return None
-    ends, at_risk_s = ends_by_age(offered.held_s, offered.has_ended, reference.age_edges_s)
+    # Who is silent ends no service either: what stands when a silence begins was last seen then.
+    arrival_s = offered.arrival_s
+    until_s = max(float(np.nanmax(arrival_s + offered.held_s)), float(arrival_s[-1]))
+    begins_s = arrival_s[_is_silence(reference, np.append(arrival_s, until_s))]
+    next_s = np.append(begins_s, np.inf)[np.searchsorted(begins_s, arrival_s)]
+    held_s = np.minimum(offered.held_s, next_s - arrival_s)
+    has_ended = offered.has_ended & (offered.held_s <= next_s - arrival_s)
+    ends, at_risk_s = ends_by_age(held_s, has_ended, reference.age_edges_s)
     return rates_evidence(ends, at_risk_s, reference.ends, tolerance)
+
+
+def _is_silence(reference: TrafficReference, times_s: np.ndarray) -> np.ndarray:
+    """(n - 1,) bool: between which times the reference would have had ``SILENT_REQUESTS`` arrivals."""
+    exposure_s = np.array(reference.arrivals.exposure_s)
+    rates = np.array(reference.arrivals.counts) / np.where(exposure_s > 0, exposure_s, np.inf)
+    upto = np.append(0.0, np.cumsum(rates * 3600.0))  # of a day, by its hours
+    hours, rest_s = np.divmod(times_s, 3600.0)
+    days, hour = np.divmod(hours.astype(np.int64), 24)
+    expected = days * upto[-1] + upto[hour] + rates[hour] * rest_s
+    return np.diff(expected) >= SILENT_REQUESTS
 
 
 def _blocking(reference: TrafficReference, offered: Offered, tolerance: float) -> _Seen | None:
@@ -253,5 +282,5 @@ COLUMNS: Mapping[str, ColumnTest] = {
     "latency bounds": _bounds,
     "arrival rate": _arrivals,
     "holding times": _holding,
-    "blocking": _blocking,
+    BLOCKING: _blocking,
 }

@@ -24,7 +24,7 @@ from envs.slices import SliceResult, slices_of
 from envs.statistics import ClassResult, PowerResult, results_of
 from envs.trace import Trace
 from tasks.decorate import as_task
-from tasks.failed import NO_FAILURES, TestedFailures, failed_plants, forecast_left, traffic_left
+from tasks.failed import NO_FAILURES, FailureSampling, failed_plants, forecast_left, traffic_left
 from tasks.limits import Objective
 from tasks.results import Evaluation, Failure, PolicyResult, best_result
 from tasks.trace import StoredTrace, read_stored
@@ -86,7 +86,7 @@ def evaluate(
     warmup_requests: int,
     results_folder: Path,
     on_step: Callable[[str], None] = print,
-    tested: TestedFailures = NO_FAILURES,
+    tested: FailureSampling = NO_FAILURES,
 ) -> Evaluation:
     """Everybody's results on the same traces; challenger, champion and best baseline also after failures.
 

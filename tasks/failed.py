@@ -19,7 +19,7 @@ from topologies.model import RiskGroup, Topology
 
 
 @dataclass(frozen=True)
-class TestedFailures:
+class FailureSampling:
     """What an evaluation tries: the time it takes grows with the product.
 
     Attributes:
@@ -35,7 +35,7 @@ class TestedFailures:
     groups: int = 0
 
 
-NO_FAILURES = TestedFailures(0, 0, 0)
+NO_FAILURES = FailureSampling(0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from prefect.events import emit_event
-
 from envs.forecast import DemandForecast, forecast_from
 from envs.holding import ClassRest
 from envs.plant import Plant
 from envs.trace import Trace
 from tasks.decorate import as_task
+from tasks.events import announce
 
 DUE_EVENT = "lightloop.forecast.due"
 
@@ -32,12 +31,8 @@ def estimate_forecast(
 
 def announce_due(scenario: str, window_id: str, num_requests: int) -> str:
     """The id of the emitted event ``lightloop.forecast.due``: a window has passed without drift."""
-    event = emit_event(
-        event=DUE_EVENT,
-        resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
-        payload={"window_id": window_id, "reason": f"{num_requests:,} requests without drift"},
-    )
-    return "" if event is None else str(event.id)
+    said = f"{num_requests:,} requests without drift"
+    return announce(DUE_EVENT, scenario, {"window_id": window_id, "reason": said})
 
 
 announce_due_task = as_task(announce_due, "announce a due forecast", retries=2, timeout_s=60)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.enlisted import FAILED, GATE_TAG, PENDING
-from tasks.registry import CHALLENGER, CHAMPION, FLOW_RUN_TAG, PREVIOUS, Registry
+from tasks.registry import CHALLENGER, CHAMPION, FLOW_RUN_TAG, PREVIOUS, WINDOW_TAGS, Registry
 from tasks.retention import Expired, InUse
 
 DRIFT = "drift"
@@ -26,9 +26,9 @@ class KeptRunsError(ValueError):
 
 
 def referred(registry: Registry) -> InUse:
-    """What the versions of every registered model refer to: runs, traces, flow runs, models with an alias."""
+    """What the versions of every registered model refer to: runs, traces, windows, models with an alias."""
     client = registry.client
-    runs, traces, flow_runs, models = set(), set(), set(), set()
+    runs, traces, flow_runs, models, windows = set(), set(), set(), set(), set()
     for model in _all(lambda token: client.search_registered_models(max_results=BATCH, page_token=token)):
         models |= {f"{model.name}-{version}" for version in model.aliases.values()}
     for version in _all(lambda token: client.search_model_versions(max_results=BATCH, page_token=token)):
@@ -38,12 +38,14 @@ def referred(registry: Registry) -> InUse:
         run = client.get_run(version.run_id)
         traces |= {item.dataset.digest for item in run.inputs.dataset_inputs} if run.inputs else set()
         flow_runs |= {run.data.tags[FLOW_RUN_TAG]} if FLOW_RUN_TAG in run.data.tags else set()
+        windows |= {run.data.tags[name] for name in WINDOW_TAGS if name in run.data.tags}
     return replace(
         InUse(),
         mlflow_runs=frozenset(runs),
         traces=frozenset(traces),
         flow_runs=frozenset(flow_runs),
         models=frozenset(models),
+        windows=frozenset(windows),
     )
 
 

@@ -29,7 +29,7 @@ class Offered:
     max_latency_ms: np.ndarray  # (n,) float64, inf = no bound
     node_names: tuple[str, ...]
     class_names: tuple[str, ...] = ()
-    service_class: np.ndarray | None = None  # (n,) int, index into class_names
+    service_class: np.ndarray | None = None  # (n,) int, index into class_names; -1: none named
     held_s: np.ndarray | None = None  # (n,) float64, NaN where nothing was carried
     has_ended: np.ndarray | None = None  # (n,) bool
     is_blocked: np.ndarray | None = None  # (n,) bool

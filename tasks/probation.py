@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from prefect.events import emit_event
 
 from envs.batch_means import difference_interval
 from envs.plant import Plant
 from envs.replay_window import replay_window
 from envs.window import Window, read_window
 from tasks.decorate import as_task
+from tasks.events import announce
 from tasks.promotions import Promotion
 from tasks.regret import entrant_in
 
@@ -156,19 +156,14 @@ def write_verdict(file: Path, verdict: Verdict) -> None:
 
 def announce_broken(verdict: Verdict, scenario: str) -> str:
     """The id of the emitted event ``lightloop.probation.broken``; it starts the flow ``rollback``."""
-    event = emit_event(
-        event=PROBATION_EVENT,
-        resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
-        payload={
-            "scenario": scenario,
-            "model_version": verdict.version,
-            "reason": verdict.reason,
-            "window_id": verdict.window,
-            "requests": verdict.requests,
-            "difference": {"mean": verdict.mean, "ci99": [verdict.low, verdict.high]},
-        },
-    )
-    return "" if event is None else str(event.id)
+    payload = {
+        "model_version": verdict.version,
+        "reason": verdict.reason,
+        "window_id": verdict.window,
+        "requests": verdict.requests,
+        "difference": {"mean": verdict.mean, "ci99": [verdict.low, verdict.high]},
+    }
+    return announce(PROBATION_EVENT, scenario, payload)
 
 
 def _of(verdict: Verdict) -> tuple[str, str, float]:

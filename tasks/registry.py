@@ -35,6 +35,7 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"  # aliases
 RECORDED_FILE = "recorded.npz"
 REFERENCE_FILE = "traffic.json"
 POLICY_FOLDER = "policy"
+WINDOW_TAGS = ("window", "window.learned", "window.held_out")  # of a run that learned from operation: ids
 FORECAST_TAG = "forecast"  # of a version that decides with one: its hash
 MAX_PARAM_CHARACTERS = 6000
 # Without it MLflow 3 guesses, and opens an experiment without a model in the view made for language models.

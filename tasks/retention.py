@@ -13,8 +13,12 @@ import math
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from envs.window import ABOUT_FILE
+from tasks.operation.forget import forget, forgettable_bytes
+from tasks.operation.store import read_about
 from tasks.progress_log import progress_log_of
 
 DAY_S = 86_400.0
@@ -30,6 +34,7 @@ class InUse:
     traces: frozenset[str] = frozenset()  # ids: datasets of those runs
     flow_runs: frozenset[str] = frozenset()  # Prefect's: behind those runs, or not ended
     models: frozenset[str] = frozenset()  # folders of fetched models: with an alias, or in a slot
+    windows: frozenset[str] = frozenset()  # ids: a version learned from it, or a run is asked to
     since_s: float = math.inf  # epoch; when the oldest flow run that has not ended began
 
     def before_s(self, now_s: float, days: float) -> float:
@@ -53,6 +58,18 @@ class Expired:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class ExpiredDays(Expired):
+    """Days of the operation record before a moment, but for what lives on."""
+
+    before_s: float = 0.0
+
+    def delete(self) -> None:
+        """Forget them."""
+        for folder in self.paths:
+            forget(folder, self.before_s)
 
 
 def expired_traces(folder: Path, before_s: float, in_use: InUse) -> Iterator[Expired]:
@@ -85,15 +102,41 @@ def expired_files(kind: str, files: Iterable[Path], before_s: float) -> Iterator
         yield Expired(kind, file.name, size_of(file), (file,))
 
 
-def closed_parts(folder: Path, keep: int) -> list[Path]:
-    """Closed parts of the decision log but for the newest, which the drift monitor reads."""
-    parts = sorted(folder.glob("part-*.parquet"))
-    return parts[: max(0, len(parts) - keep)]
+def expired_windows(folder: Path, traces: Path, before_s: float, in_use: InUse) -> Iterator[Expired]:
+    """Windows of operation, each with its trace in the trace store unless something else refers to that."""
+    old = {path for path in _unused(folder.glob("[!.]*"), before_s) if path.name not in in_use.windows}
+    kept = {_trace_of(path) for path in folder.glob("[!.]*") if path not in old} | in_use.traces
+    for window in sorted(old):
+        trace = _trace_of(window)
+        file = traces / f"{trace}.parquet"
+        paths = (window, file) if trace and trace not in kept and file.exists() else (window,)
+        yield Expired("window", window.name, sum(map(size_of, paths)), paths)
+
+
+def expired_days(folder: Path, before_s: float) -> Iterator[Expired]:
+    """Days of the operation record before a moment, as one thing that may go."""
+    if num_bytes := forgettable_bytes(folder, before_s):
+        day = f"{datetime.fromtimestamp(before_s, UTC):%Y-%m-%d}"
+        yield ExpiredDays("stretch of the operation record", f"before {day}", num_bytes, (folder,), before_s)
+
+
+def recorded_parts(folder: Path, record: Path) -> list[Path]:
+    """Closed parts of the decision log that the operation record has taken in."""
+    taken = set(read_about(record).get("parts", ()))
+    return [file for file in sorted(folder.glob("part-*.parquet")) if file.stem in taken]
 
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     return sum(file.stat().st_size for file in _files(path))
+
+
+def _trace_of(window: Path) -> str:
+    """The id of a window's trace; empty where that cannot be read."""
+    try:
+        return str(json.loads((window / ABOUT_FILE).read_text())["trace"])
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def _unused(paths: Iterable[Path], before_s: float) -> Iterator[Path]:

@@ -6,15 +6,12 @@ that the same trace is not generated twice. Not here: what a trace is (``envs.tr
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from agents.lessons import traffic_digest
 from envs.plant import Plant
 from envs.trace import Trace, read_trace, write_trace
 from envs.traffic import PoissonTraffic, make_trace
@@ -97,19 +94,15 @@ def read_stored(stored: Sequence[StoredTrace]) -> list[Trace]:
 
 
 def _digest(plant: Plant, traffic: PoissonTraffic, num_requests: int, seed: int) -> str:
-    weights = traffic.pair_weights
-    parameters: Mapping[str, Any] = {
-        "version": TRACE_MAKER_VERSION,
-        "path_table": plant.path_table.content_hash,  # latency bounds depend on the paths
-        "latency": repr(plant.latency_model),
-        "departures_known": plant.spec.departures_known,  # whether told ends are kept
-        "generator": type(traffic).__name__,
-        **{key: value for key, value in asdict(traffic).items() if key != "pair_weights"},
-        "pair_weights": None if weights is None else np.asarray(weights).tolist(),
-        "num_requests": num_requests,
-        "seed": seed,
-    }
-    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
+    return traffic_digest(
+        traffic,
+        version=TRACE_MAKER_VERSION,
+        path_table=plant.path_table.content_hash,  # latency bounds depend on the paths
+        latency=repr(plant.latency_model),
+        departures_known=plant.spec.departures_known,  # whether told ends are kept
+        num_requests=num_requests,
+        seed=seed,
+    )
 
 
 def _stored(trace: Trace, file: Path, was_there: bool) -> StoredTrace:

@@ -9,10 +9,10 @@ import math
 from dataclasses import asdict
 
 from prefect.artifacts import create_markdown_artifact
-from prefect.events import emit_event
 
 from envs.fidelity import Fidelity
 from tasks.decorate import as_task
+from tasks.events import announce
 from tasks.registry import Registry
 
 MISMATCH_EVENT = "lightloop.twin.differs"
@@ -34,18 +34,13 @@ def publish_fidelity(registry: Registry, run_id: str, fidelity: Fidelity) -> Non
 def announce_mismatch(fidelity: Fidelity, scenario: str, run_id: str) -> str:
     """The id of the emitted event ``lightloop.twin.differs``."""
     first = fidelity.first_difference
-    event = emit_event(
-        event=MISMATCH_EVENT,
-        resource={"prefect.resource.id": f"lightloop.scenario.{scenario}", "prefect.resource.name": scenario},
-        payload={
-            "scenario": scenario,
-            "window_id": fidelity.window,
-            "reason": fidelity.reason,
-            "first_difference": None if first is None else asdict(first),
-            "report_run_id": run_id,
-        },
-    )
-    return "" if event is None else str(event.id)
+    payload = {
+        "window_id": fidelity.window,
+        "reason": fidelity.reason,
+        "first_difference": None if first is None else asdict(first),
+        "report_run_id": run_id,
+    }
+    return announce(MISMATCH_EVENT, scenario, payload)
 
 
 publish_fidelity_task = as_task(publish_fidelity, "publish the twin's fidelity", retries=2, timeout_s=120)

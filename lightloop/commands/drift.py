@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from lightloop.commands.services import SetOption, installation_config
 from lightloop.output import JsonFlag, emit
+from lightloop.registered import registered_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +31,15 @@ def register(app: typer.Typer) -> None:
 def check(
     reference: Annotated[
         Path | None,
-        typer.Option(help="A traffic.json to compare with; empty: the champion's, asked of the registry."),
+        typer.Option(
+            help="A traffic.json to compare with; blocking is not compared then. Empty: the champion's, "
+            "asked of the registry."
+        ),
     ] = None,
     settings: SetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Look now, as the drift monitor does, and change nothing: no alarm is raised and no request used up.
+    """Look now, as the drift monitor does: no alarm is raised and no request used up.
 
     Looked at are the requests since the last alarm or the begin of the window. An evidence (log e) of 0 says
     nothing; each step of 2.3 makes a change ten times likelier; see docs/drift.md.
@@ -47,19 +50,20 @@ def check(
       lightloop drift check --set drift.false_alarm_rate=0.001 --json
     """
     from configs.home import Home
+    from flows.operation import operation_of, twin_of
+    from flows.settings import settings_of
     from tasks.drift import detect_drift
+    from tasks.operation import record_until
+    from tasks.registry import REFERENCE_FILE
 
     home = Home.from_environment()
-    config = installation_config(None, settings or [])
+    context = settings_of(installation_config(None, settings or []), home, running=None)
+    twin = None
     if reference is None:
-        from deployments.environment import mlflow_login
-        from deployments.tidy import registry_of
-        from tasks.registry import REFERENCE_FILE
-
-        os.environ |= mlflow_login(config, home)
-        registry = registry_of(config, home)
-        reference = registry.fetch(registry.version("@champion").uri, home.root / "models") / REFERENCE_FILE
-    report = detect_drift(home.decisions, reference, home.drift_state, config.drift).report
+        folder = registered_folder("@champion", context)
+        reference, twin = folder.parent / REFERENCE_FILE, twin_of(context, folder)
+    record = record_until(operation_of(context.config, home), context.plant.topology)
+    report = detect_drift(record, reference, home.drift_state, context.config.drift, twin).report
     emit(report.to_json(), as_json, lambda console: _print(console, report))
 
 

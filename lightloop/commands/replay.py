@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +16,7 @@ from rich.table import Table
 from configs.home import Home
 from lightloop.commands.services import SetOption
 from lightloop.output import JsonFlag, Refusal, emit, stderr
-from lightloop.registered import models_folder, registered_folder, registry_answers
+from lightloop.registered import registered_folder, registry_answers
 
 if TYPE_CHECKING:
     from envs.fidelity import Fidelity
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 Follow = Callable[[int, int], None]
 CHAMPION = "@champion"
-_STRETCH = re.compile(r"[^/]+\.\.[^/]+")  # T..T, not a path
 
 
 def register(app: typer.Typer) -> None:
@@ -119,32 +116,26 @@ def _window(word: str, context: Settings) -> Window:
     """The window meant by a word: a folder, an id, or a stretch of time.
 
     Raises:
-        Refusal: times that cannot be read.
-        WindowError: there is no such window, or no request in that time.
+        WindowError: there is no such window, times that cannot be read, or no request in that time.
         OperationError: the record of the running network cannot be brought up to date.
     """
     from envs.window import read_window
+    from tasks.operation import stretch_of
 
     if Path(word).is_dir():
         return read_window(word)
-    if not _STRETCH.fullmatch(word):
-        return read_window(word, context.home.windows)
-    try:
-        began_s, ended_s = (datetime.fromisoformat(text).timestamp() for text in word.split(".."))
-    except ValueError as error:
-        raise Refusal(
-            f"--window is {word!r}: {error}; write two times, as 2026-01-31T12:00:00..2026-01-31T13:00:00"
-        ) from None
-    return _lived(context, began_s, ended_s)
+    stretch = stretch_of(word)
+    return read_window(word, context.home.windows) if stretch is None else _lived(context, *stretch)
 
 
 def _lived(context: Settings, began_s: float, ended_s: float) -> Window:
     """The window of the running network between two moments, made or found."""
     from flows.operation import mean_holding_s, operation_of
-    from tasks.operation import window_of
+    from tasks.operation import record_until, window_of
 
-    operation, mean_s = operation_of(context.config, context.home), mean_holding_s(context.config)
-    return window_of(operation, context.plant.topology, mean_s, began_s, ended_s).window
+    operation, topology = operation_of(context.config, context.home), context.plant.topology
+    record, mean_s = record_until(operation, topology, ended_s), mean_holding_s(context.config)
+    return window_of(record, operation, topology, mean_s, began_s, ended_s).window
 
 
 def _check_network(window: Window, context: Settings) -> None:
@@ -188,7 +179,7 @@ def _fidelity(window: Window, context: Settings, on_progress: Follow) -> Fidelit
     policies = {}
     if any(item.model_version for item in window.live):
         if registry_answers(context):
-            policies = policies_in(window, context.registry, models_folder(context))
+            policies = policies_in(window, context.registry, context.home.models)
         else:
             where = context.registry.tracking_uri
             stderr.print(f"The registry at {where} does not answer: choices are not compared", markup=False)

@@ -50,7 +50,7 @@ def reproduce_command(
     from configs.home import Home
     from flows.reproduction import reproduce
     from flows.settings import settings_of
-    from lightloop.registered import models_folder, registry_answers
+    from lightloop.registered import registry_answers
     from lightloop.running import running_config
     from tasks.kept_training import kept_training, run_of
 
@@ -62,7 +62,7 @@ def reproduce_command(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         run_id = run_of(context.registry, run)
-        kept = kept_training(context.registry, run_id, scratch, models_folder(context))
+        kept = kept_training(context.registry, run_id, scratch, context.home.models)
         found = reproduce(
             kept,
             config,

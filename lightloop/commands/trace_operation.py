@@ -60,7 +60,7 @@ def from_operation(
     from configs.home import Home
     from flows.operation import mean_holding_s, operation_of
     from lightloop.running import running_config, running_credentials
-    from tasks.operation import window_of
+    from tasks.operation import record_until, window_of
     from topologies.catalogue import load_topology
 
     if (begin is None) == (last is None):
@@ -72,14 +72,10 @@ def from_operation(
         raise Refusal(f"--from {begin} is not before --to {end}")
     running_credentials()
     config = running_config()
-    stored = window_of(
-        operation_of(config, Home.from_environment()),
-        load_topology(config.plant.topology),
-        mean_holding_s(config),
-        began_s,
-        min(ended_s, now_s),
-        last,
-    )
+    operation, topology = operation_of(config, Home.from_environment()), load_topology(config.plant.topology)
+    ended_s = min(ended_s, now_s)
+    record, mean_s = record_until(operation, topology, ended_s), mean_holding_s(config)
+    stored = window_of(record, operation, topology, mean_s, began_s, ended_s, last)
     document = {
         "window": stored.id,
         "trace": stored.trace_id,

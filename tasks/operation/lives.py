@@ -6,6 +6,8 @@ in one order: a decision on version V was taken after change V and before change
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -29,6 +31,20 @@ def spans_of(changes: Iterable[ToldChange]) -> dict[str, list[Span]]:
             index = standing.pop(key)
             of_service[index] = Span(of_service[index].added, change)
     return {service: found for service, found in spans.items() if found}
+
+
+def times_around(version: int, changes: Sequence[ToldChange]) -> tuple[float, float]:
+    """When the network came to a version, and when it left it; infinite where that is not known."""
+    index = bisect_right(changes, version, key=lambda change: change.version)
+    came_s = changes[index - 1].time_s if index else -math.inf
+    return came_s, changes[index].time_s if index < len(changes) else math.inf
+
+
+def version_before(changes: Sequence[ToldChange], index: int) -> int:
+    """The version of the network before a change, or after the last one; earlier changes may be gone."""
+    if index < len(changes):
+        return changes[index].version - 1
+    return changes[-1].version if changes else 0
 
 
 def pending(asks: Sequence[Ask], changes: Sequence[ToldChange], read_s: float) -> list[Ask]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from envs.trace import write_trace
 from envs.window import Window, WindowError, read_window, write_window
 from tasks.decorate import as_task
 from tasks.operation.sources import Operation
-from tasks.operation.store import bring_up_to_date
+from tasks.operation.store import Record, bring_up_to_date
 from tasks.operation.window import begin_of_last, window_between
 from topologies.model import Topology
+
+_STRETCH = re.compile(r"[^/]+\.\.[^/]+")  # T..T, not a path
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,46 @@ class StoredWindow:
     window: Window = field(repr=False, compare=False)
 
 
+def record_until(operation: Operation, topology: Topology, ended_s: float | None = None) -> Record:
+    """The operation record, with everything in it that happened before a moment; made for ``window_of``.
+
+    Args:
+        operation: the running network, and the folders.
+        topology: the network in service.
+        ended_s: since 1970 UTC; None: now, and what is being written is waited for. 0: nothing is waited for.
+
+    Raises:
+        OperationError, BusyError: the record cannot be brought up to date.
+    """
+    asked_s = time.time() if ended_s is None else ended_s
+    return bring_up_to_date(operation, topology.content_hash, asked_s)
+
+
+def stretch_of(text: str) -> tuple[float, float] | None:
+    """Begin and end of ``T..T`` since 1970 UTC, in ISO form, local or with an offset; None: another form.
+
+    >>> stretch_of("1970-01-01T00:01:00+00:00..1970-01-01T00:02:00+00:00")
+    (60.0, 120.0)
+    >>> stretch_of("3f0c9a51d2e47b68"), stretch_of("../windows/3f0c9a51d2e47b68")
+    (None, None)
+
+    Raises:
+        WindowError: the form is right, a time is not.
+    """
+    if not _STRETCH.fullmatch(text):
+        return None
+    try:
+        begin_s, end_s = (datetime.fromisoformat(moment).timestamp() for moment in text.split(".."))
+    except ValueError as error:
+        raise WindowError(
+            f"window {text!r}: {error}; write two times, as "
+            "2026-01-31T12:00:00+00:00..2026-01-31T13:00:00+00:00"
+        ) from None
+    return begin_s, end_s
+
+
 def window_of(
+    record: Record,
     operation: Operation,
     topology: Topology,
     mean_holding_s: float,
@@ -57,32 +101,31 @@ def window_of(
     ended_s: float | None = None,
     last_requests: int | None = None,
 ) -> StoredWindow:
-    """The window of a span of time, or of the last requests, made of the record brought up to date.
+    """The window of a span of time, or of the last requests, out of the record.
 
     The same span gives the same window whenever it is asked for.
 
     Args:
-        operation: the running network, and the folders.
+        record: brought up to date, see ``record_until``; one does for several windows.
+        operation: the folders of windows and traces.
         topology: the network in service.
         mean_holding_s: taken for holding times where the record knows no life at all.
         began_s: since 1970 UTC; or ``last_requests``.
-        ended_s: since 1970 UTC; None is now. A later end than the logs can be sure of is moved there.
+        ended_s: since 1970 UTC; None is now. A later end than the record can be sure of is moved there.
         last_requests: as many requests as the window holds, the newest.
 
     Raises:
         WindowError: no request in it, or both or neither of ``began_s`` and ``last_requests``.
-        OperationError, BusyError: the record cannot be brought up to date.
     """
     if (began_s is None) == (last_requests is None):
         raise WindowError("a window is of a span of time or of the last requests: give one of the two")
     if last_requests is not None and last_requests < 1:
         raise WindowError(f"last_requests is {last_requests}; at least 1 is needed")
-    asked_s = time.time() if ended_s is None else ended_s
-    record = bring_up_to_date(operation, topology.content_hash, asked_s)
-    end_s = min(asked_s, record.settled_s)
+    end_s = record.settled_s if ended_s is None else min(ended_s, record.settled_s)
     begin_s = began_s if began_s is not None else begin_of_last(record, last_requests or 0, end_s)
     window = window_between(record, topology, begin_s, end_s, mean_holding_s)
     folder = write_window(window, operation.windows)
+    os.utime(folder)  # used: see ``retention.py``
     write_trace(window.trace, operation.traces)
     return _told(window, folder, record.num_refused)
 
@@ -118,4 +161,4 @@ def _told(window: Window, folder: Path, num_refused: int) -> StoredWindow:
     )
 
 
-window_of_task = as_task(window_of, "window of operation", retries=2)
+record_until_task = as_task(record_until, "operation record", retries=2)

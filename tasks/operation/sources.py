@@ -17,6 +17,7 @@ import httpx
 import pandas as pd
 
 from tasks.decisions import decision_parts, read_part
+from tasks.operation.lives import times_around
 from tasks.operation.record import ASKS, CHANGES, Ask, OperationError, ToldChange, asks_of, failures
 
 _NUMBERS = ("time_s", "state_version", "bit_rate_gbps", "max_latency_ms", "ends_s")
@@ -54,7 +55,7 @@ class ReadChanges:
 
 @dataclass(frozen=True)
 class ReadParts:
-    """Rows of the decision log as they are, and the parts that will not change any more."""
+    """Rows of parts of the decision log that were not known, and the parts that will not change any more."""
 
     frame: pd.DataFrame
     closed: frozenset[str]
@@ -110,10 +111,12 @@ def changes_of(documents: Iterable[Any], since: int) -> list[ToldChange]:
 
 
 def read_parts(folder: Path, known: frozenset[str]) -> ReadParts:
-    """The parts of the decision log that are not known yet."""
+    """The parts of the decision log that are not known yet; known ones that are gone are forgotten."""
     frames, closed = [], set()
     for name, file in decision_parts(folder).items():
-        if name not in known:
+        if name in known:
+            closed.add(name)
+        else:
             frames.append(read_part(file).reindex(columns=list(ASKS.columns)))
             if file.suffix == ".parquet":
                 closed.add(name)
@@ -164,12 +167,13 @@ def _misfit(ask: Ask, changes: tuple[ToldChange, ...], topology_hash: str) -> st
     """Why a decision does not belong to this network and its change log; empty where it does."""
     if ask.topology_hash != topology_hash:
         return f"topology_hash: {ask.topology_hash} is not the network in service, {topology_hash}"
-    version = ask.state_version
-    if version > len(changes):
-        return f"state_version: {version}, the change log ends at {len(changes)}"
-    if version and ask.time_s < changes[version - 1].time_s - CLOCK_TOLERANCE_S:
+    version, last = ask.state_version, changes[-1].version if changes else 0
+    came_s, left_s = times_around(version, changes)
+    if version > last:
+        return f"state_version: {version}, the change log ends at {last}"
+    if ask.time_s < came_s - CLOCK_TOLERANCE_S:
         return f"time_s: earlier than change {version}, which it was taken after"
-    if version < len(changes) and ask.time_s > changes[version].time_s + CLOCK_TOLERANCE_S:
+    if ask.time_s > left_s + CLOCK_TOLERANCE_S:
         return f"time_s: later than change {version + 1}, which it was taken before"
     return ""
 

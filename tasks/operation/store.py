@@ -7,13 +7,14 @@ reading the logs (``sources.py``), the join (``lives.py``).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ from tasks.operation.sources import Operation, admit, read_changes, read_parts
 
 ABOUT_FILE, REFUSED_FILE, LOCK_FILE = "record.json", "refused.jsonl", ".lock"
 WRITING_S = 3.0  # a decision is in its log so long after its request came in
-_LOCK_WAIT_S = 120.0
+LOCK_WAIT_S = 120.0
 _DAY_S = 86_400.0
 _TYPES = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
 _TYPES["float | None"] = pa.float64()
@@ -112,9 +113,10 @@ class Record:
     Attributes:
         store: identity of the controller's database.
         asks: decisions for services, in order of time.
-        changes: the whole change log.
+        changes: the change log since ``forgotten_s``, and what stands still of before.
         settled_s: nothing that happened before this moment is missing; since 1970 UTC.
-        num_refused: rows of the decision log that were kept aside, by now.
+        num_refused: rows of the decision log that are kept aside.
+        forgotten_s: of what came before this moment only what stood then is known; since 1970 UTC.
     """
 
     store: str
@@ -122,6 +124,7 @@ class Record:
     changes: tuple[ToldChange, ...]
     settled_s: float
     num_refused: int
+    forgotten_s: float = 0.0
 
 
 def bring_up_to_date(
@@ -147,12 +150,12 @@ def bring_up_to_date(
     """
     folder = operation.record
     folder.mkdir(parents=True, exist_ok=True)
-    with only_one(folder / LOCK_FILE, "bring the operation record up to date", _LOCK_WAIT_S):
+    with only_one(folder / LOCK_FILE, "bring the operation record up to date", LOCK_WAIT_S):
         wait_s = min(until_s, clock()) + WRITING_S - clock()
         if wait_s > 0:
             sleep(wait_s)
         settled_s = clock() - WRITING_S
-        about = _read_about(folder)
+        about = read_about(folder)
         known_asks = {ask.decision_id: ask for ask in read_table(folder, "asks", Ask)}
         known = {change.version: change for change in read_table(folder, "changes", ToldChange)}
         since = int(about.get("version", 0))
@@ -178,18 +181,20 @@ def bring_up_to_date(
         settled = tuple(ask for ask in asks if ask.decision_id not in open_ids)
         num_refused = _keep_refused(folder, refused)
         # A part with a request that is under way is read again.
-        closed = parts if under_way else parts | told.closed
+        closed = parts if under_way else told.closed
+        forgotten_s = float(about.get("forgotten_s", 0.0))
         new = {
             "schema_version": RECORD_SCHEMA_VERSION,
             "store": read.store,
-            "version": len(changes),
+            "version": changes[-1].version if changes else 0,
             "asks": len(settled),
             "parts": sorted(closed),
+            "forgotten_s": forgotten_s,
         }
         if new != about:  # it is written last: where it stands, the days do
-            _write(folder, settled, changes)
-        _replace(folder / ABOUT_FILE, json.dumps(new, indent=1).encode())
-    return Record(read.store, settled, changes, settled_s, num_refused)
+            write_tables(folder, settled, changes)
+        write_about(folder, new)
+    return Record(read.store, settled, changes, settled_s, num_refused, forgotten_s)
 
 
 def read_table(folder: Path, name: str, kind: type | None = None) -> list[Any]:
@@ -254,20 +259,22 @@ def lightpath_rows(life: Life) -> list[dict[str, Any]]:
     return rows
 
 
-def _write(folder: Path, asks: tuple[Ask, ...], changes: tuple[ToldChange, ...]) -> None:
+def write_tables(folder: Path, asks: Sequence[Ask], changes: Sequence[ToldChange]) -> None:
+    """All tables, out of these asks and changes and nothing else; what they are made of comes last."""
     lives = lives_of(asks, changes)
     requests = [row for row in map(request_row, lives) if row is not None]
     lightpaths = [row for life in lives for row in lightpath_rows(life)]
-    _write_days(folder, "asks", map(vars, asks), "time_s")
-    _write_days(folder, "changes", map(vars, changes), "time_s")
     _write_days(folder, "requests", requests, "asked_s")
     _write_days(folder, "lightpaths", sorted(lightpaths, key=lambda row: row["set_up_version"]), "set_up_s")
+    _write_days(folder, "asks", map(vars, asks), "time_s")
+    _write_days(folder, "changes", map(vars, changes), "time_s")
 
 
 def _write_days(folder: Path, name: str, rows: Iterable[Mapping[str, Any]], time_column: str) -> None:
     by_day: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         by_day[int(row[time_column] // _DAY_S)].append(row)
+    written = set()
     for number, of_day in by_day.items():
         day = f"{datetime.fromtimestamp(number * _DAY_S, UTC):%Y-%m-%d}"
         table = pa.Table.from_pylist(of_day, SCHEMAS[name]).replace_schema_metadata(
@@ -275,7 +282,18 @@ def _write_days(folder: Path, name: str, rows: Iterable[Mapping[str, Any]], time
         )
         content = io.BytesIO()
         pq.write_table(table, content, compression="zstd")
-        _replace(folder / f"day={day}" / f"{name}.parquet", content.getvalue())
+        file = folder / f"day={day}" / f"{name}.parquet"
+        _replace(file, content.getvalue())
+        written.add(file)
+    for file in set(folder.glob(f"day=*/{name}.parquet")) - written:
+        file.unlink()
+        with contextlib.suppress(OSError):  # another table has rows of that day
+            file.parent.rmdir()
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """Store what the record says of itself."""
+    _replace(folder / ABOUT_FILE, json.dumps(about, indent=1).encode())
 
 
 def _keep_refused(folder: Path, refused: list[dict[str, Any]]) -> int:
@@ -287,7 +305,12 @@ def _keep_refused(folder: Path, refused: list[dict[str, Any]]) -> int:
     return len(lines)
 
 
-def _read_about(folder: Path) -> dict[str, Any]:
+def read_about(folder: Path) -> dict[str, Any]:
+    """What the record says of itself; empty where there is none.
+
+    Raises:
+        OperationError: it cannot be read, or is of another schema version.
+    """
     file = folder / ABOUT_FILE
     if not file.exists():
         return {}

@@ -21,7 +21,7 @@ import numpy as np
 from envs.holding import HoldingTimes, exponential, fit_holding_times
 from envs.trace import Trace
 from envs.window import Happening, HappeningKind, Live, Placed, Standing, Window, WindowError
-from tasks.operation.lives import lives_of
+from tasks.operation.lives import lives_of, times_around, version_before
 from tasks.operation.order import STEP_S, Event, ordered_times
 from tasks.operation.record import Ask, Life, Span, ToldChange
 from tasks.operation.store import Record
@@ -36,10 +36,13 @@ class _Known:
     """What the record says of the time before a window's end."""
 
     changes: tuple[ToldChange, ...]  # up to the end
+    first: int  # index of the first of them that is not before the begin
     after: int  # version of the last change before the begin
+    up_to: int  # version of the last change before the end
     lives: list[Life]
     duration_s: float
     began_s: float
+    forgotten_s: float  # see ``Record``
 
     def relative(self, time_s: float) -> float:
         return time_s - self.began_s
@@ -58,8 +61,13 @@ def window_between(
         mean_holding_s: taken where the record knows no life at all.
 
     Raises:
-        WindowError: no time, an end that is not settled, or no request in it.
+        WindowError: no time, a begin that is forgotten, an end that is not settled, or no request in it.
     """
+    if began_s < record.forgotten_s:
+        raise WindowError(
+            f"a window from {_utc(began_s)}: what came before {_utc(record.forgotten_s)} (UTC) is forgotten "
+            "(retention.record_days); choose a later begin"
+        )
     if not began_s < ended_s:
         raise WindowError(f"a window from {began_s} to {ended_s}: it must end after it begins")
     if ended_s > record.settled_s:
@@ -86,13 +94,24 @@ def window_between(
         trace=_trace(asked, times_s, [departs_s for departs_s, _ in departures], topology, known),
         live=tuple(_live(life, is_drawn) for life, (_, is_drawn) in zip(asked, departures, strict=True)),
         standing=tuple(stood),
-        failed_links=_failed_links(known.changes[: known.after]),
+        failed_links=_failed_links(known.changes[: known.first]),
         happenings=tuple(_happenings(known, standing, asked, times_s)),
         at_end=_standing_after(known.changes),
         began_s=began_s,
         duration_s=known.duration_s,
-        versions=(known.after, len(known.changes)),
+        versions=(known.after, known.up_to),
     )
+
+
+def lives_until(record: Record, ended_s: float) -> list[Life]:
+    """Every life that is not forgotten as it was known at a moment, in order of its first ask.
+
+    Args:
+        record: brought up to date.
+        ended_s: since 1970 UTC; not after ``record.settled_s``.
+    """
+    known = _known(record, -math.inf, ended_s)
+    return [life for life in known.lives if life.asked_s >= record.forgotten_s]
 
 
 def begin_of_last(record: Record, num_requests: int, ended_s: float) -> float:
@@ -101,8 +120,7 @@ def begin_of_last(record: Record, num_requests: int, ended_s: float) -> float:
     Raises:
         WindowError: there are not so many.
     """
-    known = _known(record, -math.inf, ended_s)
-    asked = sorted(life.asked_s for life in known.lives if life.first is not None)
+    asked = sorted(life.asked_s for life in lives_until(record, ended_s) if life.first is not None)
     if len(asked) < num_requests:
         raise WindowError(
             f"{num_requests} requests are asked for, the record has {len(asked)}; offer more traffic first, "
@@ -113,11 +131,12 @@ def begin_of_last(record: Record, num_requests: int, ended_s: float) -> float:
 
 def _known(record: Record, began_s: float, ended_s: float) -> _Known:
     clock_s = list(accumulate((change.time_s for change in record.changes), max))
-    after, up_to = bisect_left(clock_s, began_s), bisect_left(clock_s, ended_s)
-    changes = record.changes[:up_to]
+    first, end = bisect_left(clock_s, began_s), bisect_left(clock_s, ended_s)
+    after, up_to = (version_before(record.changes, index) for index in (first, end))
+    changes = record.changes[:end]
     ids = {change.decision_id for change in changes if change.kind == "lightpath-added"}
     came_later = {
-        change.decision_id for change in record.changes[up_to:] if change.kind == "lightpath-added"
+        change.decision_id for change in record.changes[end:] if change.kind == "lightpath-added"
     } - ids
     asks = [
         ask
@@ -130,14 +149,12 @@ def _known(record: Record, began_s: float, ended_s: float) -> _Known:
         )
     ]
     lives = lives_of(asks, changes)
-    return _Known(changes, after, lives, ended_s - began_s, began_s)
+    return _Known(changes, first, after, up_to, lives, ended_s - began_s, began_s, record.forgotten_s)
 
 
 def _between_changes(ask: Ask, changes: Sequence[ToldChange]) -> float:
     """When a decision was taken: between the change it was taken after and the next one."""
-    version = ask.state_version
-    low_s = changes[version - 1].time_s if version else -math.inf
-    high_s = changes[version].time_s if version < len(changes) else math.inf
+    low_s, high_s = times_around(ask.state_version, changes)
     return max(min(ask.time_s, high_s), low_s)
 
 
@@ -170,7 +187,7 @@ def _times(asked: Sequence[Life], known: _Known) -> dict[str | int, float]:
         rank = _rank(life)
         rank = (max(rank[0], known.after + 0.5), *rank[1:])
         events.append((rank, _id(life), Event(max(known.relative(life.asked_s), 0.0), False)))
-    for change in known.changes[known.after :]:
+    for change in known.changes[known.first :]:
         event = Event(known.relative(change.time_s), True)
         events.append(((float(change.version), 0, 0.0, ""), change.version, event))
     events.sort(key=lambda item: item[0])
@@ -194,7 +211,8 @@ def _last_seen_s(life: Life, ended_s: float) -> float:
 def _fit(known: _Known, mean_holding_s: float) -> dict[str, HoldingTimes]:
     """Holding times by class; under the empty name those of all, for a class of which no life was carried."""
     ended_s = known.began_s + known.duration_s
-    carried = [life for life in known.lives if life.spans]
+    # Of what came before the record was forgotten, only those that stayed long are left.
+    carried = [life for life in known.lives if life.spans and life.asked_s >= known.forgotten_s]
     fitted = {"": exponential(mean_holding_s)}
     for name in ("", *sorted({life.service_class for life in carried})):
         lives = [life for life in carried if name in ("", life.service_class)]
@@ -325,7 +343,7 @@ def _happenings(
     told = {life.spans[0].added.version for life in asked if life.is_carried}
     of_window = [*asked, *(life for life, _ in standing)]
     told |= {life.deleted.version for life in of_window if life.deleted is not None}
-    for change in known.changes[known.after :]:
+    for change in known.changes[known.first :]:
         if change.version in told or change.kind == "service-removed":
             continue  # of a service that was nowhere in the window nothing happens when it goes
         is_link = change.kind.startswith("link")

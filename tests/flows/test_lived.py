@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from configs.home import Home
 from configs.load import load_config
-from envs.window import WindowError
+from envs.window import WindowError, write_window
 from flows.lived import LEARNED_SHARE, cut_s, lived_through
 from flows.settings import settings_of
+from tasks.operation import record_until
 from tests.envs.test_window import a_window
+from tests.tasks.operation.logs import DAY, HAND_CHANGES, HAND_DECISIONS
+from tests.tasks.operation.network import Network
 
 
 def with_arrivals(*arrival_s: float):
@@ -48,3 +53,25 @@ def test_a_window_that_cannot_be_found_says_how_to_name_one(named: str, said: st
     settings = settings_of(load_config("five-node"), Home(tmp_path).create(), running=None)
     with pytest.raises(WindowError, match=said):
         lived_through(settings, named)
+
+
+def test_a_window_is_the_one_asked_for_and_the_record_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.operation.record_until_task", record_until)
+    settings = settings_of(load_config("five-node"), Home(tmp_path), running=None)
+    network = Network(tmp_path, monkeypatch)
+    network.changes = HAND_CHANGES
+    network.part(1, HAND_DECISIONS)
+    times = (datetime.fromtimestamp(DAY + time_s, UTC).isoformat() for time_s in (5.0, 100.0))
+    told = lived_through(settings, "..".join(times))
+    assert len(network.asked) == 1
+    assert [part.num_requests for part in (told.whole, told.learned, told.held_out)] == [6, 4, 2]
+
+    # As it was before the record knew of the last change: an id of its own, which another is not made of.
+    earlier = replace(told.whole.window, versions=(0, 12))
+    write_window(earlier, settings.home.windows)
+    found = lived_through(settings, earlier.id)
+    assert len(network.asked) == 2
+    assert found.whole.id == earlier.id != told.whole.id
+    assert (found.learned, found.held_out) == (told.learned, told.held_out)

@@ -18,6 +18,7 @@ from envs.policy import ScoringPolicy, linear_policy
 from envs.traffic import PoissonTraffic, make_trace
 from envs.window import Window, write_window
 from flows import probation, rollback
+from tasks import events
 from tasks import probation as verdicts
 from tasks.champion import champion_of, promote
 from tasks.package import package
@@ -58,12 +59,14 @@ class Installation:
         self.events: list[dict[str, Any]] = []
         place = write_window(window, folder / "windows")
 
-        def first(operation: Any, topology: Any, mean_s: float, began_s: float, num_requests: int) -> Any:
+        def first(
+            record: Any, operation: Any, topology: Any, mean_s: float, began_s: float, num_requests: int
+        ) -> Any:
             lived = SimpleNamespace(id=window.id, folder=place)
             return lived if self.num_lived >= num_requests else None
 
         patched.setattr(probation, "operation_of", lambda *_: None)
-        patched.setattr(probation, "first_requests_task", first)
+        patched.setattr(probation, "first_requests", first)
         patched.setattr(
             probation,
             "measure_fidelity_task",
@@ -71,7 +74,7 @@ class Installation:
         )
         patched.setattr(probation, "judge_probation_task", verdicts.judge_stored)
         patched.setattr(probation, "announce_broken_task", verdicts.announce_broken)
-        patched.setattr(verdicts, "emit_event", lambda **event: self.events.append(event))
+        patched.setattr(events, "emit_event", lambda **event: self.events.append(event))
 
 
 @pytest.fixture
@@ -119,12 +122,12 @@ def test_a_planted_bad_champion_goes_back_by_itself_with_the_reason(
     assert pce.endpoint["model_version"] == bad.version
 
     installation.num_lived = 599
-    assert probation.watch_new_champion(installation) is None  # one look only, when all are there
+    assert probation.watch_new_champion(installation, None) is None  # one look only, when all are there
     installation.num_lived = 600
-    verdict = probation.watch_new_champion(installation)
+    verdict = probation.watch_new_champion(installation, None)
     assert verdict is not None
     assert (verdict.outcome, verdict.version) == ("broken", bad.version)
-    assert probation.watch_new_champion(installation) is None  # judged once
+    assert probation.watch_new_champion(installation, None) is None  # judged once
     (event,) = installation.events
 
     monkeypatch.setattr(rollback, "load_settings", lambda: installation)
@@ -141,7 +144,7 @@ def test_a_planted_bad_champion_goes_back_by_itself_with_the_reason(
 
     assert "no more" in rollback.rollback.fn(**given)  # the same event twice goes back once
     assert champion_of(registry) == good
-    assert probation.watch_new_champion(installation) is None  # who came back is not on probation
+    assert probation.watch_new_champion(installation, None) is None  # who came back is not on probation
 
 
 def owning(where: Any) -> Any:
@@ -164,7 +167,7 @@ def test_an_equal_champion_stays_and_a_twin_that_differs_judges_nobody(
         installation.twin_is_faithful = faithful
         installation.home.probation.unlink(missing_ok=True)
         before = champion_of(registry)
-        verdict = probation.watch_new_champion(installation)
+        verdict = probation.watch_new_champion(installation, None)
         assert verdict is not None
         assert verdict.outcome == outcome
         assert champion_of(registry) == before
@@ -176,4 +179,4 @@ def test_no_probation_is_asked_for_with_0_requests(
     installation: Installation, versions: list[ModelVersion]
 ) -> None:
     installation.config.gate.probation_requests, installation.num_lived = 0, 600
-    assert probation.watch_new_champion(installation) is None
+    assert probation.watch_new_champion(installation, None) is None

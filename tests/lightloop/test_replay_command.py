@@ -17,7 +17,7 @@ from configs.home import HOME_VARIABLE
 from configs.load import load_config
 from envs.heuristics import baseline
 from envs.traffic import make_trace
-from envs.window import write_window
+from envs.window import WindowError, write_window
 from lightloop.main import app
 from lightloop.output import Refusal
 from tests.live_network import Lived, live_through
@@ -109,14 +109,15 @@ def test_a_stretch_of_time_is_made_a_window_of_by_the_operation_record(
         asked.append(given)
         return SimpleNamespace(window=lived.window)
 
+    monkeypatch.setattr("tasks.operation.record_until", lambda *given: given)
     monkeypatch.setattr("tasks.operation.window_of", window_of)
     stretch = "2026-01-01T00:00:00+00:00..2026-01-01T01:00:00+00:00"
     done = replay("--window", stretch, "--policy", "ksp_ff", "--json")
     assert json.loads(done.stdout)["window"] == lived.window.id
     assert asked[0][-2:] == (1767225600.0, 1767229200.0)
-    assert asked[0][0].windows == home / "windows"  # type: ignore[attr-defined]
+    assert asked[0][1].windows == home / "windows"  # type: ignore[attr-defined]
 
 
 def test_times_that_cannot_be_read_say_how_they_are_written(home: Path) -> None:
-    with pytest.raises(Refusal, match="write two times, as"):
+    with pytest.raises(WindowError, match="write two times, as"):
         replay("--window", "noon..one", "--policy", "ksp_ff")

@@ -21,6 +21,7 @@ import httpx
 from configs.home import Home
 from configs.schema import Config
 from controlplane.client import ControllerClient
+from deployments.environment import process_environment
 from deployments.orchestration import PrefectApi
 from tasks.processes import ProcessManager
 
@@ -30,6 +31,7 @@ SMALL = ("traffic.requests_per_trace=8000",)
 # In requests, so that one seed gives one policy on every machine; it passes the gate by far.
 ENOUGH = ("training.search.budget_requests=1200000", "training.budget_requests=100000")
 TRAINING = "continuous-training/continuous-training"
+ROLLBACK = "rollback/rollback"
 MODEL = "lightloop-five-node"
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -81,11 +83,23 @@ class Stack:
             time.sleep(0.5)
         raise AssertionError(f"run {run_id} has not ended: {log_end(self.home, 'worker')}")
 
-    def training_runs(self) -> list[str]:
-        deployment = self.prefect.deployment_id(TRAINING)
-        runs = self.prefect.post("/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+    def runs_of(self, deployment: str) -> list[str]:
+        deployment_id = self.prefect.deployment_id(deployment)
+        runs = self.prefect.post("/flow_runs/filter", {"deployments": {"id": {"any_": [deployment_id]}}})
         # The nightly schedule has its runs waiting already.
         return [run["id"] for run in runs if run["parameters"].get("reason") != "nightly"]
+
+    def training_runs(self) -> list[str]:
+        return self.runs_of(TRAINING)
+
+    def python(self, *lines: str) -> None:
+        """Run a program as the worker would start it."""
+        environment = process_environment(self.config, self.home)
+        command = [sys.executable, "-c", "\n".join(lines)]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
 
     def service_uuids(self) -> set[str]:
         context = self.get("controller", "/restconf/data/tapi-common:context")["tapi-common:context"]

@@ -13,8 +13,9 @@ import pytest
 from configs.load import load_config
 from envs.window import read_window
 from tasks.decisions import read_decision_log
+from tasks.probation import Verdict
 from tasks.promotions import read_promotions
-from tests.story.stack import ENOUGH, MODEL, TRAINING, Stack, kill_group, until
+from tests.story.stack import ENOUGH, MODEL, ROLLBACK, TRAINING, Stack, kill_group, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
@@ -101,14 +102,28 @@ def test_an_impossible_latency_is_refused_and_nothing_is_allocated(stack: Stack)
     assert stack.get("controller", "/changes?since=0")["version"] == version
 
 
-def test_rollback_puts_the_previous_champion_back_in_service(stack: Stack) -> None:
-    stack.finished(stack.prefect.run_deployment("rollback/rollback", {"reason": "story"}))
+@pytest.mark.prefect
+def test_a_broken_probation_puts_the_previous_champion_back_in_service_by_itself(stack: Stack) -> None:
+    known = set(stack.runs_of(ROLLBACK))
+    verdict = Verdict(MODEL, "2", 0.0, "broken", "it blocks more", "0" * 16, 600, 0.02, 0.01, 0.03)
 
+    stack.python(
+        "from prefect.events.worker import EventsWorker",
+        "from tasks.probation import Verdict, announce_broken",
+        f"assert announce_broken({verdict!r}, 'five-node')",
+        "EventsWorker.instance().drain()",
+    )
+
+    until(lambda: set(stack.runs_of(ROLLBACK)) - known)
+    (started,) = set(stack.runs_of(ROLLBACK)) - known
+    run = stack.finished(started)
+    assert run["parameters"] == {"reason": "probation: it blocks more", "version": "2"}
     status = stack.json("status")
     assert (status["champion_version"], status["version_in_service"]) == ("1", "1")
     assert stack.json("request", "--from", "C", "--to", "E", "--gbps", "25")["decided_by"] == "model"
     last = read_promotions(stack.home.serving / "promotions.jsonl", MODEL)[-1]
     assert (last.action, last.version, last.previous_version) == ("rollback", "1", "2")
+    assert last.reason == run["parameters"]["reason"]
 
 
 def test_drift_in_the_decision_log_starts_a_training_run_by_itself(stack: Stack) -> None:

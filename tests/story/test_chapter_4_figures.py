@@ -155,7 +155,7 @@ def test_what_has_expired_goes_and_what_the_champion_refers_to_stays(
     assert not [name for name in named if (stack.home.training / name).exists()]
     assert registry.client.get_run(champion.run_id).info.lifecycle_stage == "active"
     assert all((stack.home.traces / f"{trace}.parquet").exists() for trace in traces)
-    assert registry.policy_folder(champion, stack.home.root / "models").exists()
+    assert registry.policy_folder(champion, stack.home.models).exists()
     assert stack.json("status")["champion_version"] == champion.version
     assert stack.json("request", "--from", "A", "--to", "C", "--gbps", "25")["decided_by"] == "model"
 

@@ -1,10 +1,12 @@
-"""The decision log as the training side reads it, and looks for drift one after the other."""
+"""Looks for drift in the operation record, one after the other; the decision log as it is read."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,16 +14,19 @@ import pytest
 
 from envs.plant import Plant
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
-from tasks.decisions import read_decision_log, read_decisions_after
-from tasks.drift import Look, detect_drift, remember
-from tasks.drift_source import offered_requests
+from envs.window import Live, Window
+from tasks.decisions import read_decision_log
+from tasks.drift import DriftReport, Look, detect_drift, remember
 from tasks.drift_state import read_state
 from tasks.limits import DriftLimits
 from tasks.regret import Regret
 from tasks.traffic_reference import ReferenceError, TrafficReference, make_reference, write_reference
+from tests.tasks.operation.lived_logs import logs_of
+from tests.tasks.operation.logs import DAY
+from tests.tasks.operation.network import Network
 
 LIMITS = DriftLimits(window_requests=1000, min_requests=100, cool_down_requests=150)
-BEGIN_S = 86_400.0 * 20_000  # a midnight
+REFUSED = Live("", "", None, "none", "", True, False)
 HOT = np.ones((5, 5))
 HOT[0, 1] = 20.0
 
@@ -38,49 +43,44 @@ def reference(plant: Plant, traffic: PoissonTraffic) -> TrafficReference:
     return make_reference([make_trace(traffic, plant, 40_000, 1)])
 
 
-@dataclass
-class Operation:
-    """A home's decision log and what earlier looks remembered."""
+class Operation(Network):
+    """An installation whose services never come up, and what earlier looks remembered."""
 
-    folder: Path
-    plant: Plant
-    parts: int = 0
-    clock_s: float = BEGIN_S
+    def __init__(self, folder: Path, patched: pytest.MonkeyPatch, plant: Plant) -> None:
+        super().__init__(folder, patched)
+        self.folder, self.plant = folder, plant
+        self.clock_s = 0.0  # after midnight
+        self.num_asked = self.num_parts = 0
 
-    @property
-    def log(self) -> Path:
-        return self.folder / "decisions"
-
-    def offer(self, traffic: PoissonTraffic, num_requests: int, seed: int) -> pd.DataFrame:
-        """Append requests to the log, the next after the last."""
+    def offer(self, traffic: PoissonTraffic, num_requests: int, seed: int, **more: Any) -> np.ndarray:
+        """Append requests to the log, the next after the last; when they came in."""
         trace = make_trace(traffic, self.plant, num_requests, seed)
-        names = np.array(self.plant.topology.node_names)
-        rows = pd.DataFrame(
-            {
-                "time_s": self.clock_s + trace.arrival_s,
-                "source": names[trace.source],
-                "destination": names[trace.destination],
-                "bit_rate_gbps": trace.bit_rate_gbps.astype(float),
-                "max_latency_ms": np.where(np.isinf(trace.max_latency_ms), np.nan, trace.max_latency_ms),
-            }
-        )
-        self.log.mkdir(exist_ok=True)
-        self.parts += 1
-        write_closed_part(self.log, self.parts, rows)
-        self.clock_s = float(rows["time_s"].iloc[-1])
-        return rows
+        window = Window(trace, (REFUSED,) * num_requests, (), (), (), {}, 0.0, math.inf, (0, 0))
+        rows, _ = logs_of(window, self.clock_s, self.num_asked)
+        self.num_asked, self.num_parts = self.num_asked + num_requests, self.num_parts + 1
+        self.part(self.num_parts, [row | more for row in rows])
+        self.clock_s += trace.duration_s
+        self.now_s = DAY + self.clock_s + 10.0
+        return DAY + self.clock_s - trace.duration_s + trace.arrival_s
 
-    def look(self, limits: DriftLimits = LIMITS) -> Look:
+    def report(self, limits: DriftLimits = LIMITS) -> DriftReport:
+        """A look that nobody remembers."""
+        state = self.folder / "drift.json"
+        return detect_drift(self.update(), self.folder / "traffic.json", state, limits).report
+
+    def look(self) -> Look:
         """Look and remember, as the flow does."""
-        found = detect_drift(self.log, self.folder / "traffic.json", self.folder / "drift.json", limits)
+        found = detect_drift(self.update(), self.folder / "traffic.json", self.folder / "drift.json", LIMITS)
         remember(self.folder / "drift.json", found)
         return found
 
 
 @pytest.fixture
-def operation(tmp_path: Path, plant: Plant, reference: TrafficReference) -> Operation:
+def operation(
+    tmp_path: Path, plant: Plant, reference: TrafficReference, monkeypatch: pytest.MonkeyPatch
+) -> Operation:
     write_reference(reference, tmp_path / "traffic.json")
-    return Operation(tmp_path, plant)
+    return Operation(tmp_path, monkeypatch, plant)
 
 
 def write_open_part(folder: Path, number: int, frame: pd.DataFrame, tail: str = "") -> None:
@@ -101,12 +101,10 @@ def test_closed_and_open_parts_are_read_in_order_and_no_row_twice(tmp_path: Path
 
     assert read_decision_log(tmp_path, 100)["n"].tolist() == list(range(10))
     assert read_decision_log(tmp_path, 4)["n"].tolist() == [6, 7, 8, 9]
-    assert read_decisions_after(tmp_path, 2.0)["n"].tolist() == list(range(3, 10))
-    assert read_decisions_after(tmp_path, 9.0).empty
 
 
 def test_a_log_that_was_never_written_is_empty(operation: Operation) -> None:
-    assert read_decision_log(operation.log, 10).empty
+    assert read_decision_log(operation.decisions, 10).empty
     found = operation.look()
     assert "0 requests" in found.report.summary
     assert found.state is None
@@ -124,6 +122,7 @@ def test_ordinary_requests_are_no_drift_and_windows_follow_each_other(
         "bit rates",
         "latency bounds",
         "arrival rate",
+        "service classes",
     }
     assert report.html == ""
 
@@ -131,9 +130,9 @@ def test_ordinary_requests_are_no_drift_and_windows_follow_each_other(
     look = operation.look()
     assert look.report.num_requests == 400
     assert look.state is not None
-    assert look.state.begins_after_s == second["time_s"].iloc[299]
-    assert look.report.to_s == second["time_s"].iloc[-1]
-    assert first["time_s"].iloc[-1] < look.report.from_s
+    assert look.state.begins_after_s == second[299]
+    assert look.report.to_s == second[-1]
+    assert first[-1] < look.report.from_s
 
 
 def test_an_alarm_uses_its_requests_up_and_is_followed_by_a_rest(
@@ -148,7 +147,7 @@ def test_an_alarm_uses_its_requests_up_and_is_followed_by_a_rest(
     assert "<html" in alarm.html
     document = json.loads(json.dumps(alarm.to_json()))
     assert document["columns"]["node pairs"]["drifted"]
-    assert document["window"]["from"].startswith("2024-10-0")
+    assert document["window"]["from"].startswith("2025-11-29")
     assert document["regret"] is None
 
     assert not operation.look().report.has_drifted  # the same requests again
@@ -181,7 +180,7 @@ def test_a_check_remembers_nothing_and_the_state_that_cannot_be_read_begins_anew
 ) -> None:
     operation.offer(traffic, 200, 2)
     state = operation.folder / "drift.json"
-    detect_drift(operation.log, operation.folder / "traffic.json", state, LIMITS)
+    operation.report()
     assert not state.exists()
     state.write_text("{half")
     assert read_state(state) is None
@@ -201,49 +200,32 @@ def test_regret_stands_on_the_report(operation: Operation, traffic: PoissonTraff
     }
 
 
-def test_a_request_counts_once_and_a_restoration_not_at_all(
-    operation: Operation, traffic: PoissonTraffic, reference: TrafficReference
+def test_a_class_that_a_client_does_not_name_says_nothing(
+    operation: Operation, traffic: PoissonTraffic
 ) -> None:
-    rows = operation.offer(traffic, 200, 2)
-    told = rows.assign(
-        service_uuid=[f"service-{row // 2}" for row in range(200)],
-        cause=["create" if row % 4 < 2 else "restore" for row in range(200)],
-        service_class=["urgent" if row % 8 < 4 else "rest" for row in range(200)],
-    )
-    next(operation.log.glob("*.parquet")).unlink()
-    told.to_parquet(operation.log / "part-00000009-20260101T000000Z.parquet")
-
-    found = offered_requests(operation.log, reference, None, 1000)
-
-    assert found is not None
-    assert found.num_requests == 50
-    assert found.arrival_s.tolist() == told["time_s"][::4].tolist()
-    assert found.service_class is not None
-    names = [found.class_names[index] for index in found.service_class]
-    assert names == list(told["service_class"][::4])
+    operation.offer(traffic, 150, 2, service_class="any")
+    assert "service classes" not in {column.name for column in operation.report().columns}
+    operation.offer(traffic, 150, 3)
+    assert operation.report().drifted_columns == ()
+    operation.offer(traffic, 150, 4, service_class="gold")
+    assert "service classes" in operation.report().drifted_columns
 
 
 def test_a_trace_played_fast_is_judged_by_its_own_time(operation: Operation, traffic: PoissonTraffic) -> None:
     played = replace(traffic, mean_holding_s=traffic.mean_holding_s / 60)  # arrivals 60 times as dense
     operation.offer(played, 500, 2)
 
-    def drifted(limits: DriftLimits) -> tuple[str, ...]:
-        state = operation.folder / "drift.json"
-        return detect_drift(
-            operation.log, operation.folder / "traffic.json", state, limits
-        ).report.drifted_columns
-
-    assert drifted(LIMITS) == ("arrival rate",)
-    assert drifted(replace(LIMITS, clock_speed=60.0)) == ()
-    assert drifted(replace(LIMITS, columns=("node pairs", "bit rates"))) == ()
+    assert operation.report(LIMITS).drifted_columns == ("arrival rate",)
+    assert operation.report(replace(LIMITS, clock_speed=60.0)).drifted_columns == ()
+    assert operation.report(replace(LIMITS, columns=("node pairs", "bit rates"))).drifted_columns == ()
 
 
 def test_a_node_of_another_network_is_refused(operation: Operation, traffic: PoissonTraffic) -> None:
-    rows = operation.offer(traffic, 200, 2)
-    write_closed_part(operation.log, 9, rows.assign(source="Oslo", time_s=rows["time_s"] + 1e7))
+    operation.offer(traffic, 200, 2)
+    operation.offer(traffic, 1, 3, source="Oslo")
 
     with pytest.raises(ReferenceError, match="'Oslo'"):
-        operation.look()
+        operation.report()
 
 
 def test_a_least_window_longer_than_the_window_is_refused() -> None:

@@ -13,7 +13,7 @@ from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic
 from tasks.evaluate import best_baseline, contender_baseline, contender_in, evaluate, measure
-from tasks.failed import TestedFailures
+from tasks.failed import FailureSampling
 from tasks.trace import held_out_traces, read_stored
 
 
@@ -33,7 +33,7 @@ def test_everybody_meets_the_same_traces_and_the_cut_network_too(
         200,
         tmp_path / "results",
         lambda text: None,
-        TestedFailures(fibres=2, nodes=1, traces=2, groups=1),
+        FailureSampling(fibres=2, nodes=1, traces=2, groups=1),
     )
 
     direct = replay(plant, read_stored(stored), baseline("ksp_ff"), 200)

@@ -18,7 +18,7 @@ from envs.forecast import DemandForecast, ForecastError, forecast_from, read_for
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic, make_trace
 from tasks.evaluate import contender_in, evaluate, measure
-from tasks.failed import TestedFailures
+from tasks.failed import FailureSampling
 from tasks.forecast import estimate_forecast
 from tasks.package import package
 from tasks.provision import stage
@@ -80,7 +80,7 @@ def test_a_policy_is_measured_with_its_forecast_and_kept_under_it(
         100,
         results,
         lambda _: None,
-        TestedFailures(1, 0, 2),
+        FailureSampling(1, 0, 2),
     )
     assert (whole.challenger, whole.champion) == (found[1], found[0])
     assert len(whole.failures) == 1  # the forecast goes along to the network after a cut

@@ -31,7 +31,7 @@ from envs.plant import Plant
 from envs.replay_window import replay_window
 from envs.traffic import make_trace
 from envs.window import Window
-from tasks.operation import Operation, window_of
+from tasks.operation import Operation, record_until, window_of
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
 from tests.controlplane.pce.conftest import FakeModel, ServerThread
 
@@ -107,7 +107,8 @@ def window(installation: Installation) -> Window:
             if any(item.uuid == uuid for item in lab.state.services()):
                 lab.manager.delete(uuid)
     mean_s = CONFIG.traffic.mean_holding_time_s
-    return window_of(installation.operation, installation.plant.topology, mean_s, began_s).window
+    operation, topology = installation.operation, installation.plant.topology
+    return window_of(record_until(operation, topology), operation, topology, mean_s, began_s).window
 
 
 def test_the_twin_repeats_what_the_network_did_to_the_slot_and_to_the_choice(

@@ -14,19 +14,25 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from envs.plant import Plant
+from envs.trace import write_trace
 from envs.traffic import PoissonTraffic
+from envs.window import read_window, write_window
 from tasks.kept_runs import delete_runs, expired_runs, referred
-from tasks.registry import Registry
+from tasks.operation.record import RECORD_SCHEMA_VERSION
+from tasks.operation.store import write_about
+from tasks.registry import WINDOW_TAGS, Registry
 from tasks.retention import (
     DAY_S,
     InUse,
-    closed_parts,
     expired_files,
     expired_models,
     expired_traces,
     expired_trainings,
+    expired_windows,
+    recorded_parts,
 )
 from tasks.trace import provide_trace
+from tests.envs.test_window import a_window
 
 NOBODY = InUse()
 LONG_AGO_S = 1_000_000.0
@@ -117,12 +123,40 @@ def test_fetched_models_in_service_and_fresh_files_stay(tmp_path: Path, now_s: f
     assert not list(expired_files("evaluation", tmp_path.glob("*.json"), -math.inf))  # null: for ever
 
 
-def test_the_newest_parts_of_the_decision_log_stay(tmp_path: Path) -> None:
-    for number in range(5):
-        (tmp_path / f"part-{number:08d}-20260101T000000Z.parquet").touch()
-    (tmp_path / "part-00000005-20260101T000000Z.jsonl").touch()
+def test_parts_of_the_decision_log_stay_until_the_record_has_taken_them_in(tmp_path: Path) -> None:
+    decisions, record = tmp_path / "decisions", tmp_path / "operation"
+    decisions.mkdir()
+    names = [f"part-{number:08d}-20260101T000000Z" for number in range(4)]
+    for name in names[:3]:
+        (decisions / f"{name}.parquet").touch()
+    (decisions / f"{names[3]}.jsonl").touch()
+    assert recorded_parts(decisions, record) == []  # nobody has made a record
 
-    assert [file.name[5:13] for file in closed_parts(tmp_path, 3)] == ["00000000", "00000001"]
+    record.mkdir()
+    write_about(record, {"schema_version": RECORD_SCHEMA_VERSION, "parts": [*names[:2], "part-gone"]})
+    assert [file.stem for file in recorded_parts(decisions, record)] == names[:2]
+
+
+def test_a_window_goes_with_its_trace_unless_somebody_learned_from_it(tmp_path: Path, now_s: float) -> None:
+    windows, traces = tmp_path / "windows", tmp_path / "traces"
+    old, learned, fresh = (replace(a_window(), duration_s=duration_s) for duration_s in (10.0, 11.0, 12.0))
+    other = replace(old, trace=replace(old.trace, origin="another"), duration_s=13.0)
+    for window in (old, learned, fresh, other):
+        write_trace(window.trace, traces)
+        folder = write_window(window, windows)
+        if window is not fresh:
+            age(folder)
+    in_use = replace(NOBODY, windows=frozenset({learned.id}))
+
+    found = {item.name: item for item in expired_windows(windows, traces, now_s - DAY_S, in_use)}
+
+    assert set(found) == {old.id, other.id}
+    assert found[old.id].paths == (windows / old.id,)  # the trace is that of a window that stays
+    for item in found.values():
+        item.delete()
+    assert {folder.name for folder in windows.iterdir()} == {learned.id, fresh.id}
+    assert read_window(learned.id, windows).id == learned.id
+    assert [file.stem for file in traces.glob("*.parquet")] == [old.trace.id]
 
 
 def test_what_a_flow_run_under_way_may_have_touched_stays() -> None:
@@ -146,7 +180,8 @@ def test_old_drift_runs_go_for_good_and_what_versions_refer_to_stays(
     trace = provide_trace(plant, traffic, 200, 1, tmp_path)
     made = {}
     for name, kind in (("old", "drift"), ("championed", "drift"), ("trained", "training")):
-        with registry.run(name, {"kind": kind, "prefect.flow_run_id": f"flow-{name}"}) as run_id:
+        lived = {tag: f"{name}-{tag}" for tag in WINDOW_TAGS}
+        with registry.run(name, {"kind": kind, "prefect.flow_run_id": f"flow-{name}"} | lived) as run_id:
             registry.log_text(run_id, "x" * 5000, "drift/report.html")
             registry.log_traces(run_id, [trace.id], tmp_path, "training")
         made[name] = run_id
@@ -160,6 +195,7 @@ def test_old_drift_runs_go_for_good_and_what_versions_refer_to_stays(
     assert in_use.traces == {trace.id}
     assert in_use.flow_runs == {"flow-championed"}
     assert in_use.models == {"model-1"}
+    assert in_use.windows == {f"championed-{tag}" for tag in WINDOW_TAGS}
     assert expired_runs(registry, "drift", time.time() - DAY_S, in_use) == []
 
     found = expired_runs(registry, "drift", time.time() + 1, in_use)

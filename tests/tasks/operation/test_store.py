@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from tasks.operation.first import first_requests
 from tasks.operation.record import OperationError
-from tasks.operation.sources import Operation
-from tasks.operation.store import Record, bring_up_to_date, read_table
+from tasks.operation.store import read_table
 from tests.tasks.operation.logs import (
     DAY,
     HAND_CHANGES,
@@ -25,60 +21,7 @@ from tests.tasks.operation.logs import (
     lightpath,
     placed,
 )
-
-
-class Network:
-    """A controller that tells changes, a decision log of open and closed parts, and a clock."""
-
-    def __init__(self, folder: Path, patched: pytest.MonkeyPatch) -> None:
-        self.decisions = folder / "decisions"
-        self.decisions.mkdir()
-        self.record = folder / "operation"
-        self.operation = Operation(
-            "http://controller", "token", self.decisions, self.record, folder / "windows", folder / "traces"
-        )
-        self.changes: list[dict[str, Any]] = []
-        self.store = "store-1"
-        self.now_s = DAY + 200.0
-        self.asked: list[int] = []
-        patched.setattr("tasks.operation.sources.httpx.get", self._get)
-
-    def _get(self, url: str, params: dict[str, int], headers: dict[str, str], **_: Any) -> httpx.Response:
-        assert (url, headers["Authorization"]) == ("http://controller/changes", "Bearer token")
-        self.asked.append(params["since"])
-        since = params["since"] if params["since"] <= len(self.changes) else 0
-        document = {
-            "version": len(self.changes),
-            "reset": since != params["since"],
-            "store": self.store,
-            "changes": self.changes[since:],
-        }
-        return httpx.Response(200, json=document, request=httpx.Request("GET", url))
-
-    def part(self, number: int, rows: list[dict[str, Any]], closed: bool = True) -> None:
-        file = self.decisions / f"part-{number:08d}-20251129T000000Z"
-        if closed:
-            pd.DataFrame(rows).to_parquet(file.with_suffix(".parquet"))
-            file.with_suffix(".jsonl").unlink(missing_ok=True)
-        else:
-            lines = "".join(json.dumps(row) + "\n" for row in rows)
-            file.with_suffix(".jsonl").write_text(lines + '{"decision_id": "half')
-
-    def _sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-
-    def update(self, until_s: float = 0.0) -> Record:
-        return bring_up_to_date(
-            self.operation, TOPOLOGY.content_hash, until_s, lambda: self.now_s, self._sleep
-        )
-
-    def files(self) -> dict[str, bytes]:
-        found = sorted(self.record.rglob("*"))
-        return {
-            str(file.relative_to(self.record)): file.read_bytes()
-            for file in found
-            if file.is_file() and file.name != ".lock"
-        }
+from tests.tasks.operation.network import Network
 
 
 @pytest.fixture
@@ -181,16 +124,16 @@ def test_a_change_log_of_another_database_is_refused_with_the_remedy(network: Ne
 
 
 def test_the_first_requests_are_a_window_once_they_are_all_there(network: Network) -> None:
-    mean_s, began_s = 50.0, DAY + 25.0
-    found = first_requests(network.operation, TOPOLOGY, mean_s, began_s, 2)
+    mean_s, began_s, record = 50.0, DAY + 25.0, network.update()
+    found = first_requests(record, network.operation, TOPOLOGY, mean_s, began_s, 2)
     assert found is not None
     # c at 30, d at 55; the next, f, comes at 90.
     assert [live.decision_id for live in found.window.live] == ["d3", "d6"]
     assert DAY + 55.0 < found.ended_s < DAY + 90.0
     assert found.folder.is_dir()
-    assert first_requests(network.operation, TOPOLOGY, mean_s, began_s, 2) == found
+    assert first_requests(record, network.operation, TOPOLOGY, mean_s, began_s, 2) == found
 
     num_kept = len(list(network.operation.windows.iterdir()))
-    assert first_requests(network.operation, TOPOLOGY, mean_s, began_s, 99) is None
-    assert first_requests(network.operation, TOPOLOGY, mean_s, DAY + 150.0, 1) is None
+    assert first_requests(record, network.operation, TOPOLOGY, mean_s, began_s, 99) is None
+    assert first_requests(record, network.operation, TOPOLOGY, mean_s, DAY + 150.0, 1) is None
     assert len(list(network.operation.windows.iterdir())) == num_kept  # nothing is stored before

@@ -1,0 +1,70 @@
+"""A controller and a decision log that tell what a test wants, and the record made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from tasks.operation.sources import Operation
+from tasks.operation.store import Record, bring_up_to_date
+from tests.tasks.operation.logs import DAY, TOPOLOGY
+
+
+class Network:
+    """A controller that tells changes, a decision log of open and closed parts, and a clock."""
+
+    def __init__(self, folder: Path, patched: pytest.MonkeyPatch) -> None:
+        self.decisions = folder / "decisions"
+        self.decisions.mkdir(exist_ok=True)
+        self.record = folder / "operation"
+        self.operation = Operation(
+            "http://controller", "token", self.decisions, self.record, folder / "windows", folder / "traces"
+        )
+        self.changes: list[dict[str, Any]] = []
+        self.store = "store-1"
+        self.now_s = DAY + 200.0
+        self.asked: list[int] = []
+        patched.setattr("tasks.operation.sources.httpx.get", self._get)
+
+    def _get(self, url: str, params: dict[str, int], headers: dict[str, str], **_: Any) -> httpx.Response:
+        assert url.endswith("/changes")
+        assert headers["Authorization"].startswith("Bearer ")
+        self.asked.append(params["since"])
+        since = params["since"] if params["since"] <= len(self.changes) else 0
+        document = {
+            "version": len(self.changes),
+            "reset": since != params["since"],
+            "store": self.store,
+            "changes": self.changes[since:],
+        }
+        return httpx.Response(200, json=document, request=httpx.Request("GET", url))
+
+    def part(self, number: int, rows: list[dict[str, Any]], closed: bool = True) -> None:
+        file = self.decisions / f"part-{number:08d}-20251129T000000Z"
+        if closed:
+            pd.DataFrame(rows).to_parquet(file.with_suffix(".parquet"))
+            file.with_suffix(".jsonl").unlink(missing_ok=True)
+        else:
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            file.with_suffix(".jsonl").write_text(lines + '{"decision_id": "half')
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def update(self, until_s: float = 0.0) -> Record:
+        return bring_up_to_date(
+            self.operation, TOPOLOGY.content_hash, until_s, lambda: self.now_s, self._sleep
+        )
+
+    def files(self) -> dict[str, bytes]:
+        found = sorted(self.record.rglob("*"))
+        return {
+            str(file.relative_to(self.record)): file.read_bytes()
+            for file in found
+            if file.is_file() and file.name != ".lock"
+        }
