@@ -65,8 +65,7 @@ def window_between(
     """
     if began_s < record.forgotten_s:
         raise WindowError(
-            f"a window from {_utc(began_s)}: what came before {_utc(record.forgotten_s)} (UTC) is forgotten "
-            "(retention.record_days); choose a later begin"
+            f"a window from {_utc(began_s)}: all before {_utc(record.forgotten_s)} is forgotten (record_days)"
         )
     if not began_s < ended_s:
         raise WindowError(f"a window from {began_s} to {ended_s}: it must end after it begins")
