@@ -123,6 +123,10 @@ class Retention(_Section):
     )
     record_days: PositiveFloat | None = Field(description="days of the operation record")
     windows_days: PositiveFloat | None = Field(description="windows of operation, with their traces")
+    changes_days: PositiveFloat | None = Field(
+        description="changes in the controller's log, which removes them itself; far above the time between "
+        "two looks of the operation record"
+    )
     logs_days: PositiveFloat | None = Field(description="logs that were turned over")
     prefect_runs_days: PositiveFloat | None = Field(description="ended flow runs with their artifacts")
 

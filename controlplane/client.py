@@ -9,10 +9,11 @@ import base64
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -164,17 +165,16 @@ class ControllerClient(_Client):
         login = f"{credentials.user}:{credentials.password}".encode()
         return f"Basic {base64.b64encode(login).decode()}"
 
-    def context(self) -> dict[str, Any]:
-        """The TAPI context, without its outer member; the service interface points are kept from it."""
-        context: dict[str, Any] = self._get(CONTEXT)["tapi-common:context"]
-        self._sips = sips_by_node(context.get("service-interface-point", [])) or None
-        return context
+    def topology(self) -> dict[str, Any]:
+        """The topology context, by name; of nodes and links what tells which they are, and no spectrum."""
+        fields = "topology(name;node(uuid;name);link(name;node-edge-point/node-uuid;cost-characteristic))"
+        return self._get(f"{CONTEXT}/tapi-topology:topology-context?fields={fields}")
 
     def sips(self) -> dict[str, str]:
         """Node name to the UUID of its service interface point; asked for once."""
         if (known := self._sips) is None:
-            listed = self._get(f"{CONTEXT}/service-interface-point")["tapi-common:service-interface-point"]
-            self._sips = known = sips_by_node(listed)
+            found = self._get(f"{CONTEXT}/service-interface-point?fields=uuid;name")
+            self._sips = known = sips_by_node(found["tapi-common:service-interface-point"])
         return known
 
     def nodes(self) -> tuple[str, ...]:
@@ -269,9 +269,25 @@ class ControllerClient(_Client):
         """
         self._send("DELETE", f"{CONNECTIVITY}/connectivity-service={uuid}")
 
-    def changes(self, since: int = 0) -> dict[str, Any]:
-        """Changes after a version: ``{"version", "reset", "changes"}`` (docs/contracts.md)."""
-        return self._get(f"/changes?since={since}")
+    def changes(self, since: int, store: str) -> dict[str, Any]:
+        """The next changes after a version: ``{"version", "last", "store", "changes"}`` (docs/contracts.md).
+
+        Raises:
+            ServiceRefused: with status 410, the version is not of that store, or is not remembered.
+        """
+        return self._get(f"/changes?since={since}&store={quote(store)}")
+
+    def snapshot(self) -> Iterator[dict[str, Any]]:
+        """The state at one version, page by page: ``{"version", "store", "changes"}``.
+
+        Raises:
+            ServiceRefused: with status 410, its pages were not taken in time: begin again.
+        """
+        page = self._get("/snapshot")
+        yield page
+        while page["next"] is not None:
+            page = self._get(f"/snapshot?version={page['version']}&after={page['next']}")
+            yield page
 
     async def notifications(self) -> AsyncIterator[None]:
         """One item once connected, then one per notification, until the stream ends.

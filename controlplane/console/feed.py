@@ -32,8 +32,9 @@ Listener = Callable[[Snapshot], None]
 class Feed:
     """Keeps a ``Snapshot`` in step with the controller and the PCE.
 
-    Notifications say when something changed, ``/changes`` says what. While the controller is away the last
-    known state stays, marked as such; when it is back the feed goes on, whether its state survived or not.
+    Notifications say when something changed; the controller's changes, from its snapshot on, say what. While
+    the controller is away the last known state stays, marked as such; when it is back the feed goes on,
+    whether its state survived or not.
     """
 
     def __init__(
@@ -85,21 +86,41 @@ class Feed:
             state = self.snapshot.network
             if state is None or self.snapshot.controller_fault:
                 # after an outage the controller may serve another topology
-                topology = topology_from_context(await to_thread(self.controller.context), self._known)
+                topology = topology_from_context(await to_thread(self.controller.topology), self._known)
                 if state is None or topology.content_hash != state.topology.content_hash:
                     state = NetworkCopy(topology, *self._empty)
-            answer = await to_thread(self.controller.changes, state.version)
-            if answer["version"] < state.version and not answer["reset"]:
-                answer = await to_thread(self.controller.changes, 0) | {"reset": True}  # it lost its state
-            if answer["changes"] or answer["reset"] or answer["version"] != state.version:
-                state = state.apply(answer["version"], answer["changes"], answer["reset"])
+            followed = await to_thread(self._follow_changes, state)
+            if followed is not state:
                 self._pce_stirred.set()  # a change of the network mostly follows a decision
+            state = followed
             self._publish(replace(self.snapshot, network=state, controller_fault=None))
 
     def stir(self) -> None:
         """Ask both at once, e.g. because a request was refused."""
         self._network_stirred.set()
         self._pce_stirred.set()
+
+    def _follow_changes(self, state: NetworkCopy) -> NetworkCopy:
+        """The network as it is now: by the changes since, or by the snapshot where they are not to be had."""
+        if state.store:
+            try:
+                return self._catch_up(state)
+            except ServiceRefused as error:
+                if error.status != httpx.codes.GONE:
+                    raise
+                logger.info("taking the state anew: %s", error)
+        state = replace(state, lightpaths={}, failed=frozenset())
+        for page in self.controller.snapshot():
+            state = replace(state, store=page["store"]).apply(page["version"], page["changes"])
+        return self._catch_up(state)
+
+    def _catch_up(self, state: NetworkCopy) -> NetworkCopy:
+        while True:
+            page = self.controller.changes(state.version, state.store)
+            if page["version"] != state.version:
+                state = state.apply(page["version"], page["changes"])
+            if page["version"] >= page["last"]:
+                return state
 
     async def _refresh_pce(self) -> None:
         status = PceStatus.from_json(await to_thread(self._pce.status))

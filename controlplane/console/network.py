@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -44,6 +44,7 @@ class NetworkCopy:
     bands: tuple[SpectrumBand, ...]  # of each row of the grid, in order of frequency
     shared_spectrum: bool  # True: both directions of a fibre pair share one spectrum
     version: int = 0
+    store: str = ""  # that the version is of; empty before anything was said
     lightpaths: Mapping[str, ShownLightpath] = field(default_factory=dict)  # by service, in order of set-up
     failed: frozenset[frozenset[str]] = frozenset()  # fibre pairs that are cut, by their two ends
 
@@ -78,28 +79,33 @@ class NetworkCopy:
         """The lightpath set up last, if there is one."""
         return max(self.lightpaths.values(), key=lambda path: path.version, default=None)
 
-    def apply(self, version: int, changes: Iterable[Mapping[str, Any]], reset: bool = False) -> NetworkCopy:
+    def apply(self, version: int, changes: Iterable[Mapping[str, Any]]) -> NetworkCopy:
         """The network after some changes, told in order.
 
         Args:
             version: the controller's version after them.
             changes: as ``GET /changes`` lists them (docs/contracts.md).
-            reset: forget everything before them.
 
         Raises:
             ChangeError: an unknown kind, a missing field, or a route that the topology does not have.
         """
-        lightpaths = {} if reset else dict(self.lightpaths)
-        failed = set() if reset else set(self.failed)
+        lightpaths, failed = dict(self.lightpaths), set(self.failed)
+        colours: dict[int, Counter[int]] = defaultdict(Counter)  # lightpaths of each colour, by row
+        for shown in lightpaths.values():
+            for unit in self.units(shown.nodes):
+                colours[unit][shown.colour] += 1
         for change in changes:
             kind = change.get("kind")
             try:
-                if kind == "lightpath-added":
-                    added = self._lightpath(change, lightpaths.values())
-                    lightpaths.pop(added.service_uuid, None)
-                    lightpaths[added.service_uuid] = added
-                elif kind == "lightpath-removed":
-                    lightpaths.pop(str(change["service_uuid"]), None)
+                if kind in ("lightpath-added", "lightpath-removed"):
+                    if gone := lightpaths.pop(str(change["service_uuid"]), None):
+                        for unit in self.units(gone.nodes):
+                            colours[unit][gone.colour] -= 1
+                    if kind == "lightpath-added":
+                        added = self._lightpath(change, colours)
+                        lightpaths[added.service_uuid] = added
+                        for unit in self.units(added.nodes):
+                            colours[unit][added.colour] += 1
                 elif kind == "link-failed":
                     failed.add(frozenset(change["nodes"]))
                 elif kind == "link-repaired":
@@ -115,10 +121,9 @@ class NetworkCopy:
                 raise ChangeError(f"change {change.get('version')} ({kind}): {error}") from None
         return replace(self, version=version, lightpaths=lightpaths, failed=frozenset(failed))
 
-    def _lightpath(self, change: Mapping[str, Any], others: Iterable[ShownLightpath]) -> ShownLightpath:
+    def _lightpath(self, change: Mapping[str, Any], colours: Mapping[int, Counter[int]]) -> ShownLightpath:
         nodes = tuple(str(node) for node in change["nodes"])
-        units = set(self.units(nodes))
-        met = Counter(other.colour for other in others if units.intersection(self.units(other.nodes)))
+        met = sum((colours[unit] for unit in self.units(nodes)), Counter[int]())
         # the colour least seen on the links crossed, so that neighbours in the grid can be told apart
         turn = int(change["version"]) % NUM_COLOURS
         colour = min(range(NUM_COLOURS), key=lambda index: (met[index], (index - turn) % NUM_COLOURS))

@@ -5,12 +5,18 @@
   quality.py      GSNR of lightpaths, added up anew
   verify.py       a computed path checked against the plant and the state, independently of who computed it
   tables.py       the SQL tables
-  store.py        services, changes and failed links in SQL: what is acknowledged is stored
+  store.py        services and failed links in SQL: what is acknowledged is stored, with its change
+  change_log.py   the changes in SQL, appended to and read in pages
+  change_documents.py  what a change says of a service
+  compaction.py   old changes removed
   state.py        the stored state in memory, and its change feed
+  snapshot.py     the state at one version, in pages
   pce_client.py   asking the path computation element
   configure.py    two-phase configuration of elements; audit and repair
   services.py     creation and deletion of services, restoration, recovery after a restart
   restconf.py     RESTCONF: bodies, errors, the data tree
+  datastore.py    what is read and written there
+  rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents
   stream.py       notifications as server-sent events
   app.py          the routes
   main.py         the process

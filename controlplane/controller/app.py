@@ -1,10 +1,11 @@
-"""The controller's HTTP routes: RESTCONF northbound, the change feed, the notification stream.
+"""The controller's HTTP routes: RESTCONF northbound, snapshot and changes, the notification stream.
 
 Not here: what happens to the network (``services.py``), documents (``controlplane.tapi``).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware
+from controlplane.controller.change_log import PAGE_ROWS
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.pce_client import PathComputation
@@ -33,6 +35,7 @@ from controlplane.controller.restconf import (
     yang_response,
 )
 from controlplane.controller.services import Restoration, ServiceManager
+from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
 from controlplane.tapi.errors import TapiError, invalid
@@ -53,6 +56,8 @@ MAX_WAITING_CHANGES = 64
 LAST_VERSION = 2**63 - 1  # what a database counts to
 _READ = ("GET", "HEAD", "OPTIONS")
 _ALLOWED = {f"/restconf/operations/{name}": ("POST", "OPTIONS") for name in OPERATIONS}
+Version = Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)]
+Rows = Annotated[int, Query(ge=1, le=PAGE_ROWS)]
 Result = TypeVar("Result")
 
 
@@ -65,7 +70,7 @@ def build_app(
     maintenance: Maintenance | None = None,
 ) -> FastAPI:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
-    datastore = Datastore(state, manager, pce)
+    datastore, snapshots = Datastore(state, manager, pce), Snapshots(state)
     # Changes wait for one lock; with threads of their own they never hold up the readers.
     changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)
 
@@ -125,10 +130,15 @@ def build_app(
 
     @app.get("/changes")
     def changes(
-        since: Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)] = 0,
+        since: Version = 0,
         store: Annotated[str | None, Query(max_length=200)] = None,
-    ) -> dict[str, Any]:
-        return state.feed(since, store)
+        limit: Rows = PAGE_ROWS,
+    ) -> Response:
+        return Response(json.dumps(state.feed(since, store, limit)), media_type="application/json")
+
+    @app.get("/snapshot")
+    def snapshot(version: Version | None = None, after: Version = 0, limit: Rows = PAGE_ROWS) -> Response:
+        return Response(snapshots.page(version, max(0, after), limit), media_type="application/json")
 
     @app.api_route("/restconf", methods=["GET", "HEAD"])
     async def root(request: Request) -> Response:
@@ -176,7 +186,7 @@ def build_app(
     @app.api_route("/restconf/data/{path:path}", methods=["GET", "HEAD"])
     def read(request: Request, path: str = "") -> Response:
         accepts_json(request)
-        answer = tagged(datastore.read(path))
+        answer = tagged(datastore.read(path, request.query_params.multi_items()))
         if is_known(request, answer):
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
         return answer

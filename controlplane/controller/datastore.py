@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.responses import Response
 
 from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.rendered import RenderedContext
 from controlplane.controller.restconf import resource, yang_response
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.tapi import connectivity, ids
 from controlplane.tapi.connectivity import CONNECTION, SERVICE
-from controlplane.tapi.context import CONTEXT, context
+from controlplane.tapi.context import CONTEXT
 from controlplane.tapi.errors import TapiError, unknown
 from controlplane.tapi.fields import as_uuid, bare
 from controlplane.tapi.path_body import PATH_RESOURCE
+from controlplane.tapi.query import Selection, parse_query, select
 from controlplane.tapi.service_body import ServiceRequest, parse_service
 
 SERVICES = f"/restconf/data/{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service="
@@ -36,26 +38,37 @@ class Datastore:
         self._state = state
         self._manager = manager
         self._pce = pce
+        self._rendered = RenderedContext(state)
 
-    def read(self, path: str) -> Response:
+    def read(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Response:
         """The answer to a GET below ``/restconf/data``.
 
         Raises:
-            TapiError: 404; 503 a computed path was asked for and the path computation element is away.
+            TapiError: 404; 400 a query parameter that is wrong; 503 a computed path was asked for and the
+                path computation element is away.
         """
-        match [bare(segment) for segment in path.split("/") if segment]:
-            case ["context", "connectivity-context", last] if "=" in last:
-                name, _, key = last.partition("=")
-                if bare(name) == "connectivity-service":
-                    return yang_response({SERVICE: [connectivity.service_entry(self._service(unquote(key)))]})
-                if bare(name) == "connection":
-                    return yang_response({CONNECTION: [self._connection(unquote(key))]})
-            case ["context", "path-computation-context", last] if last.startswith("path="):
-                return self._computed_path(path, last.removeprefix("path="))
-        document = {CONTEXT: context(self._state.view())}
-        return yang_response(
-            resource(document, path) if path.strip("/") else {"ietf-restconf:data": document}
-        )
+        selection = parse_query(query)
+        names = [bare(unquote(segment.partition("=")[0])) for segment in path.split("/") if segment]
+        status, document = self._resource(path, names, selection)
+        if status == 200 and not selection.is_all:
+            document = {name: select(value, names, selection) for name, value in document.items()}
+        return yang_response(document, status)
+
+    def _resource(self, path: str, names: list[str], selection: Selection) -> tuple[int, Any]:
+        """Status and document of a resource, as a GET without parameters answers."""
+        key = unquote(path.rstrip("/").rpartition("/")[2].partition("=")[2])
+        match names:
+            case ["context", "connectivity-context", "connectivity-service"] if key:
+                return 200, {SERVICE: [connectivity.service_entry(self._service(key))]}
+            case ["context", "connectivity-context", "connection"] if key:
+                return 200, {CONNECTION: [self._connection(key)]}
+            case ["context", "path-computation-context", "path"] if key and not self._is_installed(key):
+                return self._pce.forward("GET", PATH_RESOURCE + as_uuid(key, "path"), None, {})
+        if selection.is_all and len(names) <= 2:
+            document = self._rendered.whole()
+        else:
+            document = self._rendered.document(names[1] if len(names) > 1 else None)
+        return 200, resource(document, path) if names else {"ietf-restconf:data": document}
 
     def writer(self, method: str, path: str) -> Write:
         """What a POST, PUT or DELETE does to the resource at a path; called with the decoded body.
@@ -133,8 +146,6 @@ class Datastore:
                 return connectivity.connection_entry(service, self._state.naming)
         raise unknown(f"no connection {uuid!r}")
 
-    def _computed_path(self, path: str, uuid: str) -> Response:
-        if any(service.path and service.path.uuid == uuid.lower() for service in self._state.services()):
-            return yang_response(resource({CONTEXT: context(self._state.view())}, path))
-        status, answer = self._pce.forward("GET", PATH_RESOURCE + as_uuid(unquote(uuid), "path"), None, {})
-        return yang_response(answer, status)
+    def _is_installed(self, path_uuid: str) -> bool:
+        wanted = path_uuid.lower()
+        return any(service.path and service.path.uuid == wanted for service in self._state.services())

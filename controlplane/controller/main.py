@@ -12,6 +12,7 @@ import uvicorn
 from configs.home import Home
 from configs.load import load_config
 from controlplane.controller.app import build_app
+from controlplane.controller.compaction import Compaction
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.network import plant_view
 from controlplane.controller.pce_client import HttpPathComputation
@@ -45,7 +46,10 @@ def main() -> None:
     southbound = HttpSouthbound(config.services.url("elements"), credentials)
     manager = ServiceManager(state, pce, southbound)
     stream = NotificationStream(state)
-    app = build_app(state, manager, pce, credentials, stream, Maintenance(manager))
+    keep_days = config.retention.changes_days
+    compaction = None if keep_days is None else Compaction(store.log, keep_days)
+    maintenance = Maintenance(manager, compaction=compaction)
+    app = build_app(state, manager, pce, credentials, stream, maintenance)
     settings = server_config(
         Guard(app, config.services.names_of("controller")),
         config.services.listens_on("controller"),

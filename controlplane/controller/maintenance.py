@@ -1,6 +1,6 @@
-"""The controller's background work: end what has ended, audit elements, retry restorations.
+"""The controller's background work: end what has ended, audit elements, retry restorations, shorten the log.
 
-Not here: how (``services.py``).
+Not here: how (``services.py``, ``compaction.py``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 
+from controlplane.controller.compaction import Compaction
 from controlplane.controller.services import ServiceManager
 
 log = logging.getLogger(__name__)
@@ -18,12 +19,13 @@ EVERYTHING_EVERY_S = 60.0
 
 
 class Maintenance:
-    """A thread that keeps elements and state equal, and releases services when their told end comes.
+    """A thread that keeps elements, state and told ends equal, and one that keeps the change log short.
 
     Args:
         manager: does the work.
         suspects_every_s: between looks at the suspect elements and at ends; so late may a release be.
         everything_every_s: between audits of all elements.
+        compaction: removes old changes; None: all are kept.
     """
 
     def __init__(
@@ -31,21 +33,29 @@ class Maintenance:
         manager: ServiceManager,
         suspects_every_s: float = SUSPECTS_EVERY_S,
         everything_every_s: float = EVERYTHING_EVERY_S,
+        compaction: Compaction | None = None,
     ) -> None:
         self._manager = manager
         self._suspects_every_s = suspects_every_s
         self._everything_every_s = everything_every_s
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+        self._threads = [threading.Thread(target=self._run, name="maintenance", daemon=True)]
+        if compaction:
+            run = compaction.run
+            self._threads.append(
+                threading.Thread(target=run, args=[self._stop], name="compaction", daemon=True)
+            )
 
     def start(self) -> None:
         """Begin with an audit of what is suspect: at first, everything."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End after the work under way."""
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         last_full_s = time.monotonic()

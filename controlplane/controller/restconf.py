@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from controlplane.controller.pieces import Piece, encode
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, unknown
 from controlplane.tapi.fields import bare
 from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
@@ -31,9 +31,7 @@ def yang_response(document: Any, status: int = 200, headers: dict[str, str] | No
     """A document as ``application/yang-data+json``; without one, an empty answer."""
     if document is None:
         return Response(status_code=status, headers=headers)
-    # What an older version stored may hold half a character; everything else is still told.
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Response(body, status, headers, media_type=YANG_DATA_JSON)
+    return Response(encode(document), status, headers, media_type=YANG_DATA_JSON)
 
 
 def tagged(answer: Response) -> Response:
@@ -44,6 +42,8 @@ def tagged(answer: Response) -> Response:
 
 def etag_of(answer: Response) -> str:
     """The strong entity tag of an answer."""
+    if "ETag" in answer.headers:
+        return answer.headers["ETag"]
     return f'"{hashlib.sha256(bytes(answer.body)).hexdigest()[:32]}"'
 
 
@@ -153,8 +153,11 @@ def resource(document: dict[str, Any], path: str) -> dict[str, Any]:
             raise unknown(f"there is no {segment!r} here", f"/{path}")
         module = found.partition(":")[0] if ":" in found else module
         name, here = bare(found), here[found]
+        if position < len(segments) - 1 and isinstance(here, Piece):
+            here = here.value
         if has_keys:
-            here = _entry(here, name, [unquote(key) for key in keys.split(",")], path)
+            entries = here.value if isinstance(here, Piece) else here
+            here = _entry(entries, name, [unquote(key) for key in keys.split(",")], path)
             if position == len(segments) - 1:
                 here = [here]  # one entry of a list is sent as a list of one (RFC 7951 5.4)
     return {f"{module}:{name}": here}
@@ -173,6 +176,7 @@ def _entry(entries: Any, name: str, keys: list[str], path: str) -> Any:
             f"/{path}",
         )
     for entry in entries:
+        entry = entry.value if isinstance(entry, Piece) else entry
         if not isinstance(entry, dict):  # a leaf-list: its entries are their own keys (RFC 8040 3.5.3)
             if str(entry).lower() == keys[0].lower():
                 return entry

@@ -14,10 +14,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from controlplane.controller.change_documents import lightpath_change, removed_dark
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.state import NetworkState
@@ -128,9 +129,10 @@ class ServiceManager:
                 )
             refuse_past_end(request.ends_s, ROOT, self._clock())
             self._stored(lambda: self._store.plan(request))
-            self.state.show(Service(request, PLANNED))
+            planned = Service(request, PLANNED)
+            self.state.show(planned)
             try:
-                return self._set_up(request, CREATE, arrived), True
+                return self._set_up(planned, CREATE, arrived), True
             except BaseException:
                 self.state.hide(request.uuid)
                 with suppress(TapiError):  # what is left in the store is dropped when it answers again
@@ -184,7 +186,7 @@ class ServiceManager:
     def _release(self, service: Service, cause: str) -> None:
         nodes = service.path.nodes if service.path else ()
         self._configure({node: Edit(remove=(service.uuid,)) for node in nodes})
-        change = _change("lightpath-removed", service) if service.path else _removed_dark(service)
+        change = lightpath_change("lightpath-removed", service) if service.path else removed_dark(service)
         stored = self._stored(lambda: self._store.remove(service.uuid, change, cause), nodes)
         self._try_again.discard(service.uuid)
         self.state.removed(service, stored)
@@ -205,7 +207,7 @@ class ServiceManager:
                 for service in self.state.services()
                 if service.path and any(frozenset(hop) == cut for hop in hops_of(service.path.nodes))
             ]
-            removals = [(service.uuid, _change("lightpath-removed", service)) for service in hit]
+            removals = [(service.uuid, lightpath_change("lightpath-removed", service)) for service in hit]
             cut_change = {"kind": "link-failed", "nodes": list(ends)}
             stored = self._stored(lambda: self._store.fail_link(*ends, cut_change, removals))
             self.state.link_failed(ends, hit, stored[-1])
@@ -243,8 +245,9 @@ class ServiceManager:
             if self._try_again and not self.configurator.suspects:
                 self._restore(sorted(self._try_again))
 
-    def _set_up(self, request: ServiceRequest, cause: str, began: float) -> Service:
-        state = self.state
+    def _set_up(self, service: Service, cause: str, began: float) -> Service:
+        """The service with a lightpath; it has none yet, or not any more."""
+        state, request = self.state, service.request
         purpose = Purpose(request.uuid, cause, request.service_class)
         computed = self._pce.compute(request, state.version, purpose, self._waiting.count)
         try:
@@ -255,11 +258,12 @@ class ServiceManager:
             raise TapiError(
                 502, "operation-failed", f"the path computation element proposed an invalid path: {error}"
             ) from error
-        service = Service(request, INSTALLED, path)
+        service = replace(service, lifecycle=INSTALLED, path=path)
         self._configure({node: Edit(put=(item,)) for node, item in cross_connects(service).items()})
         service = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
-        change = _change("lightpath-added", service)
+        change = lightpath_change("lightpath-added", service)
         stored = self._stored(lambda: self._store.install(service, change, cause), path.nodes)
+        service = stored.stamped(service)
         state.installed(service, stored)
         return service
 
@@ -271,7 +275,7 @@ class ServiceManager:
                 self._try_again.discard(uuid)
                 continue
             try:
-                self._set_up(service.request, RESTORE, time.perf_counter())
+                self._set_up(service, RESTORE, time.perf_counter())
             except TapiError as error:
                 lost.append((uuid, error.message))
                 log.warning("service %s has no lightpath: %s", uuid, error.message)
@@ -332,28 +336,3 @@ def _database_failed(error: SQLAlchemyError) -> TapiError:
     return TapiError(
         503, "operation-failed", f"the database failed ({type(error).__name__}); ask again with the same uuid"
     )
-
-
-def _removed_dark(service: Service) -> dict[str, Any]:
-    """The change of a deletion where a cut had left no lightpath to remove."""
-    request = service.request
-    return {
-        "kind": "service-removed",
-        "service_uuid": service.uuid,
-        "nodes": [request.source, request.destination],
-        "bit_rate_gbps": request.bit_rate_gbps,
-        "service_class": request.service_class,
-    }
-
-
-def _change(kind: str, service: Service) -> dict[str, Any]:
-    path = service.path
-    assert path is not None
-    asked: dict[str, Any] = {
-        "bit_rate_gbps": service.request.bit_rate_gbps,
-        "service_class": service.request.service_class,
-        "decision_id": path.decision_id,
-    }
-    if service.request.ends_s is not None:
-        asked["ends_s"] = service.request.ends_s
-    return {"kind": kind, "service_uuid": service.uuid} | path.told() | asked

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from controlplane.controller.change_log import PAGE_ROWS, Change
 from controlplane.controller.network import PlantView, SpectrumMap
-from controlplane.controller.store import Change, Store
+from controlplane.controller.store import Store
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import NetworkView
 
@@ -34,6 +35,7 @@ class NetworkState:
         self.store = store
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        self._revision = 0  # beside the version, because planned services are shown too
         self.reload()
 
     def reload(self) -> None:
@@ -52,6 +54,7 @@ class NetworkState:
                 lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
         with self._lock:
             self._services, self._failed_links, self._version, self.lit = services, failed_links, version, lit
+            self._revision += 1
         self._tell()
 
     @property
@@ -85,24 +88,27 @@ class NetworkState:
                 occupied=self.lit.by_port(),
                 failed_links=self._failed_links,
                 services=tuple(self._services.values()),
+                revision=self._revision,
             )
 
-    def feed(self, since: int, store_identity: str | None = None) -> dict[str, Any]:
-        """What ``GET /changes`` answers.
+    def standing(self) -> tuple[int, tuple[Service, ...], tuple[tuple[str, str], ...]]:
+        """The version, the services with a lightpath and the cut links, of one moment."""
+        with self._lock:
+            lit = tuple(service for service in self._services.values() if service.path)
+            return self._version, lit, tuple(sorted(self._failed_links))
 
-        ``reset`` tells a reader to forget what it has: its version is unknown here, or of another store. The
-        changes are then all there are, from the first.
+    def feed(self, since: int, store_identity: str | None = None, rows: int = PAGE_ROWS) -> dict[str, Any]:
+        """What ``GET /changes`` answers: one page after a version.
+
+        Raises:
+            GoneError: the version is not of this store, or what followed it was removed.
         """
-        unknown = store_identity is not None and store_identity != self.store.identity
-        version, changes = self.store.changes(0 if unknown or since < 0 else since)
-        reset = unknown or since < 0 or since > version
-        if reset and since > version:
-            version, changes = self.store.changes(0)
+        page = self.store.log.page(-1 if store_identity not in (None, self.store.identity) else since, rows)
         return {
-            "version": version,
-            "reset": reset,
+            "version": page.version,
+            "last": page.last,
             "store": self.store.identity,
-            "changes": [change.told for change in changes],
+            "changes": [change.told for change in page.changes],
         }
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -114,11 +120,13 @@ class NetworkState:
         with self._lock:
             self._services.pop(service.uuid, None)
             self._services[service.uuid] = service
+            self._revision += 1
 
     def hide(self, uuid: str) -> None:
         """Take a planned service out of sight."""
         with self._lock:
             self._services.pop(uuid, None)
+            self._revision += 1
 
     def installed(self, service: Service, change: Change) -> None:
         """A lightpath was stored."""
@@ -127,6 +135,7 @@ class NetworkState:
             self.lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
             self._services[service.uuid] = service
             self._version = change.version
+            self._revision += 1
         self._tell()
 
     def removed(self, service: Service, change: Change) -> None:
@@ -135,6 +144,7 @@ class NetworkState:
             self._release(service)
             self._services.pop(service.uuid, None)
             self._version = change.version
+            self._revision += 1
         self._tell()
 
     def link_failed(self, ends: tuple[str, str], lost: Sequence[Service], last: Change) -> None:
@@ -143,8 +153,10 @@ class NetworkState:
             self._failed_links |= {ends}
             for service in lost:
                 self._release(service)
-                self._services[service.uuid] = Service(service.request, service.lifecycle)
+                dark = Service(service.request, service.lifecycle, began_s=service.began_s)
+                self._services[service.uuid] = dark
             self._version = last.version
+            self._revision += 1
         self._tell()
 
     def link_repaired(self, ends: tuple[str, str], change: Change) -> None:
@@ -152,6 +164,7 @@ class NetworkState:
         with self._lock:
             self._failed_links -= {ends}
             self._version = change.version
+            self._revision += 1
         self._tell()
 
     def _release(self, service: Service) -> None:

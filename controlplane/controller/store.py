@@ -2,7 +2,8 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL``; Postgres as its server is set. One transaction carries a
 change of the state together with its entry in the change log, so that neither is ever without the other.
-Not here: the state in memory (``state.py``), who may change it (``services.py``).
+Not here: the log's pages (``change_log.py``), the state in memory (``state.py``), who may change it
+(``services.py``).
 """
 
 from __future__ import annotations
@@ -10,46 +11,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, update
 
 from controlplane.controller import tables
+from controlplane.controller.change_log import Change, ChangeLog, append, last_version
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
+from controlplane.tapi.purpose import CREATE
 from controlplane.tapi.service_body import ServiceRequest
 
 PLANNED = "PLANNED"
 INSTALLED = "INSTALLED"
+_BEGAN = "began_s"  # beside the request
+_SET_UP = ("set_up_version", "set_up_cause", "set_up_s")  # beside the lightpath
 
 
 class StoreError(ValueError):
     """A database that cannot be used; says which and why."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One entry of the change log.
-
-    Attributes:
-        version: its place in the log.
-        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore`` or ``repair``.
-        happened: when.
-        document: what changed (docs/contracts.md), version included.
-    """
-
-    version: int
-    cause: str
-    happened: datetime
-    document: dict[str, Any]
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """As readers get it: the document, why it happened, and when, in seconds since 1970 UTC."""
-        return self.document | {"cause": self.cause, "time_s": self.happened.timestamp()}
 
 
 class Store:
@@ -86,6 +68,8 @@ class Store:
             connection.execute(delete(tables.meta))
             connection.execute(insert(tables.meta), [{"key": k, "value": v} for k, v in wanted.items()])
         self.identity = wanted["store"]
+        self.log = ChangeLog(self._engine, self.identity)
+        self._complete()
 
     def close(self) -> None:
         """Close the connections."""
@@ -94,38 +78,39 @@ class Store:
     def version(self) -> int:
         """Version of the last change; 0 when there was none."""
         with self._engine.connect() as connection:
-            return _last_version(connection)
+            return last_version(connection)
 
     def services(self) -> tuple[Service, ...]:
         """Every service, in order of creation."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(tables.services).order_by(tables.services.c.position)).all()
-        return tuple(
-            Service(
-                request=_request_from_json(row.request),
-                lifecycle=row.lifecycle,
-                path=_path_from_json(row.path),
-                setup_ms=row.setup_ms,
-            )
-            for row in rows
-        )
+        return tuple(_service(row) for row in rows)
+
+    def _complete(self) -> None:
+        """Tell services that an older version stored which change set them up, as far as the log reaches."""
+        lacking = {item.uuid: item for item in self.services() if item.path and not item.set_up_version}
+        if not lacking:
+            return
+        first, last = self.log.reach()
+        version = first - 1
+        while version < last:
+            page = self.log.page(version)
+            version = page.version
+            for change in page.changes:
+                uuid = change.document.get("service_uuid")
+                if change.document["kind"] == "lightpath-added" and uuid in lacking:
+                    known = lacking[uuid]
+                    began_s = 0.0 if change.cause == CREATE else known.began_s
+                    lacking[uuid] = change.stamped(replace(known, began_s=began_s))
+        with self._engine.begin() as connection:
+            for service in lacking.values():
+                self._update(connection, service)
 
     def failed_links(self) -> frozenset[tuple[str, str]]:
         """Ends of the links that are cut."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(tables.failed_links.c.node_a, tables.failed_links.c.node_b))
             return frozenset((row.node_a, row.node_b) for row in rows)
-
-    def changes(self, since: int) -> tuple[int, tuple[Change, ...]]:
-        """The last version, and the changes after one, in order."""
-        number = tables.changes.c.version
-        with self._engine.connect() as connection:
-            last = _last_version(connection)  # asked first, so that no later change is counted but left out
-            query = select(tables.changes).where(number > since, number <= last).order_by(number)
-            rows = connection.execute(query).all()
-        return last, tuple(
-            Change(row.version, row.cause, _aware(row.happened), json.loads(row.document)) for row in rows
-        )
 
     def plan(self, request: ServiceRequest) -> None:
         """Note a service that is about to be set up; takes the place of one that never was."""
@@ -164,22 +149,29 @@ class Store:
         """Store a service with its lightpath, and the change."""
         assert service.path is not None
         with self._engine.begin() as connection:
-            connection.execute(
-                update(tables.services)
-                .where(tables.services.c.uuid == service.uuid)
-                .values(
-                    lifecycle=service.lifecycle,
-                    path=json.dumps(asdict(service.path)),
-                    setup_ms=service.setup_ms,
-                )
+            stored = append(connection, change, cause)
+            service = stored.stamped(service)
+            self._update(connection, service)
+            return stored
+
+    @staticmethod
+    def _update(connection: Connection, service: Service) -> None:
+        connection.execute(
+            update(tables.services)
+            .where(tables.services.c.uuid == service.uuid)
+            .values(
+                lifecycle=service.lifecycle,
+                request=_request_to_json(service.request, service.began_s),
+                path=_path_to_json(service),
+                setup_ms=service.setup_ms,
             )
-            return _append(connection, change, cause)
+        )
 
     def remove(self, uuid: str, change: dict[str, Any], cause: str) -> Change:
         """Drop a service, and store the change."""
         with self._engine.begin() as connection:
             connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
-            return _append(connection, change, cause)
+            return append(connection, change, cause)
 
     def fail_link(
         self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]
@@ -187,12 +179,12 @@ class Store:
         """Store a cut and the lightpaths it ends, each a service's UUID with its change."""
         with self._engine.begin() as connection:
             connection.execute(insert(tables.failed_links).values(node_a=node_a, node_b=node_b))
-            stored = [_append(connection, change, "cut")]
+            stored = [append(connection, change, "cut")]
             for uuid, removal in lost:
                 connection.execute(
                     update(tables.services).where(tables.services.c.uuid == uuid).values(path=None)
                 )
-                stored.append(_append(connection, removal, "cut"))
+                stored.append(append(connection, removal, "cut"))
             return tuple(stored)
 
     def repair_link(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
@@ -202,33 +194,15 @@ class Store:
             connection.execute(
                 delete(tables.failed_links).where(links.node_a == node_a, links.node_b == node_b)
             )
-            return _append(connection, change, "repair")
+            return append(connection, change, "repair")
 
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    # Room is given back in steps only where this is said before the first table is made.
+    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _last_version(connection: Connection) -> int:
-    return connection.execute(select(func.max(tables.changes.c.version))).scalar() or 0
-
-
-def _append(connection: Connection, change: dict[str, Any], cause: str) -> Change:
-    numbered = {"version": _last_version(connection) + 1} | change
-    happened = datetime.now(UTC)
-    connection.execute(
-        insert(tables.changes).values(
-            version=numbered["version"],
-            kind=change["kind"],
-            cause=cause,
-            happened=happened,
-            document=json.dumps(numbered),
-        )
-    )
-    return Change(numbered["version"], cause, happened, numbered)
 
 
 def _is_used(connection: Connection) -> bool:
@@ -236,29 +210,33 @@ def _is_used(connection: Connection) -> bool:
     return bool(services)
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # SQLite keeps no zone
-
-
-def _request_to_json(request: ServiceRequest) -> str:
+def _request_to_json(request: ServiceRequest, began_s: float = 0.0) -> str:
     fields = asdict(request)
     fields["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
-    return json.dumps(fields)
+    return json.dumps(fields | ({_BEGAN: began_s} if began_s else {}))
 
 
-def _request_from_json(text: str) -> ServiceRequest:
-    fields = json.loads(text)
+def _read_request(fields: dict[str, Any]) -> ServiceRequest:
     bound = fields.pop("max_latency_ms")
     fields["exclude_links"] = tuple((a, b) for a, b in fields["exclude_links"])
     fields["exclude_nodes"] = tuple(fields["exclude_nodes"])
     return ServiceRequest(max_latency_ms=math.inf if bound is None else bound, **fields)
 
 
-def _path_from_json(text: str | None) -> Lightpath | None:
-    if text is None:
-        return None
-    fields = json.loads(text)
-    return Lightpath.read(fields["uuid"], fields)
+def _path_to_json(service: Service) -> str:
+    assert service.path is not None
+    return json.dumps(asdict(service.path) | {name: getattr(service, name) for name in _SET_UP})
+
+
+def _service(row: Any) -> Service:
+    request = json.loads(row.request)
+    began_s = request.pop(_BEGAN, 0.0)
+    service = Service(_read_request(request), row.lifecycle, setup_ms=row.setup_ms, began_s=began_s)
+    if row.path is None:
+        return service
+    fields = json.loads(row.path)
+    set_up = {name: fields[name] for name in _SET_UP if name in fields}  # older versions did not store it
+    return replace(service, path=Lightpath.read(fields["uuid"], fields), **set_up)
 
 
 def sqlite_url(file: str) -> str:

@@ -9,11 +9,14 @@ from collections.abc import AsyncGenerator
 
 import anyio.to_thread
 
+from controlplane.controller.change_log import GoneError
 from controlplane.controller.state import NetworkState
 from controlplane.tapi.errors import invalid
 from controlplane.tapi.notification import notification
 
 KEEP_ALIVE_S = 15.0
+PAGE_ROWS = 200
+RESYNCHRONISE = "resynchronise"
 
 
 class NotificationStream:
@@ -44,8 +47,6 @@ class NotificationStream:
     def start_after(self, last_event_id: str | None) -> int:
         """The version after which a reader's stream begins: where it left off, else now.
 
-        An id that this store has never given begins at the first change: the reader knows another store.
-
         Raises:
             TapiError: 400, not a number.
         """
@@ -53,18 +54,29 @@ class NotificationStream:
             return self._state.version
         if not re.fullmatch("[0-9]{1,18}", last_event_id):
             raise invalid(f"Last-Event-ID {last_event_id[:40]!r} is not a sequence number")
-        return int(last_event_id) if int(last_event_id) <= self._state.version else 0
+        return int(last_event_id)
 
     async def events(self, since: int) -> AsyncGenerator[str, None]:
-        """The events after a version, without end."""
+        """The events after a version, without end.
+
+        What happened meanwhile is read in pages, the next one when the reader has taken the last. A version
+        that this store has never given, or does not remember, is answered with one event ``resynchronise``
+        whose id is the present version; the stream goes on from there.
+        """
         changed = asyncio.Event()
         self._readers.add(changed)
         try:
             yield ": open\n\n"
             while not self._closed:
                 changed.clear()
-                _, changes = await anyio.to_thread.run_sync(self._state.store.changes, since)
-                for change in changes:
+                try:
+                    page = await anyio.to_thread.run_sync(self._state.store.log.page, since, PAGE_ROWS)
+                except GoneError as gone:
+                    since = gone.last
+                    told = json.dumps(gone.document(), separators=(",", ":"))
+                    yield f"event: {RESYNCHRONISE}\nid: {since}\ndata: {told}\n\n"
+                    continue
+                for change in page.changes:
                     body = notification(
                         change.document,
                         change.cause,
@@ -73,7 +85,9 @@ class NotificationStream:
                         self._state.store.identity,
                     )
                     yield f"id: {change.version}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n"
-                    since = change.version
+                since = page.version
+                if since < page.last:
+                    continue
                 try:
                     await asyncio.wait_for(changed.wait(), self._keep_alive_s)
                 except TimeoutError:

@@ -17,12 +17,12 @@ services = Table(
     Column("uuid", String(36), primary_key=True),
     Column("position", Integer, nullable=False),  # order of creation
     Column("lifecycle", String(20), nullable=False),  # PLANNED or INSTALLED
-    Column("request", Text, nullable=False),  # JSON of ServiceRequest
-    Column("path", Text),  # JSON of Lightpath; null while there is none
+    Column("request", Text, nullable=False),  # JSON of ServiceRequest and of when it was first set up
+    Column("path", Text),  # JSON of Lightpath and of which change set it up; null while there is none
     Column("setup_ms", Float, nullable=False),
 )
 
-# Append-only; versions are 1, 2, 3, ... without a gap.
+# Versions are 1, 2, 3, ...; the oldest are removed in time, what is kept is without a gap.
 changes = Table(
     "changes",
     metadata,

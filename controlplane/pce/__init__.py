@@ -3,7 +3,7 @@
 Where do I go to ...
   see one computation from start to end        computation.py
   change what is asked of or answered by HTTP  app.py; the TAPI side of it: answers.py
-  follow the controller's state                databases.py
+  follow the controller's state                databases.py; what it tells: controller_feed.py
   see what a model's answer must satisfy       decide.py
   see what one look at the network holds       look.py
   ask a challenger, and drop it                challenger.py; what it would have chosen: shadow.py

@@ -30,7 +30,8 @@ from controlplane.auth import AuthMiddleware, bearer_header
 from controlplane.pce.answers import PathAnswers
 from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
-from controlplane.pce.databases import Databases, DatabasesError, controller_changes
+from controlplane.pce.controller_feed import DatabasesError, HttpControllerFeed
+from controlplane.pce.databases import Databases
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError
 from controlplane.pce.decision_parts import read_rows
 from controlplane.pce.decision_record import shown
@@ -112,7 +113,7 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
             challenger = ChallengerInUse(
                 settings.endpoint_file.with_name(CHALLENGER_FILE), plant, connect, lambda: endpoint.endpoint
             )
-            databases = Databases(plant, controller_changes(controller))
+            databases = Databases(plant, HttpControllerFeed(controller))
             computation = PathComputer(
                 databases, endpoint, challenger, fallback, log, settings.recent, settings.max_waiting
             )

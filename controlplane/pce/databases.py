@@ -1,8 +1,8 @@
 """The traffic-engineering and lightpath databases (RFC 4655, RFC 8231), kept in step with the controller.
 
-The controller owns the state; this is a copy that follows its change feed, ``GET /changes?since=N``.
-Applying changes never waits, so between two awaits the copy is one version of the controller's state.
-Not here: candidates (``envs``), the decision (``decide.py``).
+The controller owns the state; this is a copy that begins with its snapshot and follows its changes, page by
+page. Applying a page never waits, so between two awaits the copy is one version of the controller's state.
+Not here: the pages (``controller_feed.py``), candidates (``envs``), the decision (``decide.py``).
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Iterable
 
-import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
+from controlplane.pce.controller_feed import ControllerFeed, DatabasesError, FeedEntry, Key, NotKeptError
 from envs.errors import SpectrumError
 from envs.network import Network, ServiceLife
 from envs.plant import Plant
@@ -24,77 +21,69 @@ from topologies.errors import TopologyError
 
 _logger = logging.getLogger(__name__)
 _PAUSE_S = 0.02
-ENDING = ("delete", "ended")  # causes with which a service is gone, not only its lightpath
-
-Key = tuple[str, tuple[str, ...], int, int]  # service, nodes, first slot, number of slots
+_SNAPSHOTS_TRIED = 3  # one of many pages may be gone before the last of them was asked for
 
 
-class DatabasesError(ValueError):
-    """The databases cannot be brought to the version asked for; says which and why."""
+class _Copy:
+    """The state of one store at one version.
 
-
-class FeedEntry(BaseModel):
-    """One entry of the controller's change feed (``docs/contracts.md``)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    version: int
-    kind: Literal["lightpath-added", "lightpath-removed", "link-failed", "link-repaired", "service-removed"]
-    nodes: tuple[str, ...] = Field(min_length=2)
-    service_uuid: str = ""
-    first_slot: int = 0
-    num_slots: int = 0
-    modulation_format: str = ""  # empty in a store of a version that did not tell it
-    ends_s: float | None = None  # when its service ends, as the client told it; since 1970 UTC
-    service_class: str = ""
-    cause: str = ""
-    time_s: float = 0.0  # since 1970 UTC
-
-    @property
-    def key(self) -> Key:
-        """Which lightpath is meant: a service that is moved has two for a moment."""
-        return self.service_uuid, self.nodes, self.first_slot, self.num_slots
-
-
-class ChangeFeed(BaseModel):
-    """What ``GET /changes`` answers. With ``reset`` the changes build the state from nothing.
-
-    ``store`` names the controller's database: versions of two databases do not compare.
+    Attributes:
+        is_whole: False while a page is being applied, and for ever where one did not fit.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    def __init__(self, plant: Plant, store: str) -> None:
+        self.network = Network(plant)
+        self.store = store
+        self.version = 0
+        self.lightpaths: dict[Key, FeedEntry] = {}
+        self.failed_links: set[frozenset[str]] = set()
+        self.is_whole = False
+        self._plant = plant
 
-    version: int
-    reset: bool = False
-    store: str | None = None
-    changes: tuple[FeedEntry, ...] = ()
+    def apply(self, changes: Iterable[FeedEntry], version: int) -> None:
+        """Follow some changes, after which the controller was at a version.
+
+        Raises:
+            SpectrumError: one does not fit what is here; the copy is worth nothing then.
+            DatabasesError: the controller speaks of another network.
+        """
+        self.is_whole = False
+        for change in changes:
+            try:
+                self._apply_one(change)
+            except TopologyError as error:
+                raise DatabasesError(f"the controller speaks of another network: {error}") from None
+        self.version, self.is_whole = version, True
+
+    def _apply_one(self, change: FeedEntry) -> None:
+        nodes = [self._plant.topology.node_index(name) for name in change.nodes]
+        match change.kind:
+            case "lightpath-added":
+                if change.key in self.lightpaths:
+                    raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
+                block = change.first_slot, change.num_slots, change.modulation_format
+                self.network.provision(nodes, *block, _life_of(change))
+                self.lightpaths[change.key] = change
+            case "lightpath-removed":
+                if self.lightpaths.pop(change.key, None) is None:
+                    raise SpectrumError(f"lightpath {change.service_uuid!r} is removed but was never added")
+                self.network.release(nodes, change.first_slot, change.num_slots)
+            case "link-failed":
+                if frozenset(change.nodes) not in self.failed_links:
+                    self.network.fail_link(*nodes)
+                    self.failed_links.add(frozenset(change.nodes))
+            case "link-repaired":
+                if frozenset(change.nodes) in self.failed_links:
+                    self.network.repair_link(*nodes)
+                    self.failed_links.discard(frozenset(change.nodes))
+            case "service-removed":
+                pass  # it had no lightpath: nothing stands or falls with it
 
 
-FetchChanges = Callable[[int], Awaitable[ChangeFeed]]
-
-
-def controller_changes(client: httpx.AsyncClient) -> FetchChanges:
-    """Fetches the controller's feed with a client whose base address and credentials are the controller's."""
-
-    async def fetch(since: int) -> ChangeFeed:
-        try:
-            response = await client.get("/changes", params={"since": since})
-            response.raise_for_status()
-            return ChangeFeed.model_validate_json(response.content)
-        except httpx.HTTPStatusError as error:
-            raise DatabasesError(
-                f"the controller answered {error.response.status_code} to {error.request.url}"
-            ) from None
-        except httpx.HTTPError as error:
-            raise DatabasesError(f"no answer from the controller at {client.base_url}: {error!r}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise DatabasesError(
-                f"the controller's change feed is not as agreed: {place}: {first['msg']}"
-            ) from None
-
-    return fetch
+def _life_of(change: FeedEntry) -> ServiceLife:
+    """What is known of how long a service stays; one that is restored keeps its age."""
+    ends_s = math.inf if change.ends_s is None else change.ends_s
+    return ServiceLife(change.began_s or change.time_s, ends_s, change.service_class)
 
 
 class Databases:
@@ -102,23 +91,37 @@ class Databases:
 
     Args:
         plant: the network; the controller's names must be its names.
-        fetch: gets the changes after a version.
+        feed: what the controller tells.
         patience_s: how long ``bring_to`` waits for a version that the controller has not reached yet.
     """
 
-    def __init__(self, plant: Plant, fetch: FetchChanges, patience_s: float = 2.0) -> None:
+    def __init__(self, plant: Plant, feed: ControllerFeed, patience_s: float = 2.0) -> None:
         self.plant = plant
-        self.network = Network(plant)
-        self.version = 0
-        self.lightpaths: dict[Key, FeedEntry] = {}
-        self.failed_links: set[frozenset[str]] = set()
-        self._began_s: dict[str, float] = {}  # service: when it was set up first
-        self._store: str | None = None
-        self._fetch = fetch
+        self._copy = _Copy(plant, store="")
+        self._feed = feed
         self._patience_s = patience_s
         self._pulling = asyncio.Lock()
-        self._whole = True  # False while, or after, changes were applied in part
         self._in_step = False
+
+    @property
+    def network(self) -> Network:
+        """The spectrum; another object after the copy was begun anew."""
+        return self._copy.network
+
+    @property
+    def version(self) -> int:
+        """Of the controller's state that is shown."""
+        return self._copy.version
+
+    @property
+    def lightpaths(self) -> dict[Key, FeedEntry]:
+        """What stands."""
+        return self._copy.lightpaths
+
+    @property
+    def failed_links(self) -> set[frozenset[str]]:
+        """Ends of the links that are cut."""
+        return self._copy.failed_links
 
     async def bring_to(self, version: int | None) -> None:
         """Return once the databases show ``version`` or later; without one, what the controller has now.
@@ -127,7 +130,7 @@ class Databases:
             DatabasesError: the controller does not answer, does not reach the version, or sends what
                 does not fit this plant.
         """
-        if version is not None and version == self.version and self._in_step and self._whole:
+        if version is not None and version == self.version and self._in_step and self._copy.is_whole:
             return
         deadline = time.monotonic() + self._patience_s
         while True:
@@ -154,74 +157,54 @@ class Databases:
             await asyncio.sleep(interval_s)
 
     async def _pull(self) -> None:
-        feed = await self._fetch(self.version)
-        other_store = self._store is not None and feed.store != self._store
-        if not feed.reset and not other_store:
+        if self._copy.is_whole:
             try:
-                self._apply(feed)
+                await self._catch_up(self._copy)
                 return
+            except NotKeptError as error:
+                _logger.warning("version %d is nothing to go on from: %s", self.version, error)
             except SpectrumError as error:
                 _logger.warning(
                     "change after version %d does not fit (%s); starting over", self.version, error
                 )
-                feed = await self._fetch(0)
-        elif not feed.reset or (not feed.changes and feed.version > 0):
-            feed = await self._fetch(0)
-        self._start_over(feed)
-
-    def _start_over(self, feed: ChangeFeed) -> None:
-        self.network = Network(self.plant)
-        self.version = 0
-        self.lightpaths = {}
-        self.failed_links = set()
-        self._began_s = {}
         try:
-            self._apply(feed)
+            copy = await self._snapshot()
+            await self._catch_up(copy)
         except SpectrumError as error:
             raise DatabasesError(f"the controller's whole state does not fit this plant: {error}") from None
+        self._copy = copy
         _logger.info("databases rebuilt: version %d, %d lightpaths", self.version, len(self.lightpaths))
 
-    def _apply(self, feed: ChangeFeed) -> None:
-        self._whole = False
-        for change in feed.changes:
-            try:
-                self._apply_change(change)
-            except TopologyError as error:
-                raise DatabasesError(f"the controller speaks of another network: {error}") from None
-        self.version, self._store, self._whole = feed.version, feed.store, True
+    async def _catch_up(self, copy: _Copy) -> None:
+        while True:
+            page = await self._feed.changes(copy.version, copy.store)
+            if page.store != copy.store or page.version < copy.version:
+                raise NotKeptError(f"the controller is at version {page.version} of store {page.store}")
+            copy.apply(page.changes, page.version)
+            if page.version >= page.last or not page.changes:
+                break
         if not self._in_step:
-            _logger.info("in step with the controller at version %d", self.version)
+            _logger.info("in step with the controller at version %d", copy.version)
         self._in_step = True
 
-    def _apply_change(self, change: FeedEntry) -> None:
-        nodes = [self.plant.topology.node_index(name) for name in change.nodes]
-        match change.kind:
-            case "lightpath-added":
-                if change.key in self.lightpaths:
-                    raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
-                block = change.first_slot, change.num_slots, change.modulation_format
-                self.network.provision(nodes, *block, self._life_of(change))
-                self.lightpaths[change.key] = change
-            case "lightpath-removed":
-                if self.lightpaths.pop(change.key, None) is None:
-                    raise SpectrumError(f"lightpath {change.service_uuid!r} is removed but was never added")
-                self.network.release(nodes, change.first_slot, change.num_slots)
-                if change.cause in ENDING:
-                    self._began_s.pop(change.service_uuid, None)
-            case "link-failed":
-                if frozenset(change.nodes) not in self.failed_links:
-                    self.network.fail_link(*nodes)
-                    self.failed_links.add(frozenset(change.nodes))
-            case "link-repaired":
-                if frozenset(change.nodes) in self.failed_links:
-                    self.network.repair_link(*nodes)
-                    self.failed_links.discard(frozenset(change.nodes))
-            case "service-removed":
-                # It had no lightpath: nothing stands or falls with it.
-                self._began_s.pop(change.service_uuid, None)
+    async def _snapshot(self) -> _Copy:
+        """A new copy, of one moment; the one in use stays as it is meanwhile.
 
-    def _life_of(self, change: FeedEntry) -> ServiceLife:
-        """What is known of how long a service stays; one that is restored keeps its age."""
-        began_s = self._began_s.setdefault(change.service_uuid, change.time_s)
-        ends_s = math.inf if change.ends_s is None else change.ends_s
-        return ServiceLife(began_s, ends_s, change.service_class)
+        Raises:
+            SpectrumError: it does not fit this plant.
+        """
+        for _ in range(_SNAPSHOTS_TRIED - 1):
+            try:
+                return await self._read_snapshot()
+            except NotKeptError as error:
+                _logger.warning("beginning the snapshot again: %s", error)
+        return await self._read_snapshot()
+
+    async def _read_snapshot(self) -> _Copy:
+        page = await self._feed.snapshot(None, 0)
+        copy = _Copy(self.plant, page.store)
+        copy.apply(page.changes, page.version)
+        while page.next is not None:
+            page = await self._feed.snapshot(page.version, page.next)
+            copy.apply(page.changes, page.version)
+        return copy

@@ -30,12 +30,19 @@ class Service:
         lifecycle: ``PLANNED`` until it is configured and acknowledged, then ``INSTALLED``.
         path: the lightpath; None while planned, or while a cut leaves the service without one.
         setup_ms: from the arrival of the request to the stored lightpath.
+        set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``) and time (since 1970
+            UTC) of the change that set the lightpath up; 0 and empty where an older version stored it.
+        began_s: when it was first set up, whatever became of that lightpath; since 1970 UTC, 0 as above.
     """
 
     request: ServiceRequest
     lifecycle: str
     path: Lightpath | None = None
     setup_ms: float = 0.0
+    set_up_version: int = 0
+    set_up_cause: str = ""
+    set_up_s: float = 0.0
+    began_s: float = 0.0
 
     @property
     def uuid(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,27 @@ _IN_SERVICE = {
 }
 
 
+class ServiceEntries:
+    """The entries of single services; who keeps what it has told passes its own in the view."""
+
+    def service(self, view: NetworkView, service: Service) -> Any:
+        """One entry of ``connectivity-service``."""
+        return connectivity.service_entry(service)
+
+    def connection(self, view: NetworkView, service: Service) -> Any:
+        """One entry of ``connection``."""
+        return connectivity.connection_entry(service, view.naming)
+
+    def path(self, view: NetworkView, service: Service) -> Any:
+        """One entry of ``path``."""
+        assert service.path is not None
+        return path_entry(service.path, view.naming, view.bands, service.request.direction)
+
+    def end_point(self, view: NetworkView, service: Service, node: str, port: str) -> Any:
+        """One entry of ``connection-end-point`` at a port."""
+        return connectivity.connection_end_point(service, node, port, view.naming, view.bands)
+
+
 @dataclass(frozen=True)
 class NetworkView:
     """The network's state at one version, as the builders need it.
@@ -41,6 +62,8 @@ class NetworkView:
             of a fibre pair together.
         failed_links: ends of the links that are cut, in the topology's order.
         services: every service.
+        revision: another number for every other state.
+        entries: how single services are told.
     """
 
     naming: Naming
@@ -50,18 +73,18 @@ class NetworkView:
     occupied: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failed_links: frozenset[tuple[str, str]] = frozenset()
     services: Sequence[Service] = ()
+    revision: int = 0
+    entries: ServiceEntries = field(default_factory=ServiceEntries)
 
 
 def context(view: NetworkView) -> dict[str, Any]:
     """The whole context; the lists that clients read without asking are there even when empty."""
-    return {
-        "uuid": ids.context_uuid(),
-        "name": names.pairs({"context-name": "lightloop"}),
-        "service-interface-point": service_interface_points(view),
-        TOPOLOGY_CONTEXT: topology_context(view),
-        connectivity.CONNECTIVITY_CONTEXT: connectivity_context(view),
-        PATH_CONTEXT: path_computation_context(view),
-    }
+    return context_head() | {name: build(view) for name, build in PARTS.items()}
+
+
+def context_head() -> dict[str, Any]:
+    """What of the context never changes."""
+    return {"uuid": ids.context_uuid(), "name": names.pairs({"context-name": "lightloop"})}
 
 
 def service_interface_points(view: NetworkView) -> list[dict[str, Any]]:
@@ -123,10 +146,8 @@ def topology(view: NetworkView) -> dict[str, Any]:
 def connectivity_context(view: NetworkView) -> dict[str, Any]:
     """Services and the connections that carry them."""
     return {
-        "connectivity-service": [connectivity.service_entry(service) for service in view.services],
-        "connection": [
-            connectivity.connection_entry(service, view.naming) for service in view.services if service.path
-        ],
+        "connectivity-service": [view.entries.service(view, service) for service in view.services],
+        "connection": [view.entries.connection(view, service) for service in view.services if service.path],
     }
 
 
@@ -134,12 +155,17 @@ def path_computation_context(view: NetworkView) -> dict[str, Any]:
     """The paths of the services that are set up."""
     return {
         "path-comp-service": [],
-        "path": [
-            path_entry(service.path, view.naming, view.bands, service.request.direction)
-            for service in view.services
-            if service.path
-        ],
+        "path": [view.entries.path(view, service) for service in view.services if service.path],
     }
+
+
+# The parts of the context that change with the network.
+PARTS: Mapping[str, Callable[[NetworkView], Any]] = {
+    "service-interface-point": service_interface_points,
+    TOPOLOGY_CONTEXT: topology_context,
+    connectivity.CONNECTIVITY_CONTEXT: connectivity_context,
+    PATH_CONTEXT: path_computation_context,
+}
 
 
 def neighbours(view: NetworkView, node: str) -> list[str]:
@@ -185,8 +211,7 @@ def _node_edge_point(view: NetworkView, node: str, port: str, services: Sequence
         "tapi-photonic-media:media-channel-node-edge-point-spec": pool(view.bands, taken),
         "tapi-connectivity:cep-list": {
             "connection-end-point": [
-                connectivity.connection_end_point(service, node, port, view.naming, view.bands)
-                for service in services
+                view.entries.end_point(view, service, node, port) for service in services
             ]
         },
     }

@@ -14,6 +14,7 @@ from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
 from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
+from lightloop.commands.bench_soak import soak
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 bench = typer.Typer(
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     bench.command("departures")(departures)
     bench.command("drift")(drift)
     bench.command("gate")(gate)
+    bench.command("soak")(soak)
     app.add_typer(bench, name="bench")
 
 

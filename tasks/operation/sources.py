@@ -62,17 +62,33 @@ class ReadParts:
 
 
 def read_changes(operation: Operation, since: int) -> ReadChanges:
-    """The controller's changes after a version.
+    """The controller's changes after a version, read page by page.
 
     Raises:
-        OperationError: it does not answer, or tells what is not as agreed.
+        OperationError: it does not answer, tells what is not as agreed, or does not remember what came after
+            the version: a record with a gap is not made.
     """
+    changes: list[ToldChange] = []
+    version = since
+    while True:
+        page = _page(operation, version)
+        changes += changes_of(page.get("changes", []), version)
+        reached, last = int(page.get("version", 0)), int(page.get("last", 0))
+        if reached >= last:
+            return ReadChanges(str(page.get("store", "")), reached, tuple(changes))
+        if reached <= version:
+            raise OperationError(f"the controller's change log does not go on after version {version}")
+        version = reached
+
+
+def _page(operation: Operation, since: int) -> dict[str, Any]:
     url = f"{operation.controller_url}/changes"
     headers = {"Authorization": f"Bearer {operation.token}"}
     try:
         answer = httpx.get(url, params={"since": since}, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
-        answer.raise_for_status()
-        document = answer.json()
+        if answer.status_code != httpx.codes.GONE:
+            answer.raise_for_status()
+            return dict(answer.json())
     except httpx.HTTPStatusError as error:
         raise OperationError(f"the controller answers {error.response.status_code} to {url}") from None
     except (httpx.HTTPError, ValueError) as error:
@@ -80,13 +96,11 @@ def read_changes(operation: Operation, since: int) -> ReadChanges:
             f"the controller at {operation.controller_url} does not answer ({error!r}); "
             "`lightloop status` says what runs"
         ) from None
-    store, version = str(document.get("store", "")), int(document.get("version", 0))
-    if document.get("reset") and since:
-        raise OperationError(
-            f"{operation.record}: the record has the change log up to version {since}, the controller's "
-            f"ends at {version}: its database is another one. Move the record aside to begin a new one"
-        )
-    return ReadChanges(store, version, tuple(changes_of(document.get("changes", []), since)))
+    raise OperationError(
+        f"{operation.record}: the record has the change log up to version {since}, and the controller does "
+        "not know what came next: its database is another one, or the record was not brought up to date for "
+        "longer than retention.changes_days. Move the record aside to begin a new one"
+    )
 
 
 def changes_of(documents: Iterable[Any], since: int) -> list[ToldChange]:

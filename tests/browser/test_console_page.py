@@ -165,9 +165,7 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
         middle = [first_slot + num_slots / 2, row_index]
         page.until(lambda middle=middle: page.pixel("grid", middle)["colour"] == rgb(LIGHT.accent))
 
-    context = client.context()
-    stored = context["tapi-connectivity:connectivity-context"]["connectivity-service"]
-    assert [service["uuid"] for service in stored] == [lightpath.service_uuid]
+    assert [service.service_uuid for service in client.services()] == [lightpath.service_uuid]
     page.until(lambda: page.words("figure-services") == "1")
     page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
 

@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"LIGHTLOOP_{name}", "secret")
 
     def get(url: str, params: dict[str, int], **_: Any) -> httpx.Response:
-        told = {"version": 13, "reset": False, "store": "s", "changes": HAND_CHANGES[params["since"] :]}
+        told = {"version": 13, "last": 13, "store": "s", "changes": HAND_CHANGES[params["since"] :]}
         return httpx.Response(200, json=told, request=httpx.Request("GET", url))
 
     monkeypatch.setattr("tasks.operation.sources.httpx.get", get)

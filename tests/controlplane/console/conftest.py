@@ -39,7 +39,8 @@ class FakeController:
         self.decisions: list[dict[str, Any]] = []
         self.listeners: set[asyncio.Queue[int]] = set()
         self.silent = False  # True: answers nothing but 503
-        self.forget_reset = False  # True: after a loss of state, does not say so
+        self.store = "store"
+        self.page_rows = 2
         self.questions: list[str] = []
 
     @property
@@ -137,9 +138,9 @@ def controller_app(fake: FakeController) -> FastAPI:
             return refusal(401, "credentials are needed")
         return await go_on(request)
 
-    @app.get("/restconf/data/tapi-common:context")
-    async def context() -> dict[str, Any]:
-        return fake.context()
+    @app.get("/restconf/data/tapi-common:context/tapi-topology:topology-context")
+    async def topology() -> Any:
+        return fake.context()["tapi-common:context"]
 
     @app.get("/restconf/data/tapi-common:context/service-interface-point")
     async def service_interface_points() -> dict[str, Any]:
@@ -149,11 +150,27 @@ def controller_app(fake: FakeController) -> FastAPI:
         return {"tapi-common:service-interface-point": listed}
 
     @app.get("/changes")
-    async def changes(since: int = 0) -> dict[str, Any]:
-        if since > fake.version and not fake.forget_reset:
-            return {"version": fake.version, "reset": True, "changes": fake.changes}
-        later = [change for change in fake.changes if change["version"] > since]
-        return {"version": fake.version, "reset": False, "changes": later}
+    async def changes(since: int, store: str) -> Any:
+        if store != fake.store or since > fake.version:
+            return refusal(410, "not after that")
+        later = [change for change in fake.changes if change["version"] > since][: fake.page_rows]
+        version = later[-1]["version"] if later else fake.version
+        return {"version": version, "last": fake.version, "store": fake.store, "changes": later}
+
+    @app.get("/snapshot")
+    async def snapshot(version: int | None = None, after: int = 0) -> Any:
+        standing = [
+            {"version": number, "kind": "lightpath-added"} | service
+            for number, service in enumerate(fake.services.values(), start=1)
+        ]
+        page = standing[after : after + fake.page_rows]
+        end = after + len(page)
+        return {
+            "version": fake.version if version is None else version,
+            "store": fake.store,
+            "next": end if end < len(standing) else None,
+            "changes": page,
+        }
 
     @app.get("/restconf/streams/tapi-notification")
     async def stream() -> StreamingResponse:

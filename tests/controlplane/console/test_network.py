@@ -58,15 +58,6 @@ def test_a_restored_service_moves_and_becomes_the_latest(shared: NetworkCopy) ->
     assert moved.lightpaths["service-1"].nodes == ("WA", "CA2", "CA1")
 
 
-def test_reset_forgets_what_was_before(shared: NetworkCopy) -> None:
-    cut = {"version": 1, "kind": "link-failed", "nodes": ["WA", "IL"]}
-    state = shared.apply(2, [cut, added(2, ["WA", "CA1"])])
-    fresh = state.apply(1, [added(1, ["WA", "CA2"])], reset=True)
-    assert list(fresh.lightpaths) == ["service-1"]
-    assert fresh.lightpaths["service-1"].nodes == ("WA", "CA2")
-    assert not fresh.failed
-
-
 def test_cuts_are_of_the_pair_whatever_the_order_of_its_ends(shared: NetworkCopy) -> None:
     state = shared.apply(1, [{"version": 1, "kind": "link-failed", "nodes": ["IL", "WA"]}])
     assert state.failed == {frozenset(("WA", "IL"))}

@@ -65,6 +65,9 @@ class FakePce:
         self.plant = plant
         self.naming = Naming(plant.topology)
         self.feed = feed
+        self.version = 0
+        self.lit: dict[Any, set[int]] = {}
+        self.cut: set[frozenset[str]] = set()
         self.paths: dict[str, Lightpath] = {}
         self.requests: list[str] = []
         self.asked: list[tuple[ComputeRequest, int]] = []
@@ -97,26 +100,9 @@ class FakePce:
         return build_compute_output(asked, self.naming, str(uuid4()), path)
 
     def _compute(self, request: ComputeRequest, version: int) -> Lightpath:
-        feed = self.feed(0)
-        assert feed["version"] >= version
-        lit: dict[Any, set[int]] = {}
-        cut: set[frozenset[str]] = set()
-        for change in feed["changes"]:
-            if change["kind"] == "link-failed":
-                cut.add(frozenset(change["nodes"]))
-            elif change["kind"] == "link-repaired":
-                cut.discard(frozenset(change["nodes"]))
-            else:
-                slots = set(range(change["first_slot"], change["first_slot"] + change["num_slots"]))
-                for hop in pairwise(change["nodes"]):
-                    unit = frozenset(hop) if self.plant.shared_spectrum else hop
-                    now = lit.setdefault(unit, set())
-                    if change["kind"] == "lightpath-added":
-                        assert not now & slots, "the change feed lights a slot twice"
-                        now |= slots
-                    else:
-                        assert slots <= now, "the change feed releases a dark slot"
-                        now -= slots
+        self._follow()
+        assert self.version >= version
+        lit, cut = self.lit, self.cut
         graph = self.plant.topology.graph()
         graph.remove_edges_from([tuple(link) for link in cut])
         graph.remove_edges_from(request.exclude_links)
@@ -162,6 +148,33 @@ class FakePce:
                         **known,
                     )
         raise no_path("no free slots on any path")
+
+    def _follow(self) -> None:
+        """Keep the books, slot by slot."""
+        while True:
+            feed = self.feed(self.version)
+            for change in feed["changes"]:
+                self._note(change)
+            self.version = feed["version"]
+            if self.version == feed["last"]:
+                return
+
+    def _note(self, change: dict[str, Any]) -> None:
+        if change["kind"] == "link-failed":
+            self.cut.add(frozenset(change["nodes"]))
+        elif change["kind"] == "link-repaired":
+            self.cut.discard(frozenset(change["nodes"]))
+        elif change["kind"] != "service-removed":
+            slots = set(range(change["first_slot"], change["first_slot"] + change["num_slots"]))
+            for hop in pairwise(change["nodes"]):
+                unit = frozenset(hop) if self.plant.shared_spectrum else hop
+                now = self.lit.setdefault(unit, set())
+                if change["kind"] == "lightpath-added":
+                    assert not now & slots, "the change feed lights a slot twice"
+                    now |= slots
+                else:
+                    assert slots <= now, "the change feed releases a dark slot"
+                    now -= slots
 
     def _shape(self, bit_rate_gbps: float, length_km: float) -> tuple[str, int, int, dict[str, float]]:
         """Format, slots, raster of the starts, and the quantities that the plant knows."""

@@ -9,6 +9,8 @@ import pytest
 
 from configs.home import Credentials
 from controlplane.client import ControllerClient, ServiceRefused
+from controlplane.console.network import topology_from_context
+from topologies.catalogue import load_topology
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_a_service_is_placed_listed_and_deleted(lab: Any, client: ControllerClie
     assert lightpath.total_ms > 0
     (listed,) = client.services()
     assert listed == type(listed)(**{**vars(lightpath), "total_ms": stored.setup_ms})
-    assert client.changes(0)["version"] == 1
+    assert client.changes(0, lab.store.identity)["version"] == 1
     client.delete_service(lightpath.service_uuid)
     assert client.services() == ()
 
@@ -96,3 +98,11 @@ def test_a_controller_that_is_away_is_named() -> None:
     ):
         client.nodes()
     assert caught.value.status == 0
+
+
+def test_the_topology_that_the_console_reads_is_that_of_the_network(
+    lab: Any, client: ControllerClient
+) -> None:
+    client.place_service("A", "D", 100, 20)
+    read = topology_from_context(client.topology(), load_topology("nsfnet"))
+    assert read.content_hash == lab.plant.topology.content_hash

@@ -291,7 +291,7 @@ def test_unknown_links_cannot_be_cut(lab: Any) -> None:
     assert lab.state.version == 0
 
 
-def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
+def test_the_feed_gives_what_is_new_in_pages_and_says_who_is_lost(lab: Any) -> None:
     for pair in ("AD", "BE", "CA"):
         lab.manager.create(lab.request(*pair))
     with lab.http() as client:
@@ -300,12 +300,16 @@ def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
             return client.get("/changes", params=query).json()
 
         whole = feed()
-        assert (whole["version"], whole["reset"], len(whole["changes"])) == (3, False, 3)
-        assert feed(since=2)["changes"] == whole["changes"][2:]
+        assert (whole["version"], whole["last"], len(whole["changes"])) == (3, 3, 3)
+        assert feed(since=2, store=whole["store"])["changes"] == whole["changes"][2:]
         assert feed(since=3) == whole | {"changes": []}
-        for lost in (feed(since=4), feed(since=10**9), feed(since=2, store="another"), feed(since=-1)):
-            assert lost == whole | {"reset": True}
-        assert feed(since=2, store=whole["store"])["reset"] is False
+        first = feed(limit=2)
+        assert (first["version"], first["last"], first["changes"]) == (2, 3, whole["changes"][:2])
+        for lost in ({"since": 4}, {"since": 10**9}, {"since": 2, "store": "another"}, {"since": -1}):
+            answer = client.get("/changes", params=lost)
+            (error,) = answer.json()["ietf-restconf:errors"]["error"]
+            kept = {"store": whole["store"], "first-since": 0, "last": 3}
+            assert (answer.status_code, error["error-info"]) == (410, {"lightloop:change-log": kept})
         change = whole["changes"][0]
         assert change == {
             "version": 1,
@@ -322,7 +326,7 @@ def test_the_feed_gives_what_is_new_and_resets_who_is_lost(lab: Any) -> None:
             "service_class": "any",
             "decision_id": lab.state.services()[0].path.decision_id,
             "cause": "create",
-            "time_s": lab.store.changes(0)[1][0].happened.timestamp(),
+            "time_s": lab.store.log.page(0).changes[0].time_s,
         }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from controlplane.controller import tables
 from controlplane.controller.store import Store, StoreError, sqlite_url
 from controlplane.tapi.errors import TapiError
 
@@ -74,3 +77,26 @@ def test_a_database_that_fails_leaves_state_store_and_elements_equal(
     lab.manager.create(request)
     lab.assert_no_slot_is_lit_twice()
     lab.assert_elements_hold_the_state()
+
+
+def test_what_an_older_version_did_not_store_is_read_from_the_log(lab: Any) -> None:
+    service, _ = lab.manager.create(lab.request("A", "C", 25))
+    lab.manager.fail_link(service.path.nodes[:2])
+    lab.manager.create(lab.request("B", "D", 25))
+    known = lab.state.services()
+    assert [(item.set_up_version, item.set_up_cause) for item in known] == [(4, "restore"), (5, "create")]
+    assert known[0].began_s < known[0].set_up_s
+    with lab.store._engine.begin() as connection:
+        for row in connection.execute(select(tables.services)).all():
+            stripped = {
+                name: json.dumps(
+                    {k: v for k, v in json.loads(text).items() if k[:6] not in ("set_up", "began_")}
+                )
+                for name, text in (("request", row.request), ("path", row.path))
+            }
+            connection.execute(
+                update(tables.services).where(tables.services.c.uuid == row.uuid).values(**stripped)
+            )
+    lab.stop()
+    lab.start()
+    assert lab.state.services() == known

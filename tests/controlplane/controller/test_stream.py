@@ -39,7 +39,13 @@ def test_each_change_is_told_as_it_happens_and_again_to_who_missed_it(lab: Any) 
         await anext(again)
         assert [parse(await anext(again))[0] for _ in range(2)] == [3, 4]
         await again.aclose()
-        assert stream.start_after("99") == 0  # of another store: everything from the first
+        lost = stream.events(stream.start_after("99"))  # of another store
+        await anext(lost)
+        name, number, data = (await anext(lost)).strip().split("\n")
+        assert (name, number) == ("event: resynchronise", "id: 4")
+        (error,) = json.loads(data.removeprefix("data: "))["ietf-restconf:errors"]["error"]
+        assert error["error-info"]["lightloop:change-log"]["last"] == 4
+        await lost.aclose()
         with pytest.raises(TapiError):
             stream.start_after("yesterday")
 

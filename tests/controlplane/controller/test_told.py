@@ -65,11 +65,10 @@ def test_the_deletion_of_a_service_that_a_cut_left_dark_is_told(lab: Any) -> Non
         "nodes": ["A", "C"],
         "service_class": "gold",
     }
-    document, happened = (
-        lab.state.store.changes(before)[1][0].document,
-        lab.state.store.changes(before)[1][0].happened,
-    )
-    body = notification(document, "delete", happened, lab.naming, "store")["tapi-notification:notification"]
+    (change,) = lab.store.log.page(before).changes
+    body = notification(change.document, "delete", change.happened, lab.naming, "store")[
+        "tapi-notification:notification"
+    ]
     assert (body["notification-type"], body["target-object-type"], body["target-object-identifier"]) == (
         "OBJECT_DELETION",
         "CONNECTIVITY_SERVICE",

@@ -46,7 +46,7 @@ def test_a_told_end_is_kept_told_on_and_survives_a_restart(lab: Any, http: TestC
     last = lab.state.feed(0)["changes"][-1]
     assert (last["kind"], last["cause"], last["service_uuid"]) == ("lightpath-removed", "ended", uuid)
     assert kept.request.ends_s is None
-    (stored,) = lab.store.changes(lab.state.version - 1)[1]
+    (stored,) = lab.store.log.page(lab.state.version - 1).changes
     told = notification(stored.document, stored.cause, stored.happened, lab.naming, "store")
     assert told["tapi-notification:notification"]["notification-type"] == "OBJECT_DELETION"
 

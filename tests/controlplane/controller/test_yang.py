@@ -183,7 +183,7 @@ def test_what_we_ask_the_element_and_what_we_tell_is_valid(model: Any, lab: Any)
     lab.manager.fail_link(service.path.nodes[:2])
     lab.manager.repair_link(service.path.nodes[:2])
     lab.manager.delete(service.uuid)
-    _, changes = lab.store.changes(0)
+    changes = lab.store.log.page(0).changes
     assert {change.cause for change in changes} == {"create", "cut", "restore", "repair", "delete"}
     for change in changes:
         event = notification(change.document, change.cause, change.happened, lab.naming, lab.store.identity)

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from envs.plant import Plant, build_plant
 from envs.spec import PlantSpec
+from tests.controlplane.pce.feeds import ToldChanges
 from topologies.model import Fibre, Node, Topology
 
 
@@ -115,36 +116,34 @@ def _predictions(rows: list[list[float]]) -> str:
 
 
 class FakeController:
-    """A change feed; ``add`` and the like append to it."""
+    """A controller's snapshot and changes over HTTP; ``add`` appends to them."""
 
     def __init__(self) -> None:
-        self.changes: list[dict[str, Any]] = []
-        self.reset_below = 0
-        self.pulls = 0
-        app = Starlette(routes=[Route("/changes", self._changes)])
+        self.told = ToldChanges()
+        app = Starlette(routes=[Route("/changes", self._changes), Route("/snapshot", self._snapshot)])
         self._server = ServerThread(app)
         self.port = self._server.port
         self.url = self._server.url
 
     @property
     def version(self) -> int:
-        return len(self.changes)
+        return len(self.told.log)
 
     def add(self, kind: str, nodes: list[str], **values: Any) -> int:
-        self.changes.append({"version": self.version + 1, "kind": kind, "nodes": nodes} | values)
-        return self.version
+        return self.told.add({"kind": kind, "nodes": nodes} | values)
 
     def stop(self, wait: bool = True) -> None:
         self._server.stop(wait)
 
-    def feed(self, since: int) -> dict[str, Any]:
-        self.pulls += 1
-        reset = since > self.version or since < self.reset_below
-        start = 0 if reset else since
-        return {"version": self.version, "reset": reset, "changes": self.changes[start:]}
-
     async def _changes(self, request: Request) -> Response:
-        return JSONResponse(self.feed(int(request.query_params["since"])))
+        page = self.told.change_page(int(request.query_params["since"]), request.query_params["store"])
+        gone = {"ietf-restconf:errors": {"error": [{"error-message": "gone"}]}}
+        return JSONResponse(gone, 410) if page is None else JSONResponse(page)
+
+    async def _snapshot(self, request: Request) -> Response:
+        asked = request.query_params
+        version = int(asked["version"]) if "version" in asked else None
+        return JSONResponse(self.told.snapshot_page(version, int(asked.get("after", 0))))
 
 
 @pytest.fixture(scope="session")

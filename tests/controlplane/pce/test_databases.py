@@ -7,8 +7,10 @@ import httpx
 import numpy as np
 import pytest
 
-from controlplane.pce.databases import ChangeFeed, Databases, DatabasesError, controller_changes
+from controlplane.pce.controller_feed import DatabasesError, HttpControllerFeed
+from controlplane.pce.databases import Databases
 from envs.network import Network
+from tests.controlplane.pce.feeds import ToldChanges
 
 INDEX = {name: index for index, name in enumerate("ABCD")}
 
@@ -25,27 +27,6 @@ def lightpath(
     }
 
 
-class Feed:
-    """The controller's side of the contract, in memory."""
-
-    def __init__(self) -> None:
-        self.changes: list[dict[str, Any]] = []
-        self.pulls: list[int] = []
-        self.empty_reset = False
-        self.store: str | None = None
-
-    def add(self, change: dict[str, Any]) -> int:
-        self.changes.append(change | {"version": len(self.changes) + 1})
-        return len(self.changes)
-
-    async def __call__(self, since: int) -> ChangeFeed:
-        self.pulls.append(since)
-        reset = since > len(self.changes)
-        changes = [] if reset and self.empty_reset else self.changes[0 if reset else since :]
-        feed = {"version": len(self.changes), "reset": reset, "changes": changes, "store": self.store}
-        return ChangeFeed.model_validate(feed)
-
-
 def occupied(plant, *lightpaths: tuple[str, int, int], failed: tuple[str, ...] = ()) -> np.ndarray:
     network = Network(plant)
     for nodes, first_slot, num_slots in lightpaths:
@@ -56,7 +37,7 @@ def occupied(plant, *lightpaths: tuple[str, int, int], failed: tuple[str, ...] =
 
 
 def test_additions_removals_failures_and_repairs_are_followed(plant):
-    feed, databases = Feed(), None
+    feed, databases = ToldChanges(), None
 
     async def run() -> None:
         nonlocal databases
@@ -75,11 +56,11 @@ def test_additions_removals_failures_and_repairs_are_followed(plant):
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("AC", 4, 3)))
 
     asyncio.run(run())
-    assert feed.pulls == [0, 2, 4]
+    assert (feed.snapshots, feed.pulls) == (1, [2, 2, 4])
 
 
 def test_a_lightpath_moved_after_a_cut_is_where_it_was_moved_to(plant):
-    feed = Feed()
+    feed = ToldChanges()
 
     async def run() -> None:
         databases = Databases(plant, feed)
@@ -98,17 +79,15 @@ def test_a_lightpath_moved_after_a_cut_is_where_it_was_moved_to(plant):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("empty_reset", [False, True])
-def test_a_controller_with_a_new_database_resets_the_copy(plant, empty_reset):
-    feed = Feed()
-    feed.empty_reset = empty_reset
+def test_a_controller_with_a_new_database_resets_the_copy(plant):
+    feed = ToldChanges()
 
     async def run() -> None:
         databases = Databases(plant, feed)
         for slot in range(0, 20, 4):
             feed.add(lightpath(f"s{slot}", "AB", slot, 4))
         await databases.bring_to(5)
-        feed.changes.clear()
+        feed.log.clear()
         await databases.bring_to(feed.add(lightpath("new", "CD", 7, 2)))
         assert databases.version == 1
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 7, 2)))
@@ -117,13 +96,13 @@ def test_a_controller_with_a_new_database_resets_the_copy(plant, empty_reset):
 
 
 def test_another_database_of_the_same_age_is_told_apart_by_its_name(plant):
-    feed = Feed()
+    feed = ToldChanges()
     feed.store = "first"
 
     async def run() -> None:
         databases = Databases(plant, feed)
         await databases.bring_to(feed.add(lightpath("s1", "AB", 0, 4)))
-        feed.changes.clear()
+        feed.log.clear()
         feed.store = "second"
         feed.add(lightpath("x1", "CD", 0, 4))
         await databases.bring_to(feed.add(lightpath("x2", "CD", 8, 4)))  # fits, but is not all
@@ -133,13 +112,13 @@ def test_another_database_of_the_same_age_is_told_apart_by_its_name(plant):
 
 
 def test_a_change_that_does_not_fit_makes_it_start_over_from_nothing(plant):
-    feed = Feed()
+    feed = ToldChanges()
 
     async def run() -> None:
         databases = Databases(plant, feed)
         await databases.bring_to(feed.add(lightpath("s1", "AB", 0, 4)))
         # The controller was replaced by one of another history that has come just as far and further.
-        feed.changes.clear()
+        feed.log.clear()
         feed.add(lightpath("x1", "CD", 0, 4))
         await databases.bring_to(feed.add(lightpath("x2", "AB", 2, 4)))
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 0, 4), ("AB", 2, 4)))
@@ -148,7 +127,7 @@ def test_a_change_that_does_not_fit_makes_it_start_over_from_nothing(plant):
 
 
 def test_another_network_is_refused_by_name(plant):
-    feed = Feed()
+    feed = ToldChanges()
     feed.add(lightpath("s1", "AC", 0, 4) | {"nodes": ["A", "Palo Alto"]})
 
     async def run() -> None:
@@ -161,13 +140,13 @@ def test_another_network_is_refused_by_name(plant):
 def test_a_version_the_controller_never_reaches_is_refused(plant):
     async def run() -> None:
         with pytest.raises(DatabasesError, match="at version 0, asked for is 7"):
-            await Databases(plant, Feed(), patience_s=0.1).bring_to(7)
+            await Databases(plant, ToldChanges(), patience_s=0.1).bring_to(7)
 
     asyncio.run(run())
 
 
 def test_a_version_that_arrives_late_is_waited_for(plant):
-    feed = Feed()
+    feed = ToldChanges()
 
     async def run() -> None:
         databases = Databases(plant, feed)
@@ -184,7 +163,7 @@ def test_a_version_that_arrives_late_is_waited_for(plant):
 def test_over_http_a_dead_controller_and_a_strange_answer_are_told(plant, controller):
     async def run() -> None:
         async with httpx.AsyncClient(base_url=controller.url) as client:
-            databases = Databases(plant, controller_changes(client))
+            databases = Databases(plant, HttpControllerFeed(client))
             await databases.bring_to(controller.add(**lightpath("s1", "AB", 0, 4)))
             assert np.array_equal(databases.network.occupied(), occupied(plant, ("AB", 0, 4)))
             controller.add("link-painted", ["A", "B"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.pce.databases import ChangeFeed, Databases
+from controlplane.pce.databases import Databases
 from controlplane.pce.decide import still_feasible, why_blocked
 from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.names import as_dict
@@ -22,6 +22,7 @@ from envs.plant import Plant, build_plant
 from envs.request import Request
 from envs.spec import PlantSpec
 from tests.controlplane.pce.asking import asking
+from tests.controlplane.pce.feeds import ToldChanges
 from topologies.grid import band_of, block_between
 from topologies.model import Fibre, Node, Topology
 
@@ -149,12 +150,12 @@ def test_the_databases_hold_the_noise_of_what_is_lit_also_after_a_cut_and_its_re
         change(10, removed, "BC", 40),
     ]
 
-    async def feed(since: int) -> ChangeFeed:
-        return ChangeFeed.model_validate({"version": len(story), "changes": story[since:]})
-
     async def run() -> Databases:
+        feed = ToldChanges()
         databases = Databases(loud, feed)
-        await databases.bring_to(None)
+        await databases.bring_to(0)
+        feed.log += story
+        await databases.bring_to(len(story))
         return databases
 
     followed = asyncio.run(run()).network
@@ -173,13 +174,11 @@ def test_the_databases_hold_the_noise_of_what_is_lit_also_after_a_cut_and_its_re
 
 
 def test_a_change_without_a_format_does_not_fit_a_plant_that_needs_it(loud):
-    async def feed(since: int) -> ChangeFeed:
-        old = change(1, "lightpath-added", "BC", 8)
-        del old["modulation_format"]
-        return ChangeFeed.model_validate({"version": 1, "changes": [old]})
+    old = change(1, "lightpath-added", "BC", 8)
+    del old["modulation_format"]
 
     async def run() -> None:
-        await Databases(loud, feed).bring_to(None)
+        await Databases(loud, ToldChanges([old])).bring_to(None)
 
     with pytest.raises(ValueError, match="modulation format"):
         asyncio.run(run())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from controlplane.pce.databases import ChangeFeed, Databases
+from controlplane.pce.databases import Databases
 from envs.plant import build_plant
 from envs.spec import PlantSpec
+from tests.controlplane.pce.feeds import ToldChanges
 from topologies.catalogue import load_topology
 
 
@@ -30,17 +31,13 @@ def test_only_the_version_changes() -> None:
         "cause": "delete",
         "time_s": 1.0,
     }
-    told = [added]
-
-    async def fetch(since: int) -> ChangeFeed:
-        document = {"version": len(told), "store": "x", "changes": told[since:]}
-        return ChangeFeed.model_validate(document)
+    feed = ToldChanges([added])
 
     async def story() -> None:
-        databases = Databases(build_plant(load_topology("five-node"), PlantSpec(num_slots=32)), fetch)
+        databases = Databases(build_plant(load_topology("five-node"), PlantSpec(num_slots=32)), feed)
         await databases.bring_to(1)
         before, free = dict(databases.lightpaths), databases.network.free.copy()
-        told.append(gone)
+        feed.log.append(gone)
         await databases.bring_to(2)
         assert (databases.version, databases.lightpaths) == (2, before)
         assert (databases.network.free == free).all()

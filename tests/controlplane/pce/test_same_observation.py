@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controlplane.pce.databases import ChangeFeed, Databases
+from controlplane.pce.databases import Databases
 from controlplane.pce.inference import request_body
 from envs.candidates import observe
 from envs.features import COLUMN, NUM_CONTEXT, NUM_FEATURES
@@ -20,6 +20,7 @@ from envs.plant import Plant, build_plant
 from envs.request import Request
 from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic, make_trace
+from tests.controlplane.pce.feeds import ToldChanges
 from topologies.catalogue import load_topology
 
 NARROW = PlantSpec(num_slots=80)
@@ -73,9 +74,7 @@ def test_the_databases_show_a_model_the_bits_that_training_showed_it(spec, load_
     env.reset_into(features, mask, context)
 
     changes: list[dict] = []
-
-    async def feed(since: int) -> ChangeFeed:
-        return ChangeFeed.model_validate({"version": len(changes), "changes": changes[since:]})
+    feed = ToldChanges(changes)
 
     async def run() -> None:
         databases = Databases(online, feed)

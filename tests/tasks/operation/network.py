@@ -28,6 +28,7 @@ class Network:
         self.changes: list[dict[str, Any]] = []
         self.store = "store-1"
         self.now_s = DAY + 200.0
+        self.page_rows, self.forgotten = 1000, 0
         self.asked: list[int] = []
         patched.setattr("tasks.operation.sources.httpx.get", self._get)
 
@@ -35,12 +36,15 @@ class Network:
         assert url.endswith("/changes")
         assert headers["Authorization"].startswith("Bearer ")
         self.asked.append(params["since"])
-        since = params["since"] if params["since"] <= len(self.changes) else 0
+        since = params["since"]
+        if not self.forgotten <= since <= len(self.changes):
+            return httpx.Response(410, json={}, request=httpx.Request("GET", url))
+        told = self.changes[since : since + self.page_rows]
         document = {
-            "version": len(self.changes),
-            "reset": since != params["since"],
+            "version": since + len(told),
+            "last": len(self.changes),
             "store": self.store,
-            "changes": self.changes[since:],
+            "changes": told,
         }
         return httpx.Response(200, json=document, request=httpx.Request("GET", url))
 

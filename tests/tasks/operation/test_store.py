@@ -123,6 +123,27 @@ def test_a_change_log_of_another_database_is_refused_with_the_remedy(network: Ne
     assert network.files() == before
 
 
+def test_the_change_log_is_read_in_pages_and_one_that_has_forgotten_too_much_is_refused(
+    network: Network,
+) -> None:
+    network.update()
+    at_once = network.files()
+    for file in sorted(network.record.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    network.page_rows, network.asked = 5, []
+    network.update()
+    assert (network.asked, network.files()) == ([0, 5, 10], at_once)
+    network.changes = [*HAND_CHANGES, lightpath(14, 204.0, "added", "create", "d", 13, placed("AC", 8))]
+    network.forgotten = 13  # just what the record has
+    assert network.update().changes[-1].version == 14
+    network.changes.append(lightpath(15, 205.0, "added", "create", "g", 14, placed("AC", 16)))
+    network.changes.append(lightpath(16, 206.0, "added", "create", "h", 15, placed("AC", 24)))
+    network.forgotten, before = 15, network.files()
+    with pytest.raises(OperationError, match=r"up to version 14.*retention\.changes_days.*Move the record"):
+        network.update()
+    assert network.files() == before
+
+
 def test_the_first_requests_are_a_window_once_they_are_all_there(network: Network) -> None:
     mean_s, began_s, record = 50.0, DAY + 25.0, network.update()
     found = first_requests(record, network.operation, TOPOLOGY, mean_s, began_s, 2)
