@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
 from configs.home import Home
 from configs.load import load_config
+from envs.heuristics import baseline
+from envs.traffic import make_trace
 from envs.window import WindowError, write_window
-from flows.lived import LEARNED_SHARE, cut_s, lived_through
+from flows.lived import LEARNED_SHARE, Lived, cut_s, learned_trace, lessons_of, lived_through
 from flows.settings import settings_of
 from tasks.operation import record_until
+from tasks.trace import StoredTrace
 from tests.envs.test_window import a_window
+from tests.live_network import live_through
 from tests.tasks.operation.logs import DAY, HAND_CHANGES, HAND_DECISIONS
 from tests.tasks.operation.network import Network
 
@@ -75,3 +81,24 @@ def test_a_window_is_the_one_asked_for_and_the_record_is_made_once(
     assert len(network.asked) == 2
     assert found.whole.id == earlier.id != told.whole.id
     assert (found.learned, found.held_out) == (told.learned, told.held_out)
+
+
+def test_lessons_are_on_the_clock_of_the_scenario_however_fast_the_window_was_played(tmp_path) -> None:
+    made = []
+    for speed in (1.0, 60.0):
+        config = load_config("five-node", (f"drift.clock_speed={speed}", "training.mixture.window=0.3"))
+        settings = settings_of(config, Home(tmp_path).create(), running=None)
+        trace = make_trace(settings.traffic, settings.plant, 200, 3)
+        played = replace(trace, arrival_s=trace.arrival_s / speed, holding_s=trace.holding_s / speed)
+        window = live_through(settings.plant, played, baseline("ksp_ff"), before=80).window
+        lived = cast(Lived, SimpleNamespace(learned=SimpleNamespace(window=window)))
+        learned = cast(StoredTrace, SimpleNamespace(file=learned_trace(settings, lived)))
+        made.append(lessons_of(settings, lived, learned, None))
+    slow, fast = made
+    assert slow.mixture.window == 0.3
+    assert fast.traffic.mean_holding_s == pytest.approx(slow.traffic.mean_holding_s)
+    stood = [lessons.begin.drawn(1) for lessons in made]
+    assert len(stood[0]) == len(stood[1]) > 5
+    for name in ("age_s", "departs_s"):
+        of_slow, of_fast = ([getattr(item, name) for item in lightpaths] for lightpaths in stood)
+        assert of_fast == pytest.approx(of_slow)
