@@ -17,7 +17,7 @@ import numpy as np
 from agents.spec import MixtureSpec
 from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.trace import Trace
 from envs.traffic import PoissonTraffic, make_trace
 from envs.window import Window
@@ -55,7 +55,7 @@ class LivedWindow:
     """
 
     window: Window
-    begin: Snapshot
+    begin: StandingSnapshot
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Lessons:
     mixture: MixtureSpec = field(default_factory=MixtureSpec)
 
     @property
-    def begin(self) -> Snapshot | None:
+    def begin(self) -> StandingSnapshot | None:
         """What fitted traffic meets at first; None: nothing, and networks are warmed up."""
         return self.lived.begin if self.lived is not None and self.mixture.from_snapshot else None
 

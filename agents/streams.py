@@ -23,7 +23,7 @@ from envs.reward import RewardWeights
 from envs.search import linear_costs_on, linear_rule
 from envs.serving import serve
 from envs.simulation import Server
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.state import NetworkStates, new_states
 from envs.statistics import Statistics, new_statistics
 from envs.trace import Trace
@@ -102,7 +102,7 @@ def window_cost(plant: Plant, window: Window, weights: np.ndarray, reward: Rewar
 
 
 def snapshot_cost(
-    plant: Plant, begin: Snapshot, trace: Trace, weights: np.ndarray, seed: int, reward: RewardWeights
+    plant: Plant, begin: StandingSnapshot, trace: Trace, weights: np.ndarray, seed: int, reward: RewardWeights
 ) -> float:
     """Negative mean reward of a linear score on drawn requests that meet what stood.
 

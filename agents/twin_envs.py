@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from envs.lightpath_env import LightpathVectorEnv
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.traffic import PoissonTraffic
 
 
@@ -19,7 +19,7 @@ class TwinEnvs:
     traffic: PoissonTraffic
     warmup_requests: int
     reward: RewardWeights = ONLY_BLOCKING
-    begin: Snapshot | None = None  # where the networks start; None: empty, and warmed up
+    begin: StandingSnapshot | None = None  # where the networks start; None: empty, and warmed up
     seed_offset: int = 0  # a training that goes on does not meet the same requests again
 
     def __call__(self, num_envs: int, seed: int) -> LightpathVectorEnv:

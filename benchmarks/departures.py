@@ -70,7 +70,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Arm:
+class DepartureArm:
     """What the columns tell in one case."""
 
     name: str
@@ -138,7 +138,7 @@ def figures(sizes: Sizes, on_progress: Callable[[str], None]) -> dict[str, objec
     }
 
 
-def arms_of(plant: Plant, traffic: PoissonTraffic) -> tuple[Arm, Arm, Arm]:
+def arms_of(plant: Plant, traffic: PoissonTraffic) -> tuple[DepartureArm, DepartureArm, DepartureArm]:
     """Nothing told, all that is known, and a placebo; the requests of all are the same."""
     log = make_trace(traffic, plant, LOG_REQUESTS, LOG_SEED)
     rests = rests_of(holding_of_trace(log))
@@ -147,9 +147,9 @@ def arms_of(plant: Plant, traffic: PoissonTraffic) -> tuple[Arm, Arm, Arm]:
         for told in (rests, far(rests))
     )
     return (
-        Arm(WITHOUT, plant, traffic, lambda trace: replace(trace, told_s=None)),
-        Arm(WITH, known, traffic, lambda trace: trace),
-        Arm(PLACEBO, wrong, traffic, told_of_others),
+        DepartureArm(WITHOUT, plant, traffic, lambda trace: replace(trace, told_s=None)),
+        DepartureArm(WITH, known, traffic, lambda trace: trace),
+        DepartureArm(PLACEBO, wrong, traffic, told_of_others),
     )
 
 
@@ -172,7 +172,7 @@ def told_of_others(trace: Trace) -> Trace:
     return replace(trace, service_class=trace.service_class[other], told_s=told_s)
 
 
-def measure(arm: Arm, sizes: Sizes, repetition: int, policy: LinearPolicy) -> float:
+def measure(arm: DepartureArm, sizes: Sizes, repetition: int, policy: LinearPolicy) -> float:
     """Request blocking of a score on the fresh traces of a repetition, as the arm tells them."""
     first = MEASURED_SEED + 1000 * repetition
     traces = [
@@ -183,7 +183,7 @@ def measure(arm: Arm, sizes: Sizes, repetition: int, policy: LinearPolicy) -> fl
 
 
 def searched(
-    arm: Arm, sizes: Sizes, repetition: int, start: ScoringPolicy, step: float | None
+    arm: DepartureArm, sizes: Sizes, repetition: int, start: ScoringPolicy, step: float | None
 ) -> LinearPolicy:
     """The score that a search finds on what the arm's columns tell; ``step``: None is a first search's."""
     assert isinstance(start, LinearPolicy)

@@ -101,10 +101,10 @@ def figures(
         on_progress(f"{shift.name}: without a forecast")
         none = blocking(None)
         arms = dict(zip(ARMS, (learned[row], learned[row - 1], permuted(learned[row])), strict=True))
-        measured = {"none": _figure(none)}
+        measured = {"none": figure_row(none)}
         for name, forecast in arms.items():
             on_progress(f"{shift.name}: {name}")
-            measured[name] = _figure(found := blocking(forecast)) | _change(found, none)
+            measured[name] = figure_row(found := blocking(forecast)) | change_row(found, none)
         rows[shift.name] = {"load_erlang": traffic.load_erlang, **measured}
     return {
         "topology": topology.name,
@@ -123,12 +123,13 @@ def permuted(forecast: DemandForecast) -> DemandForecast:
     return replace(forecast, weights=tuple(weights), shares=tuple(shares), source_id="placebo")
 
 
-def _figure(values: np.ndarray) -> dict[str, object]:
+def figure_row(values: np.ndarray) -> dict[str, object]:
+    """Blocking with its interval over runs."""
     found = interval(values)
     return {"request_blocking": found.mean, "ci95": [found.low, found.high]}
 
 
-def _change(values: np.ndarray, none: np.ndarray) -> dict[str, object]:
-    """Relative: negative is fewer blocked."""
+def change_row(values: np.ndarray, none: np.ndarray) -> dict[str, object]:
+    """The paired change against ``none``, relative: negative is fewer blocked."""
     found, mean = paired_difference(values, none), float(none.mean())
     return {"change": found.mean / mean, "change_ci95": [found.low / mean, found.high / mean]}

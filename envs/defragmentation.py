@@ -18,7 +18,7 @@ from envs.compiled import inlined, kernel
 from envs.first_fit import first_fit_on_path
 from envs.parts import SetUp, set_up_parts, tear_down_parts
 from envs.plant import Plant
-from envs.request import Life
+from envs.request import KnownLife
 from envs.serving import decided_by, placed
 from envs.slots import slots_needed
 
@@ -128,7 +128,7 @@ def move_standing(policy, plant, states, net, n, active):
         block = Block(plant.path_units[path, :hops], slot, num_slots)
         allocate(free, block)
         tear_down_parts(parts, of_parts, n, entry)
-        life = Life(0.0, np.inf, -1)  # nobody looks at it
+        life = KnownLife(0.0, np.inf, -1)  # nobody looks at it
         change = SetUp(entry, block, np.int64(plant.path_format[path]), policy.request_of[entry, 1], life)
         set_up_parts(parts, of_parts, n, change)
         used += hops * num_slots

@@ -17,7 +17,7 @@ from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.lockstep import Lockstep, lockstep_on_traffic
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.traffic import PoissonTraffic
 
 LARGEST_FEATURE = 1000.0  # dimensionless; a bound for the space, far above what any network shows
@@ -128,7 +128,7 @@ class LightpathVectorEnv(VectorEnv):
         episode_requests: int = 1000,
         warmup_requests: int = 0,
         reward: RewardWeights = ONLY_BLOCKING,
-        begin: Snapshot | None = None,
+        begin: StandingSnapshot | None = None,
     ) -> None:
         self.plant = plant
         self.num_envs = num_envs

@@ -24,7 +24,7 @@ from envs.request import Asked
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
 from envs.serving import carry_out, placed_as_listed
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
 from envs.statistics import Statistics, clear_statistics, count, new_statistics
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays
@@ -126,7 +126,7 @@ class Lockstep:
     warmup: int
     reward: RewardWeights
     traffic: PoissonTraffic | None = None
-    begin: Snapshot | None = None  # what each network has at first; None: nothing
+    begin: StandingSnapshot | None = None  # what each network has at first; None: nothing
     _stream: tuple[TrafficArrays, np.ndarray, np.ndarray] | None = None  # (TrafficArrays, rng states, clocks)
 
     def reset(self, seed: int | None = None) -> None:
@@ -224,7 +224,7 @@ def lockstep_on_traffic(
     num_networks: int,
     warmup: int = 0,
     reward: RewardWeights = ONLY_BLOCKING,
-    begin: Snapshot | None = None,
+    begin: StandingSnapshot | None = None,
 ) -> Lockstep:
     """Networks fed by an endless stream, from ``begin`` on or empty; call ``reset(seed)`` before use."""
     return Lockstep(

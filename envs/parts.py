@@ -31,7 +31,7 @@ from envs.gsnr import part as qot
 from envs.gsnr.arrays import QotArrays
 from envs.gsnr.carriers import CarrierStates
 from envs.gsnr.counting import QotCounts, count_qot, new_qot_counts
-from envs.request import Life
+from envs.request import KnownLife
 from envs.spec import PlantSpec
 from topologies.model import Topology
 
@@ -66,7 +66,7 @@ class SetUp(NamedTuple):
     block: Block
     format_row: Index
     bit_rate_gbps: float
-    life: Life
+    life: KnownLife
 
 
 def own_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> Grid | None:

@@ -26,7 +26,7 @@ class Request:
     service_class: str = ""
 
 
-class Life(NamedTuple):
+class KnownLife(NamedTuple):
     """What is known of how long a lightpath stands, on the clock that requests arrive on."""
 
     began_s: float
@@ -44,4 +44,4 @@ class Asked(NamedTuple):
     now_s: float
     holding_s: float
     told_end_s: float  # infinite: not told
-    life_row: int | np.integer  # of ``Life``
+    life_row: int | np.integer  # of ``KnownLife``

@@ -19,7 +19,7 @@ from envs.blocks import Block, Index
 from envs.compiled import HELPER_OPTIONS, inlined, kernel, plain, uncached_kernel
 from envs.parts import SetUp, count_listed, draw_parts_kw, set_up_parts
 from envs.plant import PlantArrays
-from envs.request import Asked, Life
+from envs.request import Asked, KnownLife
 from envs.reward import RewardWeights
 from envs.state import NetworkStates, OneNetwork, admit, depart_until
 from envs.statistics import Statistics, count
@@ -143,7 +143,7 @@ def carry_out(plant, states, net, n, asked, placement, reward, power_kw):
     departure_s = asked.now_s + asked.holding_s
     entry, rate_gbps = net.counters[0].vacant, asked.bit_rate_gbps
     admit(net, path, block, departure_s)
-    life = Life(asked.now_s, asked.told_end_s, np.int64(asked.life_row))
+    life = KnownLife(asked.now_s, asked.told_end_s, np.int64(asked.life_row))
     change = SetUp(entry, block, placement.format_row, rate_gbps, life)
     set_up_parts(plant.parts, states.parts, n, change)
     bound_ms = asked.max_latency_ms

@@ -21,7 +21,7 @@ from topologies.model import TopologyError
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StandingSnapshot:
     """What stood at a moment.
 
     Attributes:
@@ -36,7 +36,7 @@ class Snapshot:
     holding: Mapping[str, HoldingTimes]
 
     @classmethod
-    def of(cls, window: Window, holding: Mapping[str, HoldingTimes], speed: float = 1.0) -> Snapshot:
+    def of(cls, window: Window, holding: Mapping[str, HoldingTimes], speed: float = 1.0) -> StandingSnapshot:
         """The begin of a window, on a clock that runs ``speed`` times as fast as the window's."""
         standing = tuple(
             replace(

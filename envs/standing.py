@@ -17,7 +17,7 @@ from envs.forecast import life_row
 from envs.network import UNTOLD, ServiceLife
 from envs.parts import SetUp, new_part_counts, set_up_parts, tear_down_parts
 from envs.plant import Plant
-from envs.request import Life
+from envs.request import KnownLife
 from envs.state import NetworkStates, OneNetwork, admit, depart_until, remove
 from envs.window import Placed, WindowError
 from topologies.model import TopologyError
@@ -39,7 +39,7 @@ class _Up(NamedTuple):
     format_row: int
     bit_rate_gbps: np.floating
     departure_s: np.floating
-    life: Life
+    life: KnownLife
 
 
 @kernel
@@ -104,7 +104,9 @@ def put_up(
             f"{plant.spec.num_slots} slots; the window is of another plant"
         )
     format_row = _row_of_format(plant, service, placed, path)
-    known = Life(float(life.began_s), float(life.told_end_s), life_row(plant.forecast, life.service_class))
+    known = KnownLife(
+        float(life.began_s), float(life.told_end_s), life_row(plant.forecast, life.service_class)
+    )
     rate, until_s = np.float32(bit_rate_gbps), np.float64(departure_s)
     up = _Up(path, first_slot, num_slots, format_row, rate, until_s, known)
     if not _put_up(plant.arrays, states, network, up):

@@ -19,7 +19,7 @@ from envs.batch_means import difference_interval
 from envs.forecast import DemandForecast
 from envs.lived_times import holding_of_window, rests_of
 from envs.replay_window import replay_window
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.trace import read_trace, write_trace
 from envs.traffic import PoissonTraffic
 from envs.window import Window, WindowError
@@ -153,7 +153,7 @@ def lessons_of(
         traffic_like(trace, settings.plant),
         beside=(settings.traffic,),
         starts=known_agents(settings, champion),
-        lived=LivedWindow(window, Snapshot.of(window, holding, speed)),
+        lived=LivedWindow(window, StandingSnapshot.of(window, holding, speed)),
         mixture=settings.config.training.mixture,
     )
 

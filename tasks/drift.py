@@ -82,7 +82,7 @@ class DriftReport:
 
 
 @dataclass(frozen=True)
-class Look:
+class DriftLook:
     """A report, and what to remember once it has been acted upon."""
 
     report: DriftReport
@@ -91,7 +91,7 @@ class Look:
 
 def detect_drift(
     record: Record, reference_file: Path, state_file: Path, limits: DriftLimits, twin: Twin | None = None
-) -> Look:
+) -> DriftLook:
     """A look at the requests since the last alarm, or since the present window began.
 
     Args:
@@ -121,7 +121,7 @@ def detect_drift(
 
 def look_at(
     reference: TrafficReference, offered: Offered | None, state: DriftState | None, limits: DriftLimits
-) -> Look:
+) -> DriftLook:
     """A look at requests; window after window, until one raises an alarm or they are used up.
 
     Args:
@@ -132,7 +132,7 @@ def look_at(
     """
     rest = None if offered is None else offered.rows(state.pass_over if state else 0)
     if rest is None or not rest.num_requests:
-        return Look(_too_few(None, limits), state)
+        return DriftLook(_too_few(None, limits), state)
     if state is None:
         before_s = math.nextafter(float(rest.arrival_s[0]), -math.inf)
         state = DriftState(reference.id, before_s, 0, before_s)
@@ -140,7 +140,7 @@ def look_at(
         window = rest.rows(0, limits.window_requests)
         until_s = float(window.arrival_s[-1])
         if window.num_requests < limits.min_requests:
-            return Look(_too_few(window, limits), replace(state, looked_until_s=until_s))
+            return DriftLook(_too_few(window, limits), replace(state, looked_until_s=until_s))
         told = window.at_speed(limits.clock_speed)
         found = evidence(reference, told, limits.window_requests, limits.tolerance, limits.columns)
         report = _report(found, window, limits)
@@ -152,16 +152,16 @@ def look_at(
                 pass_over=limits.cool_down_requests,
                 looked_until_s=until_s,
             )
-            return Look(replace(report, html=page), after)
+            return DriftLook(replace(report, html=page), after)
         if window.num_requests < limits.window_requests:
-            return Look(report, replace(state, looked_until_s=until_s))
+            return DriftLook(report, replace(state, looked_until_s=until_s))
         state = replace(state, begins_after_s=until_s, pass_over=0, looked_until_s=until_s)
         rest = rest.rows(limits.window_requests)
         if not rest.num_requests:
-            return Look(report, state)
+            return DriftLook(report, state)
 
 
-def remember(state_file: Path, look: Look) -> None:
+def remember(state_file: Path, look: DriftLook) -> None:
     """Store what a look has used up, once it has been acted upon."""
     if look.state is not None:
         write_state(state_file, look.state)

@@ -42,7 +42,7 @@ COLUMNS = (
 
 
 @dataclass
-class Seen:
+class TrialSoFar:
     """What a challenger did so far in one stage of its trial.
 
     Attributes:
@@ -94,7 +94,7 @@ def read_trial(decisions_folder: Path, version: str, since_s: float) -> pd.DataF
     return rows[(rows["challenger_version"] == version) & (rows["cause"] == CREATE)].reset_index(drop=True)
 
 
-def count(seen: Seen, rows: pd.DataFrame, policy: ScoringPolicy) -> None:
+def count(seen: TrialSoFar, rows: pd.DataFrame, policy: ScoringPolicy) -> None:
     """Take what is new among the rows of a stage into account.
 
     Args:
@@ -125,7 +125,7 @@ def count(seen: Seen, rows: pd.DataFrame, policy: ScoringPolicy) -> None:
         seen.others = Share(int(blocked[~is_canary].sum()), int((~is_canary).sum()))
 
 
-def judge_trial(seen: Seen, limits: GateLimits) -> tuple[RuleResult, ...]:
+def judge_trial(seen: TrialSoFar, limits: GateLimits) -> tuple[RuleResult, ...]:
     """The rules of a stage, on what was seen so far.
 
     Where it was lost before its requests were there, those that have lost it: the others say nothing yet.
@@ -137,7 +137,7 @@ def judge_trial(seen: Seen, limits: GateLimits) -> tuple[RuleResult, ...]:
     return (_enough(seen, limits), *decisive, *blocked)
 
 
-def is_lost(seen: Seen, limits: GateLimits) -> bool:
+def is_lost(seen: TrialSoFar, limits: GateLimits) -> bool:
     """Whether no further request can save it."""
     return bool(seen.faults) or seen.late > limits.max_late_share * max(
         seen.num_asked, limits.shadow_requests
@@ -149,7 +149,7 @@ def broken_rules(rules: Sequence[RuleResult]) -> str:
     return "; ".join(f"{rule.rule}: {rule.why}" for rule in rules if not rule.passed)
 
 
-def _enough(seen: Seen, limits: GateLimits) -> RuleResult:
+def _enough(seen: TrialSoFar, limits: GateLimits) -> RuleResult:
     missing = limits.shadow_requests - seen.num_seen
     why = (
         f"{seen.num_seen:,} of {limits.shadow_requests:,}; the time given is {limits.trial_timeout_s:,.0f} s"
@@ -157,21 +157,21 @@ def _enough(seen: Seen, limits: GateLimits) -> RuleResult:
     return RuleResult(f"enough live requests as a {seen.stage}", missing <= 0, float(-missing), why)
 
 
-def _no_fault(seen: Seen) -> RuleResult:
+def _no_fault(seen: TrialSoFar) -> RuleResult:
     why = f"{len(seen.faults) or 'none'} of {seen.num_asked:,} answers"
     if seen.faults:
         why += f"; {seen.faults[0]}"
     return RuleResult(f"no wrong answer as a {seen.stage}", not seen.faults, -float(len(seen.faults)), why)
 
 
-def _in_time(seen: Seen, limits: GateLimits) -> RuleResult:
+def _in_time(seen: TrialSoFar, limits: GateLimits) -> RuleResult:
     share = Share(seen.late, seen.num_asked)
     margin = limits.max_late_share - (share.value if share.whole else 0.0)
     why = f"{seen.late:,} of {seen.num_asked:,} answers late or missing, at most {limits.max_late_share:.2%}"
     return RuleResult(f"in time as a {seen.stage}", margin >= 0, margin, why)
 
 
-def _no_more_blocked(seen: Seen, limits: GateLimits) -> RuleResult:
+def _no_more_blocked(seen: TrialSoFar, limits: GateLimits) -> RuleResult:
     name = "no more blocked as a canary"
     own, others = seen.canary, seen.others
     told = f"{own.part:,} of its {own.whole:,} requests, {others.part:,} of the {others.whole:,} others"

@@ -21,7 +21,7 @@ from tasks.locks import holder_of, say_what
 from tasks.provision import Staged
 from tasks.registry import ModelVersion
 from tasks.serving_target import ProvisionError, ServingTarget, ask_pce, demand_owner
-from tasks.trial import Seen, Stage, count, is_lost, judge_trial, read_trial
+from tasks.trial import Stage, TrialSoFar, count, is_lost, judge_trial, read_trial
 
 LOOK_AGAIN_S = 5.0
 TELL_AGAIN_S = 60.0
@@ -101,7 +101,7 @@ class _Watch:
     def stage(self, stage: Stage, share: float) -> tuple[RuleResult, ...]:
         """The rules of a stage, once it has ended."""
         limits, version = self.limits, self.on_trial.version.version
-        seen, policy = Seen(stage), load_policy(self.on_trial.policy_folder)
+        seen, policy = TrialSoFar(stage), load_policy(self.on_trial.policy_folder)
         ask_pce(self.target, "PUT", "/challenger", _document(self.on_trial, share))
         since_s, begin, tell_at_s = time.time(), time.monotonic(), 0.0
         self.on_step(f"version {version} stands beside the champion as a {stage}")
@@ -119,7 +119,7 @@ class _Watch:
                 return (RuleResult(f"stays beside the champion as a {stage}", False, -1.0, gone),)
             time.sleep(LOOK_AGAIN_S)
 
-    def _tell(self, seen: Seen, until_s: float) -> None:
+    def _tell(self, seen: TrialSoFar, until_s: float) -> None:
         """Say how far it is, to the run and to whoever waits for the slots."""
         said = seen.said(self.limits.shadow_requests)
         until = time.strftime("%d %b %H:%M:%S", time.localtime(until_s))

@@ -50,7 +50,7 @@ class Challenger(Endpoint):
 
 
 @dataclass
-class Counts:
+class ChallengerCounts:
     """What became of a challenger's questions since it was put or the PCE was started.
 
     Attributes:
@@ -75,7 +75,7 @@ class Beside:
     challenger: Challenger
     serving: Serving
     client: InferenceClient
-    counts: Counts = field(default_factory=Counts)
+    counts: ChallengerCounts = field(default_factory=ChallengerCounts)
 
 
 def is_canary(decision_id: str, share: float) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from envs.bits import is_set
 from envs.compiled import inlined
 from envs.features import COLUMN
-from envs.request import Life
+from envs.request import KnownLife
 
 if TYPE_CHECKING:
     from envs.blueprint import Room
@@ -80,7 +80,7 @@ def describe_departures(rests, lives, n, paths, free, asked, listed, features):
     """
     path_units, path_hops, now_s = paths.units, paths.hops, asked.now_s
     began_s, told_end_s, row = lives.began_s[n], lives.told_end_s[n], lives.row[n]
-    own_s = rest_of_life(rests, Life(now_s, asked.told_end_s, np.int64(asked.life_row)), now_s)
+    own_s = rest_of_life(rests, KnownLife(now_s, asked.told_end_s, np.int64(asked.life_row)), now_s)
     num_listed = listed.in_use if own_s > 0.0 else 0
     for c in range(num_listed):
         path = np.int64(listed.path[c])
@@ -95,7 +95,7 @@ def describe_departures(rests, lives, n, paths, free, asked, listed, features):
                 if slot < 0 or slot == began_s.shape[1]:
                     stays += EDGE_STAYS
                 elif is_set(free[unit], slot) == 0:
-                    beside = Life(began_s[unit, slot], told_end_s[unit, slot], np.int64(row[unit, slot]))
+                    beside = KnownLife(began_s[unit, slot], told_end_s[unit, slot], np.int64(row[unit, slot]))
                     other_s = rest_of_life(rests, beside, now_s)
                     if other_s > 0.0:
                         share = min(own_s, other_s) / max(own_s, other_s)

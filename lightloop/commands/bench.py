@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lightloop.commands.bench_adapt import adapt
 from lightloop.commands.bench_departures import departures
 from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
@@ -24,6 +25,7 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
+    bench.command("adapt")(adapt)
     bench.command("forecast")(forecast)
     bench.command("latency")(latency)
     bench.command("departures")(departures)

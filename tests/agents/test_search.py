@@ -27,7 +27,7 @@ from envs.replay_window import replay_window, states_at_begin
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import linear_costs_on
 from envs.settings import SETTINGS, agent_plant
-from envs.snapshot import Snapshot
+from envs.snapshot import StandingSnapshot
 from envs.traffic import PoissonTraffic, make_trace
 from tests.live_network import live_through
 from topologies.catalogue import load_topology
@@ -246,7 +246,9 @@ def test_networks_of_ppo_begin_with_the_spectrum_of_the_snapshot(five_node):
     plant, traffic = five_node
     window = lived_on(plant, traffic).window
     assert window.standing
-    long = Snapshot(window.standing, window.failed_links, {ALL: exponential(1e9)})  # nothing departs at once
+    long = StandingSnapshot(
+        window.standing, window.failed_links, {ALL: exponential(1e9)}
+    )  # nothing departs at once
     envs = TwinEnvs(plant, traffic, warmup_requests=300, begin=long)(num_envs=3, seed=2)
     size = plant.spec.max_candidates
     features = np.zeros((3, size, len(FEATURE_NAMES)), np.float32)
@@ -267,7 +269,7 @@ def test_what_told_its_end_departs_then_and_others_outlive_their_age(five_node):
     told = replace(standing, told_end_s=7.0)
     fitted = fit_holding_times([40.0, 60.0, 80.0], [True] * 3)
     assert fitted is not None
-    drawn = [Snapshot((told, standing), (), {ALL: fitted}).drawn(seed) for seed in range(40)]
+    drawn = [StandingSnapshot((told, standing), (), {ALL: fitted}).drawn(seed) for seed in range(40)]
     assert {item[0].departs_s for item in drawn} == {7.0}
     assert {item[1].departs_s for item in drawn} == {10.0, 30.0}  # at the ages of 60 and 80
 
@@ -276,4 +278,4 @@ def lived_on(plant: Plant, traffic: PoissonTraffic) -> LivedWindow:
     """A window that begins with a busy network."""
     trace = make_trace(traffic, plant, 400, seed=3)
     window = live_through(plant, trace, baseline("ksp_ff"), before=150).window
-    return LivedWindow(window, Snapshot.of(window, holding_of_window(window)))
+    return LivedWindow(window, StandingSnapshot.of(window, holding_of_window(window)))

@@ -16,7 +16,7 @@ from envs.plant import Plant
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
 from envs.window import Live, Window
 from tasks.decisions import read_decision_log
-from tasks.drift import DriftReport, Look, detect_drift, remember
+from tasks.drift import DriftLook, DriftReport, detect_drift, remember
 from tasks.drift_state import read_state
 from tasks.limits import DriftLimits
 from tasks.regret import Regret
@@ -68,8 +68,8 @@ class Operation(Network):
         state = self.folder / "drift.json"
         return detect_drift(self.update(), self.folder / "traffic.json", state, limits).report
 
-    def look(self) -> Look:
-        """Look and remember, as the flow does."""
+    def look(self) -> DriftLook:
+        """DriftLook and remember, as the flow does."""
         found = detect_drift(self.update(), self.folder / "traffic.json", self.folder / "drift.json", LIMITS)
         remember(self.folder / "drift.json", found)
         return found

@@ -13,7 +13,7 @@ from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.replay_window import replay_window
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
-from tasks.drift import Look, detect_drift, remember
+from tasks.drift import DriftLook, detect_drift, remember
 from tasks.drift_source import Twin, offered_requests, without_failures
 from tasks.drift_test import COLUMNS
 from tasks.limits import DriftLimits
@@ -61,14 +61,14 @@ class Installation(Network):
         self.part(1, decisions, closed=False)
         return self.update()
 
-    def look(self, moment_s: float) -> Look:
+    def look(self, moment_s: float) -> DriftLook:
         files = self.folder / "traffic.json", self.folder / "drift.json"
         found = detect_drift(self.at(moment_s), *files, LIMITS, self.twin)
         remember(files[1], found)
         return found
 
-    def first_alarm(self, *also_s: float) -> tuple[Look | None, list[Look]]:
-        """Look after every so many requests, to the end or to an alarm; and all looks."""
+    def first_alarm(self, *also_s: float) -> tuple[DriftLook | None, list[DriftLook]]:
+        """Looks after every so many requests, to the end or to an alarm; and all looks."""
         looks = []
         moments_s = [row["time_s"] + 1.0 for row in self.logs[0][LOOK_REQUESTS::LOOK_REQUESTS]]
         for moment_s in sorted((*moments_s, *also_s)):

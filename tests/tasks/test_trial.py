@@ -14,7 +14,7 @@ from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.policy import LinearPolicy
 from tasks.limits import GateLimits
 from tasks.share import Share
-from tasks.trial import Seen, count, is_lost, judge_trial, read_trial
+from tasks.trial import TrialSoFar, count, is_lost, judge_trial, read_trial
 
 LIMITS = GateLimits(
     confidence=0.95, latency_budget_ms=50.0, shadow_requests=100, canary_share=0.5, max_late_share=0.02
@@ -47,13 +47,13 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def seen_in(stage: Any, rows: list[dict[str, Any]]) -> Seen:
-    seen = Seen(stage)
+def seen_in(stage: Any, rows: list[dict[str, Any]]) -> TrialSoFar:
+    seen = TrialSoFar(stage)
     count(seen, pd.DataFrame(rows), POLICY)
     return seen
 
 
-def broken(seen: Seen) -> dict[str, str]:
+def broken(seen: TrialSoFar) -> dict[str, str]:
     return {rule.rule: rule.why for rule in judge_trial(seen, LIMITS) if not rule.passed}
 
 
@@ -90,8 +90,11 @@ def test_more_answers_that_are_missing_than_are_allowed(outcome: str) -> None:
 
 
 def test_a_trial_without_its_requests_is_not_passed() -> None:
-    assert list(broken(Seen("shadow"))) == ["enough live requests as a shadow"]
-    assert list(broken(Seen("canary"))) == ["enough live requests as a canary", "no more blocked as a canary"]
+    assert list(broken(TrialSoFar("shadow"))) == ["enough live requests as a shadow"]
+    assert list(broken(TrialSoFar("canary"))) == [
+        "enough live requests as a canary",
+        "no more blocked as a canary",
+    ]
 
 
 def canaries(num_canary: int, blocked: int, num_others: int, others_blocked: int) -> list[dict[str, Any]]:
