@@ -46,11 +46,19 @@ class Operation:
 
 @dataclass(frozen=True)
 class ReadChanges:
-    """What the controller told: its store, the last version, and the changes after one, in order."""
+    """What the controller told.
+
+    Attributes:
+        store: identity of its database.
+        version: the last one told.
+        changes: those after the version that was asked for, in order of version.
+        forgotten_s: of what came before this moment only what stood then is told; since 1970 UTC.
+    """
 
     store: str
     version: int
     changes: tuple[ToldChange, ...]
+    forgotten_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,13 +69,31 @@ class ReadParts:
     closed: frozenset[str]
 
 
-def read_changes(operation: Operation, since: int) -> ReadChanges:
+def read_changes(operation: Operation, since: int, now_s: float) -> ReadChanges:
     """The controller's changes after a version, read page by page.
+
+    A new record (``since`` 0) of a controller that has compacted its log begins with what stands now.
+
+    Args:
+        operation: whose controller.
+        since: what the record has.
+        now_s: since 1970 UTC.
 
     Raises:
         OperationError: it does not answer, tells what is not as agreed, or does not remember what came after
             the version: a record with a gap is not made.
     """
+    try:
+        return _changes_after(operation, since)
+    except _GoneError as error:
+        if since > 0:
+            raise OperationError(str(error)) from None
+    begin = _standing(operation, now_s)
+    after = _changes_after(operation, begin.version)
+    return ReadChanges(after.store, after.version, begin.changes + after.changes, begin.forgotten_s)
+
+
+def _changes_after(operation: Operation, since: int) -> ReadChanges:
     changes: list[ToldChange] = []
     version = since
     while True:
@@ -81,11 +107,39 @@ def read_changes(operation: Operation, since: int) -> ReadChanges:
         version = reached
 
 
+def _standing(operation: Operation, now_s: float) -> ReadChanges:
+    """What stands at one version, as the changes that made it; what a snapshot gives no time happened now."""
+    told: list[dict[str, Any]] = []
+    asked: dict[str, int] = {}
+    while True:
+        page = _asked(operation, "/snapshot", asked)
+        told += [dict(document) for document in page.get("changes", ())]
+        if page["next"] is None:
+            break
+        asked = {"version": int(page["version"]), "after": int(page["next"])}
+    version, taken = int(page["version"]), {document["version"] for document in told}
+    unused = (number for number in range(1, version + 1) if number not in taken)
+    for document in told:
+        if not document["version"]:  # cut links, and what an older version of the controller set up
+            document |= {"version": next(unused), "time_s": now_s}
+            document.setdefault("cause", "create")
+    told.sort(key=lambda document: document["version"])
+    return ReadChanges(str(page["store"]), version, tuple(_told(told)), now_s)
+
+
 def _page(operation: Operation, since: int) -> dict[str, Any]:
-    url = f"{operation.controller_url}/changes"
+    return _asked(operation, "/changes", {"since": since})
+
+
+class _GoneError(OperationError):
+    """The controller does not keep what was asked for."""
+
+
+def _asked(operation: Operation, path: str, params: dict[str, int]) -> dict[str, Any]:
+    url = f"{operation.controller_url}{path}"
     headers = {"Authorization": f"Bearer {operation.token}"}
     try:
-        answer = httpx.get(url, params={"since": since}, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        answer = httpx.get(url, params=params, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
         if answer.status_code != httpx.codes.GONE:
             answer.raise_for_status()
             return dict(answer.json())
@@ -96,10 +150,10 @@ def _page(operation: Operation, since: int) -> dict[str, Any]:
             f"the controller at {operation.controller_url} does not answer ({error!r}); "
             "`lightloop status` says what runs"
         ) from None
-    raise OperationError(
-        f"{operation.record}: the record has the change log up to version {since}, and the controller does "
-        "not know what came next: its database is another one, or the record was not brought up to date for "
-        "longer than retention.changes_days. Move the record aside to begin a new one"
+    raise _GoneError(
+        f"{operation.record}: the record has the change log up to version {params.get('since', 0)}, and the "
+        "controller does not know what came next: its database is another one, or the record was not brought "
+        "up to date for longer than retention.changes_days. Move the record aside to begin a new one"
     )
 
 
@@ -109,6 +163,14 @@ def changes_of(documents: Iterable[Any], since: int) -> list[ToldChange]:
     Raises:
         OperationError: one does not fit, or one is missing; names it.
     """
+    changes = _told(documents)
+    for number, change in enumerate(changes, start=since + 1):
+        if change.version != number:
+            raise OperationError(f"the controller's change log has {change.version} in place of {number}")
+    return changes
+
+
+def _told(documents: Iterable[Any]) -> list[ToldChange]:
     rows = [_change_row(document) for document in documents]
     if not rows:
         return []
@@ -117,11 +179,7 @@ def changes_of(documents: Iterable[Any], since: int) -> list[ToldChange]:
     if bad:
         index, why = next(iter(bad.items()))
         raise OperationError(f"the controller's change {rows[index]['version']} is not as agreed: {why}")
-    changes = [ToldChange.read(row) for row in rows]
-    for number, change in enumerate(changes, start=since + 1):
-        if change.version != number:
-            raise OperationError(f"the controller's change log has {change.version} in place of {number}")
-    return changes
+    return [ToldChange.read(row) for row in rows]
 
 
 def read_parts(folder: Path, known: frozenset[str]) -> ReadParts:

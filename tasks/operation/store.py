@@ -163,7 +163,7 @@ def bring_up_to_date(
         # never.
         parts = frozenset(about.get("parts", ()))
         told = read_parts(operation.decisions, parts)
-        read = read_changes(operation, since)
+        read = read_changes(operation, since, clock())
         if about.get("store", read.store) != read.store:
             raise OperationError(
                 f"{folder}: the record is of the database {about['store']}, the controller has {read.store}; "
@@ -182,11 +182,11 @@ def bring_up_to_date(
         num_refused = _keep_refused(folder, refused)
         # A part with a request that is under way is read again.
         closed = parts if under_way else told.closed
-        forgotten_s = float(about.get("forgotten_s", 0.0))
+        forgotten_s = max(float(about.get("forgotten_s", 0.0)), read.forgotten_s)
         new = {
             "schema_version": RECORD_SCHEMA_VERSION,
             "store": read.store,
-            "version": changes[-1].version if changes else 0,
+            "version": read.version,
             "asks": len(settled),
             "parts": sorted(closed),
             "forgotten_s": forgotten_s,

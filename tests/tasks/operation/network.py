@@ -33,8 +33,10 @@ class Network:
         patched.setattr("tasks.operation.sources.httpx.get", self._get)
 
     def _get(self, url: str, params: dict[str, int], headers: dict[str, str], **_: Any) -> httpx.Response:
-        assert url.endswith("/changes")
         assert headers["Authorization"].startswith("Bearer ")
+        if url.endswith("/snapshot"):
+            return self._snapshot(url, params)
+        assert url.endswith("/changes")
         self.asked.append(params["since"])
         since = params["since"]
         if not self.forgotten <= since <= len(self.changes):
@@ -45,6 +47,32 @@ class Network:
             "last": len(self.changes),
             "store": self.store,
             "changes": told,
+        }
+        return httpx.Response(200, json=document, request=httpx.Request("GET", url))
+
+    def _snapshot(self, url: str, params: dict[str, int]) -> httpx.Response:
+        """What stands, as the controller tells it: links that are down have neither version nor time."""
+        up: dict[str, dict[str, Any]] = {}
+        down: dict[tuple[str, ...], dict[str, Any]] = {}
+        for change in self.changes:
+            match change["kind"]:
+                case "lightpath-added":
+                    up[change["service_uuid"]] = change
+                case "lightpath-removed":
+                    up.pop(change["service_uuid"], None)
+                case "link-failed":
+                    plain = {name: change[name] for name in ("kind", "cause", "nodes")}
+                    down[tuple(change["nodes"])] = {"version": 0} | plain
+                case "link-repaired":
+                    down.pop(tuple(change["nodes"]), None)
+        standing = [*up.values(), *down.values()]
+        after = params.get("after", 0)
+        end = after + self.page_rows
+        document = {
+            "version": len(self.changes),
+            "store": self.store,
+            "next": end if end < len(standing) else None,
+            "changes": standing[after:end],
         }
         return httpx.Response(200, json=document, request=httpx.Request("GET", url))
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.operation.first import first_requests
+from tasks.operation.lives import spans_of
 from tasks.operation.record import OperationError
 from tasks.operation.store import read_table
 from tests.tasks.operation.logs import (
@@ -142,6 +143,24 @@ def test_the_change_log_is_read_in_pages_and_one_that_has_forgotten_too_much_is_
     with pytest.raises(OperationError, match=r"up to version 14.*retention\.changes_days.*Move the record"):
         network.update()
     assert network.files() == before
+
+
+def test_a_new_record_of_a_compacted_change_log_begins_with_what_stands(network: Network) -> None:
+    whole = network.update()
+    stood = {name for name, spans in spans_of(whole.changes).items() if spans[-1].removed is None}
+    for file in sorted(network.record.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    network.forgotten, network.page_rows = 12, 1
+
+    begun = network.update()
+
+    assert begun.forgotten_s == network.now_s
+    assert {change.service_uuid for change in begun.changes if change.kind == "lightpath-added"} == stood
+    assert [change.nodes for change in begun.changes if change.kind == "link-failed"] == [("A", "B")]
+    network.changes = [*HAND_CHANGES, lightpath(14, 204.0, "added", "create", "d", 13, placed("AC", 8))]
+    after = network.update()
+    assert after.changes[-1].version == 14
+    assert after.forgotten_s == begun.forgotten_s
 
 
 def test_the_first_requests_are_a_window_once_they_are_all_there(network: Network) -> None:
