@@ -31,6 +31,7 @@ ON_THE_INSTALLATION = (
     "lightloop request",
     "lightloop offer",
     "lightloop history",
+    "lightloop audit",
     "lightloop lineage",
     "lightloop status",
     "lightloop tidy",

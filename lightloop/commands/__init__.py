@@ -20,6 +20,7 @@ COMMANDS = (
     "offer",
     "bench",
     "services",
+    "audit",
     "history",
     "lineage",
     "reproduce",

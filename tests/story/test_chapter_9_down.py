@@ -1,4 +1,4 @@
-"""The last chapter: everything is stopped, nothing is left behind, and no process has logged an exception."""
+"""The last chapter: all agrees, everything stops, nothing is left, and no process has logged an exception."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ EXPECTED = (re.compile(r"ERROR +\| Task run .*aborted by a termination signal"),
 REPEATED = re.compile(
     r"^.*Worker channel heartbeat persistence failed.*\n(?:(?!\d\d:\d\d:).*\n?)*", re.MULTILINE
 )
+
+
+def test_all_that_is_stored_of_the_network_agrees_after_all_that_happened(stack: Stack) -> None:
+    assert stack.json("audit") == {"violations": []}
 
 
 def test_down_leaves_no_process(stack: Stack) -> None:
