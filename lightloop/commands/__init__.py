@@ -21,6 +21,7 @@ COMMANDS = (
     "bench",
     "services",
     "audit",
+    "chaos",
     "history",
     "lineage",
     "reproduce",

@@ -22,6 +22,14 @@ REPEATED = re.compile(
 )
 
 
+def test_what_clients_were_told_stands_after_cuts_and_kills(stack: Stack) -> None:
+    done = stack.json("chaos", "--seconds", "20", "--clients", "4")
+
+    assert done["operations"] > 0
+    assert done["faults"] > 0
+    assert (done["violations"], done["unanswered"]) == (0, 0), done["details"]
+
+
 def test_all_that_is_stored_of_the_network_agrees_after_all_that_happened(stack: Stack) -> None:
     assert stack.json("audit") == {"violations": []}
 

@@ -1,0 +1,125 @@
+"""The command ``lightloop chaos``: faults under load, and whether all agrees afterwards."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lightloop.output import JsonFlag, emit, stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controlplane.audit import Violation
+
+SETTLED_S = 120.0  # that everything is given to agree again
+
+
+def register(app: typer.Typer) -> None:
+    """Hang the command onto the tree."""
+    app.command("chaos")(chaos_command)
+
+
+def chaos_command(
+    seconds: Annotated[float, typer.Option(min=1, help="Of load and faults.")] = 60.0,
+    clients: Annotated[int, typer.Option(min=1, max=64, help="That ask at the same time.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of every dice.")] = 1,
+    keep: Annotated[bool, typer.Option(help="Leave the services that stand at the end.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Disturb the running installation under load, then audit it. For a test installation: traffic is hit.
+
+    Clients create, read and delete services of their own and ask again until they are answered. Meanwhile
+    links are cut and repaired. Controller, PCE, elements and model servers are killed, or stopped for up to
+    three seconds. Then every link is repaired, `lightloop audit` compares what is stored, and what each
+    client was told is compared with what stands. Exits with status 1 where anything is wrong.
+
+    Examples:
+      lightloop chaos --seconds 60 --clients 8
+
+      lightloop chaos --seconds 600 --seed 7 --json
+    """
+    from configs.build import parts_of
+    from configs.home import Home
+    from controlplane.audit import BETWEEN_LOOKS_S, Installation, audit
+    from controlplane.client import ControllerClient, PceClient
+    from controlplane.elements.http import HttpSouthbound
+    from lightloop.chaos import Target, cause, clear, compare
+    from lightloop.running import running_config, running_credentials
+    from tasks.processes import ProcessManager
+
+    config, credentials, home = running_config(), running_credentials(), Home.from_environment()
+    at, (topology, spec) = config.services, parts_of(config)
+    manager = ProcessManager(home.run)
+
+    def client() -> ControllerClient:
+        return ControllerClient(at.url("controller"), credentials)
+
+    def pids() -> dict[str, int]:
+        names = ("controller", "pce", "elements", "model-a", "model-b")
+        return {name: state.pid for name, state in manager.states().items() if name in names and state.pid}
+
+    def say(text: str) -> None:
+        stderr.print(text, style="dim", highlight=False)
+
+    links = [(fibre.node_a, fibre.node_b) for fibre in topology.fibres]
+    account = cause(Target(client, links, pids), seconds, clients, seed, say)
+    say("every link is repaired; what is stored is compared")
+    southbound = HttpSouthbound(at.url("elements"), credentials)
+    with client() as controller, PceClient(at.url("pce"), credentials) as pce:
+        installation = Installation(controller, pce, southbound, topology.node_names, home.decisions)
+        found = _settled(lambda: audit(installation.look, spec.shared_spectrum), BETWEEN_LOOKS_S)
+        broken = compare(account, controller)
+        if not keep:
+            clear(account, controller)
+    southbound.close()
+    document: dict[str, Any] = {
+        "operations": account.operations,
+        "faults": len(account.faults),
+        "violations": len(found) + len(broken),
+        "unanswered": len(account.unanswered),
+        "lost_after_ack": sum(item.rule == "lost-after-ack" for item in broken),
+        "double_allocated_slots": sum(item.rule == "slots-used-twice" for item in found),
+        "p99_answer_s": account.p99_s,
+        "details": [*map(asdict, found), *map(asdict, broken)],
+    }
+    emit(document, as_json, lambda console: _render(console, document))
+    if document["violations"] or document["unanswered"]:
+        raise typer.Exit(1)
+
+
+def _settled(look: Callable[[], list[Violation]], pause_s: float) -> list[Violation]:
+    """What is wrong still once processes are up again and elements are repaired.
+
+    Raises:
+        ServiceRefused: the controller does not come back.
+    """
+    from controlplane.client import ServiceRefused
+
+    until_s = time.monotonic() + SETTLED_S
+    while True:
+        try:
+            found = look()
+            if not found or time.monotonic() > until_s:
+                return found
+        except ServiceRefused:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(pause_s)
+
+
+def _render(console: Console, document: dict[str, Any]) -> None:
+    table = Table("figure", "value")
+    for name, value in document.items():
+        if name != "details":
+            table.add_row(
+                name.replace("_", " "), f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
+            )
+    console.print(table)
+    for item in document["details"]:
+        console.print(f"{item['rule']}: {item['service_uuid'] or item.get('where', '')}: {item['why']}")
