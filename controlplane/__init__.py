@@ -5,6 +5,7 @@
   elements/    network elements and the southbound interface to them
   pce/         path computation: candidates, model endpoint, fallback, decision log
   console/     web pages
+  metrics.py   every metric of every process, and what GET /metrics and GET /ready answer
   auth.py      access: HTTP Basic or a bearer token
   client.py    clients of the controller and of the PCE, for the command line and the console
   lightpath.py the lightpath, and how it is spelled on the wires

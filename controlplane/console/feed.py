@@ -14,6 +14,7 @@ import httpx
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.console.network import ChangeError, NetworkCopy, topology_from_context
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
+from controlplane.metrics import ConsoleMetrics
 from topologies.grid import SpectrumBand
 from topologies.model import Topology
 
@@ -50,6 +51,7 @@ class Feed:
         self._known = topology
         self._empty = (bands, shared_spectrum)
         self.snapshot = Snapshot()
+        self.metrics = ConsoleMetrics()
         self._listeners: set[Listener] = set()
         self._network_asked = asyncio.Lock()
         self._network_stirred = asyncio.Event()
@@ -59,6 +61,20 @@ class Feed:
         """Call a listener with every new snapshot; what comes back ends it."""
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
+
+    def measured(self) -> ConsoleMetrics:
+        """The metrics with every gauge as it is now."""
+        snapshot = self.snapshot
+        self.metrics.pages.set(len(self._listeners))
+        self.metrics.answers.labels("controller").set(snapshot.controller_fault is None)
+        self.metrics.answers.labels("pce").set(snapshot.pce_fault is None)
+        self.metrics.state_version.set(snapshot.network.version if snapshot.network else 0)
+        return self.metrics
+
+    def trouble(self) -> list[str]:
+        """Who of the two does not answer, and why, in words."""
+        faults = {"controller": self.snapshot.controller_fault, "PCE": self.snapshot.pce_fault}
+        return [f"{name}: {fault}" for name, fault in faults.items() if fault is not None]
 
     async def run(self) -> None:
         """Follow until cancelled."""

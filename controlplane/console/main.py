@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
+from fastapi.responses import Response
 from nicegui import ui
 
 from configs.bands import bands_of
@@ -20,6 +21,7 @@ from controlplane.console.feed import Feed
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
 from controlplane.guard import Guard
 from controlplane.http_server import run
+from controlplane.metrics import METRICS, READY, ready_answer
 from topologies.catalogue import load_topology
 
 TIMEOUT_S = 10.0  # of one question; a set-up waits for every element on the route
@@ -52,7 +54,7 @@ def page_settings(config: Config) -> PageSettings:
 
 
 def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> FastAPI:
-    """The ASGI application: the page at ``/``, ``GET /health``.
+    """The ASGI application: the page at ``/``, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password, because they act with the console's own credentials.
     """
@@ -74,6 +76,15 @@ def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> F
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get(READY)
+    async def ready() -> Response:
+        # The page shows who does not answer, and goes on: without them it is degraded, not gone.
+        return ready_answer([], feed.trouble())
+
+    @app.get(METRICS)
+    async def metrics(request: Request) -> Response:
+        return feed.measured().answer(request.headers.get("accept"))
 
     @ui.page("/", title="lightloop", favicon=FAVICON)
     async def index(request: Request) -> None:

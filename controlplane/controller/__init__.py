@@ -18,6 +18,7 @@
   datastore.py    what is read and written there
   rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents
   stream.py       notifications as server-sent events
+  monitored.py    what /metrics and /ready tell
   app.py          the routes
   main.py         the process
 

@@ -23,6 +23,7 @@ from controlplane.auth import AuthMiddleware
 from controlplane.controller.change_log import PAGE_ROWS
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
+from controlplane.controller.monitored import degraded, measured, not_ready
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.restconf import (
     accepts_json,
@@ -38,6 +39,7 @@ from controlplane.controller.services import Restoration, ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
+from controlplane.metrics import METRICS, READY, ready_answer
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
 
@@ -93,10 +95,14 @@ def build_app(
 
     @app.exception_handler(TapiError)
     async def refused(_request: Request, error: TapiError) -> Response:
+        count(error.status)
         answer = error_response(error)
         if error.status == 405:
             answer.headers["Allow"] = ", ".join(allowed_at(_request.url.path))
         return answer
+
+    def count(status: int) -> None:
+        manager.metrics.refusals.labels(str(status)).inc()
 
     def allowed_at(path: str) -> tuple[str, ...]:
         data = "/restconf/data"
@@ -104,6 +110,7 @@ def build_app(
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
+        count(error.status_code)
         answer = plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(allowed_at(request.url.path))
@@ -111,18 +118,28 @@ def build_app(
 
     @app.exception_handler(RequestValidationError)
     async def odd_query(_request: Request, error: RequestValidationError) -> Response:
+        count(400)
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return plain_error(400, f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})")
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:
+        count(500)
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return plain_error(500, f"{type(error).__name__}: see the controller's log")
 
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.api_route(READY, methods=["GET", "HEAD"])
+    def ready() -> Response:
+        return ready_answer(not_ready(manager), degraded(manager))
+
+    @app.api_route(METRICS, methods=["GET", "HEAD"])
+    def metrics(request: Request) -> Response:
+        return measured(manager).answer(request.headers.get("accept"))
 
     @app.get(HOST_META)
     async def host_meta() -> Response:

@@ -25,6 +25,7 @@ from controlplane.controller.state import NetworkState
 from controlplane.controller.store import INSTALLED, PLANNED
 from controlplane.controller.verify import PathRejected, verify_path
 from controlplane.elements.interface import CrossConnect, Edit, Southbound
+from controlplane.metrics import ControllerMetrics, SetUpStep
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError, invalid, unknown
 from controlplane.tapi.path_body import hops_of
@@ -94,11 +95,17 @@ class ServiceManager:
         self.configurator = Configurator(southbound, self._expected, state.plant.topology.node_names)
         self._lock = threading.Lock()
         self._waiting = Waiting()
+        self.metrics = ControllerMetrics()
         self._in_doubt = False  # a write to the store failed, and may have been done all the same
         # Without a lightpath for a reason that may pass by itself; the others wait for a repair.
         self._try_again: set[str] = {
             s.uuid for s in state.services() if s.lifecycle == INSTALLED and not s.path
         }
+
+    @property
+    def num_waiting(self) -> int:
+        """Changes that wait for their turn."""
+        return self._waiting.count
 
     def close(self) -> None:
         """Let what is under way end, then stop."""
@@ -190,6 +197,7 @@ class ServiceManager:
         stored = self._stored(lambda: self._store.remove(service.uuid, change, cause), nodes)
         self._try_again.discard(service.uuid)
         self.state.removed(service, stored)
+        self.metrics.releases.labels(cause).inc()
 
     def fail_link(self, nodes: Sequence[str]) -> Restoration:
         """Note that a link is cut, and move the services over it to other paths; no other is touched.
@@ -211,6 +219,7 @@ class ServiceManager:
             cut_change = {"kind": "link-failed", "nodes": list(ends)}
             stored = self._stored(lambda: self._store.fail_link(*ends, cut_change, removals))
             self.state.link_failed(ends, hit, stored[-1])
+            self.metrics.releases.labels("cut").inc(len(hit))
             edits: dict[str, list[str]] = defaultdict(list)
             for service in hit:
                 for node in cross_connects(service):
@@ -247,9 +256,14 @@ class ServiceManager:
 
     def _set_up(self, service: Service, cause: str, began: float) -> Service:
         """The service with a lightpath; it has none yet, or not any more."""
+        with self.metrics.setting_up(cause, began) as at:
+            return self._step_by_step(service, cause, began, at)
+
+    def _step_by_step(self, service: Service, cause: str, began: float, at: SetUpStep) -> Service:
         state, request = self.state, service.request
         purpose = Purpose(request.uuid, cause, request.service_class)
         computed = self._pce.compute(request, state.version, purpose, self._waiting.count)
+        at.step = "check"
         try:
             standing = [item.path for item in state.services() if item.path]
             path = verify_path(computed, request, state.plant, state.lit, state.failed_links, standing)
@@ -259,9 +273,11 @@ class ServiceManager:
                 502, "operation-failed", f"the path computation element proposed an invalid path: {error}"
             ) from error
         service = replace(service, lifecycle=INSTALLED, path=path)
+        at.step = "elements"
         self._configure({node: Edit(put=(item,)) for node, item in cross_connects(service).items()})
         service = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
         change = lightpath_change("lightpath-added", service)
+        at.step = "database"
         stored = self._stored(lambda: self._store.install(service, change, cause), path.nodes)
         service = stored.stamped(service)
         state.installed(service, stored)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from controlplane.controller import tables
 from controlplane.controller.change_log import Change, ChangeLog, append, last_version
@@ -74,6 +75,16 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def trouble(self) -> str:
+        """Why nothing could be stored now, tried with a write that changes nothing; empty where it could."""
+        own = tables.meta.c.key == "store"
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(update(tables.meta).where(own).values(value=self.identity))
+        except SQLAlchemyError as error:
+            return f"the database cannot be written: {type(error).__name__}"
+        return ""
 
     def version(self) -> int:
         """Version of the last change; 0 when there was none."""

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware
 from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import Edit, ElementError
+from controlplane.metrics import METRICS, READY, ready_answer
 
 STATUS_OF_TAG = {"unknown-element": 404, "in-use": 409, "data-missing": 409, "invalid-value": 422}
 
@@ -37,6 +38,7 @@ class PersistIdBody(_Body):
 def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
     """The elements' HTTP application."""
     app = FastAPI(title="lightloop elements", docs_url=None, redoc_url=None, openapi_url=None)
+    operation = host.metrics.operation
 
     @app.exception_handler(ElementError)
     def refused(request: Request, error: ElementError) -> JSONResponse:
@@ -45,6 +47,14 @@ def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
+
+    @app.get(READY)
+    def ready() -> Response:
+        return ready_answer(host.not_ready(), [])
+
+    @app.get(METRICS)
+    def metrics(request: Request) -> Response:
+        return host.measured().answer(request.headers.get("accept"))
 
     @app.get("/elements")
     def nodes() -> list[str]:
@@ -60,23 +70,28 @@ def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
 
     @app.put("/elements/{node}/candidate", status_code=204)
     def edit_candidate(node: str, body: Edit) -> None:
-        host.edit_candidate(node, body)
+        with operation("edit-candidate"):
+            host.edit_candidate(node, body)
 
     @app.delete("/elements/{node}/candidate", status_code=204)
     def discard(node: str) -> None:
-        host.discard(node)
+        with operation("discard"):
+            host.discard(node)
 
     @app.post("/elements/{node}/commit", status_code=204)
     def commit_confirmed(node: str, body: CommitBody) -> None:
-        host.commit_confirmed(node, body.persist_id, body.timeout_s)
+        with operation("commit-confirmed"):
+            host.commit_confirmed(node, body.persist_id, body.timeout_s)
 
     @app.post("/elements/{node}/confirm", status_code=204)
     def confirm(node: str, body: PersistIdBody) -> None:
-        host.confirm(node, body.persist_id)
+        with operation("confirm"):
+            host.confirm(node, body.persist_id)
 
     @app.post("/elements/{node}/cancel", status_code=204)
     def cancel(node: str, body: PersistIdBody) -> None:
-        host.cancel(node, body.persist_id)
+        with operation("cancel"):
+            host.cancel(node, body.persist_id)
 
     app.add_middleware(AuthMiddleware, credentials=credentials, realm="lightloop elements")
     return app

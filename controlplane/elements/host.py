@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from controlplane.elements.configuration import ElementSpec, apply_edit
 from controlplane.elements.interface import CrossConnect, Edit, ElementError
 from controlplane.elements.store import ElementStore
+from controlplane.metrics import ElementsMetrics
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class ElementHost:
 
     def __init__(self, specs: Mapping[str, ElementSpec], store: ElementStore) -> None:
         self._store = store
+        self.metrics = ElementsMetrics()
         for node, (persist_id, previous) in store.unconfirmed().items():
             log.warning(
                 "element %s: commit %s was not confirmed before the restart: rolled back", node, persist_id
@@ -131,6 +133,19 @@ class ElementHost:
         with element.lock:
             self._roll_back(element, self._waiting(element, persist_id))
 
+    def measured(self) -> ElementsMetrics:
+        """The metrics with every gauge as it is now."""
+        elements = tuple(self._elements.values())
+        self.metrics.elements.set(len(elements))
+        self.metrics.cross_connects.set(sum(len(item.running) for item in elements))
+        self.metrics.unconfirmed.set(sum(item.pending is not None for item in elements))
+        return self.metrics
+
+    def not_ready(self) -> list[str]:
+        """Why no element can be configured now, in words; empty where they can."""
+        trouble = self._store.trouble()
+        return [trouble] if trouble else []
+
     def _element(self, node: str) -> _Element:
         if node not in self._elements:
             known = ", ".join(sorted(self._elements))
@@ -157,6 +172,7 @@ class ElementHost:
             ):
                 log.warning("element %s: commit %s was not confirmed in time: rolled back", node, persist_id)
                 self._roll_back(element, pending)
+                self.metrics.expired.inc()
 
     def _roll_back(self, element: _Element, pending: _Pending) -> None:
         self._store.roll_back(element.spec.node, element.running, pending.previous)

@@ -43,6 +43,16 @@ class ElementStore:
         with self._lock:
             self._database.close()
 
+    def trouble(self) -> str:
+        """Why nothing could be stored now, tried with a write that changes nothing; empty where it could."""
+        try:
+            with self._lock, _Transaction(self._database):
+                version = self._database.execute("PRAGMA user_version").fetchone()[0]
+                self._database.execute(f"PRAGMA user_version = {version}")
+        except sqlite3.Error as error:
+            return f"the elements' database cannot be written: {error}"
+        return ""
+
     def running(self, node: str) -> dict[str, CrossConnect]:
         """The running configuration of a node, by service."""
         with self._lock:

@@ -13,6 +13,7 @@ Where do I go to ...
   add a column to the decision log             decision_record.py
   write the decision log                       decision_log.py
   read or recover its files                    decision_parts.py
+  change what /metrics and /ready tell        monitored.py; the metrics: ../metrics.py
   start the process                            main.py
 
 What it does and the schema of the decision log: docs/pce.md.

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware, bearer_header
+from controlplane.metrics import METRICS, READY, ready_answer
 from controlplane.pce.answers import PathAnswers
 from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
@@ -37,6 +38,7 @@ from controlplane.pce.decision_parts import read_rows
 from controlplane.pce.decision_record import shown
 from controlplane.pce.endpoint import E, Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
+from controlplane.pce.monitored import measured, not_ready
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
 from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
@@ -142,6 +144,8 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
     app = Starlette(
         routes=[
             Route("/health", _health),
+            Route(READY, _ready),
+            Route(METRICS, _metrics),
             Route(COMPUTE_OPERATION, _compute, methods=["POST"]),
             Route(f"{PATH_RESOURCE}{{uuid}}", _path),
             Route("/status", _status),
@@ -163,6 +167,16 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
 
 async def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def _ready(request: Request) -> Response:
+    computation: PathComputer = request.app.state.computation
+    degraded = computation.endpoint.trouble(computation.fallback.name)
+    return ready_answer(await not_ready(computation), degraded)
+
+
+async def _metrics(request: Request) -> Response:
+    return measured(request.app.state.computation).answer(request.headers.get("accept"))
 
 
 async def _compute(request: Request) -> Response:
@@ -236,6 +250,7 @@ async def _endpoint(request: Request) -> Response:
         await computation.endpoint.switch(endpoint)
     except (WrongModelError, ForecastError) as error:
         raise TapiError(409, "operation-failed", str(error)) from None
+    computation.metrics.switches.inc()
     # A challenger stands beside one champion; with another in charge, itself or a third, its time is over.
     await computation.challenger.clear(f"version {endpoint.model_version} is in charge now")
     return JSONResponse(endpoint.model_dump())
@@ -297,6 +312,8 @@ async def _refuse_tapi(request: Request, error: Exception) -> Response:
 
 async def _refuse_for_now(request: Request, error: Exception) -> Response:
     _logger.warning("503: %s", error)
+    reason = "databases" if isinstance(error, DatabasesError) else "decision-log"
+    request.app.state.computation.metrics.unanswered.labels(reason).inc()
     return _yang(errors_document("operation-failed", str(error)), 503)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controlplane.lightpath import Lightpath
+from controlplane.metrics import PceMetrics
 from controlplane.pce.challenger import Beside, ChallengerInUse, is_canary
 from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Choice, choose, still_feasible
@@ -99,8 +100,9 @@ class PathComputer:
         self.fallback = fallback
         self.num_decisions = 0
         self.num_fallbacks = 0
+        self.metrics = PceMetrics()
         self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
-        self._log = log
+        self.log = log
         self._max_waiting = max_waiting
 
     async def compute(self, query: Query) -> DecisionRecord:
@@ -133,9 +135,10 @@ class PathComputer:
             total_ms=total_ms,
             lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
-        await self._log.stored(record)
+        await self.log.stored(record)
         self.num_decisions += 1
         self.num_fallbacks += record.decided_by == "fallback"
+        self._count(record, turn, look)
         row = shown(record.row())
         self.recent.append(row)
         if turn.beside is not None and chosen is not None:
@@ -144,6 +147,18 @@ class PathComputer:
             elif look.in_use is turn.beside.serving:
                 turn.beside.counts.canary_decisions += chosen.decided_by == "model"
         return record
+
+    def _count(self, record: DecisionRecord, turn: _Turn, look: Look) -> None:
+        is_challengers = turn.beside is not None and look.in_use is turn.beside.serving
+        by_whom = "canary" if is_challengers and record.decided_by == "model" else record.decided_by
+        self.metrics.decisions.labels(by_whom).inc()
+        if record.fallback_reason:
+            self.metrics.fallbacks.labels(record.fallback_reason).inc()
+        if look.blocked:
+            self.metrics.blocked.labels(look.blocked.by).inc()
+        self.metrics.computation.observe(record.total_ms / 1000.0)
+        if record.inference_ms is not None:
+            self.metrics.model_answer.observe(record.inference_ms / 1000.0)
 
     def _turn(self, query: Query) -> _Turn:
         beside = self.challenger.in_use

@@ -102,6 +102,12 @@ class Databases:
         self._patience_s = patience_s
         self._pulling = asyncio.Lock()
         self._in_step = False
+        self._in_step_s = time.monotonic()  # when they last were, or when they were made
+
+    @property
+    def staleness_s(self) -> float:
+        """Since these were last known to be the controller's state; at first, since they were made."""
+        return time.monotonic() - self._in_step_s
 
     @property
     def network(self) -> Network:
@@ -185,7 +191,7 @@ class Databases:
                 break
         if not self._in_step:
             _logger.info("in step with the controller at version %d", copy.version)
-        self._in_step = True
+        self._in_step, self._in_step_s = True, time.monotonic()
 
     async def _snapshot(self) -> _Copy:
         """A new copy, of one moment; the one in use stays as it is meanwhile.

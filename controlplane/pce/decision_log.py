@@ -39,6 +39,7 @@ from controlplane.pce.decision_record import DecisionRecord
 __all__ = ["DecisionLog", "DecisionLogError", "read_decisions"]
 
 _logger = logging.getLogger(__name__)
+_PROBE_BYTES = 4096  # about a row
 
 
 class DecisionLogError(ValueError):
@@ -112,6 +113,18 @@ class DecisionLog:
             DecisionLogError: it could not be written; nothing of it is in the log.
         """
         await asyncio.wrap_future(self.append(record))
+
+    def trouble(self) -> str:
+        """Why a row could not be written now, tried with a file of its own; empty where it could."""
+        file = self._folder / ".writable"
+        try:
+            with file.open("wb", buffering=0) as stream:
+                stream.write(bytes(_PROBE_BYTES))
+                self._sync(stream.fileno())
+            file.unlink()
+        except OSError as error:
+            return f"{self._folder}: the decision log cannot be written: {error.strerror}"
+        return ""
 
     def close(self) -> None:
         """Write what waits, close the open part, let another process have the folder. Safe to repeat."""

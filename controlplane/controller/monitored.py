@@ -1,0 +1,55 @@
+"""What the controller tells about itself: gauges for ``GET /metrics``; for ``GET /ready``, if it can work.
+
+Not here: what is counted as it happens (``services.py``), the declarations (``controlplane.metrics``).
+"""
+
+from __future__ import annotations
+
+import math
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from controlplane.controller.services import ServiceManager
+from controlplane.controller.store import INSTALLED
+from controlplane.metrics import ControllerMetrics
+
+
+def measured(manager: ServiceManager) -> ControllerMetrics:
+    """The metrics with every gauge as it is now."""
+    metrics, state = manager.metrics, manager.state
+    version, lit, failed_links = state.standing()
+    metrics.services.labels("lit").set(len(lit))
+    metrics.services.labels("dark").set(_num_dark(manager))
+    metrics.state_version.set(version)
+    metrics.failed_links.set(len(failed_links))
+    metrics.elements.set(len(state.plant.topology.node_names))
+    metrics.suspect_elements.set(len(manager.configurator.suspects))
+    metrics.waiting.set(manager.num_waiting)
+    try:
+        first, last = state.store.log.reach()
+    except SQLAlchemyError:
+        metrics.database_answers.set(0)
+        metrics.change_log.set(math.nan)
+    else:
+        metrics.database_answers.set(1)
+        metrics.change_log.set(last - first + 1)
+    return metrics
+
+
+def not_ready(manager: ServiceManager) -> list[str]:
+    """Why nothing can be set up or released now, in words; empty where it can."""
+    trouble = manager.state.store.trouble()
+    return [trouble] if trouble else []
+
+
+def degraded(manager: ServiceManager) -> list[str]:
+    """What does not work as it should while the rest does, in words."""
+    suspects = sorted(manager.configurator.suspects)
+    reasons = [f"elements suspect, and audited again and again: {', '.join(suspects)}"] if suspects else []
+    if num_dark := _num_dark(manager):
+        reasons.append(f"{num_dark} service(s) without a lightpath")
+    return reasons
+
+
+def _num_dark(manager: ServiceManager) -> int:
+    return sum(item.lifecycle == INSTALLED and item.path is None for item in manager.state.services())
