@@ -10,7 +10,7 @@ import httpx
 
 from controlplane.metrics import BLOCKED_BY, CHALLENGER_COUNTS, FALLBACK_REASONS
 from controlplane.pce import monitored
-from controlplane.pce.challenger import Counts
+from controlplane.pce.challenger import ChallengerCounts
 from controlplane.pce.decide import BlockedBy
 from controlplane.pce.decision_record import FallbackReason
 from tests.controlplane.pce.test_app import added, start  # noqa: F401 - a fixture
@@ -21,7 +21,7 @@ from tests.scraping import Scrape
 def test_the_values_of_labels_are_all_that_there_are() -> None:
     assert set(FALLBACK_REASONS) == set(get_args(FallbackReason))
     assert set(BLOCKED_BY) == set(get_args(BlockedBy))
-    assert set(CHALLENGER_COUNTS) == set(vars(Counts()))
+    assert set(CHALLENGER_COUNTS) == set(vars(ChallengerCounts()))
 
 
 def test_decisions_are_counted_by_whom_and_why(start, model, controller):
