@@ -235,6 +235,9 @@ class ControllerMetrics(Metrics):
             "services that are set up, with their lightpath (lit) or without (dark)",
             state=("lit", "dark"),
         )
+        self.spectrum_used = self._gauge(
+            "spectrum_used_ratio", "share of the slots of all links that lightpaths hold, in 0 to 1"
+        )
         self.failed_links = self._gauge("failed_links", "links that are cut")
         self.elements = self._gauge("elements", "elements of the network")
         self.suspect_elements = self._gauge(

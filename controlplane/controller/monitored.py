@@ -6,12 +6,16 @@ Not here: what is counted as it happens (``services.py``), the declarations (``c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from controlplane.controller.network import PlantView
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.store import INSTALLED
 from controlplane.metrics import ControllerMetrics
+from controlplane.tapi.connectivity import Service
+from controlplane.tapi.path_body import hops_of
 
 
 def measured(manager: ServiceManager) -> ControllerMetrics:
@@ -20,6 +24,7 @@ def measured(manager: ServiceManager) -> ControllerMetrics:
     version, lit, failed_links = state.standing()
     metrics.services.labels("lit").set(len(lit))
     metrics.services.labels("dark").set(_num_dark(manager))
+    metrics.spectrum_used.set(_spectrum_used(state.plant, lit))
     metrics.state_version.set(version)
     metrics.failed_links.set(len(failed_links))
     metrics.elements.set(len(state.plant.topology.node_names))
@@ -49,6 +54,12 @@ def degraded(manager: ServiceManager) -> list[str]:
     if num_dark := _num_dark(manager):
         reasons.append(f"{num_dark} service(s) without a lightpath")
     return reasons
+
+
+def _spectrum_used(plant: PlantView, lit: Sequence[Service]) -> float:
+    held = sum(item.path.num_slots * len(hops_of(item.path.nodes)) for item in lit if item.path)
+    units = len(plant.topology.fibres) * (1 if plant.shared_spectrum else 2)
+    return held / (units * sum(band.num_slots for band in plant.bands))
 
 
 def _num_dark(manager: ServiceManager) -> int:

@@ -89,6 +89,8 @@ def _life_of(change: FeedEntry) -> ServiceLife:
 class Databases:
     """A copy of the network's state at ``version``, with the lightpaths and the failed links by name.
 
+    ``have_been_in_step``: it has shown a state of the controller yet, and not only the empty network.
+
     Args:
         plant: the network; the controller's names must be its names.
         feed: what the controller tells.
@@ -103,6 +105,7 @@ class Databases:
         self._pulling = asyncio.Lock()
         self._in_step = False
         self._in_step_s = time.monotonic()  # when they last were, or when they were made
+        self.have_been_in_step = False
 
     @property
     def staleness_s(self) -> float:
@@ -191,7 +194,7 @@ class Databases:
                 break
         if not self._in_step:
             _logger.info("in step with the controller at version %d", copy.version)
-        self._in_step, self._in_step_s = True, time.monotonic()
+        self._in_step, self._in_step_s, self.have_been_in_step = True, time.monotonic(), True
 
     async def _snapshot(self) -> _Copy:
         """A new copy, of one moment; the one in use stays as it is meanwhile.

@@ -39,7 +39,9 @@ async def not_ready(computation: PathComputer) -> list[str]:
     """Why a request would get no path now, in words; empty where it would."""
     reasons = []
     databases = computation.databases
-    if (stale_s := databases.staleness_s) > STALE_S:
+    if not databases.have_been_in_step:
+        reasons.append("the databases have not seen the controller's state yet")
+    elif (stale_s := databases.staleness_s) > STALE_S:
         reasons.append(
             f"the databases show version {databases.version} and were last in step with the controller "
             f"{stale_s:.0f} s ago"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
+import pytest
 import sqlalchemy
 from starlette.testclient import TestClient
 
@@ -45,6 +47,14 @@ def test_set_ups_are_counted_by_what_came_of_them(lab: Any, http: TestClient) ->
     assert found.beside_zero("controller_releases_total") == {"delete": 1}
     assert found.beside_zero("controller_refusals_total") == {"409": 1, "502": 1, "503": 1, "404": 1}
     assert found.beside_zero("controller_services") == {"lit": 2}
+    num_fibres, slots = 0, 0
+    for fibre in lab.plant.topology.fibres:  # slot by slot, on one spectrum a fibre pair
+        num_fibres += 1
+        ends = {fibre.node_a, fibre.node_b}
+        for path in (service.path for service in lab.state.services()):
+            on_it = any(ends == set(hop) for hop in pairwise(path.nodes))
+            slots += path.num_slots * on_it
+    assert number("spectrum_used_ratio") == pytest.approx(slots / (32 * num_fibres)) != 0
     assert number("state_version") == number("change_log_changes") == 4
 
 

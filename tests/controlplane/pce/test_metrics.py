@@ -84,21 +84,27 @@ def test_ready_says_what_is_missing(start, controller, model, monkeypatch, tmp_p
         return answer.status_code, answer.json()["status"], answer.json()["reasons"]
 
     with start(follow_interval_s=0.02) as pce:
+        deadline = time.monotonic() + 30
+        while ready(pce.http)[0] == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert ready(pce.http) == (200, "degraded", ["no model is in service; ksp_ff decides"])
         pce.use(model.url)
         assert ready(pce.http) == (200, "ready", [])
         monkeypatch.setattr(monitored, "STALE_S", 0.2)
         controller.stop()
-        time.sleep(0.4)
+        while Scrape(pce.http).value("pce_databases_staleness_seconds") < 0.4:
+            time.sleep(0.02)
         status, _, (why,) = ready(pce.http)
         assert status == 503
         assert "were last in step with the controller" in why
-        assert Scrape(pce.http).value("pce_databases_staleness_seconds") > 0.2
         monkeypatch.setattr(monitored, "STALE_S", 1e9)
         (tmp_path / "decisions" / ".writable").mkdir()  # what cannot be written, also by root
         status, _, (why,) = ready(pce.http)
         assert status == 503
         assert "the decision log cannot be written" in why
+    with start() as alone:  # the controller is still away
+        assert "the databases have not seen the controller's state yet" in ready(alone.http)[2]
 
 
 def test_metrics_and_readiness_ask_for_credentials(start: Any) -> None:
