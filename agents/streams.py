@@ -18,12 +18,12 @@ from agents.spec import SearchSpec
 from agents.steady_state import APART, costs_from_steady_state
 from envs.lockstep import offered_load
 from envs.plant import Plant
-from envs.replay_window import live_through, window_requests
+from envs.replay_window import live_through, plant_of_window, window_requests
 from envs.reward import RewardWeights
 from envs.search import linear_costs_on, linear_rule
 from envs.serving import serve
 from envs.simulation import Server
-from envs.snapshot import StandingSnapshot
+from envs.snapshot import StandingSnapshot, down_of
 from envs.state import NetworkStates, new_states
 from envs.statistics import Statistics, new_statistics
 from envs.trace import Trace
@@ -96,8 +96,9 @@ def costs_of(
 def window_cost(plant: Plant, window: Window, weights: np.ndarray, reward: RewardWeights) -> float:
     """Negative mean reward of a linear score on a window that is lived through again from its begin."""
     requests = window_requests(plant, window)
-    statistics = new_statistics(plant, 1, len(window.trace.class_names))
-    live_through(plant, window, requests, _server(plant, weights, reward), statistics)
+    known = plant_of_window(plant, window)
+    statistics = new_statistics(known.plant, 1, len(window.trace.class_names))
+    live_through(known, window, requests, _server(known.plant, weights, reward), statistics)
     return _cost(statistics)
 
 
@@ -108,7 +109,8 @@ def snapshot_cost(
 
     The first fifth is not counted: networks that begin alike must grow apart first.
     """
-    requests = requests_of([trace], plant)
+    known, down = begin.known_to(plant), down_of(plant, begin.failed_links)
+    requests, plant = known.redirected(requests_of([trace], plant), down), known.plant
     states = new_states(plant, 1, *offered_load(requests))
     begin.put_into(plant, states, 0, seed)
     statistics = new_statistics(plant, 1, len(trace.class_names))

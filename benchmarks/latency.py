@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.around import DetourBook
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.simulation import SimulationResult, simulate
@@ -84,4 +85,5 @@ def only_fastest_paths(plant: Plant) -> Plant:
         return rows | {"first_path": first_path}
 
     known = replace(table, **of_kept({item.name: getattr(table, item.name) for item in fields(table)}))
-    return replace(plant, path_table=known, arrays=plant.arrays._replace(**of_kept(plant.arrays._asdict())))
+    arrays = plant.arrays._replace(**of_kept(plant.arrays._asdict()))
+    return replace(plant, path_table=known, arrays=arrays, detours=DetourBook(plant.topology, known))

@@ -20,6 +20,7 @@ Where to go:
   statistics.py, settings.py            what is counted; the published benchmark settings
   evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
   latency_rsa.py, registration.py       gymnasium environments
+  around.py                             rows for the paths around what has failed
   network.py                            one network's spectrum for the online side
 Nothing here knows of Prefect, Ray, MLflow or torch.
 """

@@ -40,6 +40,7 @@ from envs.parts import describe_parts
 from envs.plant import Plant
 from envs.request import Asked, Request
 from envs.slots import slots_needed
+from topologies.detours import NOTHING, Avoided
 
 if TYPE_CHECKING:
     from envs.network import Network
@@ -230,7 +231,7 @@ def observe_one(plant, free, parts, asked, candidates, seen):
 class Candidate:
     """One way to carry a request."""
 
-    path: int  # row of the path table
+    path: int  # row of the path table, with the detours that are known when it is listed
     nodes: tuple[int, ...]
     first_slot: int
     num_slots: int
@@ -251,8 +252,13 @@ class Observation:
     context: np.ndarray  # (C,) float32
 
 
-def observe(plant: Plant, network: Network, request: Request) -> tuple[Observation, tuple[Candidate, ...]]:
+def observe(
+    plant: Plant, network: Network, request: Request, avoided: Avoided = NOTHING
+) -> tuple[Observation, tuple[Candidate, ...]]:
     """The observation of a request on a network, and the candidates behind it; candidate i is action i.
+
+    A pair whose stored paths cross a failed link, or what the client has avoided, is listed on its paths on
+    what is left of the network.
 
     What a listing needs beside its result is kept with the network, so one network is looked at by one thread
     at a time. Nothing is remembered there but what stands: the same network gives the same bits.
@@ -271,8 +277,11 @@ def observe(plant: Plant, network: Network, request: Request) -> tuple[Observati
         np.empty(size, np.bool_),
         np.empty(NUM_CONTEXT, np.float32),
     )
+    plant, row = plant.detours.look(
+        plant, plant.pair(request.source, request.destination), network.avoided | avoided
+    )
     asked = Asked(
-        pair=plant.pair(request.source, request.destination),
+        pair=row,
         service_class=0,
         bit_rate_gbps=np.float32(request.bit_rate_gbps),
         max_latency_ms=np.float32(request.max_latency_ms),

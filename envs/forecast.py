@@ -166,7 +166,7 @@ def pair_rows(first_path: np.ndarray, num_nodes: int, shared_spectrum: bool) -> 
     Where both directions share one spectrum, a pair and its reverse ask for the same: one of them stands for
     both.
     """
-    row = np.arange(num_nodes**2)
+    row, first_path = np.arange(num_nodes**2), first_path[: num_nodes**2 + 1]
     has_path = first_path[1:] > first_path[:-1]
     stands = row // num_nodes < row % num_nodes if shared_spectrum else True
     return np.flatnonzero(has_path & stands).astype(np.int32)

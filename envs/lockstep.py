@@ -6,12 +6,13 @@ and writes the next observations, all in one compiled call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from envs.around import Around
 from envs.candidates import observe_request
 from envs.compiled import inlined, kernel
 from envs.describe import Seen
@@ -24,10 +25,11 @@ from envs.request import Asked
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.rng import stream_states
 from envs.serving import carry_out, placed_as_listed
-from envs.snapshot import StandingSnapshot
+from envs.snapshot import StandingSnapshot, down_of
 from envs.state import NetworkStates, OneNetwork, clear, depart_until, new_states
 from envs.statistics import Statistics, clear_statistics, count, new_statistics
 from envs.traffic import PoissonTraffic, Requests, TrafficArrays, draw_requests, new_requests, traffic_arrays
+from topologies.detours import Avoided
 
 Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, action mask, context of N networks
 
@@ -127,6 +129,7 @@ class Lockstep:
     reward: RewardWeights
     traffic: PoissonTraffic | None = None
     begin: StandingSnapshot | None = None  # what each network has at first; None: nothing
+    detours: Mapping[tuple[Avoided, int], int] = field(default_factory=dict)  # see ``Around.rows``
     _stream: tuple[TrafficArrays, np.ndarray, np.ndarray] | None = None  # (TrafficArrays, rng states, clocks)
 
     def reset(self, seed: int | None = None) -> None:
@@ -143,8 +146,12 @@ class Lockstep:
         if self.traffic is not None:
             if seed is not None or self._stream is None:
                 streams = stream_states(seed or 0, len(self.position))
+                traffic = traffic_arrays(self.traffic, self.plant)
+                if self.begin is not None:
+                    down = down_of(self.plant, self.begin.failed_links)
+                    traffic = Around(self.plant, self.detours).drawn_from(traffic, down)
                 self._stream = (
-                    traffic_arrays(self.traffic, self.plant),
+                    traffic,
                     streams,
                     np.zeros(len(self.position)),
                 )
@@ -227,6 +234,8 @@ def lockstep_on_traffic(
     begin: StandingSnapshot | None = None,
 ) -> Lockstep:
     """Networks fed by an endless stream, from ``begin`` on or empty; call ``reset(seed)`` before use."""
+    known = Around(plant, {}) if begin is None else begin.known_to(plant)
+    plant = known.plant
     return Lockstep(
         plant=plant,
         states=new_states(plant, num_networks, traffic.load_erlang, traffic.mean_holding_s),
@@ -239,6 +248,7 @@ def lockstep_on_traffic(
         reward=reward,
         traffic=traffic,
         begin=begin,
+        detours=known.rows,
     )
 
 

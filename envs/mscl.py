@@ -56,7 +56,8 @@ class PathSets(NamedTuple):
 
 def loss_arrays(plant: Plant, traffic: PoissonTraffic) -> LossArrays:
     """Path sets and sizes of a plant under a traffic's bit rates."""
-    formats, units = plant.arrays.path_format, plant.arrays.path_units
+    # Detours, which a plant may know besides, are no capacity while the network is whole.
+    formats, units = plant.arrays.path_format[: plant.path_table.num_stored], plant.arrays.path_units
     words_of_format = -(-np.bincount(formats, minlength=len(plant.formats)) // WORD_BITS)
     first_word = np.concatenate([[0], np.cumsum(words_of_format)]).astype(np.int32)
     unit_paths = np.zeros((plant.num_units, int(first_word[-1])), np.uint64)

@@ -17,6 +17,7 @@ from envs.forecast import life_row
 from envs.gsnr.carriers import follow_from_python, light_from_python
 from envs.parts import clear_parts, new_part_states
 from envs.plant import Plant
+from topologies.detours import NOTHING, Avoided
 
 if TYPE_CHECKING:
     from envs.forecast import DemandForecast
@@ -53,6 +54,7 @@ class Network:
     """The spectrum of one network. Every change is checked first; a refused change changes nothing.
 
     Attributes:
+        avoided: the failed fibre pairs, which no path may cross.
         revision: grows with every change, so that two looks can tell whether there was one in between.
         listing: room for listing candidates, made at the first request and kept; see ``candidates.observe``.
     """
@@ -66,6 +68,7 @@ class Network:
         self.parts = new_part_states(plant.arrays.parts, room)
         clear_parts(self.parts, plant.arrays.full, 0)
         self._failed: set[int] = set()
+        self.avoided = NOTHING
         self._lives: dict[tuple[int, int], tuple[ServiceLife, tuple[int, ...], int]] = {}
         self._forecast: DemandForecast | None = None  # that tells the rows of the lives
         self.revision = 0
@@ -153,6 +156,7 @@ class Network:
         for unit in self._both_directions(node_a, node_b):
             self._failed.add(unit)
             self.free[unit] = 0
+        self.avoided = Avoided(self.avoided.fibres | {self._fibre(node_a, node_b)})
         self.revision += 1
 
     def repair_link(self, node_a: int, node_b: int) -> None:
@@ -161,12 +165,17 @@ class Network:
             if unit in self._failed:
                 self._failed.remove(unit)
                 self.free[unit] = self.plant.arrays.full
+        self.avoided = Avoided(self.avoided.fibres - {self._fibre(node_a, node_b)})
         self.revision += 1
 
     def occupied(self) -> np.ndarray:
         """(num_units, num_slots) bool, True where a slot is taken or its link has failed."""
         as_bytes = np.ascontiguousarray(self.free).view(np.uint8)
         return np.unpackbits(as_bytes, axis=1, bitorder="little")[:, : self.plant.spec.num_slots] == 0
+
+    def _fibre(self, node_a: int, node_b: int) -> int:
+        names = self.plant.topology.node_names
+        return self.plant.topology.link_index(names[node_a], names[node_b]) // 2
 
     def _both_directions(self, node_a: int, node_b: int) -> set[int]:
         return set(self.plant.units_of_nodes((node_a, node_b)) + self.plant.units_of_nodes((node_b, node_a)))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from envs.after_state import AfterArrays, after_arrays, pair_shares
+from envs.around import DetourBook
 from envs.blueprint import Blueprint, Grid
 from envs.departures.part import with_rests
 from envs.latency import LatencyModel, load_latency_model
@@ -59,7 +60,8 @@ class Plant:
     """A network ready to be simulated or operated.
 
     ``forecast`` is what its after-state columns are weighed by (None: every node pair alike), and says, where
-    the plant looks at departures, how long lives of each class go on.
+    the plant looks at departures, how long lives of each class go on. ``detours`` knows the paths around what
+    has failed.
     """
 
     topology: Topology
@@ -69,6 +71,7 @@ class Plant:
     latency_model: LatencyModel
     arrays: PlantArrays = field(repr=False)
     unit_of_link: np.ndarray = field(repr=False)  # (num_links,) int32
+    detours: DetourBook = field(repr=False, compare=False)
     bands: tuple[SpectrumBand, ...] = ()  # in order of frequency; together they are the slots of a unit
     thresholds_db: tuple[float, ...] = ()  # GSNR that each format needs; empty where reach decides
     power: PowerModel | None = None
@@ -124,7 +127,11 @@ class Plant:
 
     def least_latency_ms(self, source: int, destination: int) -> float:
         """Latency of the fastest path in the table."""
-        paths = self.path_table.paths_of(source, destination)
+        return self.least_latency_of_row_ms(self.pair(source, destination))
+
+    def least_latency_of_row_ms(self, row: int) -> float:
+        """Latency of the fastest path in a row of the table."""
+        paths = self.path_table.paths_of_row(row)
         return float(self.arrays.path_latency_ms[paths.start : paths.stop].min())
 
     def least_slots(self) -> int:
@@ -197,6 +204,7 @@ def build_plant(
         latency_model=latency_model,
         arrays=arrays,
         unit_of_link=unit_of_link,
+        detours=DetourBook(topology, table),
         bands=grid.bands,
         thresholds_db=grid.thresholds_db,
         power=power_model_of(spec),

@@ -17,18 +17,20 @@ from functools import cached_property
 
 import numpy as np
 
+from envs.around import Around
 from envs.errors import PolicyError
 from envs.failures import fail_fibre, repair_fibre
 from envs.lockstep import offered_load
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.simulation import CHUNK, DEFRAGMENTATION, KernelPolicy, Server, refuse_unfit, server_of
-from envs.snapshot import fibre_of, put_standing
+from envs.snapshot import fibre_of, plant_that_knows, put_standing
 from envs.standing import depart_by
 from envs.state import NetworkStates, new_states
 from envs.statistics import Statistics, new_statistics
 from envs.traffic import PoissonTraffic, Requests, requests_of
 from envs.window import Window
+from topologies.detours import Avoided
 
 LINK_KINDS = ("link-failed", "link-repaired")
 
@@ -96,15 +98,31 @@ def replay_window(
             "when the window began; replay another policy"
         )
     requests = window_requests(plant, window)
-    traffic = _rates_of(window, requests)
+    traffic, known = _rates_of(window, requests), plant_of_window(plant, window)
     total, num_classes = window.trace.num_requests, len(window.trace.class_names)
-    statistics, serve = new_statistics(plant, 1, num_classes, total), server_of(plant, traffic, policy)
-    lost = live_through(plant, window, requests, serve, statistics, on_progress)
+    statistics = new_statistics(known.plant, 1, num_classes, total)
+    serve = server_of(known.plant, traffic, policy)
+    lost = live_through(known, window, requests, serve, statistics, on_progress)
     return Outcomes(policy.name, statistics.taken[0], requests.bit_rate_gbps[0], lost)
 
 
+def plant_of_window(plant: Plant, window: Window) -> Around:
+    """The plant with the routes of what stood, and the paths around all that was down at once.
+
+    Raises:
+        WindowError: a link, or a lightpath, that does not fit the plant; names it.
+    """
+    down, failures = set(window.failed_links), [frozenset(window.failed_links)]
+    for change in window.happenings:
+        if change.kind in LINK_KINDS:
+            ends = (change.nodes[0], change.nodes[1])
+            down = down | {ends} if change.kind == "link-failed" else down - {ends, ends[::-1]}
+            failures.append(frozenset(down))
+    return plant_that_knows(plant, [(item.service, item.placed) for item in window.standing], failures)
+
+
 def live_through(
-    plant: Plant,
+    known: Around,
     window: Window,
     requests: Requests,
     serve: Server,
@@ -114,16 +132,17 @@ def live_through(
     """Serve a window's requests from its snapshot, its links failing; how many lightpaths cuts took.
 
     Args:
-        plant: the network.
+        known: the network, see ``plant_of_window``.
         window: what happened.
         requests: its requests, see ``window_requests``.
-        serve: what decides.
+        serve: what decides, on the plant that is known.
         statistics: of one network, added to.
         on_progress: called now and then with (requests done, requests in all).
 
     Raises:
         WindowError: the window does not fit the plant; names the service or the link.
     """
+    plant = known.plant
     states = states_at_begin(plant, window, _rates_of(window, requests))
     down = {fibre_of(plant, ends) for ends in window.failed_links}
     changes = [item for item in window.happenings if item.kind in LINK_KINDS]
@@ -131,9 +150,10 @@ def live_through(
 
     def serve_until(end: int) -> None:
         nonlocal done
+        asked = known.redirected(requests, Avoided(frozenset(down)))
         while done < end:
             until = min(done + CHUNK, end)
-            stretch = Requests(*(np.ascontiguousarray(column[:, done:until]) for column in requests))
+            stretch = Requests(*(np.ascontiguousarray(column[:, done:until]) for column in asked))
             serve(states, stretch, 0, statistics._replace(taken=statistics.taken[:, done:until]))
             done = until
             if on_progress:
@@ -166,7 +186,7 @@ def states_at_begin(plant: Plant, window: Window, traffic: PoissonTraffic) -> Ne
     """One network in which what stood when the window began stands, and what had failed has failed.
 
     Args:
-        plant: the network.
+        plant: the network, which knows the routes of what stood.
         window: what happened.
         traffic: sets the pace of the wheel, not what happens.
 

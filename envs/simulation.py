@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.around import around
 from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import defragmenting_rule
 from envs.energy.summary import PowerSummary, power_summary
@@ -34,6 +35,7 @@ from envs.serving import serve
 from envs.state import NetworkStates, new_states
 from envs.statistics import Statistics, TraceResult, new_statistics, results_of
 from envs.traffic import PoissonTraffic, Requests, draw_requests, new_requests, traffic_arrays
+from topologies.detours import Avoided
 
 CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
 FIRST_FIT = {"ksp_ff": KSP_FF, "ff_ksp": FF_KSP}
@@ -229,6 +231,9 @@ def _run(
 ) -> tuple[TraceResult, float, int]:
     """One independent run: its figures, its mean fragmentation, the lightpaths lost to cuts."""
     arrays = traffic_arrays(traffic, plant)
+    moments = sorted({moment for cut in cuts for moment in (cut.from_request, cut.to_request)})
+    known = around(plant, [_down(cuts, moment) for moment in moments])
+    plant = known.plant
     stream = stream_states(seed, num_runs)[run : run + 1]
     clock_s = np.zeros(1)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
@@ -237,7 +242,6 @@ def _run(
     requests = new_requests(1, CHUNK)
     samples = []
     done, total, lost = 0, num_requests + warmup, 0
-    moments = sorted({moment for cut in cuts for moment in (cut.from_request, cut.to_request)})
     while done < total:
         for cut in cuts:
             if cut.from_request == done:
@@ -248,11 +252,17 @@ def _run(
         if until - done != requests.arrival_s.shape[1]:
             requests = new_requests(1, until - done)
         draw_requests(arrays, stream, clock_s, requests, 0)
-        serve(states, requests, max(warmup - done, 0), statistics)
+        asked = known.redirected(requests, down) if (down := _down(cuts, done)) else requests
+        serve(states, asked, max(warmup - done, 0), statistics)
         done += requests.arrival_s.shape[1]
         if done > warmup:
             samples.append(fragmentation(states.free[0], plant.spec.num_slots))
     return results_of(statistics, plant)[0], float(np.mean(samples)), lost
+
+
+def _down(cuts: tuple[FibreCut, ...], request: int) -> Avoided:
+    """What is down as a request comes."""
+    return Avoided(frozenset(cut.fibre for cut in cuts if cut.from_request <= request < cut.to_request))
 
 
 def server_of(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | KernelPolicy) -> Server:

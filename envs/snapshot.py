@@ -5,18 +5,20 @@ Not here: the requests that were asked then (``replay_window.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from envs.around import Around, around
 from envs.failures import fail_fibre
 from envs.holding import HoldingTimes
 from envs.lived_times import ALL
 from envs.plant import Plant
 from envs.standing import put_up
 from envs.state import NetworkStates
-from envs.window import Standing, Window, WindowError
+from envs.window import Placed, Standing, Window, WindowError
+from topologies.detours import Avoided
 from topologies.model import TopologyError
 
 
@@ -69,6 +71,52 @@ class StandingSnapshot:
         if times is None:
             return item
         return replace(item, departs_s=times.quantile(item.age_s, float(share)) - item.age_s)
+
+    def known_to(self, plant: Plant) -> Around:
+        """The plant with the routes of what stood, and the paths around what had failed.
+
+        Raises:
+            WindowError: a link, or a lightpath, that does not fit the plant; names it.
+        """
+        stood = [(item.service, item.placed) for item in self.standing]
+        return plant_that_knows(plant, stood, [self.failed_links])
+
+
+def plant_that_knows(
+    plant: Plant,
+    lightpaths: Iterable[tuple[str, Placed]],
+    failures: Iterable[Collection[tuple[str, str]]] = (),
+) -> Around:
+    """The plant with the routes of lightpaths that its table may lack, and the paths around failures.
+
+    Restored lightpaths, and those whose clients excluded something, stand on routes of their own.
+
+    Args:
+        plant: the network.
+        lightpaths: (service, where it stands).
+        failures: the ends of the links that are down, each time.
+
+    Raises:
+        WindowError: a link, or a route, that the network does not have; names link or service.
+    """
+    routes: dict[tuple[int, ...], None] = {}
+    for service, placed in lightpaths:
+        try:
+            nodes = tuple(plant.topology.node_index(name) for name in placed.nodes)
+            plant.units_of_nodes(nodes)
+        except TopologyError as error:
+            raise WindowError(f"service {service}: {error}; the window is of another network") from None
+        routes[nodes] = None
+    return around(plant, [down_of(plant, links) for links in failures], routes)
+
+
+def down_of(plant: Plant, links: Iterable[tuple[str, str]]) -> Avoided:
+    """Failed links, told by their ends, as what no path may cross.
+
+    Raises:
+        WindowError: one that the network does not have.
+    """
+    return Avoided(frozenset(fibre_of(plant, ends) for ends in links))
 
 
 def put_standing(

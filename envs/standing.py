@@ -146,14 +146,13 @@ def row_of_route(plant: Plant, service: str, placed: Placed) -> int:
         nodes = tuple(plant.topology.node_index(name) for name in placed.nodes)
     except TopologyError as error:
         raise WindowError(f"service {service}: {error}; the window is of another network") from None
-    paths = plant.path_table.paths_of(nodes[0], nodes[-1])
-    for path in paths:
-        if plant.path_table.nodes(path) == nodes:
-            return path
-    raise WindowError(
-        f"service {service}: route {'-'.join(placed.nodes)} is none of the {len(paths)} paths that the plant "
-        "knows for its ends; replay with the plant that the network ran with (plant.k_paths, path_order)"
-    )
+    path = plant.path_table.path_of(nodes)
+    if path is None:
+        raise WindowError(
+            f"service {service}: route {'-'.join(placed.nodes)} is none of the paths that the plant knows "
+            "for its ends; replay with the plant that the network ran with (plant.k_paths, path_order)"
+        )
+    return path
 
 
 def _row_of_format(plant: Plant, service: str, placed: Placed, path: int) -> int:

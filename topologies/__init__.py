@@ -3,6 +3,7 @@
 Where to go:
   model.py       Topology, Node, Fibre; indices of directed links; content hash
   paths.py       the path table: K candidate paths per node pair, by a stated rule
+  detours.py     the same K paths on what is left of the network without some links and nodes
   grid.py        ITU-T G.694.1 flexible grid: slots, centre frequencies, widths
   catalogue.py   networks that ship with the project (catalogue/*.json)
   importers/     other people's formats, refused with a reason when broken

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice, pairwise, takewhile
 from typing import Literal
@@ -59,13 +59,14 @@ class PathRule:
 class PathTable:
     """K paths per ordered pair in compressed rows; row ``pair = source * num_nodes + destination``.
 
-    Paths of a pair are ``first_path[pair] : first_path[pair + 1]``, best first.
+    Paths of a pair are ``first_path[pair] : first_path[pair + 1]``, best first. A table may go on after the
+    ordered pairs with rows of paths that are known besides, see ``with_rows``.
     """
 
     rule: PathRule
     topology_hash: str
     num_nodes: int
-    first_path: np.ndarray  # (num_nodes**2 + 1,) int32
+    first_path: np.ndarray  # (num_nodes**2 + 1,) int32; longer where there are rows besides
     path_nodes: np.ndarray = field(repr=False)  # (num_paths, max_hops + 1) int16, -1 padded
     path_links: np.ndarray = field(repr=False)  # (num_paths, max_hops) int16 directed links, -1 padded
     path_hops: np.ndarray = field(repr=False)  # (num_paths,) int16
@@ -78,8 +79,11 @@ class PathTable:
 
     def paths_of(self, source: int, destination: int) -> range:
         """Path indices of an ordered pair, best first."""
-        pair = source * self.num_nodes + destination
-        return range(int(self.first_path[pair]), int(self.first_path[pair + 1]))
+        return self.paths_of_row(source * self.num_nodes + destination)
+
+    def paths_of_row(self, row: int) -> range:
+        """Path indices of a row of ``first_path``."""
+        return range(int(self.first_path[row]), int(self.first_path[row + 1]))
 
     def nodes(self, path: int) -> tuple[int, ...]:
         """Node indices along a path."""
@@ -88,6 +92,38 @@ class PathTable:
     def links(self, path: int) -> tuple[int, ...]:
         """Directed link indices along a path."""
         return tuple(int(n) for n in self.path_links[path, : self.path_hops[path]])
+
+    @property
+    def num_stored(self) -> int:
+        """Paths of the ordered pairs, without those that are known besides."""
+        return int(self.first_path[self.num_nodes**2])
+
+    def path_of(self, nodes: tuple[int, ...]) -> int | None:
+        """Index of a path given as node indices; None where the table does not have it."""
+        found = (path for path in self.paths_of(nodes[0], nodes[-1]) if self.nodes(path) == nodes)
+        return next(found, self._besides.get(nodes))
+
+    @cached_property
+    def _besides(self) -> dict[tuple[int, ...], int]:
+        return {self.nodes(path): path for path in range(self.num_stored, self.num_paths)}
+
+    def with_rows(self, topology: Topology, rows: Sequence[Sequence[tuple[int, ...]]]) -> PathTable:
+        """The table with further rows of paths, each path given as node indices; those there are stay.
+
+        Raises:
+            TopologyError: a path over two nodes that are no neighbours.
+        """
+        further = [nodes for row in rows for nodes in row]
+        path_nodes, path_links, length_km = path_arrays(topology, further)
+        ends = int(self.first_path[-1]) + np.cumsum([len(row) for row in rows])
+        return replace(
+            self,
+            first_path=np.concatenate([self.first_path, ends]).astype(np.int32),
+            path_nodes=stacked(self.path_nodes, path_nodes),
+            path_links=stacked(self.path_links, path_links),
+            path_hops=np.concatenate([self.path_hops, (path_links >= 0).sum(axis=1).astype(np.int16)]),
+            path_length_km=np.concatenate([self.path_length_km, length_km]),
+        )
 
     @cached_property
     def content_hash(self) -> str:
@@ -116,27 +152,14 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
     if rule.k < 1:
         raise TopologyError(f"k_paths is {rule.k}; at least 1 is needed")
     graph = topology.graph()
-    names = topology.node_names
-    link_of = {
-        (int(a), int(b)): link
-        for link, (a, b) in enumerate(zip(topology.link_source, topology.link_destination, strict=True))
-    }
     nodes_of_path: list[tuple[int, ...]] = []
     first_path = [0]
     for source in range(topology.num_nodes):
         for destination in range(topology.num_nodes):
             if source != destination:
-                nodes_of_path += _paths_of_pair(topology, graph, rule, names[source], names[destination])
+                nodes_of_path += paths_of_pair(topology, graph, rule, source, destination)
             first_path.append(len(nodes_of_path))
-    max_hops = max(len(nodes) - 1 for nodes in nodes_of_path)
-    path_nodes = np.full((len(nodes_of_path), max_hops + 1), -1, np.int16)
-    path_links = np.full((len(nodes_of_path), max_hops), -1, np.int16)
-    length_km = np.zeros(len(nodes_of_path))
-    for path, nodes in enumerate(nodes_of_path):
-        links = [link_of[hop] for hop in pairwise(nodes)]
-        path_nodes[path, : len(nodes)] = nodes
-        path_links[path, : len(links)] = links
-        length_km[path] = topology.link_length_km[links].sum()
+    path_nodes, path_links, length_km = path_arrays(topology, nodes_of_path)
     return PathTable(
         rule=rule,
         topology_hash=topology.content_hash,
@@ -149,9 +172,58 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
     )
 
 
-def _paths_of_pair(
-    topology: Topology, graph: nx.Graph, rule: PathRule, source: str, destination: str
+def path_arrays(
+    topology: Topology, nodes_of_path: Sequence[tuple[int, ...]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Nodes, directed links and lengths of paths, as ``PathTable`` keeps them.
+
+    Raises:
+        TopologyError: a path over two nodes that are no neighbours.
+    """
+    link_of = {
+        (int(a), int(b)): link
+        for link, (a, b) in enumerate(zip(topology.link_source, topology.link_destination, strict=True))
+    }
+    max_hops = max((len(nodes) - 1 for nodes in nodes_of_path), default=0)
+    path_nodes = np.full((len(nodes_of_path), max_hops + 1), -1, np.int16)
+    path_links = np.full((len(nodes_of_path), max_hops), -1, np.int16)
+    length_km = np.zeros(len(nodes_of_path))
+    for path, nodes in enumerate(nodes_of_path):
+        for hop in pairwise(nodes):
+            if hop not in link_of:
+                a, b = (topology.node_names[node] for node in hop)
+                raise TopologyError(f"no link {a!r} -> {b!r} in topology {topology.name!r}")
+        links = [link_of[hop] for hop in pairwise(nodes)]
+        path_nodes[path, : len(nodes)] = nodes
+        path_links[path, : len(links)] = links
+        length_km[path] = topology.link_length_km[links].sum()
+    return path_nodes, path_links, length_km
+
+
+def stacked(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """One on top of the other, the narrower one padded with -1."""
+    width = max(above.shape[1], below.shape[1])
+    wide = [np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=-1) for a in (above, below)]
+    return np.concatenate(wide)
+
+
+def paths_of_pair(
+    topology: Topology, graph: nx.Graph, rule: PathRule, source_index: int, destination_index: int
 ) -> list[tuple[int, ...]]:
+    """The paths of a node pair by a rule, best first, as node indices of the topology.
+
+    Args:
+        topology: names the nodes.
+        graph: ``topology.graph()``, or what is left of it.
+        rule: which paths, in which order.
+        source_index: of the pair.
+        destination_index: of the pair.
+
+    Raises:
+        networkx.NetworkXNoPath, networkx.NodeNotFound: the graph does not connect the two.
+    """
+    source, destination = topology.node_names[source_index], topology.node_names[destination_index]
+
     def length_km(path: list[str]) -> float:
         return math.fsum(graph.edges[hop]["length_km"] for hop in pairwise(path))
 

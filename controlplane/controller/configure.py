@@ -24,7 +24,15 @@ Expected = Callable[[str], dict[str, CrossConnect]]
 
 
 class ConfigurationFailed(ValueError):  # noqa: N818 - an answer to who asked, not a defect
-    """The elements could not be brought to what was asked for; they are, or will be, as they were before."""
+    """The elements could not be brought to what was asked for; they are, or will be, as they were before.
+
+    Attributes:
+        nodes: of the elements that refused or did not answer, as far as known.
+    """
+
+    def __init__(self, message: str, nodes: Iterable[str]) -> None:
+        super().__init__(message)
+        self.nodes = frozenset(nodes)
 
 
 def cross_connects(service: Service) -> dict[str, CrossConnect]:
@@ -100,7 +108,7 @@ class Configurator:
         if suspects:
             still = self.audit(suspects)
             if still:
-                raise ConfigurationFailed("; ".join(still.values()))
+                raise ConfigurationFailed("; ".join(still.values()), still)
         persist_id = str(uuid4())
         try:
             self._everywhere(edits, lambda node: self._southbound.edit_candidate(node, edits[node]))
@@ -115,7 +123,7 @@ class Configurator:
             self.suspect(edits)
             self.audit(edits)
             if isinstance(error, ElementError):
-                raise ConfigurationFailed(str(error)) from error
+                raise ConfigurationFailed(str(error), {error.node}) from error
             raise
 
     def audit(self, nodes: Iterable[str]) -> dict[str, str]:

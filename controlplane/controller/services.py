@@ -44,6 +44,7 @@ class Restoration:
 
     restored: tuple[str, ...] = ()
     lost: tuple[tuple[str, str], ...] = ()
+    took_s: float = 0.0
 
 
 class Waiting:
@@ -224,11 +225,15 @@ class ServiceManager:
             for service in hit:
                 for node in cross_connects(service):
                     edits[node].append(service.uuid)
+            dead: frozenset[str] = frozenset()
             try:
                 self.configurator.apply({node: Edit(remove=tuple(uuids)) for node, uuids in edits.items()})
             except ConfigurationFailed as error:
                 log.warning("link %s-%s cut: %s; to be repaired", *ends, error)
-            return self._restore([service.uuid for service in hit])
+                dead = error.nodes
+            found = self._restore([service.uuid for service in hit], dead)
+            log.info("link %s-%s cut: %s", *ends, _in_words(found))
+            return found
 
     def repair_link(self, nodes: Sequence[str]) -> Restoration:
         """Note that a link works again, and set up the services that are without a lightpath.
@@ -242,7 +247,9 @@ class ServiceManager:
                 change = {"kind": "link-repaired", "nodes": list(ends)}
                 stored = self._stored(lambda: self._store.repair_link(*ends, change))
                 self.state.link_repaired(ends, stored)
-            return self._restore([s.uuid for s in self.state.services() if s.path is None])
+            found = self._restore([s.uuid for s in self.state.services() if s.path is None])
+            log.info("link %s-%s repaired: %s", *ends, _in_words(found))
+            return found
 
     def maintain(self, everything: bool = False) -> None:
         """Audit the suspect elements, or all, and try again what may have failed in passing."""
@@ -251,16 +258,23 @@ class ServiceManager:
             if nodes:
                 for reason in self.configurator.audit(nodes).values():
                     log.warning("not yet as the state says: %s", reason)
-            if self._try_again and not self.configurator.suspects:
-                self._restore(sorted(self._try_again))
+            if self._try_again:
+                waiting = [s.uuid for s in self.state.services() if s.uuid in self._try_again]
+                self._try_again.intersection_update(waiting)
+                self._restore(waiting, self.configurator.suspects)
 
-    def _set_up(self, service: Service, cause: str, began: float) -> Service:
-        """The service with a lightpath; it has none yet, or not any more."""
+    def _set_up(
+        self, service: Service, cause: str, began: float, dead: frozenset[str] = frozenset()
+    ) -> Service:
+        """The service with a lightpath; it has none yet, or not any more. No route passes what is dead."""
         with self.metrics.setting_up(cause, began) as at:
-            return self._step_by_step(service, cause, began, at)
+            return self._step_by_step(service, cause, began, at, dead)
 
-    def _step_by_step(self, service: Service, cause: str, began: float, at: SetUpStep) -> Service:
+    def _step_by_step(
+        self, service: Service, cause: str, began: float, at: SetUpStep, dead: frozenset[str]
+    ) -> Service:
         state, request = self.state, service.request
+        request = replace(request, exclude_nodes=(*request.exclude_nodes, *sorted(dead)))
         purpose = Purpose(request.uuid, cause, request.service_class)
         computed = self._pce.compute(request, state.version, purpose, self._waiting.count)
         at.step = "check"
@@ -283,7 +297,12 @@ class ServiceManager:
         state.installed(service, stored)
         return service
 
-    def _restore(self, uuids: Sequence[str]) -> Restoration:
+    def _restore(self, uuids: Sequence[str], dead: frozenset[str] = frozenset()) -> Restoration:
+        """Set services up again in the order given; one that fails, for whatever reason, stops no other.
+
+        An element that does not do as it is told is dead from then on: routes lead around it.
+        """
+        began, known = time.perf_counter(), set(dead)
         restored, lost = [], []
         for uuid in uuids:
             service = self.state.service(uuid)
@@ -291,15 +310,37 @@ class ServiceManager:
                 self._try_again.discard(uuid)
                 continue
             try:
-                self._set_up(service, RESTORE, time.perf_counter())
+                self._trust()
+                self._set_up_around(service, known)
             except TapiError as error:
                 lost.append((uuid, error.message))
                 log.warning("service %s has no lightpath: %s", uuid, error.message)
-                (self._try_again.add if error.status >= 500 else self._try_again.discard)(uuid)
+                passes = error.status >= 500 or known
+                (self._try_again.add if passes else self._try_again.discard)(uuid)
+            except Exception as error:
+                lost.append((uuid, f"a defect in the controller: {error!r}"))
+                log.exception("service %s has no lightpath: a defect", uuid)
+                self._try_again.add(uuid)
             else:
                 restored.append(uuid)
                 self._try_again.discard(uuid)
-        return Restoration(tuple(restored), tuple(lost))
+        return Restoration(tuple(restored), tuple(lost), time.perf_counter() - began)
+
+    def _set_up_around(self, service: Service, dead: set[str]) -> None:
+        """Set a service up on the first route whose elements obey; those that do not become ``dead``."""
+        ends = {service.request.source, service.request.destination}
+        while True:
+            if silent := ends & dead:
+                raise TapiError(503, "operation-failed", f"no answer from the element(s) {', '.join(silent)}")
+            try:
+                self._set_up(service, RESTORE, time.perf_counter(), frozenset(dead))
+                return
+            except TapiError as error:
+                failed = error.__cause__
+                if not isinstance(failed, ConfigurationFailed) or failed.nodes <= dead:
+                    raise
+                dead |= failed.nodes
+                log.warning("service %s: %s; trying another route", service.uuid, failed)
 
     def _configure(self, edits: dict[str, Edit]) -> None:
         try:
@@ -313,13 +354,17 @@ class ServiceManager:
     def _changing(self) -> Iterator[None]:
         """One at a time, on a state that is the store's."""
         with self._waiting.until(self._lock):
-            if self._in_doubt:
-                try:
-                    self.state.reload()
-                except SQLAlchemyError as error:
-                    raise _database_failed(error) from error
-                self._in_doubt = False
+            self._trust()
             yield
+
+    def _trust(self) -> None:
+        """Have the state be the store's, also after a write of which nobody knows whether it was done."""
+        if self._in_doubt:
+            try:
+                self.state.reload()
+            except SQLAlchemyError as error:
+                raise _database_failed(error) from error
+            self._in_doubt = False
 
     def _stored(self, write: Callable[[], Result], nodes: Sequence[str] = ()) -> Result:
         """What a write to the store returns.
@@ -345,6 +390,11 @@ class ServiceManager:
             if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
                 return fibre.node_a, fibre.node_b
         raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")
+
+
+def _in_words(found: Restoration) -> str:
+    total = len(found.restored) + len(found.lost)
+    return f"{len(found.restored)} of {total} services restored in {found.took_s:.2f} s"
 
 
 def _database_failed(error: SQLAlchemyError) -> TapiError:

@@ -30,6 +30,7 @@ from controlplane.tapi.path_body import (
 from controlplane.tapi.purpose import NOBODY, Purpose, parse_purpose
 from controlplane.tapi.service_body import BIDIRECTIONAL, ComputeRequest
 from envs.request import Request
+from topologies.detours import Avoided
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,13 @@ class PathAnswers:
             told_end_s=math.inf if request.ends_s is None else request.ends_s,
             service_class=purpose.service_class,
         )
-        allowed = _allowed(self._plant.topology.node_names, request)
-        return Query(decision_id, asked, state_version, allowed, purpose, waiting)
+        topology = self._plant.topology
+        avoided = Avoided(
+            frozenset(topology.link_index(*ends) // 2 for ends in request.exclude_links),
+            frozenset(map(index, request.exclude_nodes)),
+        )
+        allowed = _allowed(topology.node_names, request)
+        return Query(decision_id, asked, state_version, allowed, avoided, purpose, waiting)
 
 
 def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:

@@ -122,7 +122,8 @@ class PathComputer:
         look, chosen = await self._choose(query, turn, look)
         if chosen is not None and look.has_changed():
             plant, network, index = self.databases.plant, self.databases.network, chosen.choice.index
-            if not still_feasible(plant, network, query.request, look.candidates[index]):
+            taken = look.candidates[index]
+            if not still_feasible(plant, network, query.request, taken, query.avoided):
                 # The network changed while the model was asked. Decide again on what is now, at once.
                 look, asked_ms = self._look(query, turn), chosen.inference_ms
                 chosen = self._fall_back(look, "state-changed", asked_ms) if look.blocked is None else None

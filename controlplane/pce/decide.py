@@ -19,6 +19,7 @@ from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
+from topologies.detours import NOTHING, Avoided, Route
 
 BlockedBy = Literal["latency", "reach", "failure", "constraint", "quality", "spectrum"]
 
@@ -70,7 +71,9 @@ def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
     return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
 
 
-def still_feasible(plant: Plant, network: Network, request: Request, candidate: Candidate) -> bool:
+def still_feasible(
+    plant: Plant, network: Network, request: Request, candidate: Candidate, avoided: Avoided = NOTHING
+) -> bool:
     """Whether a candidate chosen a while ago is among those of the request on the network as it is now.
 
     The candidates are listed anew by the twin, so every constraint of the use case is held: free spectrum,
@@ -81,8 +84,9 @@ def still_feasible(plant: Plant, network: Network, request: Request, candidate: 
         network: its present state.
         request: what the candidate was chosen for.
         candidate: as it was listed before.
+        avoided: what the client excludes.
     """
-    observation, listed = observe(plant, network, request)
+    observation, listed = observe(plant, network, request, avoided)
     return any(
         allowed and is_same_lightpath(candidate, other)
         for other, allowed in zip(listed, observation.action_mask, strict=False)
@@ -90,29 +94,43 @@ def still_feasible(plant: Plant, network: Network, request: Request, candidate: 
 
 
 def why_blocked(
-    plant: Plant, request: Request, failed_links: Collection[frozenset[str]], constrained: bool = False
+    plant: Plant,
+    request: Request,
+    failed_links: Collection[frozenset[str]],
+    constrained: bool = False,
+    avoided: Avoided = NOTHING,
 ) -> Blocked:
     """The reason why a request has no candidate: the first rule that no path of the pair passes.
+
+    The paths are those on what is left of the network; where nothing is, those of the intact one.
 
     Args:
         plant: the network.
         request: what was asked for.
         failed_links: pairs of node names.
         constrained: there are candidates, but the client's own constraints exclude each.
+        avoided: what the client excludes.
     """
     names = plant.topology.node_names
     pair = f"{names[request.source]} to {names[request.destination]}"
-    paths = plant.path_table.paths_of(request.source, request.destination)
+    fibres = frozenset(plant.topology.link_index(*link) // 2 for link in failed_links)
+    stored = plant.pair(request.source, request.destination)
+    plant, row = plant.detours.look(plant, stored, Avoided(fibres) | avoided)
+    paths = plant.path_table.paths_of_row(row)
     bound_ms = np.float32(request.max_latency_ms)  # compared as the candidates' kernel compares it
     within = [path for path in paths if plant.arrays.path_latency_ms[path] <= bound_ms]
     if not within:
-        least_ms = plant.least_latency_ms(request.source, request.destination)
+        least_ms = plant.least_latency_of_row_ms(row)
         # Rounded up, so that the figure named is one that succeeds.
-        return Blocked(
-            "latency",
+        least = (
             f"no path from {pair} within {request.max_latency_ms:g} ms; "
-            f"the least possible latency is {math.ceil(least_ms * 1000) / 1000:.3f} ms",
+            f"the least possible latency is {math.ceil(least_ms * 1000) / 1000:.3f} ms"
         )
+        if plant.least_latency_of_row_ms(stored) > bound_ms:
+            return Blocked("latency", least)
+        if not fibres:
+            return Blocked("constraint", f"{least} with the constraints of the request")
+        return Blocked("failure", f"{least} around the failed links: {_named(failed_links)}")
     if constrained:
         return Blocked(
             "constraint", f"every candidate from {pair} is excluded by the constraints of the request"
@@ -130,13 +148,14 @@ def why_blocked(
         )
     standing = [path for path in fitting if not _fails(plant, path, failed_links)]
     if not standing:
-        broken = ", ".join(sorted("-".join(sorted(link)) for link in failed_links))
         return Blocked(
             "failure",
-            f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: {broken}",
+            f"each of the {len(fitting)} path(s) from {pair}{bound} crosses a failed link: "
+            f"{_named(failed_links)}",
         )
     if plant.thresholds_db:
-        return _blocked_by_quality(plant, request, standing, f"{pair}{bound}")
+        routes = {plant.path_table.nodes(path) for path in standing}
+        return _blocked_by_quality(plant, request, routes, f"{pair}{bound}", Avoided(fibres) | avoided)
     least, most = min(num_slots[path] for path in standing), max(num_slots[path] for path in standing)
     block = f"{least}" if least == most else f"{least} to {most}"
     return Blocked(
@@ -146,10 +165,12 @@ def why_blocked(
     )
 
 
-def _blocked_by_quality(plant: Plant, request: Request, standing: Collection[int], where: str) -> Blocked:
-    _, alone = observe(plant, Network(plant), request)
+def _blocked_by_quality(
+    plant: Plant, request: Request, routes: Collection[Route], where: str, avoided: Avoided
+) -> Blocked:
+    _, alone = observe(plant, Network(plant), request, avoided)
     asked = f"{request.bit_rate_gbps:g} Gb/s from {where}"
-    if not any(candidate.path in standing for candidate in alone):
+    if not any(candidate.nodes in routes for candidate in alone):
         return Blocked(
             "quality",
             f"no format carries {asked} with the GSNR that it needs and a margin of "
@@ -157,15 +178,19 @@ def _blocked_by_quality(plant: Plant, request: Request, standing: Collection[int
         )
     return Blocked(
         "spectrum",
-        f"no spectrum for {asked}: on none of {len(standing)} path(s) are channels free side by side in "
+        f"no spectrum for {asked}: on none of {len(routes)} path(s) are channels free side by side in "
         "which it, and every lightpath that it disturbs, has the GSNR that is needed",
     )
 
 
+def _named(links: Collection[frozenset[str]]) -> str:
+    return ", ".join(sorted("-".join(sorted(link)) for link in links))
+
+
 def is_same_lightpath(one: Candidate, other: Candidate) -> bool:
     """Whether two candidates of one request are the same slots in the same format on the same path."""
-    return (one.path, one.first_slot, one.num_slots, one.modulation_format) == (
-        other.path,
+    return (one.nodes, one.first_slot, one.num_slots, one.modulation_format) == (
+        other.nodes,
         other.first_slot,
         other.num_slots,
         other.modulation_format,

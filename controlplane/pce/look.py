@@ -18,6 +18,7 @@ from controlplane.tapi.purpose import NOBODY, Purpose
 from envs.candidates import Candidate, Observation, observe
 from envs.network import Network
 from envs.request import Request
+from topologies.detours import NOTHING, Avoided
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Query:
             It arrives when it is computed for.
         state_version: state of the controller to decide on; None for what it has now.
         allowed: the client's own constraints on a route given as node indices; None without any.
+        avoided: the links and nodes that the client excludes: paths are looked for without them.
         purpose: for whom; logged, and nothing else.
         waiting: how many more wait for their turn at whoever asks.
     """
@@ -38,6 +40,7 @@ class Query:
     request: Request
     state_version: int | None = None
     allowed: Callable[[tuple[int, ...]], bool] | None = None
+    avoided: Avoided = NOTHING
     purpose: Purpose = NOBODY
     waiting: int = 0
 
@@ -74,13 +77,15 @@ class Look:
 def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
     """What the network shows now, with the forecast of an endpoint."""
     plant, request, network = in_use.plant, query.request, databases.network
-    observation, candidates = observe(plant, network, request)
+    observation, candidates = observe(plant, network, request, query.avoided)
     some = bool(observation.action_mask.any())
     if some and query.allowed is not None:
         observation = _restricted(observation, candidates, query.allowed)
     blocked = None
     if not observation.action_mask.any():
-        blocked = why_blocked(plant, request, databases.failed_links, constrained=some)
+        if query.avoided and not some:
+            some = bool(observe(plant, network, request)[0].action_mask.any())
+        blocked = why_blocked(plant, request, databases.failed_links, some, query.avoided)
     revision, version = network.revision, databases.version
     return Look(query, in_use, observation, candidates, blocked, version, databases, network, revision)
 

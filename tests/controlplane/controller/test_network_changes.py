@@ -19,6 +19,7 @@ from controlplane.controller import tables
 from controlplane.controller.network import SpectrumMap
 from controlplane.controller.store import Store, StoreError, sqlite_url
 from controlplane.controller.verify import PathRejected, verify_path
+from controlplane.elements.interface import UnreachableError
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.service_body import ServiceRequest, parse_service
@@ -265,6 +266,44 @@ def test_a_restoration_that_failed_in_passing_is_tried_again(lab: Any) -> None:
     lab.pce.away = False
     lab.manager.maintain()
     assert lab.state.service(service.uuid).path is not None
+    lab.assert_elements_hold_the_state()
+
+
+def test_a_dead_element_on_the_new_route_is_gone_around(lab: Any) -> None:
+    deaf: set[str] = set()
+
+    class Wrapped:
+        """Elements, some of which do not answer."""
+
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            def call(node: str, *more: Any) -> Any:
+                if node in deaf:
+                    raise UnreachableError(node, "does not answer")
+                return getattr(self._inner, name)(node, *more)
+
+            return call
+
+    lab.stop()
+    lab.start(Wrapped)
+    lab.manager.maintain()
+    made = [lab.manager.create(lab.request("A", "C", 25))[0] for _ in range(3)]
+    assert {service.path.nodes for service in made} == {("A", "C")}
+    deaf.add("B")
+    asked = len(lab.pce.asked)
+    assert len(lab.manager.fail_link(("A", "C")).restored) == 3
+    assert {service.path.nodes for service in lab.state.services()} == {("A", "E", "D", "C")}
+    assert [request.exclude_nodes for request, _ in lab.pce.asked[asked:]] == [(), *[("B",)] * 3]
+    assert lab.manager.configurator.suspects == {"B"}
+    deaf.add("C")
+    found = lab.manager.fail_link(("D", "C"))
+    assert (found.restored, len(found.lost)) == ((), 3)
+    deaf.clear()
+    lab.manager.maintain()
+    assert {service.path.nodes for service in lab.state.services()} == {("A", "B", "C")}
+    lab.assert_no_slot_is_lit_twice()
     lab.assert_elements_hold_the_state()
 
 

@@ -1,0 +1,153 @@
+"""Paths around failed and excluded links: rows of a plant's path table beyond those of its node pairs.
+
+The stored rows of every pair stay where they are, so lightpaths, figures and the after-state columns go on
+meaning what they meant; a request of a pair that is concerned is asked with a row of its own, which holds the
+pair's paths on what is left (``topologies.detours``). Nothing here is compiled: to a kernel a row is a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs.cached_placements import unit_bits
+from topologies.detours import Avoided, Detours, Route
+from topologies.model import Topology
+from topologies.paths import PathTable, stacked
+
+if TYPE_CHECKING:
+    from envs.plant import Plant
+    from envs.traffic import Requests, TrafficArrays
+
+MOST_ROWS = 512  # in a book; it begins anew then
+
+
+def with_paths(plant: Plant, rows: Sequence[Sequence[Route]]) -> Plant:
+    """The plant with further rows of paths behind those that it has.
+
+    Raises:
+        TopologyError: a path over two nodes that are no neighbours.
+    """
+    arrays, num_paths = plant.arrays, plant.path_table.num_paths
+    table = plant.path_table.with_rows(plant.topology, rows)
+    links, hops = table.path_links[num_paths:], table.path_hops[num_paths:].astype(np.int32)
+    length_km = table.path_length_km[num_paths:]
+    units = np.where(links >= 0, plant.unit_of_link[links], -1).astype(np.int32)
+    latency_ms = plant.latency_model.path_latency_ms(length_km, hops).astype(np.float32)
+    reach_km = [item.reach_km for item in plant.formats]
+    formats = [next(f for f, reach in enumerate(reach_km) if km <= reach) for km in length_km]
+    parts, after = arrays.parts, arrays.after
+    if plant.power:
+        parts = parts._replace(energy=parts.energy._replace(path_nodes=table.path_nodes.astype(np.int32)))
+    if after.shortlist:
+        crossed = unit_bits(units, hops, plant.num_units)
+        after = after._replace(crossed=np.concatenate([after.crossed, crossed]))
+    arrays = arrays._replace(
+        first_path=table.first_path,
+        path_units=stacked(arrays.path_units, units),
+        path_hops=np.concatenate([arrays.path_hops, hops]),
+        path_latency_ms=np.concatenate([arrays.path_latency_ms, latency_ms]),
+        path_length_km=table.path_length_km,
+        path_format=np.concatenate([arrays.path_format, np.array(formats, np.int32)]),
+        parts=parts,
+        after=after,
+    )
+    return replace(plant, path_table=table, arrays=arrays, detours=DetourBook(plant.topology, table))
+
+
+def _with_paths_of(plant: Plant, known: Plant) -> Plant:
+    """A plant with the rows of another that differs in its forecast and its further rows only."""
+    if known.forecast is plant.forecast:
+        return known
+    ours, theirs = plant.arrays, known.arrays
+    arrays = theirs._replace(
+        after=theirs.after._replace(shares=ours.after.shares),
+        parts=theirs.parts._replace(departures=ours.parts.departures),
+    )
+    return replace(known, arrays=arrays, forecast=plant.forecast)
+
+
+@dataclass(frozen=True)
+class Around:
+    """A plant that knows the paths of some pairs around some failures.
+
+    Attributes:
+        plant: with further rows.
+        rows: the row of a pair, by what is avoided and pair; one that is not in here keeps its own.
+    """
+
+    plant: Plant
+    rows: Mapping[tuple[Avoided, int], int]
+
+    def row(self, avoided: Avoided, pair: int) -> int:
+        """The row that a pair is asked with."""
+        return self.rows.get((avoided, pair), pair)
+
+    def drawn_from(self, traffic: TrafficArrays, avoided: Avoided) -> TrafficArrays:
+        """Traffic of which every request is asked as while that is down; bounds stay those of its pair."""
+        num_pairs = traffic.max_latency_ms.shape[1]
+        rows = np.array([self.row(avoided, pair) for pair in range(num_pairs)], np.int32)
+        bounds = np.zeros((len(traffic.max_latency_ms), len(self.plant.arrays.first_path)), np.float32)
+        bounds[:, :num_pairs] = traffic.max_latency_ms
+        bounds[:, rows] = traffic.max_latency_ms
+        return traffic._replace(pair=rows[traffic.pair], max_latency_ms=bounds)
+
+    def redirected(self, requests: Requests, avoided: Avoided) -> Requests:
+        """Requests as they are asked while that is down; those of before are not changed."""
+        pairs, place = np.unique(requests.pair, return_inverse=True)
+        rows = np.array([self.row(avoided, int(pair)) for pair in pairs], np.int32)
+        return requests._replace(pair=np.ascontiguousarray(rows[place].reshape(requests.pair.shape)))
+
+    def grown(self, detours: Detours, wanted: Iterable[tuple[Avoided, int]]) -> Around:
+        """With the rows of more pairs. One that keeps its paths, or is cut off, keeps its row too.
+
+        On the stored paths of a pair that is cut off nothing is free, so that nothing is a candidate.
+        """
+        rows = dict(self.rows)
+        further: list[tuple[Route, ...]] = []
+        for avoided, pair in wanted:
+            ends = divmod(pair, self.plant.num_nodes)
+            if (avoided, pair) in rows or not detours.is_affected(*ends, avoided):
+                continue
+            if routes := detours.routes(*ends, avoided):
+                rows[avoided, pair] = len(self.plant.arrays.first_path) - 1 + len(further)
+                further.append(routes)
+        return Around(with_paths(self.plant, further) if further else self.plant, rows)
+
+
+class DetourBook:
+    """The detours of a plant, looked for when they are asked for and kept.
+
+    Shared by plants that differ in their forecast only; for one thread at a time.
+    """
+
+    def __init__(self, topology: Topology, table: PathTable) -> None:
+        self.paths = Detours(topology, table)
+        self._around: Around | None = None
+
+    def look(self, plant: Plant, pair: int, avoided: Avoided) -> tuple[Plant, int]:
+        """The plant that knows a pair's paths on what is left, and the row that they stand in."""
+        if not avoided or not self.paths.is_affected(*divmod(pair, plant.num_nodes), avoided):
+            return plant, pair
+        around = self._around
+        if around is None or (len(around.rows) >= MOST_ROWS and (avoided, pair) not in around.rows):
+            around = Around(plant, {})
+        self._around = around = around.grown(self.paths, [(avoided, pair)])
+        return _with_paths_of(plant, around.plant), around.row(avoided, pair)
+
+
+def around(plant: Plant, failures: Iterable[Avoided] = (), routes: Iterable[Route] = ()) -> Around:
+    """A plant that knows the paths of all pairs around given failures, and given routes, for many requests.
+
+    Raises:
+        TopologyError: a route over two nodes that are no neighbours.
+    """
+    detours = plant.detours.paths
+    times = dict.fromkeys(failures)
+    wanted = [(avoided, pair) for avoided in times for pair in detours.affected_pairs(avoided)]
+    known = Around(plant, {}).grown(detours, wanted)
+    further = [[nodes] for nodes in dict.fromkeys(routes) if known.plant.path_table.path_of(nodes) is None]
+    return replace(known, plant=with_paths(known.plant, further)) if further else known

@@ -1,0 +1,117 @@
+"""A cut that leaves some pairs connected only by paths beyond their stored K: controller and PCE, real."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from controlplane.controller import services
+from controlplane.controller.app import build_app as controller_app
+from controlplane.controller.capacity import SlotsByReach
+from controlplane.controller.network import PlantView
+from controlplane.controller.pce_client import HttpPathComputation
+from controlplane.controller.services import ServiceManager
+from controlplane.controller.stream import NotificationStream
+from controlplane.pce.app import PceSettings
+from controlplane.pce.app import build_app as pce_app
+from controlplane.tapi.errors import TapiError
+from envs.latency import load_latency_model
+from envs.modulation import modulation_table
+from envs.plant import build_plant
+from envs.spec import PlantSpec
+from tests.controlplane.controller.conftest import CREDENTIALS, Lab
+from tests.controlplane.pce.conftest import ServerThread
+from topologies.grid import c_band
+from topologies.model import Fibre, Node, Topology
+
+FIBRES = ("AB", "BZ", "AC", "CB", "AD", "DE", "EZ")
+CUT, STORED, AROUND = ("B", "Z"), (tuple("ABZ"), tuple("ACBZ")), tuple("ADEZ")
+
+
+@pytest.fixture
+def lab(tmp_path) -> Iterator[Lab]:
+    """Both stored paths from A to Z enter Z from B; the long way comes in from E."""
+    nodes = tuple(Node(name, 0.0, float(index)) for index, name in enumerate("ABCDEZ"))
+    fibres = tuple(Fibre(a, b, 100.0 if b not in "DE" else 300.0) for a, b in FIBRES)
+    topology = Topology("two-ways", "made for a test", nodes, fibres)
+    spec = PlantSpec(num_slots=32, shared_spectrum=True, k_paths=2, max_candidates=12, starts_per_path=4)
+    plant = build_plant(topology, spec)
+    ends = topology.node_index("A"), topology.node_index("Z")
+    stored = [plant.path_table.nodes(path) for path in plant.path_table.paths_of(*ends)]
+    assert [tuple(topology.node_names[node] for node in nodes) for nodes in stored] == list(STORED)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    settings = PceSettings(f"http://127.0.0.1:{port}", tmp_path / "decisions", tmp_path / "endpoint.json")
+    pce = ServerThread(pce_app(plant, settings, CREDENTIALS), lifespan="on")
+    rule = SlotsByReach(modulation_table("deeprmsa"), guard_slots=plant.spec.guard_slots)
+    view = PlantView(topology, (c_band(32),), True, rule, load_latency_model())
+    made = Lab(tmp_path / "lab", plant=view)
+    client = HttpPathComputation(pce.url, CREDENTIALS, made.naming)
+    made.manager = ServiceManager(made.state, client, made.host)
+    app = controller_app(made.state, made.manager, client, CREDENTIALS, NotificationStream(made.state))
+    controller = ServerThread(app, port, lifespan="on")
+    yield made
+    for server in (controller, pce):
+        server.stop()
+    made.stop()
+    made.host.close()
+
+
+def links(nodes: tuple[str, ...]) -> set[frozenset[str]]:
+    return {frozenset(hop) for hop in pairwise(nodes)}
+
+
+def test_what_is_connected_is_restored_and_served_until_the_repair(lab: Lab) -> None:
+    made = [lab.manager.create(lab.request(*pair, 25))[0] for pair in ("AZ", "BZ", "CZ", "ZA", "AB")]
+    hit = {service.uuid for service in made if frozenset(CUT) in links(service.path.nodes)}
+    assert len(hit) == 4
+    found = lab.manager.fail_link(CUT)
+    assert (set(found.restored), found.lost) == (hit, ())
+    new, _ = lab.manager.create(lab.request("A", "Z", 25))
+    assert new.path.nodes == AROUND
+    assert all(frozenset(CUT) not in links(service.path.nodes) for service in lab.state.services())
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+    lab.manager.fail_link(("D", "E"))  # now nothing leads to Z
+    with pytest.raises(TapiError, match=r"each of the 2 path.* crosses a failed link: B-Z, D-E"):
+        lab.manager.create(lab.request("A", "Z", 25))
+    back = lab.manager.repair_link(CUT)
+    assert {*hit, new.uuid} == set(back.restored)
+    assert lab.manager.create(lab.request("A", "Z", 25))[0].path.nodes in STORED
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+
+
+def test_what_a_client_excludes_is_gone_around_beyond_the_stored_paths(lab: Lab) -> None:
+    request = lab.request("A", "Z", 25)
+    assert lab.manager.create(replace(request, exclude_nodes=("B",)))[0].path.nodes == AROUND
+    apart = replace(lab.request("A", "Z", 25), exclude_links=(CUT, ("D", "E")))
+    with pytest.raises(TapiError, match="excluded by the constraints"):
+        lab.manager.create(apart)
+
+
+def test_a_defect_in_one_restoration_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [lab.manager.create(lab.request("A", "Z", 25))[0] for _ in range(3)]
+    verify = services.verify_path
+
+    def breaks(path, request, *more):
+        if request.uuid == made[0].uuid:
+            raise KeyError("nobody has thought of it")
+        return verify(path, request, *more)
+
+    monkeypatch.setattr(services, "verify_path", breaks)
+    found = lab.manager.fail_link(CUT)
+    assert found.restored == tuple(service.uuid for service in made[1:])
+    ((uuid, reason),) = found.lost
+    assert uuid == made[0].uuid
+    assert "nobody has thought of it" in reason
+    monkeypatch.undo()
+    with contextlib.suppress(TapiError):
+        lab.manager.maintain()
+    assert lab.state.service(uuid).path.nodes == AROUND
