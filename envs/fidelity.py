@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from envs.around import around
 from envs.candidates import Candidate, observe
 from envs.forecast import DemandForecast
 from envs.logged_network import unlived, where_of
@@ -107,10 +109,26 @@ def measure_fidelity(
     return _Walk(plant, window, policies).run(on_progress)
 
 
+def plant_with_routes(plant: Plant, window: Window) -> Plant:
+    """The plant with each route of a window that the network has: a meter tells lightpaths by their rows."""
+    placed: list[Placed | None] = [item.placed for item in window.standing]
+    placed += [item.placed for item in window.live] + [item.placed for item in window.happenings]
+    placed += window.at_end.values()
+    routes = []
+    for names in dict.fromkeys(item.nodes for item in placed if item is not None):
+        with suppress(TopologyError):
+            nodes = tuple(map(plant.topology.node_index, names))
+            plant.units_of_nodes(nodes)
+            routes.append(nodes)
+    return around(plant, routes=routes).plant
+
+
 class _Walk:
     """The logged changes in order of time."""
 
     def __init__(self, plant: Plant, window: Window, policies: Mapping[str, Decider]) -> None:
+        if plant.power:
+            plant = plant_with_routes(plant, window)
         self._plant, self._window = plant, window
         self._policies = {version: item.policy for version, item in policies.items()}
         self._plants = {version: plant.with_forecast(item.forecast) for version, item in policies.items()}

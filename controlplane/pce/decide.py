@@ -122,15 +122,15 @@ def why_blocked(
     if not within:
         least_ms = plant.least_latency_of_row_ms(row)
         # Rounded up, so that the figure named is one that succeeds.
-        least = (
+        told = (
             f"no path from {pair} within {request.max_latency_ms:g} ms; "
             f"the least possible latency is {math.ceil(least_ms * 1000) / 1000:.3f} ms"
         )
         if plant.least_latency_of_row_ms(stored) > bound_ms:
-            return Blocked("latency", least)
+            return Blocked("latency", told)
         if not fibres:
-            return Blocked("constraint", f"{least} with the constraints of the request")
-        return Blocked("failure", f"{least} around the failed links: {_named(failed_links)}")
+            return Blocked("constraint", f"{told} with the constraints of the request")
+        return Blocked("failure", f"{told} around the failed links: {_named(failed_links)}")
     if constrained:
         return Blocked(
             "constraint", f"every candidate from {pair} is excluded by the constraints of the request"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agents.artefact import GENERALIST_FOLDER, load_policy
-from envs.fidelity import Decider, Fidelity, measure_fidelity
+from envs.fidelity import Decider, Fidelity, measure_fidelity, plant_with_routes
 from envs.forecast import forecast_from
 from envs.heuristics import baseline
 from envs.logged_network import unlived
@@ -211,16 +211,16 @@ def test_only_comparable_choices_are_compared() -> None:
 
 
 def test_the_meter_shows_the_watts_of_the_list_of_lightpaths() -> None:
-    plant, window = plant_of("default"), lived("default")
+    window = lived("default")
+    plant = plant_with_routes(plant_of("default"), window)
     net = unlived(plant)
     lit = []
     for number, (service, placed) in enumerate(sorted(window.at_end.items())):
         rate_gbps = 25.0 * (1 + number % 4)
         assert net.add(service, placed, rate_gbps) == ""
         nodes = tuple(plant.topology.node_index(name) for name in placed.nodes)
-        path = next(
-            p for p in plant.path_table.paths_of(nodes[0], nodes[-1]) if plant.path_table.nodes(p) == nodes
-        )
+        path = plant.path_table.path_of(nodes)
+        assert path is not None
         lit.append(naive_power.Lit(path, rate_gbps, int(plant.arrays.path_format[path]), placed.first_slot))
     assert net.meter is not None
     assert power_w(plant, net.meter) == pytest.approx(sum(naive_power.watts_of(plant, lit)), abs=1e-3)

@@ -15,7 +15,7 @@ from envs.heuristics import baseline
 from envs.lived_times import holding_of_trace, rests_of
 from envs.plant import Plant, build_plant
 from envs.policy import ScoringPolicy, linear_policy
-from envs.replay_window import replay_window, states_at_begin, window_requests
+from envs.replay_window import plant_of_window, replay_window, states_at_begin, window_requests
 from envs.simulation import policy_named
 from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic, make_trace
@@ -195,11 +195,20 @@ def test_two_lightpaths_on_the_same_slots_are_refused_by_the_second_ones_name(pl
         replay_window(plant, replace(window, standing=(*window.standing, again)), baseline("ksp_ff"))
 
 
-def test_a_route_that_the_path_table_does_not_have_is_refused(plant: Plant) -> None:
+def test_what_stood_on_routes_beyond_the_path_table_is_put_up_and_one_that_is_no_route_is_named(
+    plant: Plant,
+) -> None:
     window, _ = a_window(plant, baseline("ksp_ff"))
     few = build_plant(plant.topology, replace(plant.spec, k_paths=1))
-    with pytest.raises(WindowError, match=r"service s\d+: route .* is none of the 1 paths"):
-        replay_window(few, window, baseline("ksp_ff"))
+    index = few.topology.node_index
+    routes = {tuple(map(index, item.placed.nodes)) for item in window.standing}
+    assert any(few.path_table.path_of(nodes) is None for nodes in routes)
+    states = states_at_begin(plant_of_window(few, window).plant, window, TRAFFIC)
+    assert np.array_equal(states.free, states_at_begin(plant, window, TRAFFIC).free)
+    placed = replace(window.standing[0].placed, nodes=("A", "D"))
+    no_link = replace(window, standing=(replace(window.standing[0], placed=placed),))
+    with pytest.raises(WindowError, match=r"service s\d+: no link 'A' -> 'D'"):
+        replay_window(few, no_link, baseline("ksp_ff"))
 
 
 def test_a_link_that_the_network_does_not_have_is_named(plant: Plant) -> None:

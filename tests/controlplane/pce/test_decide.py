@@ -95,9 +95,9 @@ def test_what_is_still_feasible_is_listed_free_and_within_the_bound(plant, seed)
     for _ in range(rng.integers(0, 4)):
         disturb(network, rng, held)
     _, now = observe(plant, network, request)
-    listed = {(c.path, c.first_slot, c.num_slots, c.modulation_format) for c in now}
+    listed = {(c.nodes, c.first_slot, c.num_slots, c.modulation_format) for c in now}
     for candidate in before:
-        same = (candidate.path, candidate.first_slot, candidate.num_slots, candidate.modulation_format)
+        same = (candidate.nodes, candidate.first_slot, candidate.num_slots, candidate.modulation_format)
         feasible = still_feasible(plant, network, request, candidate)
         assert feasible == (same in listed)
         if feasible:
