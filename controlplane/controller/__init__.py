@@ -13,6 +13,7 @@
   snapshot.py     the state at one version, in pages
   pce_client.py   asking the path computation element
   configure.py    two-phase configuration of elements; audit and repair
+  restoration.py  what became of services without a lightpath
   services.py     creation and deletion of services, restoration, recovery after a restart
   restconf.py     RESTCONF: bodies, errors, the data tree
   datastore.py    what is read and written there

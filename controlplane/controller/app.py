@@ -35,7 +35,8 @@ from controlplane.controller.restconf import (
     tagged,
     yang_response,
 )
-from controlplane.controller.services import Restoration, ServiceManager
+from controlplane.controller.restoration import Restoration
+from controlplane.controller.services import ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from controlplane.controller.change_documents import lightpath_change, removed_dark
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.restoration import Restoration
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import INSTALLED, PLANNED
 from controlplane.controller.verify import PathRejected, verify_path
@@ -36,15 +37,6 @@ from controlplane.tapi.service_body import ROOT, ServiceRequest
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 DELETE, ENDED = "delete", "ended"  # why a service was released
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """What became of the services without a lightpath: restored, or still without and why."""
-
-    restored: tuple[str, ...] = ()
-    lost: tuple[tuple[str, str], ...] = ()
-    took_s: float = 0.0
 
 
 class Waiting:
@@ -232,7 +224,7 @@ class ServiceManager:
                 log.warning("link %s-%s cut: %s; to be repaired", *ends, error)
                 dead = error.nodes
             found = self._restore([service.uuid for service in hit], dead)
-            log.info("link %s-%s cut: %s", *ends, _in_words(found))
+            log.info("link %s-%s cut: %s", *ends, found)
             return found
 
     def repair_link(self, nodes: Sequence[str]) -> Restoration:
@@ -248,7 +240,7 @@ class ServiceManager:
                 stored = self._stored(lambda: self._store.repair_link(*ends, change))
                 self.state.link_repaired(ends, stored)
             found = self._restore([s.uuid for s in self.state.services() if s.path is None])
-            log.info("link %s-%s repaired: %s", *ends, _in_words(found))
+            log.info("link %s-%s repaired: %s", *ends, found)
             return found
 
     def maintain(self, everything: bool = False) -> None:
@@ -305,12 +297,12 @@ class ServiceManager:
         began, known = time.perf_counter(), set(dead)
         restored, lost = [], []
         for uuid in uuids:
-            service = self.state.service(uuid)
-            if service is None or service.path or service.lifecycle != INSTALLED:
-                self._try_again.discard(uuid)
-                continue
             try:
                 self._trust()
+                service = self.state.service(uuid)
+                if service is None or service.path or service.lifecycle != INSTALLED:
+                    self._try_again.discard(uuid)
+                    continue
                 self._set_up_around(service, known)
             except TapiError as error:
                 lost.append((uuid, error.message))
@@ -390,11 +382,6 @@ class ServiceManager:
             if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
                 return fibre.node_a, fibre.node_b
         raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")
-
-
-def _in_words(found: Restoration) -> str:
-    total = len(found.restored) + len(found.lost)
-    return f"{len(found.restored)} of {total} services restored in {found.took_s:.2f} s"
 
 
 def _database_failed(error: SQLAlchemyError) -> TapiError:
