@@ -121,7 +121,7 @@ class DecisionLog:
             with file.open("wb", buffering=0) as stream:
                 stream.write(bytes(_PROBE_BYTES))
                 self._sync(stream.fileno())
-            file.unlink()
+            file.unlink(missing_ok=True)  # another question may have done it
         except OSError as error:
             return f"{self._folder}: the decision log cannot be written: {error.strerror}"
         return ""

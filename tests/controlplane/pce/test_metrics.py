@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx
@@ -12,6 +14,7 @@ from controlplane.metrics import BLOCKED_BY, CHALLENGER_COUNTS, FALLBACK_REASONS
 from controlplane.pce import monitored
 from controlplane.pce.challenger import ChallengerCounts
 from controlplane.pce.decide import BlockedBy
+from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import FallbackReason
 from tests.controlplane.pce.test_app import added, start  # noqa: F401 - a fixture
 from tests.controlplane.pce.test_shadow import body, challenger, settled  # noqa: F401 - a fixture
@@ -105,6 +108,14 @@ def test_ready_says_what_is_missing(start, controller, model, monkeypatch, tmp_p
         assert "the decision log cannot be written" in why
     with start() as alone:  # the controller is still away
         assert "the databases have not seen the controller's state yet" in ready(alone.http)[2]
+
+
+def test_many_ask_at_once_whether_the_log_can_be_written(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path, part_rows=10, part_s=1e6)
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(lambda _: log.trouble(), range(200))) == {""}
+    log.close()
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
 
 
 def test_metrics_and_readiness_ask_for_credentials(start: Any) -> None:
