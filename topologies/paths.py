@@ -203,8 +203,12 @@ def path_arrays(
 def stacked(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """One on top of the other, the narrower one padded with -1."""
     width = max(above.shape[1], below.shape[1])
-    wide = [np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=-1) for a in (above, below)]
-    return np.concatenate(wide)
+
+    def padded(rows: np.ndarray) -> np.ndarray:
+        missing = width - rows.shape[1]
+        return np.pad(rows, ((0, 0), (0, missing)), constant_values=-1) if missing else rows
+
+    return np.concatenate([padded(above), padded(below)])
 
 
 def paths_of_pair(
