@@ -229,8 +229,10 @@ def _request_to_json(request: ServiceRequest, began_s: float = 0.0) -> str:
 
 def _read_request(fields: dict[str, Any]) -> ServiceRequest:
     bound = fields.pop("max_latency_ms")
-    fields["exclude_links"] = tuple((a, b) for a, b in fields["exclude_links"])
-    fields["exclude_nodes"] = tuple(fields["exclude_nodes"])
+    for name in ("exclude_links", "include_links"):
+        fields[name] = tuple((a, b) for a, b in fields.get(name, ()))
+    for name in ("exclude_nodes", "include_nodes"):  # older versions did not store what to include
+        fields[name] = tuple(fields.get(name, ()))
     return ServiceRequest(max_latency_ms=math.inf if bound is None else bound, **fields)
 
 

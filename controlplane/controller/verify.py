@@ -43,9 +43,9 @@ def verify_path(
         standing: every lightpath that is lit.
 
     Raises:
-        PathRejected: other ends, a loop, no such link, a cut or excluded link or node, too many hops, over
-            the latency bound, slots outside the grid, across bands or lit, what the capacity
-            rule refuses, or too little GSNR for it or for one that it meets.
+        PathRejected: other ends, a loop, no such link, a cut or excluded link or node, one to be visited
+            that is not, too many hops, over the latency bound, slots outside the grid, across bands or
+            lit, what the capacity rule refuses, or too little GSNR for it or for one that it meets.
     """
     nodes = path.nodes
     if len(nodes) < 2 or (nodes[0], nodes[-1]) != (request.source, request.destination):
@@ -68,6 +68,7 @@ def verify_path(
     for node in nodes:
         if node in request.exclude_nodes:
             raise PathRejected(f"node {node} is excluded by the request")
+    _verify_included(nodes, request)
     if request.max_hops is not None and len(nodes) - 1 > request.max_hops:
         raise PathRejected(f"it has {len(nodes) - 1} hops; at most {request.max_hops} are allowed")
     latency_ms = plant.latency_ms(nodes)
@@ -77,6 +78,16 @@ def verify_path(
     band = band_of(plant.bands, path.first_slot, path.num_slots).name
     path = replace(path, latency_ms=round(latency_ms, 6), band=band)
     return _with_quality(path, plant, standing) if plant.quality else path
+
+
+def _verify_included(nodes: Sequence[str], request: ServiceRequest) -> None:
+    crossed = {frozenset(hop) for hop in hops_of(nodes)}
+    for ends in request.include_links:
+        if frozenset(ends) not in crossed:
+            raise PathRejected(f"it does not cross link {'-'.join(ends)}, which the request includes")
+    for node in request.include_nodes:
+        if node not in nodes:
+            raise PathRejected(f"it does not visit node {node}, which the request includes")
 
 
 def _verify_spectrum(

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
 from controlplane.lightpath import Lightpath
 from controlplane.pce.computation import PathComputer
+from controlplane.pce.constraint import RouteConstraint
 from controlplane.pce.decision_record import DecisionRecord
 from controlplane.pce.look import Query
 from controlplane.tapi import ids
@@ -139,23 +138,8 @@ class PathAnswers:
             frozenset(topology.link_index(*ends) // 2 for ends in request.exclude_links),
             frozenset(map(index, request.exclude_nodes)),
         )
-        allowed = _allowed(topology.node_names, request)
-        return Query(decision_id, asked, state_version, allowed, avoided, purpose, waiting)
-
-
-def _allowed(names: tuple[str, ...], request: ComputeRequest) -> Callable[[tuple[int, ...]], bool] | None:
-    if request.max_hops is None and not request.exclude_links and not request.exclude_nodes:
-        return None
-    no_links = {frozenset(link) for link in request.exclude_links}
-    no_nodes = set(request.exclude_nodes)
-
-    def allowed(nodes: tuple[int, ...]) -> bool:
-        route = [names[node] for node in nodes]
-        links = {frozenset(hop) for hop in pairwise(route)}
-        short = request.max_hops is None or len(route) - 1 <= request.max_hops
-        return short and no_nodes.isdisjoint(route) and no_links.isdisjoint(links)
-
-    return allowed
+        constraint = RouteConstraint.of(request, topology.node_names)
+        return Query(decision_id, asked, state_version, constraint, avoided, purpose, waiting)
 
 
 def _remember(store: OrderedDict[str, Any], key: str, value: Any, keep: int) -> None:

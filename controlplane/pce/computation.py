@@ -254,7 +254,7 @@ class PathComputer:
             cause=query.purpose.cause or None,
             service_class=query.purpose.service_class or None,
             ends_s=request.told_end_s if math.isfinite(request.told_end_s) else None,
-            is_constrained=query.allowed is not None,
+            is_constrained=query.constraint is not None,
         )
         if chosen is None:
             return record

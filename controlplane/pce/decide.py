@@ -97,7 +97,7 @@ def why_blocked(
     plant: Plant,
     request: Request,
     failed_links: Collection[frozenset[str]],
-    constrained: bool = False,
+    bounds: str = "",
     avoided: Avoided = NOTHING,
 ) -> Blocked:
     """The reason why a request has no candidate: the first rule that no path of the pair passes.
@@ -108,7 +108,7 @@ def why_blocked(
         plant: the network.
         request: what was asked for.
         failed_links: pairs of node names.
-        constrained: there are candidates, but the client's own constraints exclude each.
+        bounds: the client's own constraints in words, where there are candidates and these exclude each.
         avoided: what the client excludes.
     """
     names = plant.topology.node_names
@@ -131,9 +131,11 @@ def why_blocked(
         if not fibres:
             return Blocked("constraint", f"{told} with the constraints of the request")
         return Blocked("failure", f"{told} around the failed links: {_named(failed_links)}")
-    if constrained:
+    if bounds:
         return Blocked(
-            "constraint", f"every candidate from {pair} is excluded by the constraints of the request"
+            "constraint",
+            f"every candidate from {pair} is excluded by the constraints of the request ({bounds}); "
+            f"routes are looked for among the {plant.path_table.rule.k} best of the pair",
         )
     num_slots = {path: plant.num_slots_for(request.bit_rate_gbps, path) for path in within}
     widest = max(band.num_slots for band in plant.bands)

@@ -6,11 +6,11 @@ Not here: who chooses among them (``computation.py``), what an observation holds
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from controlplane.pce.constraint import RouteConstraint
 from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Blocked, why_blocked
 from controlplane.pce.endpoint import Serving
@@ -30,7 +30,7 @@ class Query:
         request: source, destination, bit rate, latency bound, class, and when it ends, where that is told.
             It arrives when it is computed for.
         state_version: state of the controller to decide on; None for what it has now.
-        allowed: the client's own constraints on a route given as node indices; None without any.
+        constraint: the client's own constraints on a route; None without any.
         avoided: the links and nodes that the client excludes: paths are looked for without them.
         purpose: for whom; logged, and nothing else.
         waiting: how many more wait for their turn at whoever asks.
@@ -39,7 +39,7 @@ class Query:
     decision_id: str
     request: Request
     state_version: int | None = None
-    allowed: Callable[[tuple[int, ...]], bool] | None = None
+    constraint: RouteConstraint | None = None
     avoided: Avoided = NOTHING
     purpose: Purpose = NOBODY
     waiting: int = 0
@@ -79,22 +79,24 @@ def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
     plant, request, network = in_use.plant, query.request, databases.network
     observation, candidates = observe(plant, network, request, query.avoided)
     some = bool(observation.action_mask.any())
-    if some and query.allowed is not None:
-        observation = _restricted(observation, candidates, query.allowed)
+    constraint = query.constraint
+    if some and constraint is not None:
+        observation = _restricted(observation, candidates, constraint)
     blocked = None
     if not observation.action_mask.any():
         if query.avoided and not some:
             some = bool(observe(plant, network, request)[0].action_mask.any())
-        blocked = why_blocked(plant, request, databases.failed_links, some, query.avoided)
+        bounds = constraint.told() if some and constraint is not None else ""
+        blocked = why_blocked(plant, request, databases.failed_links, bounds, query.avoided)
     revision, version = network.revision, databases.version
     return Look(query, in_use, observation, candidates, blocked, version, databases, network, revision)
 
 
 def _restricted(
-    observation: Observation, candidates: tuple[Candidate, ...], allowed: Callable[[tuple[int, ...]], bool]
+    observation: Observation, candidates: tuple[Candidate, ...], constraint: RouteConstraint
 ) -> Observation:
     mask = observation.action_mask.copy()
     for index, candidate in enumerate(candidates):
-        mask[index] &= allowed(candidate.nodes)
+        mask[index] &= constraint.admits(candidate.nodes)
     features = np.where(mask[:, None], observation.features, np.float32(0))
     return dataclasses.replace(observation, features=features, action_mask=mask)

@@ -17,7 +17,7 @@ from controlplane.tapi.fields import as_list, as_object, as_uint64, required, st
 from controlplane.tapi.frequency import Bands, spectrum
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import Purpose
-from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, ComputeRequest, excluded
+from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, ComputeRequest, Named, named
 
 INPUT = "tapi-path-computation:input"
 OUTPUT = "tapi-path-computation:output"
@@ -40,6 +40,10 @@ def build_compute_input(
         topology["exclude-link"] = [naming.link_uuid(*ends) for ends in request.exclude_links]
     if request.exclude_nodes:
         topology["exclude-node"] = [naming.node_uuid(node) for node in request.exclude_nodes]
+    if request.include_links:
+        topology["include-link"] = [naming.link_uuid(*ends) for ends in request.include_links]
+    if request.include_nodes:
+        topology["include-node"] = [naming.node_uuid(node) for node in request.include_nodes]
     content: dict[str, Any] = {
         "sep": _end_points(request, naming),
         "routing-constraint": constraint,
@@ -98,12 +102,10 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
         max_latency_ms=math.inf if delay_us is None else delay_us / 1000.0,
         direction=asked,
         max_hops=_value(routing, "max-allowed-hops", f"{root}/routing-constraint"),
-        exclude_links=excluded(
-            _uuids(topology, "exclude-link", root), naming.link_ends, f"{root}/exclude-link"
-        ),
-        exclude_nodes=excluded(
-            _uuids(topology, "exclude-node", root), naming.node_names, f"{root}/exclude-node"
-        ),
+        exclude_links=_named(topology, "exclude-link", naming.link_ends, root),
+        exclude_nodes=_named(topology, "exclude-node", naming.node_names, root),
+        include_links=_named(topology, "include-link", naming.link_ends, root),
+        include_nodes=_named(topology, "include-node", naming.node_names, root),
         ends_s=_end(content, f"{root}/objective-function/name"),
     )
 
@@ -244,8 +246,10 @@ def _value(container: Mapping[str, Any], name: str, path: str) -> int | None:
     return as_uint64(target["value"], f"{path}/{name}/value") if target.get("value") is not None else None
 
 
-def _uuids(container: Mapping[str, Any], name: str, path: str) -> list[str]:
-    value = container.get(name, [])
+def _named(
+    container: Mapping[str, Any], name: str, known: Mapping[str, Named], root: str
+) -> tuple[Named, ...]:
+    value, path = container.get(name, []), f"{root}/topology-constraint/{name}"
     if not isinstance(value, list):
-        raise invalid(f"{path}/topology-constraint/{name}: a list is needed", path)
-    return [str(item).lower() for item in value]
+        raise invalid(f"{path}: a list is needed", path)
+    return named(map(str, value), known, path)

@@ -37,6 +37,7 @@ class ComputeRequest:
         direction: ``BIDIRECTIONAL`` or ``UNIDIRECTIONAL``.
         max_hops: most links of the route; None when none.
         exclude_links, exclude_nodes: what the route must avoid, by names.
+        include_links, include_nodes: what the route must visit, in whatever order, by names.
         ends_s: when the service ends, as its client tells it, in seconds since 1970 UTC; None: not told.
     """
 
@@ -48,6 +49,8 @@ class ComputeRequest:
     max_hops: int | None = None
     exclude_links: tuple[tuple[str, str], ...] = ()
     exclude_nodes: tuple[str, ...] = ()
+    include_links: tuple[tuple[str, str], ...] = ()
+    include_nodes: tuple[str, ...] = ()
     ends_s: float | None = None
 
 
@@ -105,15 +108,17 @@ def parse_service(
         max_latency_ms=math.inf if max_delay_us is None else max_delay_us / 1000.0,
         direction=_direction(config, shared_spectrum),
         max_hops=_target(config, "max-allowed-hops"),
-        exclude_links=excluded(config.get("exclude-link", ()), naming.link_ends, f"{ROOT}/exclude-link"),
-        exclude_nodes=excluded(config.get("exclude-node", ()), naming.node_names, f"{ROOT}/exclude-node"),
+        exclude_links=named(config.get("exclude-link", ()), naming.link_ends, f"{ROOT}/exclude-link"),
+        exclude_nodes=named(config.get("exclude-node", ()), naming.node_names, f"{ROOT}/exclude-node"),
+        include_links=named(config.get("include-link", ()), naming.link_ends, f"{ROOT}/include-link"),
+        include_nodes=named(config.get("include-node", ()), naming.node_names, f"{ROOT}/include-node"),
         ends_s=parse_end(config.get("schedule", {}), f"{ROOT}/schedule", time.time()),
         document=config,
     )
 
 
-def excluded(uuids: Iterable[str], known: Mapping[str, Named], path: str) -> tuple[Named, ...]:
-    """What the UUIDs of links or nodes to avoid stand for: each of them binds.
+def named(uuids: Iterable[str], known: Mapping[str, Named], path: str) -> tuple[Named, ...]:
+    """What the UUIDs of links or nodes to avoid or to visit stand for: each of them binds.
 
     Raises:
         TapiError: 400, one that the network does not have.

@@ -179,9 +179,9 @@ SERVICE = Container(
         "max-allowed-hops": _TARGET,
         "max-allowed-delay": _TARGET,
         "include-topology": LeafList(Uuid(strict=False)),
-        "include-link": LeafList(Uuid(strict=False)),
+        "include-link": LeafList(Uuid()),
         "exclude-link": LeafList(Uuid()),
-        "include-node": LeafList(Uuid(strict=False)),
+        "include-node": LeafList(Uuid()),
         "exclude-node": LeafList(Uuid()),
         "preferred-transport-layer": LeafList(LAYER),
         "resilience-type": Container(

@@ -96,6 +96,22 @@ def test_what_a_client_excludes_is_gone_around_beyond_the_stored_paths(lab: Lab)
         lab.manager.create(apart)
 
 
+def test_what_a_client_includes_is_visited_also_after_a_cut(lab: Lab) -> None:
+    over_c, _ = lab.manager.create(replace(lab.request("A", "Z", 25), include_nodes=("C",)))
+    over_ab, _ = lab.manager.create(replace(lab.request("A", "Z", 25), include_links=(("B", "A"),)))
+    assert (over_c.path.nodes, over_ab.path.nodes) == (STORED[1], STORED[0])
+    with pytest.raises(TapiError, match=r"constraints of the request \(include-node E\).* 2 best"):
+        lab.manager.create(replace(lab.request("A", "Z", 25), include_nodes=("E",)))
+    lost = dict(lab.manager.fail_link(CUT).lost)  # the only way left visits neither
+    assert "include-node C" in lost[over_c.uuid]
+    assert "include-link A-B" in lost[over_ab.uuid]
+    assert (
+        lab.manager.create(replace(lab.request("A", "Z", 25), include_nodes=("E",)))[0].path.nodes == AROUND
+    )
+    assert set(lab.manager.repair_link(CUT).restored) == set(lost)
+    assert lab.state.service(over_c.uuid).path.nodes == STORED[1]
+
+
 def test_a_defect_in_one_restoration_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [lab.manager.create(lab.request("A", "Z", 25))[0] for _ in range(3)]
     verify = services.verify_path

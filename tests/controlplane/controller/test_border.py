@@ -202,9 +202,9 @@ def test_what_is_excluded_binds_whatever_its_case(lab: Any, http: TestClient, me
         assert nodes[1] not in other
 
 
-@pytest.mark.parametrize("member", ["exclude-link", "exclude-node"])
+@pytest.mark.parametrize("member", ["exclude-link", "exclude-node", "include-link", "include-node"])
 @pytest.mark.parametrize("value", ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "A", ""])
-def test_what_the_network_does_not_have_cannot_be_excluded(
+def test_what_the_network_does_not_have_cannot_be_excluded_or_included(
     lab: Any, http: TestClient, member: str, value: str
 ) -> None:
     body = lab.body("A", "D", 25)
@@ -214,6 +214,7 @@ def test_what_the_network_does_not_have_cannot_be_excluded(
 
     assert answer.status_code == 400
     assert member in reason(answer)
+    assert repr(value) in reason(answer)
     nothing_is_there(lab, http)
 
 

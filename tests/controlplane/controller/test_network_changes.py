@@ -199,6 +199,28 @@ def test_exclusions_and_hops_are_honoured(lab: Any) -> None:
         lab.manager.create(parse_service(body, naming, True))
 
 
+def test_a_path_that_does_not_visit_what_is_included_is_found_out(lab: Any) -> None:
+    """The path computation element of this lab knows nothing of what a request includes."""
+    free, _ = lab.manager.create(lab.request("A", "D", 25))
+    first, second, *_ = free.path.nodes
+    beside = min({"B", "C", "E"} - {*free.path.nodes})
+    naming = lab.naming
+    (service,) = (body := lab.body("A", "D", 25))["tapi-connectivity:connectivity-service"]
+    service["topology-constraint"] = {
+        "include-node": [naming.node_uuid("D"), naming.node_uuid(second).upper()],
+        "include-link": [naming.link_uuid(second, first)],
+    }
+    made, _ = lab.manager.create(parse_service(body, naming, True))
+    assert (made.path.nodes, made.request.include_nodes) == (free.path.nodes, ("D", second))
+    for wish in ({"include_nodes": (beside,)}, {"include_links": (("A", beside),)}):
+        with pytest.raises(TapiError, match=f"it does not (visit|cross) .*{beside}.*includes"):
+            lab.manager.create(replace(lab.request("A", "D", 25), **wish))
+    lab.stop()
+    lab.start()
+    assert lab.state.service(made.uuid).request == made.request
+    lab.assert_elements_hold_the_state()
+
+
 def test_a_cut_moves_the_services_over_it_and_touches_no_other(lab: Any) -> None:
     for pair in PAIRS:
         lab.manager.create(lab.request(*pair, 25))

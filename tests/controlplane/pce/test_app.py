@@ -284,6 +284,10 @@ def test_the_clients_constraints_hold(start):
         assert around.nodes == ("A", "D", "C")
         refused = pce.ask("A", "C", exclude_links=(("A", "C"),), max_hops=1)
         assert "excluded by the constraints" in reason(refused)
+        over = pce.path(pce.ask("A", "C", include_nodes=("C", "B"), include_links=(("B", "A"),)))
+        assert over.nodes == ("A", "B", "C")
+        refused = pce.ask("A", "C", max_hops=2, include_nodes=("B", "D"))
+        assert "(max-allowed-hops 2, include-node B, include-node D)" in reason(refused)
 
 
 SERVICE = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"

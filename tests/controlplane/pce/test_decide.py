@@ -147,4 +147,5 @@ def test_otherwise_it_is_spectrum_or_the_clients_own_constraints(line):
     assert blocked.by == "spectrum"
     assert "4 adjacent slots" in blocked.reason
     assert "within 6 ms" in blocked.reason
-    assert why_blocked(line, Request(0, 2, 100.0), (), constrained=True).by == "constraint"
+    bound = why_blocked(line, Request(0, 2, 100.0), (), "include-node B")
+    assert (bound.by, "(include-node B)" in bound.reason) == ("constraint", True)
