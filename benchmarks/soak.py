@@ -22,10 +22,11 @@ from uuid import UUID
 import networkx as nx
 
 from controlplane.controller.compaction import Compaction
+from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import PlantView
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import Store, sqlite_url
+from controlplane.controller.store import Store
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.store import ElementStore

@@ -189,7 +189,18 @@ class Online(_Section):
     )
     decision_log_part_rows: PositiveInt
     decision_log_part_s: PositiveFloat
-    database_url: str = Field(description="controller state; empty: SQLite in the home folder")
+    database_url: str = Field(
+        description="controller state; empty: SQLite in the home folder; else postgresql://user@host/database"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_known_kind(cls, url: str) -> str:
+        if url:
+            from configs.database import parse_database_url  # SQLAlchemy loads only where it is needed
+
+            parse_database_url(url)
+        return url
 
 
 class Mlflow(_Section):

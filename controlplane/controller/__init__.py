@@ -4,6 +4,7 @@
   capacity.py     what a block of slots carries, by the rule of the use case
   quality.py      GSNR of lightpaths, added up anew
   verify.py       a computed path checked against the plant and the state, independently of who computed it
+  database.py     the connection to SQLite or Postgres
   tables.py       the SQL tables
   store.py        services and failed links in SQL: what is acknowledged is stored, with its change
   change_log.py   the changes in SQL, appended to and read in pages

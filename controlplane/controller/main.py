@@ -13,12 +13,13 @@ from configs.home import Home
 from configs.load import load_config
 from controlplane.controller.app import build_app
 from controlplane.controller.compaction import Compaction
+from controlplane.controller.database import StoreError, sqlite_url
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.network import plant_view
 from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import Store, StoreError, sqlite_url
+from controlplane.controller.store import Store
 from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
 from controlplane.guard import Guard

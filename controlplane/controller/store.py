@@ -1,9 +1,8 @@
 """Services, changes and failed links in SQL. What a method returned from is on disk.
 
-SQLite runs in WAL mode with ``synchronous=FULL``; Postgres as its server is set. One transaction carries a
-change of the state together with its entry in the change log, so that neither is ever without the other.
-Not here: the log's pages (``change_log.py``), the state in memory (``state.py``), who may change it
-(``services.py``).
+One transaction carries a change of the state together with its entry in the change log, so that neither is
+ever without the other. Not here: which database and how it is reached (``database.py``), the log's pages
+(``change_log.py``), the state in memory (``state.py``), who may change it (``services.py``).
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from controlplane.controller import tables
 from controlplane.controller.change_log import Change, ChangeLog, append, last_version
+from controlplane.controller.database import StoreError, open_engine
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.purpose import CREATE
@@ -31,25 +31,19 @@ _BEGAN = "began_s"  # beside the request
 _SET_UP = ("set_up_version", "set_up_cause", "set_up_s")  # beside the lightpath
 
 
-class StoreError(ValueError):
-    """A database that cannot be used; says which and why."""
-
-
 class Store:
     """The database.
 
     Args:
-        url: of SQLAlchemy, e.g. ``sqlite:////home/state/controller.db``, ``postgresql+psycopg://...``.
+        url: e.g. ``sqlite:////home/state/controller.db``, ``postgresql://user@host/database``.
         plant_identity: what the state describes; a database of another plant is refused unless it is empty.
 
     Raises:
-        StoreError: a database of another plant.
+        StoreError: a database of another plant, or one that cannot be opened.
     """
 
     def __init__(self, url: str, plant_identity: str) -> None:
-        self._engine = create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _durable_sqlite)
+        self._engine = open_engine(url)
         tables.metadata.create_all(self._engine)
         with self._engine.begin() as connection:
             rows = connection.execute(select(tables.meta.c.key, tables.meta.c.value))
@@ -208,14 +202,6 @@ class Store:
             return append(connection, change, "repair")
 
 
-def _durable_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # Room is given back in steps only where this is said before the first table is made.
-    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
 def _is_used(connection: Connection) -> bool:
     services = connection.execute(select(func.count()).select_from(tables.services)).scalar_one()
     return bool(services)
@@ -250,8 +236,3 @@ def _service(row: Any) -> Service:
     fields = json.loads(row.path)
     set_up = {name: fields[name] for name in _SET_UP if name in fields}  # older versions did not store it
     return replace(service, path=Lightpath.read(fields["uuid"], fields), **set_up)
-
-
-def sqlite_url(file: str) -> str:
-    """The URL of a SQLite file."""
-    return f"sqlite:///{file}"

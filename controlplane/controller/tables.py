@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Float, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Float, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
+
+# Counts for years. A key that SQLite calls INTEGER, of 64 bits too, needs no index of its own.
+_COUNT = BigInteger().with_variant(Integer, "sqlite")
 
 # What this database is: identity of the store, and of the plant it describes.
 meta = Table(
@@ -15,7 +18,7 @@ services = Table(
     "services",
     metadata,
     Column("uuid", String(36), primary_key=True),
-    Column("position", Integer, nullable=False),  # order of creation
+    Column("position", _COUNT, nullable=False),  # order of creation
     Column("lifecycle", String(20), nullable=False),  # PLANNED or INSTALLED
     Column("request", Text, nullable=False),  # JSON of ServiceRequest and of when it was first set up
     Column("path", Text),  # JSON of Lightpath and of which change set it up; null while there is none
@@ -26,7 +29,7 @@ services = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("version", _COUNT, primary_key=True, autoincrement=False),
     Column("kind", String(20), nullable=False),
     Column("cause", String(20), nullable=False),
     Column("happened", DateTime(timezone=True), nullable=False),

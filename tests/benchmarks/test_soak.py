@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.soak import draw, soak
 from configs.load import load_config
+from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import plant_view
-from controlplane.controller.store import Store, sqlite_url
+from controlplane.controller.store import Store
 
 MOST_GROWTH_MB = 12.0  # of the process from the second tenth to the last; a million would show 80 times that
 MOST_RATIO = 1.3  # of the processor time of a set-up, the last tenths to the first ones

@@ -33,6 +33,15 @@ def test_a_topology_file_is_named_from_where_the_user_stands(
     assert load_config("five-node", ["plant.topology=german17"]).plant.topology == "german17"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://root@localhost/state", "controller.db", "postgresql://user@host", "postgresql://h:port/state"],
+)
+def test_a_database_of_another_kind_is_refused_with_what_to_write(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"online\.database_url: .*write sqlite:.*postgresql://user@host"):
+        load_config("five-node", [f"online.database_url={url}"])
+
+
 def test_what_was_written_is_read_back_the_same(tmp_path: Path) -> None:
     config = load_config("five-node", ["plant.topology=mine.csv"])
     file = tmp_path / "config.yaml"

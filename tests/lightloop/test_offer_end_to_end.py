@@ -16,11 +16,12 @@ from configs.home import Credentials
 from configs.load import load_config
 from controlplane.client import ControllerClient, ServiceLightpath
 from controlplane.controller.app import build_app as controller_app
+from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import plant_view
 from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import Store, sqlite_url
+from controlplane.controller.store import Store
 from controlplane.controller.stream import NotificationStream
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost

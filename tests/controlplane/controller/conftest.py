@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from configs.home import Credentials
 from configs.load import load_config
 from controlplane.controller.app import build_app
 from controlplane.controller.capacity import ChannelsByQuality, SlotsByReach
+from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import PlantView, plant_view
 from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import Store, sqlite_url
+from controlplane.controller.store import Store
 from controlplane.controller.stream import NotificationStream
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
@@ -44,9 +46,11 @@ from controlplane.tapi.purpose import Purpose, parse_purpose
 from controlplane.tapi.service_body import ComputeRequest, ServiceRequest, build_service, parse_service
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
+from tests.postgres import NoPostgresError, Postgres, running_postgres
 from topologies.catalogue import load_topology
 from topologies.grid import band_of, c_band
 
+ON_BOTH = pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 CREDENTIALS = Credentials("admin", "password", "token")
 QUALITY = (
     "plant.bands=[L,C,S]",
@@ -203,8 +207,9 @@ class Lab:
         topology: str = "five-node",
         num_slots: int = 32,
         plant: PlantView | None = None,
+        database: str = "",
     ) -> None:
-        self.prepare(folder, shared, topology, num_slots, plant)
+        self.prepare(folder, shared, topology, num_slots, plant, database)
         self.host = self.open_elements()
         self.start()
 
@@ -215,9 +220,11 @@ class Lab:
         topology: str = "five-node",
         num_slots: int = 32,
         plant: PlantView | None = None,
+        database: str = "",
     ) -> None:
         """The plant and the files, without elements or a controller."""
         self.folder = folder
+        self.database = database or sqlite_url(str(folder / "controller.db"))
         folder.mkdir(exist_ok=True)
         self.plant = plant or PlantView(
             load_topology(topology),
@@ -234,7 +241,7 @@ class Lab:
 
     def start(self, wrap: Callable[[Southbound], Southbound] = lambda southbound: southbound) -> None:
         """A new controller on the files there are; the elements stay as they are."""
-        self.store = Store(sqlite_url(str(self.folder / "controller.db")), self.plant.identity)
+        self.store = Store(self.database, self.plant.identity)
         self.state = NetworkState(self.plant, self.store)
         self.pce = FakePce(self.plant, lambda since: self.state.feed(since))
         self.pce_client = HttpPathComputation(
@@ -288,10 +295,32 @@ class Lab:
                     lit.add(key)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server of this test run; skips where there is none."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_postgres())
+        except NoPostgresError as error:
+            pytest.skip(str(error))
+        yield server
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty Postgres database, or nothing for the lab's SQLite file; see ``ON_BOTH``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.new_database() as url:
+        yield url
+
+
+@pytest.fixture
+def lab(tmp_path: Path, database: str) -> Iterator[Lab]:
     """A controller of the five-node network with one spectrum per fibre pair."""
-    made = Lab(tmp_path / "shared")
+    made = Lab(tmp_path / "shared", database=database)
     yield made
     made.stop()
     made.host.close()

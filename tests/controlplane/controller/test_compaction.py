@@ -26,7 +26,7 @@ from controlplane.pce.databases import Databases
 from controlplane.tapi.errors import TapiError
 from envs.plant import Plant, build_plant
 from envs.spec import PlantSpec
-from tests.controlplane.controller.conftest import Lab
+from tests.controlplane.controller.conftest import ON_BOTH, Lab
 from topologies.catalogue import load_topology
 
 LONG_AGO = timedelta(days=100)
@@ -112,7 +112,11 @@ def make_old(lab: Lab, up_to: int) -> None:
         connection.execute(old.values(happened=datetime.now(UTC) - LONG_AGO))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("database", "seed"),
+    [("sqlite", 1), ("sqlite", 2), ("sqlite", 3), ("postgres", 1)],
+    indirect=["database"],
+)
 def test_snapshot_and_stream_show_what_every_change_from_the_first_shows(
     lab: Lab, plant: Plant, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -167,6 +171,7 @@ def test_snapshot_and_stream_show_what_every_change_from_the_first_shows(
     assert Snapshots(lab.state).page() == Snapshots(lab.state).page()
 
 
+@ON_BOTH
 def test_only_what_is_old_is_removed_and_the_last_version_is_never_forgotten(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +197,7 @@ def test_only_what_is_old_is_removed_and_the_last_version_is_never_forgotten(
     assert [change["version"] for change in lab.state.feed(6)["changes"]] == [7]
 
 
+@ON_BOTH
 def test_a_page_is_bounded_in_bytes_and_holds_at_least_one_change(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +210,7 @@ def test_a_page_is_bounded_in_bytes_and_holds_at_least_one_change(
     assert [change.version for change in lab.store.log.page(1).changes] == [2]
 
 
+@ON_BOTH
 def test_an_old_version_of_the_snapshot_is_gone_once_others_were_asked_for(lab: Lab) -> None:
     snapshots = Snapshots(lab.state)
     snapshots.page()

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from controlplane.controller import tables
+from controlplane.controller.database import StoreError, sqlite_url
 from controlplane.controller.network import SpectrumMap
-from controlplane.controller.store import Store, StoreError, sqlite_url
+from controlplane.controller.store import Store
 from controlplane.controller.verify import PathRejected, verify_path
 from controlplane.elements.interface import UnreachableError
 from controlplane.lightpath import Lightpath

@@ -256,13 +256,13 @@ CREATOR = """
 import json, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import conftest
+from tests.controlplane.controller import conftest
 from controlplane.elements.http import HttpSouthbound
 from controlplane.controller.services import ServiceManager
 
-folder, address, deadly = Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+folder, address, deadly = Path(sys.argv[2]), sys.argv[3], int(sys.argv[5])
 lab = object.__new__(conftest.Lab)
-conftest.Lab.prepare(lab, folder)
+conftest.Lab.prepare(lab, folder, database=sys.argv[4])
 southbound = HttpSouthbound(address, conftest.CREDENTIALS)
 calls = 0
 
@@ -304,7 +304,11 @@ def elements_address(lab: Any) -> Iterator[str]:
     thread.join(10)
 
 
-@pytest.mark.parametrize("deadly", [31, 47, 68])
+@pytest.mark.parametrize(
+    ("database", "deadly"),
+    [("sqlite", 31), ("sqlite", 47), ("sqlite", 68), ("postgres", 47)],
+    indirect=["database"],
+)
 def test_a_process_killed_between_stages_loses_nothing_acknowledged(
     lab: Any, elements_address: str, deadly: int
 ) -> None:
@@ -314,9 +318,10 @@ def test_a_process_killed_between_stages_loses_nothing_acknowledged(
             sys.executable,
             "-c",
             CREATOR,
-            str(Path(__file__).parent),
+            str(Path(__file__).parents[3]),
             str(lab.folder),
             elements_address,
+            lab.database,
             str(deadly),
         ],
         capture_output=True,

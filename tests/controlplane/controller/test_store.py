@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from controlplane.controller import tables
-from controlplane.controller.store import Store, StoreError, sqlite_url
+from controlplane.controller.database import StoreError
+from controlplane.controller.store import Store
 from controlplane.tapi.errors import TapiError
+from tests.controlplane.controller.conftest import ON_BOTH
 
 
+@ON_BOTH
 def test_a_restart_keeps_services_versions_and_store_identity(lab: Any) -> None:
     for pair in ("AD", "BE", "CA"):
         lab.manager.create(lab.request(*pair))
@@ -27,15 +32,36 @@ def test_a_restart_keeps_services_versions_and_store_identity(lab: Any) -> None:
     assert lab.state.feed(0) == feed
 
 
+@ON_BOTH
 def test_a_database_of_another_plant_is_refused_while_it_holds_services(lab: Any) -> None:
-    url = sqlite_url(str(lab.folder / "controller.db"))
     service, _ = lab.manager.create(lab.request("A", "D"))
     with pytest.raises(StoreError, match="delete them first"):
-        Store(url, "another/plant")
+        Store(lab.database, "another/plant")
     lab.manager.delete(service.uuid)
-    other = Store(url, "another/plant")
+    other = Store(lab.database, "another/plant")
     assert (other.version(), other.identity != lab.store.identity) == (0, True)
     other.close()
+
+
+def test_a_database_that_does_not_answer_is_refused_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql://lightloop:secret@/state?host={tmp_path}"
+    with pytest.raises(StoreError, match="cannot be opened") as caught:
+        Store(url, "any/plant")
+    assert str(tmp_path) in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_server_that_ended_every_connection_is_met_again(lab: Any, database: str) -> None:
+    lab.manager.create(lab.request("A", "D"))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    lab.manager.create(lab.request("B", "E"))
+    assert (lab.store.version(), lab.store.trouble()) == (2, "")
+    assert lab.state.services() == lab.store.services()
 
 
 class Failing:
@@ -55,6 +81,7 @@ class Failing:
         return call if name == self._method else attribute
 
 
+@ON_BOTH
 @pytest.mark.parametrize("done", [False, True], ids=["not done", "done all the same"])
 @pytest.mark.parametrize("method", ["plan", "install", "remove"])
 def test_a_database_that_fails_leaves_state_store_and_elements_equal(
@@ -79,6 +106,7 @@ def test_a_database_that_fails_leaves_state_store_and_elements_equal(
     lab.assert_elements_hold_the_state()
 
 
+@ON_BOTH
 def test_what_an_older_version_did_not_store_is_read_from_the_log(lab: Any) -> None:
     service, _ = lab.manager.create(lab.request("A", "C", 25))
     lab.manager.fail_link(service.path.nodes[:2])
