@@ -1,8 +1,9 @@
 """Access to every online process: HTTP Basic or a bearer token, compared in constant time.
 
 Put ``AuthMiddleware`` around a whole application (Starlette, FastAPI, NiceGUI); what is open is listed there,
-so that a new route is closed unless somebody opens it. Not here: where credentials are kept
-(``configs.home``).
+so that a new route is closed unless somebody opens it. Wrong user and password are answered later and later
+(``slowdown.py``). A bearer token is too long to be guessed, so a process of ours that shows an old one is
+told so at once. Not here: where credentials are kept (``configs.home``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs.home import Credentials
+from controlplane.slowdown import Slowdown
 from controlplane.tapi.errors import YANG_DATA_JSON, errors_document
 
 HEALTH = "/health"
@@ -56,20 +58,27 @@ class AuthMiddleware:
         credentials: Credentials,
         realm: str = "lightloop",
         open_paths: tuple[str, ...] = (),
+        slowdown: Slowdown | None = None,
     ) -> None:
         self.app = app
         self.credentials = credentials
         self.realm = realm
         self.open_paths = frozenset((HEALTH, *open_paths))
+        self.slowdown = slowdown or Slowdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401."""
         if scope["type"] == "lifespan" or scope.get("path") in self.open_paths:
             await self.app(scope, receive, send)
             return
-        if authorised(Headers(scope=scope).get("authorization"), self.credentials):
+        header = Headers(scope=scope).get("authorization")
+        if authorised(header, self.credentials):
             await self.app(scope, receive, send)
             return
+        if header is not None and header.lower().startswith("basic"):
+            # Who shows nothing guesses nothing: a browser asks without a password first.
+            client = scope.get("client")
+            await self.slowdown.wrong(client[0] if client else None)
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
