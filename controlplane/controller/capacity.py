@@ -30,6 +30,9 @@ class CapacityRule(Protocol):
     def fault(self, path: Lightpath, bit_rate_gbps: float, length_km: float) -> str | None:
         """What is wrong with a path's format or width for a bit rate; None when nothing is."""
 
+    def best_rate_gbps(self, num_slots: int) -> float:
+        """What the most efficient format carries in so many slots, guard slots not counted; whole Gb/s."""
+
 
 @dataclass(frozen=True)
 class SlotsByReach:
@@ -57,6 +60,10 @@ class SlotsByReach:
                 f"{needed} are needed"
             )
         return None
+
+    def best_rate_gbps(self, num_slots: int) -> float:
+        """As ``CapacityRule.best_rate_gbps``."""
+        return float(math.floor(num_slots * max(item.slot_capacity_gbps for item in self.formats)))
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,11 @@ class ChannelsByQuality:
                 f"{bit_rate_gbps:g} Gb/s"
             )
         return None
+
+    def best_rate_gbps(self, num_slots: int) -> float:
+        """As ``CapacityRule.best_rate_gbps``; a channel begun counts whole."""
+        most_gbps = max(item.carrier_gbps_per_gbd for item in self.formats) * self.baud_gbd
+        return float(math.floor(math.ceil(num_slots / self.channel_slots) * most_gbps + 1e-6))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,8 @@ class Datastore:
             return None
 
     def _parse(self, body: Any, uuid: str | None = None) -> ServiceRequest:
-        return parse_service(body, self._state.naming, self._state.plant.shared_spectrum, uuid)
+        plant = self._state.plant
+        return parse_service(body, self._state.naming, plant.shared_spectrum, uuid, plant.channel_rate_gbps)
 
     def _create(self, request: ServiceRequest) -> Response:
         service, is_new = self._manager.create(request)

@@ -6,6 +6,7 @@ twin, proposes. Not here: services and their order (``state.py``).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from configs.bands import bands_of
@@ -72,6 +73,22 @@ class PlantView:
         """
         links = [self.topology.link_index(here, there) for here, there in hops_of(nodes)]
         return float(self.topology.link_length_km[links].sum())
+
+    def channel_rate_gbps(self, width_ghz: int) -> float:
+        """The bit rate that a channel of a width asks for: what the most efficient format carries in it.
+
+        A path on which another format is used gets a wider block for that rate, so no block is narrower than
+        the width asked for.
+
+        Raises:
+            ValueError: no band is that wide.
+        """
+        widest_ghz = max(band.num_slots for band in self.bands) * SLOT_WIDTH_GHZ
+        if width_ghz > widest_ghz:
+            raise ValueError(
+                f"a channel of {width_ghz} GHz is wider than a band, which has {widest_ghz:g} GHz"
+            )
+        return self.capacity.best_rate_gbps(math.ceil(width_ghz / SLOT_WIDTH_GHZ))
 
     def latency_ms(self, nodes: tuple[str, ...]) -> float:
         """One-way latency of a route."""

@@ -11,6 +11,7 @@ from controlplane.tapi.frequency import Bands, central_frequency, spectrum, wire
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import ServiceRequest
+from controlplane.tapi.service_schema import CONSTRAINT
 
 ADD_DROP = "add-drop"
 NMC = "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_NMC"
@@ -51,12 +52,19 @@ class Service:
 
 
 def service_entry(service: Service) -> dict[str, Any]:
-    """One entry of ``connectivity-service``: the client's configuration and our state."""
+    """One entry of ``connectivity-service``: the client's configuration and our state.
+
+    TAPI 2.1.3 has no ``connectivity-constraint`` there. A client that nests its capacity in one looks for
+    capacity and direction there, so it finds them there too.
+    """
     entry = dict(service.request.document) | {
         "connectivity-direction": service.request.direction,
         "operational-state": "ENABLED" if service.path else "DISABLED",
         "lifecycle-state": service.lifecycle,
     }
+    if service.request.capacity_nested:
+        told = ("requested-capacity", "connectivity-direction")
+        entry[CONSTRAINT] = {name: entry[name] for name in told}
     if service.path:
         entry["connection"] = [{"connection-uuid": ids.connection_uuid(service.uuid)}]
     return entry

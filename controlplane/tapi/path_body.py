@@ -12,6 +12,7 @@ from typing import Any
 
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
+from controlplane.tapi.capacity import read_rate_gbps, told_rate
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_list, as_object, as_uint64, required, strip_prefixes
 from controlplane.tapi.frequency import Bands, spectrum
@@ -82,13 +83,13 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
             raise invalid(f"{root}/sep: no service interface point {sip!r}", f"{root}/sep")
         ends.append(naming.sip_names[sip])
         if "capacity" in point:
-            rates.append(_capacity_gbps(point["capacity"], f"{root}/sep/capacity"))
+            rates.append(read_rate_gbps(point["capacity"], f"{root}/sep/capacity"))
     if [point.get("direction") for point in points] == ["OUTPUT", "INPUT"]:
         ends.reverse()
     if ends[0] == ends[1]:
         raise invalid(f"{root}/sep: both are at {ends[0]}; two different nodes are needed", f"{root}/sep")
-    if not rates or rates[0] <= 0:
-        raise invalid(f"{root}/sep/capacity: a positive total-size in GBPS is needed", f"{root}/sep/capacity")
+    if not rates:
+        raise invalid(f"{root}/sep/capacity: a total-size in GBPS or MBPS is needed", f"{root}/sep/capacity")
     routing = as_object(content.get("routing-constraint", {}), f"{root}/routing-constraint")
     topology = as_object(content.get("topology-constraint", {}), f"{root}/topology-constraint")
     delay_us = _value(routing, "max-allowed-delay", f"{root}/routing-constraint")
@@ -98,7 +99,7 @@ def parse_compute_input(document: Any, naming: Naming, shared_spectrum: bool) ->
     return ComputeRequest(
         source=ends[0],
         destination=ends[1],
-        bit_rate_gbps=float(rates[0]),
+        bit_rate_gbps=rates[0],
         max_latency_ms=math.inf if delay_us is None else delay_us / 1000.0,
         direction=asked,
         max_hops=_value(routing, "max-allowed-hops", f"{root}/routing-constraint"),
@@ -207,7 +208,7 @@ def _end_points(request: ComputeRequest, naming: Naming) -> list[dict[str, Any]]
             "service-interface-point": {"service-interface-point-uuid": naming.sip_uuid(node)},
             "layer-protocol-name": "PHOTONIC_MEDIA",
             "layer-protocol-qualifier": "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_OTSi",
-            "capacity": {"total-size": {"value": str(round(request.bit_rate_gbps)), "unit": "GBPS"}},
+            "capacity": told_rate(request.bit_rate_gbps),
             "direction": port if one_way else BIDIRECTIONAL,
             "role": "SYMMETRIC",
         }
@@ -232,13 +233,6 @@ def _end(content: Mapping[str, Any], path: str) -> float | None:
             f"{path}: {names.ENDS_S} {told[names.ENDS_S][:40]!r}; seconds since 1970 UTC are needed", path
         )
     return ends_s
-
-
-def _capacity_gbps(capacity: Any, path: str) -> int:
-    size = as_object(required(as_object(capacity, path), "total-size", path), path)
-    if size.get("unit") != "GBPS":
-        raise invalid(f"{path}/total-size/unit: {size.get('unit')}; only GBPS is supported", path)
-    return as_uint64(required(size, "value", path), f"{path}/total-size/value")
 
 
 def _value(container: Mapping[str, Any], name: str, path: str) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from controlplane.tapi.capacity import ChannelRate, read_rate_gbps
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
 from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
@@ -18,7 +19,7 @@ from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import ANY_CLASS, class_of
 from controlplane.tapi.schedule import parse_end, told_time
 from controlplane.tapi.schema import canonical
-from controlplane.tapi.service_schema import SERVICE, WRAPPERS
+from controlplane.tapi.service_schema import CONSTRAINT, SERVICE, WRAPPERS
 
 ROOT = "/tapi-connectivity:connectivity-service"
 BIDIRECTIONAL = "BIDIRECTIONAL"
@@ -59,12 +60,14 @@ class ServiceRequest(ComputeRequest):
     """A service as asked for: ``uuid`` is chosen by the client, else made here.
 
     ``document`` is the client's configuration in canonical form, as it is sent back. ``service_class`` groups
-    services that behave alike; it does not steer the network.
+    services that behave alike; it does not steer the network. ``capacity_nested``: the client put the
+    capacity under ``connectivity-constraint`` and looks for it there.
     """
 
     uuid: str
     service_class: str = ANY_CLASS
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
+    capacity_nested: bool = field(default=False, compare=False)
 
     @property
     def digest(self) -> str:
@@ -73,7 +76,11 @@ class ServiceRequest(ComputeRequest):
 
 
 def parse_service(
-    document: Any, naming: Naming, shared_spectrum: bool, uuid_in_path: str | None = None
+    document: Any,
+    naming: Naming,
+    shared_spectrum: bool,
+    uuid_in_path: str | None = None,
+    channel_rate: ChannelRate | None = None,
 ) -> ServiceRequest:
     """The request behind a body.
 
@@ -84,11 +91,15 @@ def parse_service(
         shared_spectrum: whether both directions of a fibre pair share one spectrum; then a service is
             bidirectional unless it says otherwise.
         uuid_in_path: of a PUT; the body must agree.
+        channel_rate: the bit rate that a channel so many GHz wide asks for; None: GHz is not taken.
 
     Raises:
         TapiError: 400; the message names the leaf and the remedy.
     """
-    body = _unnest(_service_object(document))
+    body = _service_object(document)
+    constraint = body.get(CONSTRAINT)
+    nested = isinstance(constraint, dict) and "requested-capacity" in constraint
+    body = _unnest(body)
     _fill_local_ids(body)
     config = canonical(body, SERVICE, ROOT)
     if uuid_in_path is not None and config.setdefault("uuid", uuid_in_path) != uuid_in_path:
@@ -104,7 +115,7 @@ def parse_service(
         service_class=class_of(as_dict(config.get("name")), f"{ROOT}/name"),
         source=source,
         destination=destination,
-        bit_rate_gbps=_bit_rate_gbps(config),
+        bit_rate_gbps=_bit_rate_gbps(config, channel_rate),
         max_latency_ms=math.inf if max_delay_us is None else max_delay_us / 1000.0,
         direction=_direction(config, shared_spectrum),
         max_hops=_target(config, "max-allowed-hops"),
@@ -114,6 +125,7 @@ def parse_service(
         include_nodes=named(config.get("include-node", ()), naming.node_names, f"{ROOT}/include-node"),
         ends_s=parse_end(config.get("schedule", {}), f"{ROOT}/schedule", time.time()),
         document=config,
+        capacity_nested=nested,
     )
 
 
@@ -271,20 +283,11 @@ def _ends(config: Mapping[str, Any], naming: Naming) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _bit_rate_gbps(config: Mapping[str, Any]) -> float:
-    path = f"{ROOT}/requested-capacity/total-size"
+def _bit_rate_gbps(config: Mapping[str, Any], channel_rate: ChannelRate | None) -> float:
+    path = f"{ROOT}/requested-capacity"
     if "requested-capacity" not in config:
-        raise missing(
-            f"{ROOT}/requested-capacity is missing: give total-size in GBPS", f"{ROOT}/requested-capacity"
-        )
-    size = required(config["requested-capacity"], "total-size", f"{ROOT}/requested-capacity")
-    unit = required(size, "unit", path)
-    if unit != "GBPS":
-        raise invalid(f"{path}/unit: {unit}; only GBPS is supported", f"{path}/unit")
-    value = int(required(size, "value", path))
-    if value <= 0:
-        raise invalid(f"{path}/value: {value} GBPS; a positive capacity is needed", f"{path}/value")
-    return float(value)
+        raise missing(f"{path} is missing: give total-size in GBPS, MBPS or GHz", path)
+    return read_rate_gbps(config["requested-capacity"], path, channel_rate)
 
 
 def _target(config: Mapping[str, Any], name: str) -> int | None:

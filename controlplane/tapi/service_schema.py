@@ -227,4 +227,5 @@ SERVICE = Container(
     },
 )
 # Containers in which clients of other TAPI releases nest the same leaves; read as if they were not there.
-WRAPPERS = ("connectivity-constraint", "routing-constraint", "topology-constraint", "resilience-constraint")
+CONSTRAINT = "connectivity-constraint"
+WRAPPERS = (CONSTRAINT, "routing-constraint", "topology-constraint", "resilience-constraint")

@@ -116,6 +116,11 @@ class FakePce:
         except nx.NetworkXNoPath:
             raise no_path("no route: every link is cut") from None
         for nodes in routes:
+            links = {frozenset(hop) for hop in pairwise(nodes)}
+            if not (
+                links >= {*map(frozenset, request.include_links)} and {*nodes} >= {*request.include_nodes}
+            ):
+                continue
             latency_ms = self.plant.latency_ms(tuple(nodes))
             if latency_ms > request.max_latency_ms:
                 raise no_path(

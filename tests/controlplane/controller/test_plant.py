@@ -12,9 +12,10 @@ from configs.build import plant_of
 from configs.load import load_config
 from controlplane.controller.capacity import BAUD_GBD, ChannelsByQuality, SlotsByReach
 from controlplane.controller.network import REACH_TABLE, plant_view
+from controlplane.lightpath import Lightpath
 from envs.gsnr import qot_plant
 from envs.spec import PlantSpec
-from topologies.grid import CHANNEL_SLOTS, c_band
+from topologies.grid import CHANNEL_SLOTS, SLOT_WIDTH_GHZ, c_band
 
 QUALITY = ("plant.topology=five-node", "plant.bands=[L,C,S]", "plant.channels_per_band=10")
 
@@ -35,6 +36,24 @@ def test_without_named_bands_it_is_the_c_band_by_reach() -> None:
     assert view.capacity.formats == twin.formats
     assert view.capacity.guard_slots == twin.spec.guard_slots
     assert PlantSpec().modulation == REACH_TABLE
+
+
+@pytest.mark.parametrize("overrides", [(), QUALITY])
+def test_no_block_is_narrower_than_the_channel_that_was_asked_for(overrides: tuple[str, ...]) -> None:
+    view = plant_view(load_config("latency-rsa" if overrides else "five-node", list(overrides)))
+    raster = CHANNEL_SLOTS if overrides else 1
+    for width_ghz in range(1, 401):
+        gbps = view.channel_rate_gbps(width_ghz)
+        wide_enough = 0
+        for name in view.capacity.format_names:
+            for num_slots in range(raster, 33, raster):
+                path = Lightpath("p", ("A", "B"), 0, num_slots, name, 0.0, "model", "x")
+                if view.capacity.fault(path, gbps, 1.0) is None:
+                    assert num_slots * SLOT_WIDTH_GHZ >= width_ghz
+                    wide_enough += 1
+        assert wide_enough or width_ghz > 387  # the guard slot
+    with pytest.raises(ValueError, match="wider than a band"):
+        view.channel_rate_gbps(10_000)
 
 
 def test_a_block_carries_what_the_twin_says_it_carries() -> None:
