@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from configs.database import parse_database_url
 
 CONNECT_TIMEOUT_S = 10
+CLAIM_WAIT_S = 5  # for a controller that was just killed, until the server has noticed
+_CLAIM_KEY = 7108230  # of the lock that a controller holds; any number would do
 
 
 class StoreError(ValueError):
     """A database that cannot be used; says which and why."""
+
+
+class ClaimLostError(SQLAlchemyError):
+    """The database was in nobody's hands, or another's, for a while."""
 
 
 def sqlite_url(file: str) -> str:
@@ -53,6 +60,69 @@ def open_engine(url: str) -> Engine:
             "online.database_url"
         ) from error
     return engine
+
+
+class Claim:
+    """One controller's hold on a Postgres database: two would give the same slots twice.
+
+    It is a lock of a session that does nothing else, so it goes with its process. A SQLite file needs none:
+    it is in the home of one installation.
+
+    Args:
+        engine: of the database.
+
+    Raises:
+        OperationalError: another controller holds it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._session = None if engine.dialect.name == "sqlite" else self._take()
+
+    def check(self) -> None:
+        """Whether it was held all the time; where it was not, it is taken again.
+
+        Raises:
+            ClaimLostError: its session had been lost, e.g. because the server restarted. Another controller
+                may have written meanwhile: whoever writes reads the state anew first.
+            OperationalError: another controller holds it now, or the server does not answer.
+        """
+        if self._engine.dialect.name == "sqlite":
+            return
+        with self._lock:
+            if self._session is not None and _answers(self._session):
+                return
+            self._session = None
+            self._session = self._take()
+        raise ClaimLostError("the connection to the database was lost; it is there again")
+
+    def release(self) -> None:
+        """Leave the database to others."""
+        with self._lock:
+            if self._session is not None:
+                self._session.close()
+            self._session = None
+
+    def _take(self) -> Connection:
+        session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        session.detach()  # closed for good by close(), and never lent to anybody else
+        try:
+            session.exec_driver_sql(f"SET lock_timeout = {int(CLAIM_WAIT_S * 1000)}")
+            session.exec_driver_sql(f"SELECT pg_advisory_lock({_CLAIM_KEY})")
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+
+def _answers(session: Connection) -> bool:
+    try:
+        session.exec_driver_sql("SELECT 1")
+    except DBAPIError:
+        session.close()
+        return False
+    return True
 
 
 def _durable_sqlite(connection: Any, _record: Any) -> None:

@@ -29,7 +29,8 @@ from controlplane.http_server import server_config
 def main() -> None:
     """Serve until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per request is too much
+    for talkative in ("httpx", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     # uvicorn hands the signal on once the requests in flight have ended.
     signal.signal(signal.SIGTERM, _leave)
     config = load_config()

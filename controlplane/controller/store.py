@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from controlplane.controller import tables
 from controlplane.controller.change_log import Change, ChangeLog, append, last_version
-from controlplane.controller.database import StoreError, open_engine
+from controlplane.controller.database import Claim, StoreError, open_engine
+from controlplane.controller.migrate import bring_up_to_date
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.purpose import CREATE
@@ -39,12 +41,30 @@ class Store:
         plant_identity: what the state describes; a database of another plant is refused unless it is empty.
 
     Raises:
-        StoreError: a database of another plant, or one that cannot be opened.
+        StoreError: a database of another plant or of another controller, or one that cannot be opened.
     """
 
     def __init__(self, url: str, plant_identity: str) -> None:
         self._engine = open_engine(url)
-        tables.metadata.create_all(self._engine)
+        try:
+            self._claim = Claim(self._engine)
+        except OperationalError as error:
+            self._engine.dispose()
+            raise StoreError(
+                f"{self._engine.url.render_as_string()} is in the hands of another controller: stop it, or "
+                "use another online.database_url"
+            ) from error
+        try:
+            self.identity = self._begin(plant_identity)
+        except BaseException:
+            self.close()
+            raise
+        self.log = ChangeLog(self._engine, self.identity)
+        self._complete()
+
+    def _begin(self, plant_identity: str) -> str:
+        """Tables for this plant; the identity of what they hold."""
+        bring_up_to_date(self._engine)
         with self._engine.begin() as connection:
             rows = connection.execute(select(tables.meta.c.key, tables.meta.c.value))
             kept = {row.key: row.value for row in rows}
@@ -62,13 +82,19 @@ class Store:
             wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity}
             connection.execute(delete(tables.meta))
             connection.execute(insert(tables.meta), [{"key": k, "value": v} for k, v in wanted.items()])
-        self.identity = wanted["store"]
-        self.log = ChangeLog(self._engine, self.identity)
-        self._complete()
+        return wanted["store"]
 
     def close(self) -> None:
         """Close the connections."""
+        self._claim.release()
         self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction of the one controller that may write; fails once after the claim was lost."""
+        self._claim.check()
+        with self._engine.begin() as connection:
+            yield connection
 
     def trouble(self) -> str:
         """Why nothing could be stored now, tried with a write that changes nothing; empty where it could."""
@@ -107,7 +133,7 @@ class Store:
                     known = lacking[uuid]
                     began_s = 0.0 if change.cause == CREATE else known.began_s
                     lacking[uuid] = change.stamped(replace(known, began_s=began_s))
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             for service in lacking.values():
                 self._update(connection, service)
 
@@ -119,7 +145,7 @@ class Store:
 
     def plan(self, request: ServiceRequest) -> None:
         """Note a service that is about to be set up; takes the place of one that never was."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(delete(tables.services).where(tables.services.c.uuid == request.uuid))
             last = connection.execute(select(func.max(tables.services.c.position))).scalar() or 0
             connection.execute(
@@ -135,7 +161,7 @@ class Store:
 
     def forget(self, uuid: str) -> None:
         """Drop a service that was planned and never set up."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(
                 delete(tables.services).where(
                     tables.services.c.uuid == uuid, tables.services.c.lifecycle == PLANNED
@@ -145,7 +171,7 @@ class Store:
     def forget_planned(self) -> tuple[str, ...]:
         """Drop the services that were never set up; which they were."""
         planned = tables.services.c.lifecycle == PLANNED
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             uuids = tuple(connection.execute(select(tables.services.c.uuid).where(planned)).scalars())
             connection.execute(delete(tables.services).where(planned))
         return uuids
@@ -153,7 +179,7 @@ class Store:
     def install(self, service: Service, change: dict[str, Any], cause: str) -> Change:
         """Store a service with its lightpath, and the change."""
         assert service.path is not None
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             stored = append(connection, change, cause)
             service = stored.stamped(service)
             self._update(connection, service)
@@ -174,7 +200,7 @@ class Store:
 
     def remove(self, uuid: str, change: dict[str, Any], cause: str) -> Change:
         """Drop a service, and store the change."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
             return append(connection, change, cause)
 
@@ -182,7 +208,7 @@ class Store:
         self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]
     ) -> tuple[Change, ...]:
         """Store a cut and the lightpaths it ends, each a service's UUID with its change."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(insert(tables.failed_links).values(node_a=node_a, node_b=node_b))
             stored = [append(connection, change, "cut")]
             for uuid, removal in lost:
@@ -195,7 +221,7 @@ class Store:
     def repair_link(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
         """Store the repair of a link."""
         links = tables.failed_links.c
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(
                 delete(tables.failed_links).where(links.node_a == node_a, links.node_b == node_b)
             )

@@ -8,7 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import select, update
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from controlplane.controller import tables
@@ -35,12 +37,44 @@ def test_a_restart_keeps_services_versions_and_store_identity(lab: Any) -> None:
 @ON_BOTH
 def test_a_database_of_another_plant_is_refused_while_it_holds_services(lab: Any) -> None:
     service, _ = lab.manager.create(lab.request("A", "D"))
+    lab.stop()
     with pytest.raises(StoreError, match="delete them first"):
         Store(lab.database, "another/plant")
+    lab.start()
     lab.manager.delete(service.uuid)
+    lab.stop()
     other = Store(lab.database, "another/plant")
     assert (other.version(), other.identity != lab.store.identity) == (0, True)
     other.close()
+
+
+@ON_BOTH
+def test_the_steps_make_the_declared_tables_and_take_a_database_from_before_them(lab: Any) -> None:
+    engine = lab.store._engine
+    lab.manager.create(lab.request("A", "D"))
+    before = lab.state.services()
+
+    def differences() -> list[Any]:
+        with engine.connect() as connection:
+            return compare_metadata(MigrationContext.configure(connection), tables.metadata)
+
+    assert differences() == []
+    lab.stop()
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+        connection.execute(text("DROP TABLE failed_links"))
+    lab.start()
+    assert differences() == []
+    assert lab.state.services() == before
+
+
+@ON_BOTH
+def test_a_database_that_a_newer_version_changed_is_refused(lab: Any) -> None:
+    lab.stop()
+    with lab.store._engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of tomorrow'"))
+    with pytest.raises(StoreError, match="of tomorrow, which this version does not know"):
+        lab.start()
 
 
 def test_a_database_that_does_not_answer_is_refused_without_its_password(tmp_path: Path) -> None:
@@ -52,6 +86,28 @@ def test_a_database_that_does_not_answer_is_refused_without_its_password(tmp_pat
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_second_controller_gets_no_database_that_the_first_one_holds(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controlplane.controller.database.CLAIM_WAIT_S", 0.1)
+    with pytest.raises(StoreError, match="another controller"):
+        Store(lab.database, lab.plant.identity)
+    request = lab.request("A", "D")
+    lab.store.close()  # as a connection that is lost; meanwhile another one comes, and writes
+    other = Store(lab.database, lab.plant.identity)
+    with pytest.raises(TapiError, match="database failed"):
+        lab.manager.create(request)
+    other.fail_link("A", "B", {"kind": "link-failed", "nodes": ["A", "B"]}, [])
+    other.close()
+    with pytest.raises(TapiError, match="ClaimLostError"):
+        lab.manager.create(request)
+    service, _ = lab.manager.create(request)
+    assert service.path.nodes[:2] != ("A", "B")
+    assert (lab.state.version, lab.state.services()) == (2, lab.store.services())
+    lab.assert_elements_hold_the_state()
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_server_that_ended_every_connection_is_met_again(lab: Any, database: str) -> None:
     lab.manager.create(lab.request("A", "D"))
     with psycopg.connect(database, autocommit=True) as connection:
@@ -59,7 +115,11 @@ def test_a_server_that_ended_every_connection_is_met_again(lab: Any, database: s
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    lab.manager.create(lab.request("B", "E"))
+    request = lab.request("B", "E")
+    with pytest.raises(TapiError, match="ask again") as caught:
+        lab.manager.create(request)
+    assert caught.value.status == 503
+    lab.manager.create(request)
     assert (lab.store.version(), lab.store.trouble()) == (2, "")
     assert lab.state.services() == lab.store.services()
 
