@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Wrongs:
     count: int
     last_s: float
 
@@ -46,7 +46,7 @@ class Slowdown:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()  # by address, the one seen last at the end
+        self._seen: OrderedDict[str, _Wrongs] = OrderedDict()  # by address, the one seen last at the end
         self._waiting = 0
         self._unlogged = 0
         self._logged_s: float | None = None
@@ -68,7 +68,7 @@ class Slowdown:
         seen = self._seen.pop(address, None)
         known = seen is not None and now_s - seen.last_s < FORGOTTEN_S
         count = seen.count + 1 if seen is not None and known else 1
-        self._seen[address] = _Seen(count, now_s)
+        self._seen[address] = _Wrongs(count, now_s)
         while len(self._seen) > KEPT_ADDRESSES:
             self._seen.popitem(last=False)
         # The exponent is bounded, for a float is not to overflow after some thousand wrong ones.
