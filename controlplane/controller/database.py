@@ -91,11 +91,19 @@ class Claim:
         if self._engine.dialect.name == "sqlite":
             return
         with self._lock:
-            if self._session is not None and _answers(self._session):
+            if self._is_held():
                 return
-            self._session = None
             self._session = self._take()
         raise ClaimLostError("the connection to the database was lost; it is there again")
+
+    def is_elsewhere(self, connection: Connection) -> bool:
+        """Whether another controller holds it now, asked in a transaction of the caller's."""
+        if self._engine.dialect.name == "sqlite":
+            return False
+        with self._lock:
+            if self._is_held():
+                return False
+        return not connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_CLAIM_KEY})").scalar()
 
     def release(self) -> None:
         """Leave the database to others."""
@@ -103,6 +111,11 @@ class Claim:
             if self._session is not None:
                 self._session.close()
             self._session = None
+
+    def _is_held(self) -> bool:
+        if self._session is not None and not _answers(self._session):
+            self._session = None
+        return self._session is not None
 
     def _take(self) -> Connection:
         session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -102,6 +102,8 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 connection.execute(update(tables.meta).where(own).values(value=self.identity))
+                if self._claim.is_elsewhere(connection):
+                    return "the database is in the hands of another controller"
         except SQLAlchemyError as error:
             return f"the database cannot be written: {type(error).__name__}"
         return ""

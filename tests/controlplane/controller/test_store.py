@@ -97,8 +97,10 @@ def test_a_second_controller_gets_no_database_that_the_first_one_holds(
     other = Store(lab.database, lab.plant.identity)
     with pytest.raises(TapiError, match="database failed"):
         lab.manager.create(request)
+    assert "another controller" in lab.store.trouble()
     other.fail_link("A", "B", {"kind": "link-failed", "nodes": ["A", "B"]}, [])
     other.close()
+    assert not lab.store.trouble()
     with pytest.raises(TapiError, match="ClaimLostError"):
         lab.manager.create(request)
     service, _ = lab.manager.create(request)
