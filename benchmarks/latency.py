@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.around import DetourBook
+from envs.detour_book import DetourBook
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.simulation import SimulationResult, simulate

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from envs.cached_placements import unit_bits
+from envs.detour_book import DetourBook
+from envs.plant import Plant
+from envs.traffic import Requests, TrafficArrays
 from topologies.detours import Avoided, Detours, Route
-from topologies.model import Topology
-from topologies.paths import PathTable, stacked
-
-if TYPE_CHECKING:
-    from envs.plant import Plant
-    from envs.traffic import Requests, TrafficArrays
+from topologies.paths import stacked
 
 MOST_ROWS = 512  # in a book; it begins anew then
 
@@ -118,25 +115,19 @@ class Around:
         return Around(with_paths(self.plant, further) if further else self.plant, rows)
 
 
-class DetourBook:
-    """The detours of a plant, looked for when they are asked for and kept.
+def look_around(plant: Plant, pair: int, avoided: Avoided) -> tuple[Plant, int]:
+    """The plant that knows a pair's paths on what is left, and the row that they stand in.
 
-    Shared by plants that differ in their forecast only; for one thread at a time.
+    What was found is kept in the plant's book; one thread at a time.
     """
-
-    def __init__(self, topology: Topology, table: PathTable) -> None:
-        self.paths = Detours(topology, table)
-        self._around: Around | None = None
-
-    def look(self, plant: Plant, pair: int, avoided: Avoided) -> tuple[Plant, int]:
-        """The plant that knows a pair's paths on what is left, and the row that they stand in."""
-        if not avoided or not self.paths.is_affected(*divmod(pair, plant.num_nodes), avoided):
-            return plant, pair
-        around = self._around
-        if around is None or (len(around.rows) >= MOST_ROWS and (avoided, pair) not in around.rows):
-            around = Around(plant, {})
-        self._around = around = around.grown(self.paths, [(avoided, pair)])
-        return _with_paths_of(plant, around.plant), around.row(avoided, pair)
+    book = plant.detours
+    if not avoided or not book.paths.is_affected(*divmod(pair, plant.num_nodes), avoided):
+        return plant, pair
+    known = book.known
+    if not isinstance(known, Around) or (len(known.rows) >= MOST_ROWS and (avoided, pair) not in known.rows):
+        known = Around(plant, {})
+    book.known = known = known.grown(book.paths, [(avoided, pair)])
+    return _with_paths_of(plant, known.plant), known.row(avoided, pair)
 
 
 def around(plant: Plant, failures: Iterable[Avoided] = (), routes: Iterable[Route] = ()) -> Around:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from envs.after_state import look_ahead
+from envs.around import look_around
 from envs.bits import count_set, next_clear, next_set, population, starts_inplace
 from envs.blocks import Block, Paths, path_words
 from envs.compiled import inlined, kernel
@@ -277,7 +278,7 @@ def observe(
         np.empty(size, np.bool_),
         np.empty(NUM_CONTEXT, np.float32),
     )
-    plant, row = plant.detours.look(
+    plant, row = look_around(
         plant, plant.pair(request.source, request.destination), network.avoided | avoided
     )
     asked = Asked(

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from envs.after_state import AfterArrays, after_arrays, pair_shares
-from envs.around import DetourBook
 from envs.blueprint import Blueprint, Grid
 from envs.departures.part import with_rests
+from envs.detour_book import DetourBook
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import ModulationFormat, modulation_table
 from envs.parts import PartArrays, own_grid, part_arrays, power_model_of

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from envs.around import look_around
 from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant
@@ -115,7 +116,7 @@ def why_blocked(
     pair = f"{names[request.source]} to {names[request.destination]}"
     fibres = frozenset(plant.topology.link_index(*link) // 2 for link in failed_links)
     stored = plant.pair(request.source, request.destination)
-    plant, row = plant.detours.look(plant, stored, Avoided(fibres) | avoided)
+    plant, row = look_around(plant, stored, Avoided(fibres) | avoided)
     paths = plant.path_table.paths_of_row(row)
     bound_ms = np.float32(request.max_latency_ms)  # compared as the candidates' kernel compares it
     within = [path for path in paths if plant.arrays.path_latency_ms[path] <= bound_ms]
