@@ -142,6 +142,7 @@ def published(name: str, overrides: Sequence[str]) -> tuple[Config, Topology, Pl
         "traffic.mean_holding_time_s": traffic.mean_holding_s,
         "traffic.truncate_holding": traffic.truncate_holding,
         "traffic.bit_rates_gbps": traffic.bit_rates_gbps,
+        "traffic.told_share": traffic.told_share,
         "traffic.classes": [
             {"name": item.name, "share": item.share, "max_latency_ms": None} for item in traffic.classes
         ],
