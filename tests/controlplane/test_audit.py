@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from controlplane.audit import Looked, StandingLightpath, audit, violations
 from controlplane.elements.interface import ADD_DROP, CrossConnect, Edit
 from controlplane.tapi.names import join_list
-from tests.controlplane.controller.conftest import Lab, http, lab
+from tests.controlplane.controller.conftest import Lab, database, http, lab
 
-__all__ = ["http", "lab"]  # fixtures
+__all__ = ["database", "http", "lab"]  # fixtures
 
 
 def looked(lab: Lab, http: TestClient) -> Looked:

@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from controlplane.client import ControllerClient
 from lightloop import chaos
 from lightloop.chaos import CREATED, DELETED, REFUSED, Account, Known, Target, cause, clear, compare
-from tests.controlplane.controller.conftest import Lab, http, lab
+from tests.controlplane.controller.conftest import Lab, database, http, lab
 
-__all__ = ["http", "lab"]  # fixtures
+__all__ = ["database", "http", "lab"]  # fixtures
 
 
 class Lent(ControllerClient):
