@@ -36,23 +36,14 @@ def audit_command(as_json: JsonFlag = False) -> None:
       lightloop audit --json
     """
     from configs.build import parts_of
-    from configs.home import Home
-    from controlplane.audit import Installation, audit
-    from controlplane.client import ControllerClient, PceClient
-    from controlplane.elements.http import HttpSouthbound
+    from controlplane.audit import audit
+    from lightloop.audited import installation_of
     from lightloop.running import running_config, running_credentials
 
-    config, credentials, at = running_config(), running_credentials(), running_config().services
+    config = running_config()
     topology, spec = parts_of(config)
-    southbound = HttpSouthbound(at.url("elements"), credentials)
-    with (
-        ControllerClient(at.url("controller"), credentials) as controller,
-        PceClient(at.url("pce"), credentials) as pce,
-    ):
-        home = Home.from_environment()
-        installation = Installation(controller, pce, southbound, topology.node_names, home.decisions)
+    with installation_of(config, running_credentials(), topology.node_names) as installation:
         found = audit(installation.look, spec.shared_spectrum)
-    southbound.close()
     document = {"violations": [asdict(item) for item in found]}
     emit(document, as_json, lambda console: _render(console, found))
     if found:

@@ -46,9 +46,9 @@ def chaos_command(
     """
     from configs.build import parts_of
     from configs.home import Home
-    from controlplane.audit import BETWEEN_LOOKS_S, Installation, audit
-    from controlplane.client import ControllerClient, PceClient
-    from controlplane.elements.http import HttpSouthbound
+    from controlplane.audit import BETWEEN_LOOKS_S, audit
+    from controlplane.client import ControllerClient
+    from lightloop.audited import installation_of
     from lightloop.chaos import Target, cause, clear, compare
     from lightloop.running import running_config, running_credentials
     from tasks.processes import ProcessManager
@@ -70,14 +70,11 @@ def chaos_command(
     links = [(fibre.node_a, fibre.node_b) for fibre in topology.fibres]
     account = cause(Target(client, links, pids), seconds, clients, seed, say)
     say("every link is repaired; what is stored is compared")
-    southbound = HttpSouthbound(at.url("elements"), credentials)
-    with client() as controller, PceClient(at.url("pce"), credentials) as pce:
-        installation = Installation(controller, pce, southbound, topology.node_names, home.decisions)
+    with installation_of(config, credentials, topology.node_names) as installation:
         found = _settled(lambda: audit(installation.look, spec.shared_spectrum), BETWEEN_LOOKS_S)
-        broken = compare(account, controller)
+        broken = compare(account, installation.controller)
         if not keep:
-            clear(account, controller)
-    southbound.close()
+            clear(account, installation.controller)
     document: dict[str, Any] = {
         "operations": account.operations,
         "faults": len(account.faults),
