@@ -45,7 +45,9 @@ LOG_SEED, CHOICE_SEED, MEASURED_SEED, PLACEBO_SEED = 1_910_000, 1_930_000, 1_920
 NUM_RUNS = 20
 WARMUP_REQUESTS = 3000
 CHOSEN_ON = 0.1  # of the requests, to find the load and the best rule
-RULES = ("ksp_ff", "ff_ksp", "ksp_mscl", "least_capacity_loss")
+FORECAST_RULE = "least_capacity_loss"  # the rule that can weigh node pairs by the forecast
+SCORING_RULES = ("ksp_ff", "ff_ksp", FORECAST_RULE)  # can be replayed on a given trace
+RULES = (*SCORING_RULES, "ksp_mscl")
 WITH_FORECAST = " with the forecast"
 PLACEBO_SPREAD = 0.3  # relative, of each weight
 LONG = 10  # times the budget
@@ -64,6 +66,7 @@ class ShiftedCase:
         traffic: of the same load and kind as the log's, for the record.
         before: what arrived before, which may be forgotten.
         blocking: (runs,) request blocking on requests like those of the log, drawn anew from a seed.
+        rules: the simple rules that ``blocking`` can follow.
     """
 
     name: str
@@ -72,6 +75,7 @@ class ShiftedCase:
     load_erlang: float
     before: PoissonTraffic
     blocking: Measure
+    rules: tuple[str, ...] = RULES
 
 
 def figures(
@@ -167,7 +171,7 @@ def _abilene(demands: Demands, champion: LinearPolicy, few: int, processes: int)
         return np.array([found.request_blocking for found in replay(seen, traces, scored, WARMUP_REQUESTS)])
 
     log, old = drawn(second, load_erlang, LOG_SEED + 1), drawn(first, load_erlang, LOG_SEED + 2)
-    return ShiftedCase(ABILENE, plant, log, load_erlang, traffic_like(old, plant), blocking)
+    return ShiftedCase(ABILENE, plant, log, load_erlang, traffic_like(old, plant), blocking, SCORING_RULES)
 
 
 def _row(
@@ -209,11 +213,8 @@ def _row(
 
 def _best_rule(case: ShiftedCase, seen: Plant, few: int) -> tuple[str, bool]:
     """The rule that blocks least on requests of their own, and whether it knows the forecast."""
-    rules = [(name, False) for name in RULES] + [(RULES[-1], True)]
-    if case.name == ABILENE:  # traces are replayed: rules that score candidates only
-        rules = [item for item in rules if item[0] != "ksp_mscl"]
     return min(
-        rules,
+        [*((name, False) for name in case.rules), (FORECAST_RULE, True)],
         key=lambda rule: case.blocking(seen if rule[1] else case.plant, rule[0], CHOICE_SEED, few).mean(),
     )
 
