@@ -11,7 +11,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-HOME_VARIABLE = "LIGHTLOOP_HOME"
+from topologies.cache_folders import HOME_VARIABLE as HOME_VARIABLE
+
 USER_VARIABLE = "LIGHTLOOP_USER"
 PASSWORD_VARIABLE = "LIGHTLOOP_PASSWORD"
 TOKEN_VARIABLE = "LIGHTLOOP_TOKEN"

@@ -16,9 +16,6 @@ once at the top, and leave loops to helpers.
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ from numba import config, njit
 from numba.core.registry import CPUDispatcher
 
 from envs.inlining import InliningCompiler
+from topologies.cache_folders import may_write, temporary_folder
 
 COMPILED = not getattr(config, "DISABLE_JIT", False)  # False with NUMBA_DISABLE_JIT=1
 
@@ -45,35 +43,11 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _may_write(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _temporary_folder() -> Path:
-    """A folder of this user in the temporary one; another process of the user finds it again.
-
-    Somebody else could have made it first, with code of his own: then this process gets a folder to itself.
-    """
-    folder = Path(tempfile.gettempdir()) / f"lightloop-kernels-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="lightloop-kernels-"))
-    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    return folder if ours else Path(tempfile.mkdtemp(prefix="lightloop-kernels-"))
-
-
 def _cache_folder() -> Path:
     """Where kernels are kept: as numba is told, else beside the sources, else a temporary folder."""
     name = f"lightloop-{_sources_digest()}"
     folder = Path(getattr(config, "CACHE_DIR", "") or Path(__file__).parent / "__pycache__") / name
-    return folder if _may_write(folder) else _temporary_folder() / name
+    return folder if may_write(folder) else temporary_folder("lightloop-kernels") / name
 
 
 vars(config)["CACHE_DIR"] = str(_cache_folder())

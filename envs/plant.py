@@ -23,8 +23,9 @@ from envs.parts import PartArrays, own_grid, part_arrays, power_model_of
 from envs.slots import slots_needed_by
 from envs.spec import PlantSpec
 from topologies.grid import SpectrumBand, c_band
+from topologies.kept_tables import path_table
 from topologies.model import Topology
-from topologies.paths import PathRule, PathTable, build_path_table
+from topologies.paths import PathRule, PathTable
 
 if TYPE_CHECKING:
     from envs.energy.model import PowerModel
@@ -162,7 +163,7 @@ def build_plant(
     )
     spec = replace(spec, num_slots=grid.num_slots, guard_slots=grid.guard_slots)
     reach = tuple((item.reach_km, item.bits_per_symbol) for item in grid.formats)
-    table = build_path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
+    table = path_table(topology, PathRule(spec.k_paths, spec.path_order, spec.path_ties, reach))
     length_km = table.path_length_km
     blueprint = Blueprint(
         topology=topology,

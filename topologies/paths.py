@@ -54,6 +54,14 @@ class PathRule:
         """Bits per symbol of the most efficient format that reaches that far."""
         return next(bits for reach_km, bits in self.reach if length_km <= reach_km)
 
+    @property
+    def is_alike_both_ways(self) -> bool:
+        """Whether the same paths, each turned round, compete for a pair and for the pair turned round.
+
+        Not where the library's order of enumeration has a say in which they are.
+        """
+        return self.ties not in ENTRY_BY_LIBRARY and self.order != "hops_se_all"
+
 
 @dataclass(frozen=True)
 class PathTable:
@@ -154,10 +162,15 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
     graph = topology.graph()
     nodes_of_path: list[tuple[int, ...]] = []
     first_path = [0]
+    ways_back: dict[tuple[int, int], list[list[str]]] = {}
     for source in range(topology.num_nodes):
         for destination in range(topology.num_nodes):
             if source != destination:
-                nodes_of_path += paths_of_pair(topology, graph, rule, source, destination)
+                names = topology.node_names[source], topology.node_names[destination]
+                pool = ways_back.pop((source, destination), None) or _pool(graph, rule, *names)
+                if source < destination and rule.is_alike_both_ways:
+                    ways_back[destination, source] = [path[::-1] for path in pool]
+                nodes_of_path += _best(topology, graph, rule, pool)
             first_path.append(len(nodes_of_path))
     path_nodes, path_links, length_km = path_arrays(topology, nodes_of_path)
     return PathTable(
@@ -227,32 +240,52 @@ def paths_of_pair(
         networkx.NetworkXNoPath, networkx.NodeNotFound: the graph does not connect the two.
     """
     source, destination = topology.node_names[source_index], topology.node_names[destination_index]
+    return _best(topology, graph, rule, _pool(graph, rule, source, destination))
 
-    def length_km(path: list[str]) -> float:
-        return math.fsum(graph.edges[hop]["length_km"] for hop in pairwise(path))
 
-    def hops_over_se(path: list[str]) -> float:
-        return (len(path) - 1) / rule.bits_per_symbol(length_km(path))
+def _length_km(graph: nx.Graph, path: list[str]) -> float:
+    return math.fsum(graph.edges[hop]["length_km"] for hop in pairwise(path))
 
+
+def _cost(graph: nx.Graph, rule: PathRule, path: list[str]) -> float:
+    return _length_km(graph, path) if rule.order == "km" else len(path) - 1.0
+
+
+def _hops_over_se(graph: nx.Graph, rule: PathRule, path: list[str]) -> float:
+    return (len(path) - 1) / rule.bits_per_symbol(_length_km(graph, path))
+
+
+def _pool(graph: nx.Graph, rule: PathRule, source: str, destination: str) -> list[list[str]]:
+    """Paths among which the K best of a pair are, in the order in which the library finds them."""
     weight = "length_km" if rule.order == "km" else None
-    cost: Callable[[list[str]], float] = length_km if rule.order == "km" else lambda path: len(path) - 1.0
-    tie = _tie_key(rule.ties, topology, length_km)
     enumeration = nx.shortest_simple_paths(graph, source, destination, weight=weight)
+    pool = list(islice(enumeration, rule.k))
     if rule.order == "hops_se_all":
         best_bits = rule.reach[0][1]
-        pool = list(islice(enumeration, rule.k))
-        worst = max(map(hops_over_se, pool))
+        worst = max(_hops_over_se(graph, rule, path) for path in pool)
         # No path of more hops than this can be better than the worst kept, whatever its format.
         pool += takewhile(lambda path: (len(path) - 1) / best_bits <= worst, islice(enumeration, 40 * rule.k))
-        chosen = sorted(pool, key=lambda path: (hops_over_se(path), tie(path)))[: rule.k]
+    elif rule.ties not in ENTRY_BY_LIBRARY and len(pool) == rule.k:
+        limit = _cost(graph, rule, pool[-1]) + 1e-9
+        pool += takewhile(lambda path: _cost(graph, rule, path) <= limit, enumeration)
+    return pool
+
+
+def _best(
+    topology: Topology, graph: nx.Graph, rule: PathRule, pool: list[list[str]]
+) -> list[tuple[int, ...]]:
+    """The K best of a pool, best first, as node indices."""
+    tie = _tie_key(rule.ties, topology, lambda path: _length_km(graph, path))
+
+    def by_efficiency(path: list[str]) -> tuple[object, ...]:
+        return _hops_over_se(graph, rule, path), tie(path)
+
+    if rule.order == "hops_se_all":
+        chosen = sorted(pool, key=by_efficiency)[: rule.k]
     else:
-        pool = list(islice(enumeration, rule.k))
-        if rule.ties not in ENTRY_BY_LIBRARY and len(pool) == rule.k:
-            limit = cost(pool[-1]) + 1e-9
-            pool += takewhile(lambda path: cost(path) <= limit, enumeration)
-        chosen = sorted(pool, key=lambda path: (round(cost(path), 6), tie(path)))[: rule.k]
+        chosen = sorted(pool, key=lambda path: (round(_cost(graph, rule, path), 6), tie(path)))[: rule.k]
         if rule.order == "hops_over_se":
-            chosen.sort(key=lambda path: (hops_over_se(path), tie(path)))
+            chosen.sort(key=by_efficiency)
     return [tuple(topology.node_index(name) for name in path) for path in chosen]
 
 

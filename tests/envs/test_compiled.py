@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from envs.compiled import COMPILED, _temporary_folder, inlined, kernel
+from envs.compiled import COMPILED, inlined, kernel
 from envs.serving import placed_as_listed
 
 PROJECT = Path(__file__).parents[2]
@@ -25,30 +23,6 @@ from topologies.catalogue import load_topology
 plant = build_plant(load_topology("five-node"), PlantSpec(num_slots=16, k_paths=2))
 print(simulate(plant, PoissonTraffic(20.0), "ksp_ff", 1000, 1, num_runs=2).num_requests)
 """
-
-
-def test_a_folder_of_this_user_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    first, second = _temporary_folder(), _temporary_folder()
-
-    assert first == second
-    assert stat.S_IMODE(first.stat().st_mode) == 0o700
-
-
-def test_a_folder_that_others_may_write_to_or_a_link_is_not_trusted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    natural = tmp_path / f"lightloop-kernels-{os.getuid()}"
-    natural.mkdir()
-    natural.chmod(0o777)
-    assert _temporary_folder() != natural
-
-    natural.rmdir()
-    (tmp_path / "theirs").mkdir(mode=0o700)
-    natural.symlink_to(tmp_path / "theirs")
-    assert _temporary_folder() != natural
 
 
 def test_an_installation_that_may_not_be_written_to_runs_without_a_home(tmp_path: Path) -> None:
