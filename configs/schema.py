@@ -192,6 +192,19 @@ class Online(_Section):
     database_url: str = Field(
         description="controller state; empty: SQLite in the home folder; else postgresql://user@host/database"
     )
+    default_capacity_gbps: PositiveInt | None = Field(
+        default=None, description="of a TAPI service whose client gives none; None: it is refused"
+    )
+    trusted_clients: tuple[str, ...] = Field(
+        default=(), description="addresses of programs that need no credentials at the controller"
+    )
+
+    @field_validator("trusted_clients")
+    @classmethod
+    def _are_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            ip_address(address)  # says what is wrong with it
+        return addresses
 
     @field_validator("database_url")
     @classmethod

@@ -16,6 +16,7 @@
   configure.py    two-phase configuration of elements; audit and repair
   restoration.py  what became of services without a lightpath
   services.py     creation and deletion of services, restoration, recovery after a restart
+  clients.py      what is conceded to clients that cannot send all that is needed
   restconf.py     RESTCONF: bodies, errors, the data tree
   datastore.py    what is read and written there
   rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents

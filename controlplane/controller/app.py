@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware
 from controlplane.controller.change_log import PAGE_ROWS
+from controlplane.controller.clients import ClientSettings
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.monitored import degraded, measured, not_ready
@@ -71,9 +72,12 @@ def build_app(
     credentials: Credentials,
     stream: NotificationStream,
     maintenance: Maintenance | None = None,
+    clients: ClientSettings | None = None,
 ) -> FastAPI:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
-    datastore, snapshots = Datastore(state, manager, pce), Snapshots(state)
+    clients = clients or ClientSettings()
+    datastore = Datastore(state, manager, pce, clients.default_capacity_gbps)
+    snapshots = Snapshots(state)
     # Changes wait for one lock; with threads of their own they never hold up the readers.
     changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)
 
@@ -221,7 +225,11 @@ def build_app(
         return await change(act_on_conditions)
 
     app.add_middleware(
-        AuthMiddleware, credentials=credentials, realm="lightloop controller", open_paths=(HOST_META,)
+        AuthMiddleware,
+        credentials=credentials,
+        realm="lightloop controller",
+        open_paths=(HOST_META,),
+        trusted=clients.trusted,
     )
     return app
 

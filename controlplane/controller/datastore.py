@@ -34,8 +34,15 @@ Write = Callable[[Any], Response]
 class Datastore:
     """Reads from the state, writes through the manager."""
 
-    def __init__(self, state: NetworkState, manager: ServiceManager, pce: PathComputation) -> None:
+    def __init__(
+        self,
+        state: NetworkState,
+        manager: ServiceManager,
+        pce: PathComputation,
+        default_capacity_gbps: float | None = None,
+    ) -> None:
         self._state = state
+        self._default_capacity_gbps = default_capacity_gbps
         self._manager = manager
         self._pce = pce
         self._rendered = RenderedContext(state)
@@ -121,7 +128,14 @@ class Datastore:
 
     def _parse(self, body: Any, uuid: str | None = None) -> ServiceRequest:
         plant = self._state.plant
-        return parse_service(body, self._state.naming, plant.shared_spectrum, uuid, plant.channel_rate_gbps)
+        return parse_service(
+            body,
+            self._state.naming,
+            plant.shared_spectrum,
+            uuid,
+            plant.channel_rate_gbps,
+            self._default_capacity_gbps,
+        )
 
     def _create(self, request: ServiceRequest) -> Response:
         service, is_new = self._manager.create(request)

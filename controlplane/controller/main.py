@@ -12,6 +12,7 @@ import uvicorn
 from configs.home import Home
 from configs.load import load_config
 from controlplane.controller.app import build_app
+from controlplane.controller.clients import ClientSettings
 from controlplane.controller.compaction import Compaction
 from controlplane.controller.database import StoreError, sqlite_url
 from controlplane.controller.maintenance import Maintenance
@@ -24,6 +25,7 @@ from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
 from controlplane.guard import Guard
 from controlplane.http_server import server_config
+from controlplane.trusted import TrustedClients
 
 
 def main() -> None:
@@ -51,7 +53,10 @@ def main() -> None:
     keep_days = config.retention.changes_days
     compaction = None if keep_days is None else Compaction(store.log, keep_days)
     maintenance = Maintenance(manager, compaction=compaction)
-    app = build_app(state, manager, pce, credentials, stream, maintenance)
+    clients = ClientSettings(
+        config.online.default_capacity_gbps, TrustedClients(config.online.trusted_clients)
+    )
+    app = build_app(state, manager, pce, credentials, stream, maintenance, clients)
     settings = server_config(
         Guard(app, config.services.names_of("controller")),
         config.services.listens_on("controller"),

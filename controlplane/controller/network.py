@@ -74,7 +74,7 @@ class PlantView:
         links = [self.topology.link_index(here, there) for here, there in hops_of(nodes)]
         return float(self.topology.link_length_km[links].sum())
 
-    def channel_rate_gbps(self, width_ghz: int) -> float:
+    def channel_rate_gbps(self, width_ghz: float) -> float:
         """The bit rate that a channel of a width asks for: what the most efficient format carries in it.
 
         A path on which another format is used gets a wider block for that rate, so no block is narrower than
@@ -86,7 +86,7 @@ class PlantView:
         widest_ghz = max(band.num_slots for band in self.bands) * SLOT_WIDTH_GHZ
         if width_ghz > widest_ghz:
             raise ValueError(
-                f"a channel of {width_ghz} GHz is wider than a band, which has {widest_ghz:g} GHz"
+                f"a channel of {width_ghz:g} GHz is wider than a band, which has {widest_ghz:g} GHz"
             )
         return self.capacity.best_rate_gbps(math.ceil(width_ghz / SLOT_WIDTH_GHZ))
 

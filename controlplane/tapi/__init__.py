@@ -8,6 +8,7 @@
   frequency.py        slots to spectrum in MHz, formats to the names that TAPI has
   service_schema.py   what a client may configure of a connectivity service
   purpose.py          for whom a path is computed
+  dialects.py         how other controllers write a service, put into the model's members
   capacity.py         a capacity in GBPS, MBPS or GHz to a bit rate and back
   service_body.py     a connectivity-service body to a ``ServiceRequest``
   path_body.py        path computation: input, output and path documents

@@ -12,7 +12,7 @@ from controlplane.tapi.errors import invalid
 from controlplane.tapi.fields import as_object, as_uint64, required
 
 MBPS_PER_GBPS = 1000
-ChannelRate = Callable[[int], float]  # GHz to Gb/s; ValueError: no channel is that wide
+ChannelRate = Callable[[float], float]  # GHz to Gb/s; ValueError: no channel is that wide
 
 
 def read_rate_gbps(capacity: Any, path: str, channel_rate: ChannelRate | None = None) -> float:
@@ -39,10 +39,19 @@ def read_rate_gbps(capacity: Any, path: str, channel_rate: ChannelRate | None = 
         return value / MBPS_PER_GBPS
     if unit == "GBPS" or channel_rate is None:
         return float(value)
+    return rate_of_channel_gbps(value, channel_rate, f"{path}/value")
+
+
+def rate_of_channel_gbps(width_ghz: float, channel_rate: ChannelRate, path: str) -> float:
+    """The bit rate that a channel asks for.
+
+    Raises:
+        TapiError: 400, a channel that cannot be.
+    """
     try:
-        return channel_rate(value)
+        return channel_rate(width_ghz)
     except ValueError as error:
-        raise invalid(f"{path}/value: {error}", f"{path}/value") from None
+        raise invalid(f"{path}: {error}", path) from None
 
 
 def told_rate(bit_rate_gbps: float) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from controlplane.tapi.capacity import ChannelRate, read_rate_gbps
+from controlplane.tapi.capacity import ChannelRate, rate_of_channel_gbps, read_rate_gbps, told_rate
+from controlplane.tapi.dialects import has_colon_directions, in_model_words, media_channel_width_ghz
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
 from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
@@ -60,8 +61,8 @@ class ServiceRequest(ComputeRequest):
     """A service as asked for: ``uuid`` is chosen by the client, else made here.
 
     ``document`` is the client's configuration in canonical form, as it is sent back. ``service_class`` groups
-    services that behave alike; it does not steer the network. ``capacity_nested``: the client put the
-    capacity under ``connectivity-constraint`` and looks for it there.
+    services that behave alike; it does not steer the network. ``capacity_nested``: the client
+    looks for the capacity under ``connectivity-constraint``.
     """
 
     uuid: str
@@ -81,8 +82,11 @@ def parse_service(
     shared_spectrum: bool,
     uuid_in_path: str | None = None,
     channel_rate: ChannelRate | None = None,
+    default_rate_gbps: float | None = None,
 ) -> ServiceRequest:
     """The request behind a body.
+
+    Where the body gives no capacity, the document of the request says which was taken.
 
     Args:
         document: decoded JSON: ``{"tapi-connectivity:connectivity-service": object or [object]}``, with or
@@ -92,6 +96,7 @@ def parse_service(
             bidirectional unless it says otherwise.
         uuid_in_path: of a PUT; the body must agree.
         channel_rate: the bit rate that a channel so many GHz wide asks for; None: GHz is not taken.
+        default_rate_gbps: of a body that gives neither a capacity nor a media channel; None: it is refused.
 
     Raises:
         TapiError: 400; the message names the leaf and the remedy.
@@ -99,7 +104,8 @@ def parse_service(
     body = _service_object(document)
     constraint = body.get(CONSTRAINT)
     nested = isinstance(constraint, dict) and "requested-capacity" in constraint
-    body = _unnest(body)
+    nested = nested or has_colon_directions(body)
+    body = in_model_words(_unnest(body), ROOT)
     _fill_local_ids(body)
     config = canonical(body, SERVICE, ROOT)
     if uuid_in_path is not None and config.setdefault("uuid", uuid_in_path) != uuid_in_path:
@@ -110,12 +116,14 @@ def parse_service(
     _refuse_other_kinds(config)
     source, destination = _ends(config, naming)
     max_delay_us = _target(config, "max-allowed-delay")
+    bit_rate_gbps = _bit_rate_gbps(config, channel_rate, default_rate_gbps)
+    config.setdefault("requested-capacity", told_rate(bit_rate_gbps))
     return ServiceRequest(
         uuid=config["uuid"],
         service_class=class_of(as_dict(config.get("name")), f"{ROOT}/name"),
         source=source,
         destination=destination,
-        bit_rate_gbps=_bit_rate_gbps(config, channel_rate),
+        bit_rate_gbps=bit_rate_gbps,
         max_latency_ms=math.inf if max_delay_us is None else max_delay_us / 1000.0,
         direction=_direction(config, shared_spectrum),
         max_hops=_target(config, "max-allowed-hops"),
@@ -283,11 +291,21 @@ def _ends(config: Mapping[str, Any], naming: Naming) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _bit_rate_gbps(config: Mapping[str, Any], channel_rate: ChannelRate | None) -> float:
+def _bit_rate_gbps(
+    config: Mapping[str, Any], channel_rate: ChannelRate | None, default_rate_gbps: float | None
+) -> float:
     path = f"{ROOT}/requested-capacity"
-    if "requested-capacity" not in config:
-        raise missing(f"{path} is missing: give total-size in GBPS, MBPS or GHz", path)
-    return read_rate_gbps(config["requested-capacity"], path, channel_rate)
+    if "requested-capacity" in config:
+        return read_rate_gbps(config["requested-capacity"], path, channel_rate)
+    width_ghz = media_channel_width_ghz(config, ROOT)
+    if width_ghz is not None and channel_rate is not None:
+        return rate_of_channel_gbps(width_ghz, channel_rate, f"{ROOT}/end-point")
+    if default_rate_gbps is None:
+        raise missing(
+            f"{path} is missing: give total-size in GBPS, MBPS or GHz, or set online.default_capacity_gbps",
+            path,
+        )
+    return default_rate_gbps
 
 
 def _target(config: Mapping[str, Any], name: str) -> int | None:

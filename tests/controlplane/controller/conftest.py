@@ -20,6 +20,7 @@ from configs.home import Credentials
 from configs.load import load_config
 from controlplane.controller.app import build_app
 from controlplane.controller.capacity import ChannelsByQuality, SlotsByReach
+from controlplane.controller.clients import ClientSettings
 from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import PlantView, plant_view
 from controlplane.controller.pce_client import HttpPathComputation
@@ -204,6 +205,7 @@ class Lab:
     """One controller, restartable on the same files."""
 
     credentials = CREDENTIALS
+    clients = ClientSettings()
 
     def __init__(
         self,
@@ -254,9 +256,12 @@ class Lab:
         )
         self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))
 
-    def http(self) -> TestClient:
+    def app(self) -> Any:
         stream = NotificationStream(self.state)
-        client = TestClient(build_app(self.state, self.manager, self.pce_client, CREDENTIALS, stream))
+        return build_app(self.state, self.manager, self.pce_client, CREDENTIALS, stream, clients=self.clients)
+
+    def http(self) -> TestClient:
+        client = TestClient(self.app())
         client.auth = (CREDENTIALS.user, CREDENTIALS.password)
         return client
 
@@ -354,3 +359,13 @@ def http(lab: Lab) -> Iterator[TestClient]:
     """The lab's controller over HTTP, with credentials."""
     with lab.http() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def model(shared_data: Path) -> Any:
+    """The YANG model of TAPI 2.1.3; skips where it is not."""
+    yangson = pytest.importorskip("yangson")
+    folder = shared_data / "tapi"
+    if not (folder / "yang-library-v2.1.3.json").exists():
+        pytest.skip(f"no YANG model in {folder}")
+    return yangson.DataModel.from_file(str(folder / "yang-library-v2.1.3.json"), [str(folder / "yang-2.1.3")])

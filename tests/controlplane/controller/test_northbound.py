@@ -77,45 +77,6 @@ def test_the_same_content_written_differently_is_the_same_body(lab: Any, http: T
     assert http.put(f"{CONNECTIVITY}/connectivity-service={service['uuid']}", json=body).status_code == 204
 
 
-def test_the_transport_api_driver_of_teraflowsdn_finds_what_it_asked_for(lab: Any, http: TestClient) -> None:
-    """It sends and reads as ``device/service/drivers/transport_api/Tools.py`` of ETSI TeraFlowSDN does."""
-    for value, unit, told, gbps in (
-        (50.0, "GHz", "50", 200.0),  # four slots of 16QAM, 4 bits per symbol
-        (51, "GHz", "51", 250.0),
-        (12500, "MBPS", "12500", 12.5),
-        (100, "GBPS", "100", 100.0),
-    ):
-        uuid, points = str(uuid4()), [lab.naming.sip_uuid(node) for node in "AD"]
-        constraint = {
-            "requested-capacity": {"total-size": {"value": value, "unit": unit}},
-            "connectivity-direction": "BIDIRECTIONAL",
-        }
-        ends = [
-            {
-                "service-interface-point": {"service-interface-point-uuid": point},
-                "layer-protocol-name": "PHOTONIC_MEDIA",
-                "layer-protocol-qualifier": "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_NMC",
-                "local-id": point,
-            }
-            for point in points
-        ]
-        service = {"uuid": uuid, "connectivity-constraint": constraint, "end-point": ends}
-        assert http.post(CONNECTIVITY, json={SERVICE: [service]}).status_code == 201
-        assert http.post(CONNECTIVITY, json={SERVICE: [service]}).status_code == 204
-        assert lab.pce.asked[-1][0].bit_rate_gbps == lab.state.service(uuid).request.bit_rate_gbps == gbps
-        lab.stop()
-        lab.start()
-        http = lab.http()
-        seen = http.get(CONTEXT).json()["tapi-common:context"]["tapi-connectivity:connectivity-context"]
-        (found,) = (item for item in seen["connectivity-service"] if item["uuid"] == uuid)
-        size = found.get("connectivity-constraint", {}).get("requested-capacity", {}).get("total-size", {})
-        assert (size.get("value", "<UNDEFINED>"), size.get("unit", "<UNDEFINED>")) == (told, unit)
-        assert found["requested-capacity"]["total-size"] == size
-        assert found["connectivity-constraint"].get("connectivity-direction") == "BIDIRECTIONAL"
-    flat = http.post(CONNECTIVITY, json=lab.body("A", "D")).headers["location"]
-    assert "connectivity-constraint" not in http.get(flat).json()[SERVICE][0]
-
-
 def test_another_body_under_the_same_uuid_is_refused(lab: Any, http: TestClient) -> None:
     body = lab.body("A", "D", 100)
     http.post(CONNECTIVITY, json=body)

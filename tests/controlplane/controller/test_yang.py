@@ -8,36 +8,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from starlette.testclient import TestClient
 
 from controlplane.tapi.names import as_dict
+from tests.controlplane.controller.yang import assert_valid_datastore, assert_valid_part
 from topologies.grid import block_between
 
 CONTEXT = "/restconf/data/tapi-common:context"
 ENDS = ("lower", "upper")
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
-
-
-@pytest.fixture(scope="module")
-def model(shared_data: Path) -> Any:
-    yangson = pytest.importorskip("yangson")
-    folder = shared_data / "tapi"
-    if not (folder / "yang-library-v2.1.3.json").exists():
-        pytest.skip(f"no YANG model in {folder}")
-    return yangson.DataModel.from_file(str(folder / "yang-library-v2.1.3.json"), [str(folder / "yang-2.1.3")])
-
-
-def assert_valid_datastore(model: Any, document: Any) -> None:
-    from yangson.enumerations import ContentType, ValidationScope
-
-    model.from_raw(document).validate(ValidationScope.all, ContentType.all)
-
-
-def assert_valid_part(model: Any, document: Any, schema: str) -> None:
-    from yangson.enumerations import ContentType, ValidationScope
-
-    model.from_raw(document, subschema=schema).validate(ValidationScope.syntax, ContentType.all)
 
 
 def test_the_context_is_valid_at_every_stage(model: Any, lab: Any, http: TestClient) -> None:
