@@ -20,6 +20,7 @@
   restconf.py     RESTCONF: bodies, errors, the data tree
   datastore.py    what is read and written there
   rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents
+  optical_tfs.py  lightpaths as ETSI TeraFlowSDN's optical controller takes them; optical_tfs_documents.py
   stream.py       notifications as server-sent events
   monitored.py    what /metrics and /ready tell
   app.py          the routes

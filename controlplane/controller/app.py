@@ -25,6 +25,7 @@ from controlplane.controller.clients import ClientSettings
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.monitored import degraded, measured, not_ready
+from controlplane.controller.optical_tfs import Lightpaths, optical_tfs_routes
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.restconf import (
     accepts_json,
@@ -118,7 +119,9 @@ def build_app(
         count(error.status_code)
         answer = plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
         if error.status_code == 405:
-            answer.headers["Allow"] = ", ".join(allowed_at(request.url.path))
+            found = (error.headers or {}).get("Allow", "")
+            is_restconf = request.url.path.startswith("/restconf")
+            answer.headers["Allow"] = ", ".join(allowed_at(request.url.path)) if is_restconf else found
         return answer
 
     @app.exception_handler(RequestValidationError)
@@ -224,6 +227,7 @@ def build_app(
 
         return await change(act_on_conditions)
 
+    app.include_router(optical_tfs_routes(Lightpaths(state, manager), change))
     app.add_middleware(
         AuthMiddleware,
         credentials=credentials,

@@ -57,6 +57,11 @@ def offered_service_uuid(trace: str, started: str, row: int) -> str:
     return str(_uuid("offer", trace, started, str(row)))
 
 
+def flow_service_uuid(flow_id: int) -> str:
+    """UUID of the service behind a lightpath that a client knows by a number."""
+    return str(_uuid("flow", str(flow_id)))
+
+
 def topology_service_uuid(topology: str) -> str:
     """UUID of the network topology service that lists a topology."""
     return str(_uuid("topology", topology, "service"))
