@@ -125,6 +125,16 @@ class Home:
         return self.root / "evaluations"
 
     @property
+    def users(self) -> Path:
+        """Users with their roles and hashed passwords."""
+        return self.root / "users.json"
+
+    @property
+    def trail(self) -> Path:
+        """Who changed what: a file a process and day."""
+        return self.root / "trail"
+
+    @property
     def state(self) -> Path:
         """Databases: controller, elements, Prefect, MLflow and its artifacts."""
         return self.root / "state"

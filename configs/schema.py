@@ -127,6 +127,7 @@ class Retention(_Section):
         description="changes in the controller's log, which removes them itself; far above the time between "
         "two looks of the operation record"
     )
+    trail_days: PositiveFloat | None = Field(365, description="days of the trail: who changed what")
     logs_days: PositiveFloat | None = Field(description="logs that were turned over")
     prefect_runs_days: PositiveFloat | None = Field(description="ended flow runs with their artifacts")
 

@@ -5,11 +5,11 @@ They wait for the answer; a caller with an event loop gives them a thread each t
 
 from __future__ import annotations
 
-import base64
 import math
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from uuid import uuid4
 import httpx
 
 from configs.home import Credentials
-from controlplane.auth import bearer_header
+from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
@@ -72,6 +72,7 @@ class _Client:
     """One process's HTTP, safe to share between threads; whatever is no success is a ``ServiceRefused``."""
 
     whom = ""
+    _acting_for = ""
 
     def __init__(
         self,
@@ -111,6 +112,8 @@ class _Client:
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         headers = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
+        if self._acting_for:
+            headers[ACTING_FOR] = self._acting_for
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
@@ -162,8 +165,13 @@ class ControllerClient(_Client):
     @staticmethod
     def authorization(credentials: Credentials) -> str:
         """User and password, as people send them."""
-        login = f"{credentials.user}:{credentials.password}".encode()
-        return f"Basic {base64.b64encode(login).decode()}"
+        return basic_value(credentials)
+
+    def acting_for(self, user: str) -> ControllerClient:
+        """The same client, which asks in a user's name: it may then what that user may."""
+        client = copy(self)
+        client._acting_for = user
+        return client
 
     def topology(self) -> dict[str, Any]:
         """The topology context, by name; of nodes and links what tells which they are, and no spectrum."""

@@ -14,8 +14,9 @@ from configs.schema import Config
 from controlplane.auth import AuthMiddleware
 from controlplane.guard import Guard
 from controlplane.http_server import run
+from controlplane.routes import only_open
 
-OPEN_PATHS = ("/health",)
+TABLE = only_open("mlflow", "/health")
 
 
 def open_stores(config: Config, home: Home) -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     open_stores(config, home)
     from mlflow.server.fastapi_app import app
 
-    guarded = Guard(AuthMiddleware(app, home.credentials(), "lightloop MLflow", OPEN_PATHS), framed_by="self")
+    guarded = Guard(AuthMiddleware(app, home.credentials(), TABLE, "lightloop MLflow"), framed_by="self")
     run(guarded, config.services.host, config.services.mlflow_port)
 
 

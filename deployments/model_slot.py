@@ -20,9 +20,10 @@ from configs.home import Credentials, Home
 from controlplane.auth import AuthMiddleware
 from controlplane.guard import Guard
 from controlplane.http_server import run
+from controlplane.routes import only_open
 from deployments.background import in_background
 
-OPEN_PATHS = ("/ping", "/health")
+TABLE = only_open("model slot", "/ping", "/health")
 
 
 class SlotError(ValueError):
@@ -84,7 +85,7 @@ def scoring_app(model_uri: str) -> Any:
 
 def guarded(app: Any, credentials: Credentials) -> Guard:
     """The scoring app behind the login; ``/ping`` and ``/health`` are open."""
-    return Guard(AuthMiddleware(app, credentials, open_paths=OPEN_PATHS))
+    return Guard(AuthMiddleware(app, credentials, TABLE))
 
 
 def main() -> None:

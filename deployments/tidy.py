@@ -18,6 +18,7 @@ from typing import Any
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
+from controlplane.trail import trail_files
 from deployments.environment import process_environment, tracking_uri
 from deployments.orchestration import PrefectApi
 from tasks.drift_state import read_state
@@ -157,6 +158,7 @@ def _expired(
         yield from expired_days(home.operation, recorded_s // DAY_S * DAY_S)
     # A log without a number behind it may be open; the process manager turns it over.
     yield from expired_files("log", home.logs.glob("*.log.*"), before_s(keep.logs_days))
+    yield from expired_files("day of the trail", trail_files(home.trail), before_s(keep.trail_days))
     if keep.drift_runs_days is not None:
         yield from expired_runs(registry, DRIFT, before_s(keep.drift_runs_days), in_use)
     if keep.prefect_runs_days is not None:

@@ -31,9 +31,9 @@ def running_credentials() -> Credentials:
     Raises:
         Refusal: there is no installation.
     """
-    variables = (USER_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE)
-    if all(name in os.environ for name in variables):
-        return Credentials(*(os.environ[name] for name in variables))
+    if USER_VARIABLE in os.environ and PASSWORD_VARIABLE in os.environ:
+        login = os.environ[USER_VARIABLE], os.environ[PASSWORD_VARIABLE]
+        return Credentials(*login, os.environ.get(TOKEN_VARIABLE, ""))
     home = Home.from_environment()
     if not (home.root / "secrets.env").exists():
         raise Refusal(

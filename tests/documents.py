@@ -23,6 +23,8 @@ QUICKER = {
     "lightloop gsnr optimise": "--spans 1",
     "lightloop trace make": "--requests 500",
     "lightloop topologies list": "",
+    "lightloop user list": "",
+    "lightloop trail": "",
     "lightloop topologies show": "",
 }
 # Words of a page that stand for something of the reader's own.
@@ -61,6 +63,8 @@ NOT_RUN = {
     "lightloop replay": "a window of the reader's; test_replay_command.py",
     "export RAY_": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "ray start": "a Ray cluster; tests/deployments/test_ray_cluster.py",
+    "lightloop user": "asks for a password; tests/lightloop/test_user_command.py",
+    "export LIGHTLOOP_USER": "a user of the reader's; the same test",
     "source .venv": "the environment that the tests run in",
     "mlflow run": "trains for minutes; tests/agents/test_train.py trains",
     "python -m benchmarks": "hours",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from controlplane.client import ServiceRefused
+from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console import viewmodel
 from controlplane.console.feed import Feed
 from controlplane.console.network import ChangeError, ShownLightpath
@@ -25,11 +25,13 @@ class RequestForm:
     def __init__(
         self,
         feed: Feed,
+        controller: ControllerClient,
         bit_rates_gbps: tuple[float, ...],
         bounds_ms: tuple[float, ...],
         on_placed: Callable[[str], None],
     ) -> None:
         self._feed = feed
+        self._controller = controller
         self._on_placed = on_placed
         self._next_end = "source"
         with box("panel form", "request-form"):
@@ -112,10 +114,10 @@ class RequestForm:
             return
         self.button.props("loading")
         try:
-            await to_thread(self._feed.controller.sips)  # known but right after a start: not timed
+            await to_thread(self._controller.sips)  # known but right after a start: not timed
             begun = time.perf_counter()
             uuid = await to_thread(
-                self._feed.controller.request_service,
+                self._controller.request_service,
                 self.source.value,
                 self.destination.value,
                 self.bit_rate.value,

@@ -15,13 +15,14 @@ from configs.bands import bands_of
 from configs.home import Credentials, Home
 from configs.load import load_config
 from configs.schema import Config
-from controlplane.auth import AuthMiddleware
+from controlplane.auth import NOBODY, AuthMiddleware, People, identity_of
 from controlplane.client import ControllerClient, PceClient
 from controlplane.console.feed import Feed
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
+from controlplane.console.routes import TABLE
 from controlplane.guard import Guard
 from controlplane.http_server import run
-from controlplane.metrics import METRICS, READY, ready_answer
+from controlplane.metrics import ready_answer
 from topologies.catalogue import load_topology
 
 TIMEOUT_S = 10.0  # of one question; a set-up waits for every element on the route
@@ -53,10 +54,13 @@ def page_settings(config: Config) -> PageSettings:
     )
 
 
-def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> FastAPI:
+def build_app(
+    feed: Feed, settings: PageSettings, credentials: Credentials, people: People = NOBODY
+) -> FastAPI:
     """The ASGI application: the page at ``/``, ``GET /health``, ``/ready`` and ``/metrics``.
 
-    Page and socket ask for user and password, because they act with the console's own credentials.
+    Page and socket ask for user and password. What a click changes the controller is asked for in the name of
+    that user, with the console's own credentials.
     """
 
     @contextlib.asynccontextmanager
@@ -71,24 +75,28 @@ def build_app(feed: Feed, settings: PageSettings, credentials: Credentials) -> F
     app = FastAPI(
         title="lightloop console", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    app.add_middleware(AuthMiddleware, credentials=credentials, realm="lightloop console")
+    app.add_middleware(
+        AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop console", people=people
+    )
 
-    @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get(READY)
     async def ready() -> Response:
         # The page shows who does not answer, and goes on: without them it is degraded, not gone.
         return ready_answer([], feed.trouble())
 
-    @app.get(METRICS)
     async def metrics(request: Request) -> Response:
         return feed.measured().answer(request.headers.get("accept"))
 
-    @ui.page("/", title="lightloop", favicon=FAVICON)
+    for handler in (health, ready, metrics):
+        app.add_api_route(TABLE.named(handler.__name__).path, handler)
+
+    @ui.page(TABLE.named("index").path, title="lightloop", favicon=FAVICON)
     async def index(request: Request) -> None:
-        page = ConsolePage(feed, settings, ui.context.client, request.cookies.get(THEME_COOKIE))
+        controller = feed.controller.acting_for(identity_of(request).name)
+        theme = request.cookies.get(THEME_COOKIE)
+        page = ConsolePage(feed, controller, settings, ui.context.client, theme)
         await ui.context.client.connected()
         await page.settle_theme()
 
@@ -100,9 +108,10 @@ def main() -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    config = load_config()
-    credentials = Home.from_environment().credentials()
-    app = build_app(make_feed(config, credentials), page_settings(config), credentials)
+    config, home = load_config(), Home.from_environment()
+    credentials = home.credentials()
+    people = People.of(home, TABLE.process)
+    app = build_app(make_feed(config, credentials), page_settings(config), credentials, people)
     run(
         Guard(app, config.services.names_of("console")),
         config.services.listens_on("console"),

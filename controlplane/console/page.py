@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nicegui import Client, ui
 
-from controlplane.client import ServiceRefused
+from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console import charts, spectrum, viewmodel
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
@@ -37,8 +37,16 @@ class PageSettings:
 class ConsolePage:
     """One open browser tab."""
 
-    def __init__(self, feed: Feed, settings: PageSettings, client: Client, theme: str | None) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        controller: ControllerClient,
+        settings: PageSettings,
+        client: Client,
+        theme: str | None,
+    ) -> None:
         self._feed = feed
+        self._controller = controller  # asks in the name of whoever opened the page
         self._client = client
         self._selected: str | None = None
         self._drawn: tuple[object, ...] = ()
@@ -54,7 +62,9 @@ class ConsolePage:
         self._figures = CountsLine()
         with box("board"):
             with box("stack"):
-                self._form = RequestForm(feed, settings.bit_rates_gbps, settings.bounds_ms, self._select)
+                self._form = RequestForm(
+                    feed, controller, settings.bit_rates_gbps, settings.bounds_ms, self._select
+                )
                 self._policy = Policy()
             with box("stack"):
                 self._build_map()
@@ -163,7 +173,7 @@ class ConsolePage:
 
     async def _remove(self, service_uuid: str) -> None:
         try:
-            await to_thread(self._feed.controller.delete_service, service_uuid)
+            await to_thread(self._controller.delete_service, service_uuid)
         except ServiceRefused as error:
             if error.status != HTTPStatus.NOT_FOUND:  # one that is gone already is fine
                 ui.notify(f"Not deleted: {error}", type="negative", position="bottom-right")

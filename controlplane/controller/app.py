@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -19,13 +21,13 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from configs.home import Credentials
-from controlplane.auth import AuthMiddleware
+from controlplane.auth import NOBODY, AuthMiddleware, People, tell_trail
 from controlplane.controller.change_log import PAGE_ROWS
 from controlplane.controller.clients import ClientSettings
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.monitored import degraded, measured, not_ready
-from controlplane.controller.optical_tfs import Lightpaths, optical_tfs_routes
+from controlplane.controller.optical_tfs import Lightpaths, optical_tfs_handlers
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.restconf import (
     accepts_json,
@@ -38,24 +40,25 @@ from controlplane.controller.restconf import (
     yang_response,
 )
 from controlplane.controller.restoration import Restoration
+from controlplane.controller.routes import FAIL_LINK, REPAIR_LINK, TABLE
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
-from controlplane.metrics import METRICS, READY, ready_answer
+from controlplane.metrics import ready_answer
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
+from controlplane.trail import TrailError, parse_since, read_trail
 
 log = logging.getLogger(__name__)
 
-HOST_META = "/.well-known/host-meta"
 HOST_META_BODY = (
     "<XRD xmlns='http://docs.oasis-open.org/ns/xri/xrd-1.0'><Link rel='restconf' href='/restconf'/></XRD>"
 )
 OPERATIONS = (
     "tapi-path-computation:compute-p-2-p-path",
-    "lightloop:fail-link",
-    "lightloop:repair-link",
+    FAIL_LINK,
+    REPAIR_LINK,
 )
 MAX_WAITING_CHANGES = 64
 LAST_VERSION = 2**63 - 1  # what a database counts to
@@ -74,6 +77,7 @@ def build_app(
     stream: NotificationStream,
     maintenance: Maintenance | None = None,
     clients: ClientSettings | None = None,
+    people: People = NOBODY,
 ) -> FastAPI:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
     clients = clients or ClientSettings()
@@ -137,23 +141,18 @@ def build_app(
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return plain_error(500, f"{type(error).__name__}: see the controller's log")
 
-    @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.api_route(READY, methods=["GET", "HEAD"])
     def ready() -> Response:
         return ready_answer(not_ready(manager), degraded(manager))
 
-    @app.api_route(METRICS, methods=["GET", "HEAD"])
     def metrics(request: Request) -> Response:
         return measured(manager).answer(request.headers.get("accept"))
 
-    @app.get(HOST_META)
     async def host_meta() -> Response:
         return Response(HOST_META_BODY, media_type="application/xrd+xml")
 
-    @app.get("/changes")
     def changes(
         since: Version = 0,
         store: Annotated[str | None, Query(max_length=200)] = None,
@@ -161,27 +160,34 @@ def build_app(
     ) -> Response:
         return Response(json.dumps(state.feed(since, store, limit)), media_type="application/json")
 
-    @app.get("/snapshot")
     def snapshot(version: Version | None = None, after: Version = 0, limit: Rows = PAGE_ROWS) -> Response:
         return Response(snapshots.page(version, max(0, after), limit), media_type="application/json")
 
-    @app.api_route("/restconf", methods=["GET", "HEAD"])
+    def trail(
+        since: Annotated[str, Query(max_length=40)] = "-1d",
+        user: Annotated[str, Query(max_length=200)] = "",
+        limit: Rows = PAGE_ROWS,
+    ) -> Response:
+        folder = people.trail.folder if people.trail else None
+        try:
+            found = read_trail(folder, parse_since(since), user) if folder else ()
+        except TrailError as error:
+            raise invalid(str(error)) from None
+        entries = [asdict(entry) for entry in deque(found, maxlen=limit)]
+        return Response(json.dumps({"entries": entries}), media_type="application/json")
+
     async def root(request: Request) -> Response:
         accepts_json(request)
         resources = {"data": {}, "operations": {}, "yang-library-version": "2016-06-21"}
         return yang_response({"ietf-restconf:restconf": resources})
 
-    @app.options("/restconf")
-    @app.options("/restconf/{path:path}")
     async def options(request: Request) -> Response:
         return Response(status_code=200, headers={"Allow": ", ".join(allowed_at(request.url.path))})
 
-    @app.api_route("/restconf/operations", methods=["GET", "HEAD"])
     async def operations(request: Request) -> Response:
         accepts_json(request)
         return yang_response({"ietf-restconf:operations": {name: [None] for name in OPERATIONS}})
 
-    @app.post(COMPUTE_OPERATION)
     async def compute(request: Request) -> Response:
         body = await read_json(request)
         headers = {"X-State-Version": str(state.version)}
@@ -190,25 +196,22 @@ def build_app(
         )
         return yang_response(answer, status)
 
-    @app.post("/restconf/operations/lightloop:fail-link")
     async def fail_link(request: Request) -> Response:
         nodes = _link_input(await read_json(request))
+        tell_trail(request, "-".join(nodes))
         return yang_response(_restoration(await change(lambda: manager.fail_link(nodes))))
 
-    @app.post("/restconf/operations/lightloop:repair-link")
     async def repair_link(request: Request) -> Response:
         nodes = _link_input(await read_json(request))
+        tell_trail(request, "-".join(nodes))
         return yang_response(_restoration(await change(lambda: manager.repair_link(nodes))))
 
-    @app.get("/restconf/streams/tapi-notification")
     async def notifications(request: Request) -> Response:
         since = stream.start_after(request.headers.get("last-event-id"))
         return StreamingResponse(
             stream.events(since), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
         )
 
-    @app.api_route("/restconf/data", methods=["GET", "HEAD"])
-    @app.api_route("/restconf/data/{path:path}", methods=["GET", "HEAD"])
     def read(request: Request, path: str = "") -> Response:
         accepts_json(request)
         answer = tagged(datastore.read(path, request.query_params.multi_items()))
@@ -216,7 +219,6 @@ def build_app(
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
         return answer
 
-    @app.api_route("/restconf/data/{path:path}", methods=["POST", "PUT", "DELETE", "PATCH"])
     async def write(request: Request, path: str) -> Response:
         act = datastore.writer(request.method, path)
         body = await read_json(request) if request.method in ("POST", "PUT") else None
@@ -227,12 +229,19 @@ def build_app(
 
         return await change(act_on_conditions)
 
-    app.include_router(optical_tfs_routes(Lightpaths(state, manager), change))
+    handlers: tuple[Callable[..., Any], ...] = (
+        *(health, ready, metrics, host_meta, changes, snapshot, trail, root, options, operations),
+        *(compute, fail_link, repair_link, notifications, read, write),
+        *optical_tfs_handlers(Lightpaths(state, manager), change),
+    )
+    for route, handler in TABLE.handled_by(*handlers):
+        app.add_api_route(route.path, handler, methods=list(route.methods))
     app.add_middleware(
         AuthMiddleware,
         credentials=credentials,
+        table=TABLE,
         realm="lightloop controller",
-        open_paths=(HOST_META,),
+        people=people,
         trusted=clients.trusted,
     )
     return app

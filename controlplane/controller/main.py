@@ -11,6 +11,7 @@ import uvicorn
 
 from configs.home import Home
 from configs.load import load_config
+from controlplane.auth import People
 from controlplane.controller.app import build_app
 from controlplane.controller.clients import ClientSettings
 from controlplane.controller.compaction import Compaction
@@ -18,6 +19,7 @@ from controlplane.controller.database import StoreError, sqlite_url
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.network import plant_view
 from controlplane.controller.pce_client import HttpPathComputation
+from controlplane.controller.routes import TABLE
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store
@@ -56,7 +58,8 @@ def main() -> None:
     clients = ClientSettings(
         config.online.default_capacity_gbps, TrustedClients(config.online.trusted_clients)
     )
-    app = build_app(state, manager, pce, credentials, stream, maintenance, clients)
+    people = People.of(home, TABLE.process)
+    app = build_app(state, manager, pce, credentials, stream, maintenance, clients, people)
     settings = server_config(
         Guard(app, config.services.names_of("controller")),
         config.services.listens_on("controller"),

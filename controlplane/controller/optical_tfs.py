@@ -11,10 +11,11 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
-from controlplane.controller.optical_tfs_documents import FLOW_ID, flow_entry, flow_id_of, optical_links
+from controlplane.controller.optical_tfs_documents import FLOW_ID, flow_entry, flow_id_of
+from controlplane.controller.optical_tfs_documents import optical_links as links_of
+from controlplane.controller.routes import OPTICAL_TFS
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
 from controlplane.tapi import ids
@@ -23,7 +24,6 @@ from controlplane.tapi.errors import TapiError, invalid, unknown
 from controlplane.tapi.names import pairs
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, build_service, parse_service
 
-ROOT = "/OpticalTFS"
 MAX_FLOW_ID = 2**31 - 1  # what the other side's messages carry
 
 Change = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -88,61 +88,53 @@ class Lightpaths:
 
     def links(self) -> dict[str, Any]:
         """The network's links with their free slots."""
-        return {"optical_links": optical_links(self._state.view())}
+        return {"optical_links": links_of(self._state.view())}
 
     def _node(self, name: str) -> str:
         if name in self._state.plant.topology.node_names:
             return name
         found = self._state.naming.node_names.get(name.lower())
         if found is None:
-            raise unknown(f"there is no node {name[:100]!r}; those there are: GET {ROOT}/GetLinks")
+            raise unknown(f"there is no node {name[:100]!r}; those there are: GET {OPTICAL_TFS}/GetLinks")
         return found
 
 
-def optical_tfs_routes(lightpaths: Lightpaths, change: Change) -> APIRouter:
-    """The routes.
+def optical_tfs_handlers(lightpaths: Lightpaths, change: Change) -> tuple[Callable[..., Any], ...]:
+    """What answers the routes of this interface.
 
     Args:
         lightpaths: what they act on.
         change: runs what changes the network, where the other changes run.
     """
-    routes = APIRouter(prefix=ROOT)
 
-    @routes.put("/AddLightpath/{src}/{dst}/{bitrate}")
-    @routes.put("/AddLightpath/{src}/{dst}/{bitrate}/{bidir}")
-    @routes.put("/AddFlexLightpath/{src}/{dst}/{bitrate}")
-    @routes.put("/AddFlexLightpath/{src}/{dst}/{bitrate}/{bidir}")
-    async def add(src: str, dst: str, bitrate: str, bidir: str = "1") -> Response:
+    async def add_lightpath(src: str, dst: str, bitrate: str, bidir: str = "1") -> Response:
         return JSONResponse(await change(lambda: lightpaths.add(src, dst, bitrate, bidir)))
 
-    @routes.put("/AddFlexLightpath/{src}/{dst}/{bitrate}/{bidir}/{band}")
-    async def add_in_band(band: str) -> Response:
+    async def add_lightpath_in_band(band: str) -> Response:
         raise TapiError(
             400,
             "operation-not-supported",
             f"an optical band ({band[:40]}) is not supported; leave it out: each lightpath has its own slots",
         )
 
-    @routes.delete("/DelLightpath/{src}/{dst}/{bitrate}/{flow_id}")
-    @routes.delete("/DelFlexLightpath/{src}/{dst}/{bitrate}/{flow_id}")
-    async def delete(src: str, dst: str, bitrate: str, flow_id: str) -> Response:
+    async def delete_lightpath(src: str, dst: str, bitrate: str, flow_id: str) -> Response:
         if src.isdigit() and not bitrate.isdigit():  # the order of its driver, which puts the number first
             src, dst, bitrate, flow_id = dst, bitrate, flow_id, src
         return JSONResponse(await change(lambda: lightpaths.delete(src, dst, bitrate, flow_id)))
 
-    @routes.get("/GetLightpaths")
-    def all_lightpaths() -> Response:
+    def lightpaths_by_number() -> Response:
         return JSONResponse(lightpaths.all())
 
-    @routes.get("/GetLinks")
-    def links() -> Response:
+    def optical_links() -> Response:
         return JSONResponse(lightpaths.links())
 
-    @routes.get("/GetTopology/{context}/{topology}")
     async def topology(context: str, topology: str) -> Response:
         return JSONResponse("Opticalcontroller is synchronised")
 
-    return routes
+    return (
+        *(add_lightpath, add_lightpath_in_band, delete_lightpath),
+        *(lightpaths_by_number, optical_links, topology),
+    )
 
 
 def _number(text: str, name: str, needed: str) -> int:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from controlplane.controller.pieces import Piece, encode
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, unknown
 from controlplane.tapi.fields import bare
-from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
+from controlplane.tapi.wire import decode_json
 
 _ACCEPTED = ("", "application/yang-data+json", "application/json")
 
@@ -95,9 +95,8 @@ def error_response(error: TapiError) -> Response:
 
 def plain_error(status: int, message: str) -> Response:
     """An error of the HTTP layer in the same form."""
-    tag = {404: "invalid-value", 405: "operation-not-supported", 500: "operation-failed"}.get(
-        status, "invalid-value"
-    )
+    tags = {405: "operation-not-supported", 413: "too-big", 500: "operation-failed"}
+    tag = tags.get(status, "invalid-value")
     return yang_response(errors_document(tag, message, error_type="protocol"), status)
 
 
@@ -105,7 +104,8 @@ async def read_json(request: Request) -> Any:
     """The decoded body of a request.
 
     Raises:
-        TapiError: 415 another media type, 413 too large, 400 not JSON (NaN and infinities are not JSON).
+        TapiError: 415 another media type, 400 not JSON (NaN and infinities are not JSON).
+        HTTPException: 413, larger than the table of routes allows.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _ACCEPTED:
@@ -120,12 +120,7 @@ async def read_json(request: Request) -> Any:
             f"content encoding {encoding[:100]!r}; send it as it is",
             error_type="protocol",
         )
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TapiError(413, "too-big", f"the body is over {MAX_BODY_BYTES} bytes", error_type="protocol")
-    return decode_json(body)
+    return decode_json(await request.body())
 
 
 def resource(document: dict[str, Any], path: str) -> dict[str, Any]:

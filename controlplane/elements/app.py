@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.home import Credentials
-from controlplane.auth import AuthMiddleware
+from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import Edit, ElementError
-from controlplane.metrics import METRICS, READY, ready_answer
+from controlplane.elements.routes import TABLE
+from controlplane.metrics import ready_answer
 
 STATUS_OF_TAG = {"unknown-element": 404, "in-use": 409, "data-missing": 409, "invalid-value": 422}
 
@@ -35,7 +36,7 @@ class PersistIdBody(_Body):
     persist_id: Annotated[str, Field(min_length=1)]
 
 
-def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
+def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> FastAPI:
     """The elements' HTTP application."""
     app = FastAPI(title="lightloop elements", docs_url=None, redoc_url=None, openapi_url=None)
     operation = host.metrics.operation
@@ -44,54 +45,52 @@ def build_app(host: ElementHost, credentials: Credentials) -> FastAPI:
     def refused(request: Request, error: ElementError) -> JSONResponse:
         return JSONResponse({"tag": error.tag, "message": str(error)}, STATUS_OF_TAG.get(error.tag, 500))
 
-    @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get(READY)
     def ready() -> Response:
         return ready_answer(host.not_ready(), [])
 
-    @app.get(METRICS)
     def metrics(request: Request) -> Response:
         return host.measured().answer(request.headers.get("accept"))
 
-    @app.get("/elements")
     def nodes() -> list[str]:
         return list(host.nodes())
 
-    @app.get("/elements/{node}/running")
     def running(node: str) -> list[dict[str, Any]]:
         return [asdict(item) for item in host.running(node)]
 
-    @app.get("/elements/{node}/pending")
     def pending(node: str) -> dict[str, str | None]:
         return {"persist_id": host.pending(node)}
 
-    @app.put("/elements/{node}/candidate", status_code=204)
     def edit_candidate(node: str, body: Edit) -> None:
         with operation("edit-candidate"):
             host.edit_candidate(node, body)
 
-    @app.delete("/elements/{node}/candidate", status_code=204)
     def discard(node: str) -> None:
         with operation("discard"):
             host.discard(node)
 
-    @app.post("/elements/{node}/commit", status_code=204)
     def commit_confirmed(node: str, body: CommitBody) -> None:
         with operation("commit-confirmed"):
             host.commit_confirmed(node, body.persist_id, body.timeout_s)
 
-    @app.post("/elements/{node}/confirm", status_code=204)
     def confirm(node: str, body: PersistIdBody) -> None:
         with operation("confirm"):
             host.confirm(node, body.persist_id)
 
-    @app.post("/elements/{node}/cancel", status_code=204)
     def cancel(node: str, body: PersistIdBody) -> None:
         with operation("cancel"):
             host.cancel(node, body.persist_id)
 
-    app.add_middleware(AuthMiddleware, credentials=credentials, realm="lightloop elements")
+    handlers = (
+        *(health, ready, metrics, nodes, running, pending),
+        *(edit_candidate, discard, commit_confirmed, confirm, cancel),
+    )
+    for route, handler in TABLE.handled_by(*handlers):
+        status = 200 if "GET" in route.methods else 204
+        app.add_api_route(route.path, handler, methods=list(route.methods), status_code=status)
+    app.add_middleware(
+        AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
+    )
     return app

@@ -10,9 +10,11 @@ from types import FrameType
 from configs.bands import bands_of
 from configs.home import Home
 from configs.load import load_config
+from controlplane.auth import People
 from controlplane.elements.app import build_app
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
+from controlplane.elements.routes import TABLE
 from controlplane.elements.store import ElementStore
 from controlplane.guard import Guard
 from controlplane.http_server import run
@@ -32,7 +34,7 @@ def main() -> None:
     host = ElementHost(specs, ElementStore(home.state / "elements.db"))
     try:
         run(
-            Guard(build_app(host, home.credentials())),
+            Guard(build_app(host, home.credentials(), People.of(home, TABLE.process))),
             config.services.host,
             config.services.elements_port,
             timeout_graceful_shutdown=5,

@@ -26,8 +26,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from configs.home import Credentials
-from controlplane.auth import AuthMiddleware, bearer_header
-from controlplane.metrics import METRICS, READY, ready_answer
+from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
+from controlplane.metrics import ready_answer
 from controlplane.pce.answers import PathAnswers
 from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
@@ -39,9 +39,9 @@ from controlplane.pce.decision_record import shown
 from controlplane.pce.endpoint import E, Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.pce.monitored import measured, not_ready
+from controlplane.pce.routes import TABLE
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
-from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
-from controlplane.tapi.wire import MAX_BODY_BYTES, decode_json
+from controlplane.tapi.wire import decode_json
 from envs.forecast import ForecastError
 from envs.heuristics import baseline
 from envs.plant import Plant
@@ -85,7 +85,9 @@ class PceSettings:
     recent: int = 1000
 
 
-def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> ASGIApp:
+def build_app(
+    plant: Plant, settings: PceSettings, credentials: Credentials, people: People = NOBODY
+) -> ASGIApp:
     """The application, closed to requests without credentials.
 
     Its lifespan opens the decision log and compiles the kernels, so ``/health`` answers only when a first
@@ -143,15 +145,8 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
 
     app = Starlette(
         routes=[
-            Route("/health", _health),
-            Route(READY, _ready),
-            Route(METRICS, _metrics),
-            Route(COMPUTE_OPERATION, _compute, methods=["POST"]),
-            Route(f"{PATH_RESOURCE}{{uuid}}", _path),
-            Route("/status", _status),
-            Route("/endpoint", _endpoint, methods=["PUT"]),
-            Route("/challenger", _challenger, methods=["PUT", "DELETE"]),
-            Route("/decisions", _decisions),
+            Route(route.path, handler, methods=list(route.methods))
+            for route, handler in TABLE.handled_by(*_HANDLERS)
         ],
         exception_handlers={
             TapiError: _refuse_tapi,
@@ -162,7 +157,7 @@ def build_app(plant: Plant, settings: PceSettings, credentials: Credentials) -> 
         },
         lifespan=lifespan,
     )
-    return AuthMiddleware(app, credentials)
+    return AuthMiddleware(app, credentials, TABLE, "lightloop PCE", people)
 
 
 async def _health(request: Request) -> Response:
@@ -246,6 +241,7 @@ async def _status(request: Request) -> Response:
 async def _endpoint(request: Request) -> Response:
     computation: PathComputer = request.app.state.computation
     endpoint = await _told(request, Endpoint)
+    tell_trail(request, f"{endpoint.model_name} {endpoint.model_version}")
     try:
         await computation.endpoint.switch(endpoint)
     except (WrongModelError, ForecastError) as error:
@@ -262,6 +258,7 @@ async def _challenger(request: Request) -> Response:
         await beside.clear("taken away")
         return JSONResponse({})
     challenger = await _told(request, Challenger)
+    tell_trail(request, f"{challenger.model_name} {challenger.model_version}")
     try:
         await beside.put(challenger)
     except (ChallengerError, WrongModelError, ForecastError) as error:
@@ -293,12 +290,7 @@ async def _decisions(request: Request) -> Response:
 
 
 async def _body(request: Request) -> Any:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TapiError(413, "too-big", f"the body is over {MAX_BODY_BYTES} bytes", error_type="protocol")
-    return decode_json(body)
+    return decode_json(await request.body())
 
 
 def _yang(document: Any, status: int = 200) -> Response:
@@ -319,7 +311,8 @@ async def _refuse_for_now(request: Request, error: Exception) -> Response:
 
 async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    tag = {404: "invalid-value", 405: "operation-not-supported"}.get(error.status_code, "operation-failed")
+    tags = {404: "invalid-value", 405: "operation-not-supported", 413: "too-big"}
+    tag = tags.get(error.status_code, "operation-failed")
     message = f"{request.method} {request.url.path}: {error.detail}"
     return _yang(errors_document(tag, message, error_type="protocol"), error.status_code)
 
@@ -327,3 +320,6 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
 async def _defect(request: Request, error: Exception) -> Response:
     _logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return _yang(errors_document("operation-failed", "a defect; the log of the PCE has the details"), 500)
+
+
+_HANDLERS = (_health, _ready, _metrics, _compute, _path, _status, _endpoint, _challenger, _decisions)

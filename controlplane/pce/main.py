@@ -11,9 +11,11 @@ from configs.build import plant_of
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
+from controlplane.auth import People
 from controlplane.guard import Guard
 from controlplane.http_server import run
 from controlplane.pce.app import PceSettings, build_app
+from controlplane.pce.routes import TABLE
 
 _DRAIN_S = 5
 
@@ -40,7 +42,8 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _leave)
     config, home = load_config(), Home.from_environment()
-    app = build_app(plant_of(config), settings_of(config, home), home.credentials())
+    people = People.of(home, TABLE.process)
+    app = build_app(plant_of(config), settings_of(config, home), home.credentials(), people)
     run(
         Guard(app),
         config.services.host,

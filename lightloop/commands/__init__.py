@@ -20,6 +20,8 @@ COMMANDS = (
     "offer",
     "bench",
     "services",
+    "user",
+    "trail",
     "audit",
     "chaos",
     "history",

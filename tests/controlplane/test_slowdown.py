@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from configs.home import Credentials
 from controlplane.auth import AuthMiddleware, bearer_header
+from controlplane.routes import only_open
 from controlplane.slowdown import KEPT_ADDRESSES, WAITING, Slowdown, address_of
 
 CREDENTIALS = Credentials("admin", "right", "token")
@@ -31,7 +32,7 @@ class Door:
 
         self.slowdown = Slowdown(lambda: self.now_s, sleep)
         inner = Starlette(routes=[Route("/", lambda request: PlainTextResponse("in"))])
-        self.app = AuthMiddleware(inner, CREDENTIALS, slowdown=self.slowdown)
+        self.app = AuthMiddleware(inner, CREDENTIALS, only_open("door"), slowdown=self.slowdown)
 
     def knock(self, headers: dict[str, str], address: str = "192.0.2.1") -> tuple[int, float]:
         """Status, and how long the answer was held back."""

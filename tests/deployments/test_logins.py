@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,8 +15,15 @@ import pytest
 from configs.home import Credentials, Home
 from configs.load import load_config
 from controlplane.auth import AuthMiddleware
+from controlplane.console.routes import TABLE as CONSOLE
+from controlplane.controller.routes import TABLE as CONTROLLER
+from controlplane.elements.routes import TABLE as ELEMENTS
 from controlplane.guard import Guard
-from deployments.mlflow_server import OPEN_PATHS as MLFLOW_OPEN
+from controlplane.pce.routes import TABLE as PCE
+from controlplane.roles import Role
+from controlplane.routes import READING
+from deployments.mlflow_server import TABLE as MLFLOW
+from deployments.model_slot import TABLE as MODEL_SLOT
 from deployments.model_slot import guarded
 
 CREDENTIALS = Credentials("admin", "a-password", "a-token")
@@ -23,13 +31,14 @@ HERE = "http://127.0.0.1:8702"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # What answers without credentials. Everything else must ask for them.
 OPEN = {
-    "controller": {"/health"},
+    "controller": {"/health", "/.well-known/host-meta"},
     "pce": {"/health"},
     "elements": {"/health"},
     "console": {"/health"},
-    "slot": {"/ping", "/health"},
+    "model slot": {"/ping", "/health"},
     "mlflow": {"/health"},
 }
+TABLES = (CONTROLLER, PCE, ELEMENTS, CONSOLE, MODEL_SLOT, MLFLOW)
 
 
 def paths_of(routes: Iterable[Any], prefix: str = "") -> set[str]:
@@ -41,7 +50,7 @@ def paths_of(routes: Iterable[Any], prefix: str = "") -> set[str]:
         if inner:
             found |= paths_of(inner, path.rstrip("/"))
         else:
-            found.add(path.replace("{", "").replace("}", "").replace(":path", "") or "/")
+            found.add(re.sub(r"{(\w+)(:path)?}", r"\1", path) or "/")
     return found
 
 
@@ -53,6 +62,7 @@ def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
     from configs.build import plant_of
     from controlplane.console.main import build_app as console_app
     from controlplane.console.main import make_feed, page_settings
+    from controlplane.controller.app import build_app as controller_app
     from controlplane.elements.app import build_app as elements_app
     from controlplane.elements.host import ElementHost
     from controlplane.elements.store import ElementStore
@@ -64,13 +74,17 @@ def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
     settings = PceSettings("http://127.0.0.1:1", tmp_path / "decisions", tmp_path / "endpoint.json")
     served = ("/ping", "/invocations", "/version")
     slot = Starlette(routes=[Route(path, lambda request: None) for path in served])
-    console = console_app(make_feed(config, CREDENTIALS), page_settings(config), CREDENTIALS)
-    elements, pce = elements_app(host, CREDENTIALS), pce_app(plant_of(config), settings, CREDENTIALS)
+    page = console_app(make_feed(config, CREDENTIALS), page_settings(config), CREDENTIALS)
+    nodes, paths = elements_app(host, CREDENTIALS), pce_app(plant_of(config), settings, CREDENTIALS)
+    # The routes need neither state nor elements to refuse.
+    nothing: Any = SimpleNamespace(metrics=None)
+    network = controller_app(nothing, nothing, nothing, CREDENTIALS, nothing)
     return {
-        "elements": (elements, Guard(elements)),
-        "pce": (pce.app, Guard(pce)),
-        "console": (console, Guard(console)),
-        "slot": (slot, guarded(slot, CREDENTIALS)),
+        "controller": (network, Guard(network)),
+        "elements": (nodes, Guard(nodes)),
+        "pce": (paths.app, Guard(paths)),
+        "console": (page, Guard(page)),
+        "model slot": (slot, guarded(slot, CREDENTIALS)),
     }
 
 
@@ -81,6 +95,24 @@ def answers(app: Any, path: str, method: str, **further: Any) -> int:
             return (await client.request(method, path, **further)).status_code
 
     return asyncio.run(ask())
+
+
+def test_what_is_open_stands_here_and_what_changes_takes_more_than_a_reader() -> None:
+    for table in TABLES:
+        assert {route.path for route in table.routes if route.role is None} == OPEN[table.process]
+        for route in table.routes:
+            if route.noted != "never" and {*route.methods} - {*READING} and route.role is not None:
+                assert route.role is not Role.READER, (table.process, route.path)
+
+
+def test_every_route_of_an_application_stands_in_its_table(tmp_path: Path) -> None:
+    known = {table.process: table for table in TABLES}
+    for name, (inner, _) in apps(tmp_path).items():
+        paths = paths_of(inner.routes)
+        if name != "model slot":
+            find, asked = known[name].find, (*METHODS, "OPTIONS")
+            names = {path: (path, path + "/") for path in paths}  # a mounted application begins behind it
+            assert not [p for p in paths if not any(find(m, name) for m in asked for name in names[p])], name
 
 
 def test_every_route_of_our_own_processes_asks_for_credentials(tmp_path: Path) -> None:
@@ -107,11 +139,10 @@ def test_every_route_of_mlflow_asks_for_credentials(tmp_path: Path, monkeypatch:
     from mlflow.server import app as flask_app
     from mlflow.server.fastapi_app import app
 
-    whole = Guard(AuthMiddleware(app, CREDENTIALS, open_paths=MLFLOW_OPEN), framed_by="self")
+    whole = Guard(AuthMiddleware(app, CREDENTIALS, MLFLOW), framed_by="self")
     rules = {re.sub(r"<(path:)?(\w+)>", r"\2", str(rule)) for rule in flask_app.url_map.iter_rules()}
-    paths = (rules | paths_of(app.routes) | {"/"}) - set(MLFLOW_OPEN)
+    paths = (rules | paths_of(app.routes) | {"/"}) - OPEN["mlflow"]
 
-    assert set(MLFLOW_OPEN) == OPEN["mlflow"]
     assert len(paths) > 100
     for path in paths:
         assert answers(whole, path, "GET") == answers(whole, path, "POST") == 401, path

@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from configs.home import Credentials
-from controlplane.auth import authorised
+from controlplane.auth import own_identity
 from controlplane.tapi.ids import node_uuid, sip_uuid
 from topologies.catalogue import load_topology
 from topologies.model import Topology
@@ -134,7 +134,7 @@ def controller_app(fake: FakeController) -> FastAPI:
         fake.questions.append(request.url.path)
         if fake.silent:
             return Response(status_code=503)
-        if not authorised(request.headers.get("authorization"), CREDENTIALS):
+        if own_identity(request.headers.get("authorization"), CREDENTIALS) is None:
             return refusal(401, "credentials are needed")
         return await go_on(request)
 

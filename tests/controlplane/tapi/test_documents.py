@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.home import Credentials
-from controlplane.auth import authorised
+from controlplane.auth import own_identity
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import ids, names
 from controlplane.tapi.context import NetworkView, topology
@@ -323,13 +323,13 @@ def test_reasons_are_found_in_error_documents() -> None:
     ],
 )
 def test_only_credentials_open_the_door(header: str | None, opens: bool) -> None:
-    assert authorised(header, Credentials("admin", "password", "token")) is opens
+    assert (own_identity(header, Credentials("admin", "password", "token")) is not None) is opens
 
 
 def test_an_unset_secret_opens_nothing() -> None:
     nothing = Credentials("", "", "")
-    assert not authorised("Bearer ", nothing)
-    assert not authorised("Basic Og==", nothing)
+    assert own_identity("Bearer ", nothing) is None
+    assert own_identity("Basic Og==", nothing) is None
 
 
 def _with_numbers(value: Any) -> Any:

@@ -1,0 +1,122 @@
+"""One table per process says which routes it has, who may use them and how large a body may be.
+
+The application is built from its table (``RouteTable.handled_by``), the login asks it for the role
+(``auth.py``), the description that is served is made from it (``openapi.py``). Here is the form of a table;
+the tables stand beside the applications (``controller/routes.py``, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+from starlette.types import Message, Receive
+
+from controlplane.roles import Role
+from controlplane.tapi.wire import MAX_BODY_BYTES
+
+HEALTH = "/health"
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class RouteTableError(ValueError):
+    """Table and application do not fit each other; names the routes."""
+
+
+@dataclass(frozen=True)
+class ApiRoute:
+    """One route of a process.
+
+    Attributes:
+        path: as Starlette spells it, ``/elements/{node}/running``.
+        methods: that it takes.
+        does: name of its handler, and the operation's in the description.
+        role: who may use it; None: everybody, without credentials.
+        told: what it does, in a line.
+        max_body_bytes: of a request's body; more is refused with 413.
+        noted: when a change by it stands in the trail. ``people``: not when our own processes ask, which do
+            it many times in the course of a change that is noted elsewhere.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    does: str
+    role: Role | None
+    told: str
+    max_body_bytes: int = MAX_BODY_BYTES
+    noted: Literal["always", "people", "never"] = "always"
+
+
+class RouteTable:
+    """The routes of one process.
+
+    Args:
+        process: its name.
+        routes: the first that fits a path and a method counts.
+    """
+
+    def __init__(self, process: str, routes: tuple[ApiRoute, ...]) -> None:
+        self.process = process
+        self.routes = routes
+        self._patterns = [(compile_path(route.path)[0], route) for route in routes]
+
+    def find(self, method: str, path: str) -> ApiRoute | None:
+        """The route that a request asks for; None where there is none."""
+        asked = "GET" if method == "HEAD" else method
+        fitting = (route for pattern, route in self._patterns if pattern.match(path))
+        return next((route for route in fitting if asked in route.methods or method in route.methods), None)
+
+    def named(self, does: str) -> ApiRoute:
+        """The first route of a name."""
+        return next(route for route in self.routes if route.does == does)
+
+    def needed(self, method: str, path: str) -> Role | None:
+        """The role that a request needs; None: it needs no credentials.
+
+        What is not in the table is answered with 404 or 405. To be told so takes a reader, or an
+        administrator where it would be a change.
+        """
+        route = self.find(method, path)
+        if route is not None:
+            return route.role
+        return Role.READER if method in READING else Role.ADMINISTRATOR
+
+    def limited(self, method: str, path: str, receive: Receive) -> Receive:
+        """``receive``, which refuses with 413 when a body is larger than its route takes."""
+        route = self.find(method, path)
+        most = route.max_body_bytes if route else MAX_BODY_BYTES
+        num_bytes = 0
+
+        async def counted() -> Message:
+            nonlocal num_bytes
+            message = await receive()
+            if message["type"] == "http.request":
+                num_bytes += len(message.get("body", b""))
+                if num_bytes > most:
+                    raise HTTPException(413, f"the body is over {most} bytes")
+            return message
+
+        return counted
+
+    def handled_by(self, *handlers: Callable[..., Any]) -> Iterator[tuple[ApiRoute, Callable[..., Any]]]:
+        """Each route with its handler, by name.
+
+        Raises:
+            RouteTableError: a route without a handler, a handler without a route.
+        """
+        named = {handler.__name__.removeprefix("_"): handler for handler in handlers}
+        wanted = {route.does for route in self.routes}
+        if wanted != named.keys():
+            odd = ", ".join(sorted(wanted ^ named.keys()))
+            raise RouteTableError(f"{self.process}: route without handler, or handler without route: {odd}")
+        for route in self.routes:
+            yield route, named[route.does]
+
+
+def only_open(process: str, *paths: str) -> RouteTable:
+    """The table of an application that is not ours: what it answers without credentials, and nothing else."""
+    opened = (ApiRoute(path, ("GET", "POST"), path, None, "open") for path in paths)
+    return RouteTable(process, tuple(opened))
