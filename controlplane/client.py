@@ -22,6 +22,7 @@ from configs.home import Credentials
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
+from controlplane.tapi.capacity import read_rate_gbps
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
@@ -54,6 +55,7 @@ class ServiceLightpath(Lightpath):
 
     service_uuid: str
     total_ms: float
+    bit_rate_gbps: float | None = None  # that the service asked for; None where it is not told
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -65,7 +67,8 @@ class ServiceLightpath(Lightpath):
         """What people and scripts are told, as JSON has it; what is not known is left out."""
         told = {"uuid": self.service_uuid, "path": self.nodes, "links": self.links} | self.told()
         del told["nodes"]
-        return told | {"policy": self.policy, "total_ms": self.total_ms}
+        rate = {} if self.bit_rate_gbps is None else {"bit_rate_gbps": self.bit_rate_gbps}
+        return told | rate | {"policy": self.policy, "total_ms": self.total_ms}
 
 
 class _Client:
@@ -264,7 +267,10 @@ class ControllerClient(_Client):
         found = self._get(CONNECTIVITY)["tapi-connectivity:connectivity-context"]
         connections = {entry["uuid"]: entry for entry in found["connection"]}
         return tuple(
-            lightpath_of(service["uuid"], connections[reference["connection-uuid"]])
+            replace(
+                lightpath_of(service["uuid"], connections[reference["connection-uuid"]]),
+                bit_rate_gbps=_asked_gbps(service),
+            )
             for service in found["connectivity-service"]
             for reference in service.get("connection", ())
         )
@@ -335,6 +341,14 @@ class ControllerClient(_Client):
 def sips_by_node(listed: list[dict[str, Any]]) -> dict[str, str]:
     """Node name to the UUID of its service interface point."""
     return {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
+
+
+def _asked_gbps(service: dict[str, Any]) -> float | None:
+    """The bit rate that a TAPI service asks for; None where it asked for a channel so many GHz wide."""
+    try:
+        return read_rate_gbps(service.get("requested-capacity"), "requested-capacity")
+    except TapiError:
+        return None
 
 
 def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> ServiceLightpath:
