@@ -46,6 +46,7 @@ from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
 from controlplane.metrics import ready_answer
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
 from controlplane.trail import TrailError, parse_since, read_trail
@@ -188,13 +189,17 @@ def build_app(
         accepts_json(request)
         return yang_response({"ietf-restconf:operations": {name: [None] for name in OPERATIONS}})
 
-    async def compute(request: Request) -> Response:
+    async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
         headers = {"X-State-Version": str(state.version)}
-        status, answer = await anyio.to_thread.run_sync(
-            lambda: pce.forward("POST", COMPUTE_OPERATION, body, headers)
-        )
+        status, answer = await anyio.to_thread.run_sync(lambda: pce.forward("POST", path, body, headers))
         return yang_response(answer, status)
+
+    async def compute(request: Request) -> Response:
+        return await passed_on(request, COMPUTE_OPERATION)
+
+    async def comp_route(request: Request) -> Response:
+        return await passed_on(request, COMP_ROUTE)
 
     async def fail_link(request: Request) -> Response:
         nodes = _link_input(await read_json(request))
@@ -231,7 +236,7 @@ def build_app(
 
     handlers: tuple[Callable[..., Any], ...] = (
         *(health, ready, metrics, host_meta, changes, snapshot, trail, root, options, operations),
-        *(compute, fail_link, repair_link, notifications, read, write),
+        *(compute, comp_route, fail_link, repair_link, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
     for route, handler in TABLE.handled_by(*handlers):

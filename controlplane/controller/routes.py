@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controlplane.metrics import METRICS, READY
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.roles import Role
 from controlplane.routes import HEALTH, ApiRoute, RouteTable
 from controlplane.tapi.path_body import COMPUTE_OPERATION
@@ -52,6 +53,7 @@ TABLE = RouteTable(
         ApiRoute("/restconf", READ, "root", Role.READER, "the API resource (RFC 8040 3.3)"),
         ApiRoute(OPERATIONS, READ, "operations", Role.READER, "the operations that there are"),
         ApiRoute(COMPUTE_OPERATION, ("POST",), "compute", Role.OPERATOR, "compute a path; allocates nothing"),
+        ApiRoute(COMP_ROUTE, ("POST",), "comp_route", Role.OPERATOR, "the same as TeraFlowSDN asks"),
         ApiRoute(
             f"{OPERATIONS}/{FAIL_LINK}",
             ("POST",),

@@ -39,6 +39,7 @@ from controlplane.pce.decision_record import shown
 from controlplane.pce.endpoint import E, Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.pce.monitored import measured, not_ready
+from controlplane.pce.route_answers import RouteAnswers
 from controlplane.pce.routes import TABLE
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.wire import decode_json
@@ -50,6 +51,7 @@ _logger = logging.getLogger(__name__)
 _CONTROLLER_TIMEOUT_S = 5.0
 CHALLENGER_FILE = "challenger.json"
 _MAX_ID_LENGTH = 200
+_VERSION_NEEDED = "a version of the controller's state is needed, e.g. 12"
 _DECISION_ID = re.compile(f"[\x21-\x7e]{{1,{_MAX_ID_LENGTH}}}")
 
 
@@ -125,6 +127,7 @@ def build_app(
             computation.recent.extend(map(shown, rows))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
+            app.state.route_answers = RouteAnswers(app.state.answers, plant)
             beside = [
                 asyncio.create_task(databases.follow(settings.follow_interval_s)),
                 asyncio.create_task(endpoint.watch(settings.look_interval_s)),
@@ -182,12 +185,20 @@ async def _compute(request: Request) -> Response:
             f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} printable ones of ASCII "
             "are needed"
         )
-    version = _number(request, "X-State-Version", "a version of the controller's state is needed, e.g. 12")
+    version = _number(request, "X-State-Version", _VERSION_NEEDED)
     waiting = _number(request, "X-Waiting", "how many more requests wait for their turn is needed, e.g. 3")
     output = await answers.compute(await _body(request), decision_id, version, waiting or 0)
     response = _yang(output)
     computation: PathComputer = request.app.state.computation
     response.background = BackgroundTask(_ask_shadow, computation)  # runs when the answer has left
+    return response
+
+
+async def _comp_route(request: Request) -> Response:
+    answers: RouteAnswers = request.app.state.route_answers
+    version = _number(request, "X-State-Version", _VERSION_NEEDED)
+    response = JSONResponse(await answers.compute(await _body(request), version))
+    response.background = BackgroundTask(_ask_shadow, request.app.state.computation)
     return response
 
 
@@ -322,4 +333,15 @@ async def _defect(request: Request, error: Exception) -> Response:
     return _yang(errors_document("operation-failed", "a defect; the log of the PCE has the details"), 500)
 
 
-_HANDLERS = (_health, _ready, _metrics, _compute, _path, _status, _endpoint, _challenger, _decisions)
+_HANDLERS = (
+    _health,
+    _ready,
+    _metrics,
+    _compute,
+    _comp_route,
+    _path,
+    _status,
+    _endpoint,
+    _challenger,
+    _decisions,
+)
