@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import httpx
 
+from configs.addresses import AsyncOneOf, OneOf
 from configs.home import Credentials
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.lightpath import Lightpath
@@ -79,18 +80,20 @@ class _Client:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         credentials: Credentials,
         timeout_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._options: dict[str, Any] = {
-            "base_url": base_url,
+            "base_url": self._urls[0],
             "headers": {"Accept": YANG_DATA_JSON, "Authorization": self.authorization(credentials)},
             "trust_env": False,
             "verify": ssl.create_default_context(),  # made once: a stream that begins anew reads no files
         }
         self._timeout_s = timeout_s
+        transport = transport or OneOf(self._urls, verify=self._options["verify"])
         self._http = httpx.Client(**self._options, timeout=timeout_s, transport=transport)
 
     def __enter__(self) -> Self:
@@ -121,7 +124,7 @@ class _Client:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise ServiceRefused(
-                f"{self.whom} at {self._http.base_url} does not answer ({error}); "
+                f"{self.whom} at {' or '.join(self._urls)} does not answer ({error}); "
                 "`lightloop status` says what runs"
             ) from error
         if answer.is_success:
@@ -156,7 +159,7 @@ class ControllerClient(_Client):
     """Places, lists and deletes services.
 
     Args:
-        base_url: of the controller, e.g. ``http://127.0.0.1:8702``.
+        base_url: of the controller, e.g. ``http://127.0.0.1:8702``; of several: whoever is in charge answers.
         credentials: user and password are sent as HTTP Basic.
         timeout_s: of a request.
         transport: for tests; None is the network.
@@ -310,9 +313,10 @@ class ControllerClient(_Client):
             ServiceRefused: it does not begin, or breaks.
         """
         timeout = httpx.Timeout(self._timeout_s, read=None)
+        transport = AsyncOneOf(self._urls, verify=self._options["verify"])
         try:
             async with (
-                httpx.AsyncClient(**self._options, timeout=timeout) as http,
+                httpx.AsyncClient(**self._options, timeout=timeout, transport=transport) as http,
                 http.stream("GET", "/restconf/streams/tapi-notification") as answer,
             ):
                 answer.raise_for_status()

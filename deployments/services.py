@@ -9,6 +9,7 @@ from configs.home import Home
 from configs.schema import Config
 
 SLOTS = ("model-a", "model-b")
+SECOND = "b"  # as the mains of controller and PCE are told that they are the second
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,17 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
     at = config.services
     python = sys.executable
 
-    def own(name: str, purpose: str) -> ServiceProcess:
+    def own(name: str, purpose: str, instance: str = "") -> ServiceProcess:
+        field = f"{name}_{instance}" if instance else name
         return ServiceProcess(
-            name=name,
+            name=field.replace("_", "-"),
             purpose=purpose,
-            command=(python, "-m", f"controlplane.{name}.main"),
-            address=at.url(name),
-            port=getattr(at, f"{name}_port"),
-            host=at.listens_on(name),
-            port_key=f"services.{name}_port",
-            health_url=at.url(name) + "/health",
+            command=(python, "-m", f"controlplane.{name}.main", *([instance] if instance else [])),
+            address=at.url(field),
+            port=at.port(field),
+            host=at.listens_on(field),
+            port_key=f"services.{field}_port",
+            health_url=at.url(field) + "/health",
         )
 
     def slot(name: str) -> ServiceProcess:
@@ -65,7 +67,7 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
             purpose="MLflow inference server",
             command=(python, "-m", "deployments.model_slot", name),
             address=at.url(field),
-            port=getattr(at, f"{field}_port"),
+            port=at.port(field),
             host=at.host,
             port_key=f"services.{field}_port",
             health_url=at.url(field) + "/ping",
@@ -76,6 +78,10 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
     prefect = (python, "-m", "deployments.prefect_server")
     worker = [python, "-m", "prefect", "worker", "start", "--pool", config.prefect.work_pool]
     worker += ["--type", "process", "--name", "lightloop", "--install-policy", "never"]
+    second = (
+        own("controller", "the second controller: one is in charge, the other waits", SECOND),
+        own("pce", "the second PCE, asked where the first does not answer", SECOND),
+    )
     return (
         ServiceProcess(
             name="prefect",
@@ -117,5 +123,6 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
         own("elements", "network elements and their southbound"),
         own("controller", "SDN controller, TAPI northbound"),
         own("pce", "path computation with the model and a fallback"),
+        *(second if config.online.standby else ()),
         own("console", "web console"),
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def operation_of(config: Config, home: Home) -> Operation:
     """The controller, the decision log, and where the record, windows and traces of an installation are."""
     return Operation(
-        controller_url=config.services.url("controller"),
+        controller_urls=config.controller_urls,
         token=home.credentials().token,
         decisions=home.decisions,
         record=home.operation,

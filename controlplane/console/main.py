@@ -34,8 +34,8 @@ fill="#4f46e5"/></svg>"""
 def make_feed(config: Config, credentials: Credentials) -> Feed:
     """The feed of a configuration's controller and PCE."""
     return Feed(
-        ControllerClient(config.services.url("controller"), credentials, TIMEOUT_S),
-        PceClient(config.services.url("pce"), credentials, TIMEOUT_S),
+        ControllerClient(config.controller_urls, credentials, TIMEOUT_S),
+        PceClient(config.pce_urls, credentials, TIMEOUT_S),
         load_topology(config.plant.topology),
         bands_of(config),
         config.plant.shared_spectrum,

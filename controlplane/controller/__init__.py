@@ -5,6 +5,8 @@
   quality.py      GSNR of lightpaths, added up anew
   verify.py       a computed path checked against the plant and the state, independently of who computed it
   database.py     the connection to SQLite or Postgres
+  claim.py        one controller at a time; the epoch that tells the one in charge from those before
+  standby.py      a controller that waits for its turn
   tables.py       the SQL tables; migrate.py, migrations/: an older database brought to that form
   store.py        services and failed links in SQL: what is acknowledged is stored, with its change
   change_log.py   the changes in SQL, appended to and read in pages

@@ -87,7 +87,7 @@ def _in_charge(
     alive = Alive(store.claim, begin_anew if config.online.standby else lambda: None)
     alive.start()
     state = NetworkState(plant, store)
-    pce = HttpPathComputation(config.services.url("pce"), credentials, plant.naming)
+    pce = HttpPathComputation(config.pce_urls, credentials, plant.naming)
     southbound = HttpSouthbound(config.services.url("elements"), credentials, lambda: store.claim.epoch)
     manager = ServiceManager(state, pce, southbound)
     stream = NotificationStream(state)

@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from configs.addresses import AsyncOneOf
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
 from controlplane.metrics import ready_answer
@@ -60,7 +61,7 @@ class PceSettings:
     """What a PCE is told.
 
     Attributes:
-        controller_url: base address of the controller, whose changes are followed.
+        controller_urls: base addresses of the controllers; whoever is in charge is followed.
         decisions: folder of the decision log.
         endpoint_file: where the model endpoint in use is stored, and beside it the challenger.
         decision_deadline_ms: how long the endpoint may take.
@@ -73,7 +74,7 @@ class PceSettings:
         recent: decisions that ``GET /decisions`` can show.
     """
 
-    controller_url: str
+    controller_urls: Sequence[str]
     decisions: Path
     endpoint_file: Path
     decision_deadline_ms: float = 250.0
@@ -105,7 +106,8 @@ def build_app(
         await asyncio.to_thread(warm_up, plant, fallback)
         log = await asyncio.to_thread(DecisionLog, settings.decisions, settings.part_rows, settings.part_s)
         controller = httpx.AsyncClient(
-            base_url=settings.controller_url,
+            base_url=settings.controller_urls[0],
+            transport=AsyncOneOf(settings.controller_urls),
             headers=bearer_header(credentials),
             timeout=_CONTROLLER_TIMEOUT_S,
             trust_env=False,

@@ -79,7 +79,7 @@ def start(plant, controller, serve, tmp_path) -> Iterator[Callable]:
     @contextmanager
     def running(**changes: Any) -> Iterator[Pce]:
         settings = {
-            "controller_url": controller.url,
+            "controller_urls": [controller.url],
             "decisions": tmp_path / "decisions",
             "endpoint_file": tmp_path / "serving" / "endpoint.json",
             "decision_deadline_ms": 2000.0,
