@@ -10,10 +10,10 @@ from types import FrameType
 
 import uvicorn
 
-from configs.home import Credentials, Home
+from configs.home import Home
 from configs.load import load_config
-from controlplane.auth import People
 from configs.schema import Config
+from controlplane.auth import People
 from controlplane.controller.app import build_app
 from controlplane.controller.claim import ClaimHolder
 from controlplane.controller.clients import ClientSettings
@@ -44,13 +44,13 @@ def main() -> None:
     config = load_config()
     name = "controller_b" if sys.argv[1:] == ["b"] else "controller"
     home = Home.from_environment().create()
-    credentials = home.credentials()
+    credentials, people = home.credentials(), People.of(home, TABLE.process)
 
     def take(while_held: Callable[[ClaimHolder | None], None] | None = None) -> InCharge:
-        return _in_charge(config, name, home, credentials, while_held)
+        return _in_charge(config, name, home, people, while_held)
 
     try:
-        served = Standby(take, credentials) if config.online.standby else take()
+        served = Standby(take, credentials, people.users) if config.online.standby else take()
     except StoreError as error:
         sys.exit(f"controller: {error}")
     settings = server_config(
@@ -72,7 +72,7 @@ def _in_charge(
     config: Config,
     name: str,
     home: Home,
-    credentials: Credentials,
+    people: People,
     while_held: Callable[[ClaimHolder | None], None] | None,
 ) -> InCharge:
     """A controller on the configured database.
@@ -80,7 +80,7 @@ def _in_charge(
     Raises:
         StoreError: it cannot be used, or another controller holds it and is not to be waited for.
     """
-    plant = plant_view(config)
+    plant, credentials = plant_view(config), home.credentials()
     url = config.online.database_url or sqlite_url(str(home.state / "controller.db"))
     address = config.services.told_url(name)
     store = Store(url, plant.identity, address, config.online.claim_s, while_held)
@@ -97,7 +97,6 @@ def _in_charge(
     clients = ClientSettings(
         config.online.default_capacity_gbps, TrustedClients(config.online.trusted_clients)
     )
-    people = People.of(home, TABLE.process)
 
     def close() -> None:
         manager.close()

@@ -26,10 +26,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from configs.home import Credentials
-from controlplane.auth import HEALTH, AuthMiddleware
+from controlplane.auth import AuthMiddleware, People
 from controlplane.controller.claim import Claim, ClaimHolder, ClaimLostError
+from controlplane.controller.routes import TABLE
 from controlplane.metrics import METRICS, READY, Metrics, ready_answer
+from controlplane.routes import HEALTH
 from controlplane.tapi.errors import YANG_DATA_JSON, errors_document
+from controlplane.users import UserBook
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +108,18 @@ class Standby:
 
     Args:
         take: waits for the claim, calling what it is given at every look, and makes the controller.
-        credentials: of the routes that are closed while it waits.
+        credentials, users: of the routes that are closed while it waits.
     """
 
     def __init__(
-        self, take: Callable[[Callable[[ClaimHolder | None], None]], InCharge], credentials: Credentials
+        self,
+        take: Callable[[Callable[[ClaimHolder | None], None]], InCharge],
+        credentials: Credentials,
+        users: UserBook | None = None,
     ) -> None:
         self._take = take
-        self._waiting = AuthMiddleware(self._answer, credentials, realm="lightloop controller")
+        people = People(users)  # nothing is changed here, so nothing is noted
+        self._waiting = AuthMiddleware(self._answer, credentials, TABLE, "lightloop controller", people)
         self._leaving = threading.Event()
         self._in_charge: InCharge | None = None
         self._holder = ClaimHolder()
