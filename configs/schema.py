@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from agents.spec import RaySpec, TrainingSpec, TrainSpec
+from configs.tls import TlsFiles
 from envs.fields import NonNegativeInt, PositiveFloat, PositiveInt
 from envs.plant_choices import PlantChoices
 from envs.reward import RewardWeights
@@ -142,6 +143,8 @@ class ServicesSection(_Section):
     northbound_names: tuple[str, ...] = Field(
         description="names and addresses that users call these two by, beside northbound_host"
     )
+    northbound_certificate: str = Field("", description="PEM file; with it these two speak HTTPS only")
+    northbound_key: str = Field("", description="PEM file: the key to the certificate")
     prefect_port: Port
     mlflow_port: Port
     model_a_port: Port
@@ -163,6 +166,22 @@ class ServicesSection(_Section):
             "moved with services.northbound_host"
         )
 
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> ServicesSection:
+        if bool(self.northbound_certificate) != bool(self.northbound_key):
+            given = self.northbound_certificate or self.northbound_key
+            raise ValueError(
+                f"{given}: northbound_certificate and northbound_key are needed together, or neither of them"
+            )
+        return self
+
+    @property
+    def northbound_tls(self) -> TlsFiles | None:
+        """What controller and console show; None: they speak plain HTTP."""
+        if not self.northbound_certificate:
+            return None
+        return TlsFiles(self.northbound_certificate, self.northbound_key)
+
     def url(self, service: str) -> str:
         """Base address of a service by its name: ``prefect``, ``mlflow``, ``model_a``, ``pce``, ..."""
         host = self.listens_on(service)
@@ -180,7 +199,8 @@ class ServicesSection(_Section):
         return int(getattr(self, f"{service}_port"))
 
     def _url(self, host: str, service: str) -> str:
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port(service)}"
+        scheme = "https" if service in NORTHBOUND and self.northbound_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port(service)}"
 
     def listens_on(self, service: str) -> str:
         """The address that a service binds."""

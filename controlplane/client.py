@@ -6,7 +6,6 @@ They wait for the answer; a caller with an event loop gives them a thread each t
 from __future__ import annotations
 
 import math
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from copy import copy
@@ -20,6 +19,8 @@ import httpx
 
 from configs.addresses import AsyncOneOf, OneOf
 from configs.home import Credentials
+from configs.schema import Config
+from configs.tls import client_context
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
@@ -84,13 +85,14 @@ class _Client:
         credentials: Credentials,
         timeout_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
+        certificate: str = "",
     ) -> None:
         self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._options: dict[str, Any] = {
             "base_url": self._urls[0],
             "headers": {"Accept": YANG_DATA_JSON, "Authorization": self.authorization(credentials)},
             "trust_env": False,
-            "verify": ssl.create_default_context(),  # made once: a stream that begins anew reads no files
+            "verify": client_context(certificate),  # made once: a stream that begins anew reads no files
         }
         self._timeout_s = timeout_s
         transport = transport or OneOf(self._urls, verify=self._options["verify"])
@@ -163,10 +165,17 @@ class ControllerClient(_Client):
         credentials: user and password are sent as HTTP Basic.
         timeout_s: of a request.
         transport: for tests; None is the network.
+        certificate: file of the only certificate that is taken; empty: those that the system trusts.
     """
 
     whom = "the controller"
     _sips: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, config: Config, credentials: Credentials, timeout_s: float = 60.0) -> Self:
+        """The client of an installation."""
+        certificate = config.services.northbound_certificate
+        return cls(config.controller_urls, credentials, timeout_s, certificate=certificate)
 
     @staticmethod
     def authorization(credentials: Credentials) -> str:

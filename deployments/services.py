@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from configs.home import Home
-from configs.schema import Config
+from configs.schema import NORTHBOUND, Config
 
 SLOTS = ("model-a", "model-b")
 SECOND = "b"  # as the mains of controller and PCE are told that they are the second
@@ -20,6 +20,7 @@ class ServiceProcess:
         port: where it listens; None where it listens nowhere.
         host: the address it binds.
         port_key: the configuration key that moves it elsewhere.
+        certificate: file of the one that it shows; empty: it speaks plain HTTP.
         health_url: answers 200 when it is healthy; None where running is all there is to see.
         wave: started together with those of the same number, after those of a smaller one are healthy.
             Slots have none: the provision task starts them.
@@ -33,6 +34,7 @@ class ServiceProcess:
     host: str = "127.0.0.1"
     port_key: str = ""
     health_url: str | None = None
+    certificate: str = ""
     wave: int | None = 1
     stop_wait_s: int = 15  # longer than the one question that it may be waiting for
 
@@ -58,6 +60,7 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
             host=at.listens_on(field),
             port_key=f"services.{field}_port",
             health_url=at.url(field) + "/health",
+            certificate=at.northbound_certificate if field in NORTHBOUND else "",
         )
 
     def slot(name: str) -> ServiceProcess:

@@ -24,6 +24,7 @@ def operation_of(config: Config, home: Home) -> Operation:
         record=home.operation,
         windows=home.windows,
         traces=home.traces,
+        certificate=config.services.northbound_certificate,
     )
 
 

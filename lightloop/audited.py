@@ -19,7 +19,7 @@ def installation_of(
     """Clients of controller, PCE and elements; they are closed at the end."""
     at = config.services
     with (
-        ControllerClient(config.controller_urls, credentials) as controller,
+        ControllerClient.of(config, credentials) as controller,
         PceClient(config.pce_urls, credentials) as pce,
         closing(HttpSouthbound(at.url("elements"), credentials)) as southbound,
     ):

@@ -57,6 +57,7 @@ def main() -> None:
         Guard(served.app if isinstance(served, InCharge) else served, config.services.names_of(name)),
         config.services.listens_on(name),
         config.services.port(name),
+        config.services.northbound_tls,
         timeout_graceful_shutdown=10,
     )
     try:

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp
 
 from configs.addresses import AsyncOneOf
 from configs.home import Credentials
+from configs.tls import client_context
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
 from controlplane.metrics import ready_answer
 from controlplane.pce.answers import PathAnswers
@@ -63,6 +64,7 @@ class PceSettings:
     Attributes:
         controller_urls: base addresses of the controllers; whoever is in charge is followed.
         decisions: folder of the decision log.
+        controller_certificate: file of the only one that is taken; empty: those that the system trusts.
         endpoint_file: where the model endpoint in use is stored, and beside it the challenger.
         decision_deadline_ms: how long the endpoint may take.
         fallback_policy: a baseline's name.
@@ -77,6 +79,7 @@ class PceSettings:
     controller_urls: Sequence[str]
     decisions: Path
     endpoint_file: Path
+    controller_certificate: str = ""
     decision_deadline_ms: float = 250.0
     fallback_policy: str = "ksp_ff"
     max_waiting: int = 4
@@ -107,7 +110,9 @@ def build_app(
         log = await asyncio.to_thread(DecisionLog, settings.decisions, settings.part_rows, settings.part_s)
         controller = httpx.AsyncClient(
             base_url=settings.controller_urls[0],
-            transport=AsyncOneOf(settings.controller_urls),
+            transport=AsyncOneOf(
+                settings.controller_urls, verify=client_context(settings.controller_certificate)
+            ),
             headers=bearer_header(credentials),
             timeout=_CONTROLLER_TIMEOUT_S,
             trust_env=False,

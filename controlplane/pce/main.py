@@ -27,6 +27,7 @@ def settings_of(config: Config, home: Home, second: bool = False) -> PceSettings
         controller_urls=config.controller_urls,
         decisions=home.decisions / SECOND_LOG if second else home.decisions,
         endpoint_file=home.serving / "endpoint.json",
+        controller_certificate=config.services.northbound_certificate,
         decision_deadline_ms=config.online.decision_deadline_ms,
         fallback_policy=config.online.fallback_policy,
         max_waiting=config.online.max_waiting,

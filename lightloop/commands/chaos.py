@@ -58,7 +58,7 @@ def chaos_command(
     manager = ProcessManager(home.run)
 
     def client() -> ControllerClient:
-        return ControllerClient(config.controller_urls, credentials)
+        return ControllerClient.of(config, credentials)
 
     def pids() -> dict[str, int]:
         names = ("controller", "pce", "elements", "model-a", "model-b")

@@ -102,7 +102,7 @@ def offer_command(
     count = min(requests or found.num_requests, found.num_requests)
     started = undo or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     offer = Offer(found, count, speed or 1.0, started, clients)
-    with ControllerClient(config.controller_urls, credentials) as controller:
+    with ControllerClient.of(config, credentials) as controller:
         if undo is not None:
             _undo(offer, controller, as_json)
             return

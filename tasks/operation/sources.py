@@ -17,6 +17,7 @@ import httpx
 import pandas as pd
 
 from configs.addresses import OneOf
+from configs.tls import client_context
 from tasks.decisions import decision_parts, read_part
 from tasks.operation.lives import times_around
 from tasks.operation.record import ASKS, CHANGES, Ask, OperationError, ToldChange, asks_of, failures
@@ -35,6 +36,7 @@ class Operation:
         token: bearer token between our own processes.
         decisions: folder of the decision log.
         record, windows, traces: folders of the operation record, of windows, of traces.
+        certificate: file of the controller's certificate; empty: it has none, or one that the system trusts.
     """
 
     controller_urls: tuple[str, ...]
@@ -43,6 +45,7 @@ class Operation:
     record: Path
     windows: Path
     traces: Path
+    certificate: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,9 @@ def _asked(operation: Operation, path: str, params: dict[str, int]) -> dict[str,
     urls = operation.controller_urls
     headers = {"Authorization": f"Bearer {operation.token}"}
     try:
+        transport = OneOf(urls, verify=client_context(operation.certificate))
         with httpx.Client(
-            base_url=urls[0], transport=OneOf(urls), timeout=_TIMEOUT_S, trust_env=False
+            base_url=urls[0], transport=transport, timeout=_TIMEOUT_S, trust_env=False
         ) as client:
             answer = client.get(path, params=params, headers=headers)
         if answer.status_code != httpx.codes.GONE:

@@ -35,7 +35,9 @@ class Network:
         self.now_s = DAY + 200.0
         self.page_rows, self.forgotten = 1000, 0
         self.asked: list[int] = []
-        patched.setattr("tasks.operation.sources.OneOf", lambda urls: httpx.MockTransport(self._answer))
+        patched.setattr(
+            "tasks.operation.sources.OneOf", lambda urls, verify: httpx.MockTransport(self._answer)
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         params = {name: int(value) for name, value in request.url.params.items()}
