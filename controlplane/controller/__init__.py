@@ -24,6 +24,7 @@
   rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents
   optical_tfs.py  lightpaths as ETSI TeraFlowSDN's optical controller takes them; optical_tfs_documents.py
   stream.py       notifications as server-sent events
+  subscriptions.py  who wants to be told of which; subscription_table.py: kept in SQL
   monitored.py    what /metrics and /ready tell
   app.py          the routes
   main.py         the process

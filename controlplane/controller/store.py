@@ -23,6 +23,7 @@ from controlplane.controller.change_log import Change, ChangeLog, append, last_v
 from controlplane.controller.claim import LEASE_S, Claim, ClaimHolder
 from controlplane.controller.database import StoreError, open_engine
 from controlplane.controller.migrate import bring_up_to_date
+from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.purpose import CREATE
@@ -75,6 +76,7 @@ class Store:
             self.close()
             raise
         self.log = ChangeLog(self._engine, self.identity)
+        self.subscriptions = SubscriptionTable(self._engine, self._writing)
         self._complete()
 
     def _begin(self, plant_identity: str) -> str:

@@ -52,3 +52,12 @@ claim = Table(
     Column("url", Text, nullable=False),  # of its northbound
     Column("heard", DateTime(timezone=True), nullable=False),  # its last sign of life
 )
+
+# Who wants to be told of what.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("state", String(20), nullable=False),  # ACTIVE or SUSPENDED
+    Column("wanted", Text, nullable=False),  # JSON of the filter
+)
