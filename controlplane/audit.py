@@ -6,6 +6,7 @@ in a row counts. Not here: the controller's own audit, which repairs elements (`
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.elements.interface import ADD_DROP, CrossConnect, ElementError, Southbound
-from controlplane.pce.decision_parts import find_decisions
+from controlplane.pce.decision_parts import read_decisions
 from controlplane.tapi.names import split_list
 
 BETWEEN_LOOKS_S = 3.0  # longer than a set-up takes, and than the PCE waits before it follows
@@ -81,8 +82,8 @@ class Looked:
         failed_links: that are cut.
         running: cross-connects of each element; None: it does not answer.
         pending: elements at which a commit waits for its confirmation.
-        decisions: rows of the decision log by id, those of the lightpaths.
-        oldest_decision_s: when the log begins, since 1970 UTC, where one of them is not in it.
+        decisions: rows of the decision log by id.
+        oldest_decision_s: when the log begins, since 1970 UTC.
         pce_version: of the state that the PCE works on; None: it does not answer.
     """
 
@@ -230,21 +231,20 @@ class Installation:
         pages = list(self.controller.snapshot())
         entries = [entry for page in pages for entry in page["changes"]]
         running, pending = self._elements()
-        lightpaths = tuple(
-            StandingLightpath.read(entry) for entry in entries if entry["kind"] == "lightpath-added"
-        )
-        ids = {one.decision_id for one in lightpaths if one.decision_id}
-        decided = find_decisions(self.decisions, ids, ("nodes", "first_slot", "num_slots"))
+        rows = read_decisions(self.decisions)[["decision_id", "time_s", "nodes", "first_slot", "num_slots"]]
+        told: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
         return Looked(
             version=int(pages[0]["version"]),
-            lightpaths=lightpaths,
+            lightpaths=tuple(
+                StandingLightpath.read(entry) for entry in entries if entry["kind"] == "lightpath-added"
+            ),
             failed_links=frozenset(
                 frozenset(entry["nodes"]) for entry in entries if entry["kind"] == "link-failed"
             ),
             running=running,
             pending=pending,
-            decisions=decided.rows,
-            oldest_decision_s=decided.oldest_s,
+            decisions={row["decision_id"]: row for row in told},
+            oldest_decision_s=float(rows["time_s"].min()) if len(rows) else math.inf,
             pce_version=self._pce_version(),
         )
 

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 def operation_of(config: Config, home: Home) -> Operation:
     """The controller, the decision log, and where the record, windows and traces of an installation are."""
     return Operation(
-        controller_urls=config.controller_urls,
+        controller_url=config.services.url("controller"),
         token=home.credentials().token,
         decisions=home.decisions,
         record=home.operation,
         windows=home.windows,
         traces=home.traces,
-        certificate=config.services.northbound_certificate,
     )
 
 

@@ -22,7 +22,6 @@ COMMANDS = (
     "services",
     "user",
     "trail",
-    "certificate",
     "audit",
     "chaos",
     "history",
