@@ -22,6 +22,13 @@ RENAMED = {
     ("drift", "window_decisions"): "window_requests",
     ("drift", "min_decisions"): "min_requests",
 }
+# Keys whose value may be the path of a file.
+FILES = (
+    ("plant", "topology"),
+    ("plant", "power_model"),
+    ("services", "northbound_certificate"),
+    ("services", "northbound_key"),
+)
 # Keys of earlier versions without a successor.
 GONE = (("drift", "psi_threshold"), ("drift", "drift_share"), ("gate", "max_slice_regression"))
 
@@ -131,13 +138,11 @@ def _with_names_of_today(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _make_absolute(document: dict[str, Any]) -> None:
     """Files are named from where the user stands; the processes that read them later stand elsewhere."""
-    plant = document.get("plant")
-    if not isinstance(plant, dict):
-        return
-    for key in ("topology", "power_model"):
-        name = plant.get(key)
-        if isinstance(name, str) and (Path(name).suffix or os.sep in name):
-            plant[key] = str(Path(name).expanduser().absolute())
+    for section_name, key in FILES:
+        section = document.get(section_name)
+        name = section.get(key) if isinstance(section, dict) else None
+        if isinstance(section, dict) and isinstance(name, str) and (Path(name).suffix or os.sep in name):
+            section[key] = str(Path(name).expanduser().absolute())
 
 
 def _merge(into: dict[str, Any], update: Mapping[str, Any]) -> None:

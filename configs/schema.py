@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from agents.spec import RaySpec, TrainingSpec, TrainSpec
+from configs.tls import TlsFiles
 from envs.fields import NonNegativeInt, PositiveFloat, PositiveInt
 from envs.plant_choices import PlantChoices
 from envs.reward import RewardWeights
 from tasks.limits import DriftLimits, GateLimits
 
-NORTHBOUND = ("controller", "console")
+NORTHBOUND = ("controller", "controller_b", "console")
 EVERY_ADDRESS = ("0.0.0.0", "::")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -142,12 +143,16 @@ class ServicesSection(_Section):
     northbound_names: tuple[str, ...] = Field(
         description="names and addresses that users call these two by, beside northbound_host"
     )
+    northbound_certificate: str = Field("", description="PEM file; with it these two speak HTTPS only")
+    northbound_key: str = Field("", description="PEM file: the key to the certificate")
     prefect_port: Port
     mlflow_port: Port
     model_a_port: Port
     model_b_port: Port
     pce_port: Port
     controller_port: Port
+    pce_b_port: Port = Field(description="of the second PCE, where online.standby is set")
+    controller_b_port: Port = Field(description="of the second controller, where online.standby is set")
     elements_port: Port
     console_port: Port
 
@@ -161,12 +166,41 @@ class ServicesSection(_Section):
             "moved with services.northbound_host"
         )
 
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> ServicesSection:
+        if bool(self.northbound_certificate) != bool(self.northbound_key):
+            given = self.northbound_certificate or self.northbound_key
+            raise ValueError(
+                f"{given}: northbound_certificate and northbound_key are needed together, or neither of them"
+            )
+        return self
+
+    @property
+    def northbound_tls(self) -> TlsFiles | None:
+        """What controller and console show; None: they speak plain HTTP."""
+        if not self.northbound_certificate:
+            return None
+        return TlsFiles(self.northbound_certificate, self.northbound_key)
+
     def url(self, service: str) -> str:
         """Base address of a service by its name: ``prefect``, ``mlflow``, ``model_a``, ``pce``, ..."""
         host = self.listens_on(service)
         if host in EVERY_ADDRESS:  # where it listens everywhere, our own processes ask on the loopback
             host = self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{getattr(self, service + '_port')}"
+        return self._url(host, service)
+
+    def told_url(self, service: str) -> str:
+        """Base address of a service as users have it."""
+        names = self.names_of(service)
+        return self._url(names[0], service) if names else self.url(service)
+
+    def port(self, service: str) -> int:
+        """The port of a service by its name."""
+        return int(getattr(self, f"{service}_port"))
+
+    def _url(self, host: str, service: str) -> str:
+        scheme = "https" if service in NORTHBOUND and self.northbound_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port(service)}"
 
     def listens_on(self, service: str) -> str:
         """The address that a service binds."""
@@ -206,6 +240,26 @@ class Online(_Section):
         for address in addresses:
             ip_address(address)  # says what is wrong with it
         return addresses
+
+    standby: bool = Field(
+        description="a second controller and a second PCE wait to take over; needs Postgres. "
+        "Without it a controller ends whose database another one holds"
+    )
+    claim_s: PositiveFloat = Field(
+        description="after so long without a sign of life the controller in charge is taken for dead"
+    )
+    controller_urls: tuple[str, ...] = Field(
+        description="of every controller; whichever is in charge answers. Empty: those of this installation"
+    )
+    pce_urls: tuple[str, ...] = Field(
+        description="of every PCE, in the order in which they are asked. Empty: those of this installation"
+    )
+
+    @model_validator(mode="after")
+    def _waits_where_it_can(self) -> Online:
+        if self.standby and not self.database_url.startswith("postgres"):
+            raise ValueError("online.standby needs a Postgres database: set online.database_url")
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -250,6 +304,20 @@ class Config(_Section):
     ray: RaySpec = RaySpec()
     mlflow: Mlflow
     prefect: Prefect
+
+    @property
+    def controller_urls(self) -> tuple[str, ...]:
+        """Base address of every controller; whichever is in charge answers."""
+        return self.online.controller_urls or self._urls("controller")
+
+    @property
+    def pce_urls(self) -> tuple[str, ...]:
+        """Base address of every PCE, in the order in which they are asked."""
+        return self.online.pce_urls or self._urls("pce")
+
+    def _urls(self, service: str) -> tuple[str, ...]:
+        names = (service, f"{service}_b") if self.online.standby else (service,)
+        return tuple(self.services.url(name) for name in names)
 
     def train_spec(self) -> TrainSpec:
         """The training, with what other sections say of it."""

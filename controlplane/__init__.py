@@ -8,6 +8,7 @@
   metrics.py   every metric of every process, and what GET /metrics and GET /ready answer
   auth.py      access: HTTP Basic or a bearer token; trusted.py: addresses that need neither
   slowdown.py  how long an answer to a wrong password waits
+  pathcomp.py  compRoute of ETSI TeraFlowSDN: its documents
   client.py    clients of the controller and of the PCE, for the command line and the console
   lightpath.py the lightpath, and how it is spelled on the wires
 

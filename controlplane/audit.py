@@ -6,7 +6,6 @@ in a row counts. Not here: the controller's own audit, which repairs elements (`
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.elements.interface import ADD_DROP, CrossConnect, ElementError, Southbound
-from controlplane.pce.decision_parts import read_decisions
+from controlplane.pce.decision_parts import find_decisions
 from controlplane.tapi.names import split_list
 
 BETWEEN_LOOKS_S = 3.0  # longer than a set-up takes, and than the PCE waits before it follows
@@ -82,8 +81,8 @@ class Looked:
         failed_links: that are cut.
         running: cross-connects of each element; None: it does not answer.
         pending: elements at which a commit waits for its confirmation.
-        decisions: rows of the decision log by id.
-        oldest_decision_s: when the log begins, since 1970 UTC.
+        decisions: rows of the decision log by id, those of the lightpaths.
+        oldest_decision_s: when the log begins, since 1970 UTC, where one of them is not in it.
         pce_version: of the state that the PCE works on; None: it does not answer.
     """
 
@@ -231,20 +230,21 @@ class Installation:
         pages = list(self.controller.snapshot())
         entries = [entry for page in pages for entry in page["changes"]]
         running, pending = self._elements()
-        rows = read_decisions(self.decisions)[["decision_id", "time_s", "nodes", "first_slot", "num_slots"]]
-        told: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
+        lightpaths = tuple(
+            StandingLightpath.read(entry) for entry in entries if entry["kind"] == "lightpath-added"
+        )
+        ids = {one.decision_id for one in lightpaths if one.decision_id}
+        decided = find_decisions(self.decisions, ids, ("nodes", "first_slot", "num_slots"))
         return Looked(
             version=int(pages[0]["version"]),
-            lightpaths=tuple(
-                StandingLightpath.read(entry) for entry in entries if entry["kind"] == "lightpath-added"
-            ),
+            lightpaths=lightpaths,
             failed_links=frozenset(
                 frozenset(entry["nodes"]) for entry in entries if entry["kind"] == "link-failed"
             ),
             running=running,
             pending=pending,
-            decisions={row["decision_id"]: row for row in told},
-            oldest_decision_s=float(rows["time_s"].min()) if len(rows) else math.inf,
+            decisions=decided.rows,
+            oldest_decision_s=decided.oldest_s,
             pce_version=self._pce_version(),
         )
 

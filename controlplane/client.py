@@ -6,9 +6,8 @@ They wait for the answer; a caller with an event loop gives them a thread each t
 from __future__ import annotations
 
 import math
-import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -18,10 +17,14 @@ from uuid import uuid4
 
 import httpx
 
+from configs.addresses import AsyncOneOf, OneOf
 from configs.home import Credentials
+from configs.schema import Config
+from configs.tls import client_context
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
+from controlplane.tapi.capacity import read_rate_gbps
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
@@ -54,6 +57,7 @@ class ServiceLightpath(Lightpath):
 
     service_uuid: str
     total_ms: float
+    bit_rate_gbps: float | None = None  # that the service asked for; None where it is not told
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -65,7 +69,8 @@ class ServiceLightpath(Lightpath):
         """What people and scripts are told, as JSON has it; what is not known is left out."""
         told = {"uuid": self.service_uuid, "path": self.nodes, "links": self.links} | self.told()
         del told["nodes"]
-        return told | {"policy": self.policy, "total_ms": self.total_ms}
+        rate = {} if self.bit_rate_gbps is None else {"bit_rate_gbps": self.bit_rate_gbps}
+        return told | rate | {"policy": self.policy, "total_ms": self.total_ms}
 
 
 class _Client:
@@ -76,18 +81,21 @@ class _Client:
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         credentials: Credentials,
         timeout_s: float = 60.0,
         transport: httpx.BaseTransport | None = None,
+        certificate: str = "",
     ) -> None:
+        self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._options: dict[str, Any] = {
-            "base_url": base_url,
+            "base_url": self._urls[0],
             "headers": {"Accept": YANG_DATA_JSON, "Authorization": self.authorization(credentials)},
             "trust_env": False,
-            "verify": ssl.create_default_context(),  # made once: a stream that begins anew reads no files
+            "verify": client_context(certificate),  # made once: a stream that begins anew reads no files
         }
         self._timeout_s = timeout_s
+        transport = transport or OneOf(self._urls, verify=self._options["verify"])
         self._http = httpx.Client(**self._options, timeout=timeout_s, transport=transport)
 
     def __enter__(self) -> Self:
@@ -118,7 +126,7 @@ class _Client:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise ServiceRefused(
-                f"{self.whom} at {self._http.base_url} does not answer ({error}); "
+                f"{self.whom} at {' or '.join(self._urls)} does not answer ({error}); "
                 "`lightloop status` says what runs"
             ) from error
         if answer.is_success:
@@ -153,14 +161,21 @@ class ControllerClient(_Client):
     """Places, lists and deletes services.
 
     Args:
-        base_url: of the controller, e.g. ``http://127.0.0.1:8702``.
+        base_url: of the controller, e.g. ``http://127.0.0.1:8702``; of several: whoever is in charge answers.
         credentials: user and password are sent as HTTP Basic.
         timeout_s: of a request.
         transport: for tests; None is the network.
+        certificate: file of the only certificate that is taken; empty: those that the system trusts.
     """
 
     whom = "the controller"
     _sips: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, config: Config, credentials: Credentials, timeout_s: float = 60.0) -> Self:
+        """The client of an installation."""
+        certificate = config.services.northbound_certificate
+        return cls(config.controller_urls, credentials, timeout_s, certificate=certificate)
 
     @staticmethod
     def authorization(credentials: Credentials) -> str:
@@ -264,7 +279,10 @@ class ControllerClient(_Client):
         found = self._get(CONNECTIVITY)["tapi-connectivity:connectivity-context"]
         connections = {entry["uuid"]: entry for entry in found["connection"]}
         return tuple(
-            lightpath_of(service["uuid"], connections[reference["connection-uuid"]])
+            replace(
+                lightpath_of(service["uuid"], connections[reference["connection-uuid"]]),
+                bit_rate_gbps=_asked_gbps(service),
+            )
             for service in found["connectivity-service"]
             for reference in service.get("connection", ())
         )
@@ -304,9 +322,10 @@ class ControllerClient(_Client):
             ServiceRefused: it does not begin, or breaks.
         """
         timeout = httpx.Timeout(self._timeout_s, read=None)
+        transport = AsyncOneOf(self._urls, verify=self._options["verify"])
         try:
             async with (
-                httpx.AsyncClient(**self._options, timeout=timeout) as http,
+                httpx.AsyncClient(**self._options, timeout=timeout, transport=transport) as http,
                 http.stream("GET", "/restconf/streams/tapi-notification") as answer,
             ):
                 answer.raise_for_status()
@@ -335,6 +354,14 @@ class ControllerClient(_Client):
 def sips_by_node(listed: list[dict[str, Any]]) -> dict[str, str]:
     """Node name to the UUID of its service interface point."""
     return {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
+
+
+def _asked_gbps(service: dict[str, Any]) -> float | None:
+    """The bit rate that a TAPI service asks for; None where it asked for a channel so many GHz wide."""
+    try:
+        return read_rate_gbps(service.get("requested-capacity"), "requested-capacity")
+    except TapiError:
+        return None
 
 
 def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> ServiceLightpath:

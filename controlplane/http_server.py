@@ -1,22 +1,33 @@
 """How every process of the installation listens: time limits on connections, no trust in forwarded addresses.
 
 uvicorn waits for ever for a request that has begun. Here a connection is closed that does not send the whole
-head of its request in time, or stops in the middle of a body. Not here: who may ask (``guard.py``,
-``auth.py``).
+head of its request in time, or stops in the middle of a body. With a certificate it is HTTPS. Not here: who
+may ask (``guard.py``, ``auth.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import ssl
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from configs.tls import TlsFiles
+
 HEAD_S = 10.0  # from the first byte of a connection, or of a further request, to the end of the head
 BODY_PAUSE_S = 30.0  # without a byte of the body
 IDLE_S = 75  # between two requests of a connection
+TLS_HANDSHAKE = b"\x16"  # RFC 8446 5.1: the first byte of a client that speaks TLS
+_PLAIN = b"this port speaks HTTPS only; write https:// instead of http://\n"
+PLAIN_HTTP_REFUSED = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(_PLAIN), _PLAIN)
+)
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -71,8 +82,94 @@ class TimedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def server_config(app: ASGIApp, host: str, port: int, **further: Any) -> uvicorn.Config:
-    """How an application is served; ``further`` settings are uvicorn's own."""
+class TlsProtocol(asyncio.Protocol):
+    """Begins TLS on each connection, and tells in clear words who speaks plain HTTP to it.
+
+    The first byte is looked at and left where it is: a handshake goes on as TLS, anything else gets 400. It
+    needs asyncio's own event loop; uvloop reads on although a new connection is told to pause.
+    """
+
+    context: ssl.SSLContext
+
+    def __init__(self, **of_uvicorn: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._protocol = TimedProtocol(**of_uvicorn)
+        self._opening: asyncio.Task[None] | None = None
+        self._early = bytearray()  # what comes behind the handshake before the protocol is in its place
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first byte."""
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        self._opening = self._loop.create_task(self._open(transport))
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what comes early."""
+        self._early += data
+
+    async def _open(self, transport: asyncio.Transport) -> None:
+        try:
+            async with asyncio.timeout(HEAD_S):
+                if await self._first_byte(transport) not in (TLS_HANDSHAKE, b""):
+                    await self._refuse(transport)
+                    return
+                secured = await self._loop.start_tls(transport, self, self.context, server_side=True)
+        except (OSError, TimeoutError):  # of TLS too: no handshake, or a client that does not take ours
+            transport.abort()
+            return
+        if secured is None or secured.is_closing():
+            return
+        secured.set_protocol(self._protocol)
+        self._protocol.connection_made(secured)
+        if self._early:
+            self._protocol.data_received(bytes(self._early))
+
+    async def _first_byte(self, transport: asyncio.Transport) -> bytes:
+        # A duplicate, because the loop lets nobody else wait for the transport's own socket.
+        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as twin:
+            there: asyncio.Future[None] = self._loop.create_future()
+            self._loop.add_reader(twin, _set, there)
+            try:
+                await there
+                return twin.recv(1, socket.MSG_PEEK)
+            finally:
+                self._loop.remove_reader(twin)
+
+    @staticmethod
+    async def _refuse(transport: asyncio.Transport) -> None:
+        transport.write(PLAIN_HTTP_REFUSED)
+        transport.write_eof()
+        # What the client still sends is read and dropped: a close before would take the answer from it.
+        transport.set_protocol(asyncio.Protocol())
+        transport.resume_reading()
+        await asyncio.sleep(1.0)
+        transport.close()
+
+
+def _set(event: asyncio.Future[None]) -> None:
+    if not event.done():
+        event.set_result(None)
+
+
+def tls_protocol(files: TlsFiles) -> type[TlsProtocol]:
+    """The protocol of a process that shows a certificate.
+
+    Raises:
+        TlsError: certificate or key cannot be used.
+    """
+    return type("TlsProtocol", (TlsProtocol,), {"context": files.server_context()})
+
+
+def server_config(
+    app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None, **further: Any
+) -> uvicorn.Config:
+    """How an application is served; ``further`` settings are uvicorn's own.
+
+    Raises:
+        TlsError: certificate or key cannot be used.
+    """
+    if tls is not None:
+        further = {"http": tls_protocol(tls), "loop": "asyncio"} | further
     settings: dict[str, Any] = {
         "http": TimedProtocol,
         "timeout_keep_alive": IDLE_S,
@@ -83,6 +180,10 @@ def server_config(app: ASGIApp, host: str, port: int, **further: Any) -> uvicorn
     return uvicorn.Config(app, host=host, port=port, **(settings | further))
 
 
-def run(app: ASGIApp, host: str, port: int, **further: Any) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    uvicorn.Server(server_config(app, host, port, **further)).run()
+def run(app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None, **further: Any) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        TlsError: certificate or key cannot be used.
+    """
+    uvicorn.Server(server_config(app, host, port, tls, **further)).run()

@@ -9,6 +9,7 @@ from typing import Literal
 
 import httpx
 
+from configs.tls import TlsError, client_context
 from deployments.services import ServiceProcess
 from tasks.processes import ProcessManager, ProcessState
 
@@ -35,11 +36,12 @@ class ServiceStatus:
         return self.health in ("healthy", "failed")
 
 
-def answers(url: str, timeout_s: float = 2.0) -> bool:
-    """Whether a GET is answered with a 2xx."""
+def answers(url: str, certificate: str = "", timeout_s: float = 2.0) -> bool:
+    """Whether a GET is answered with a 2xx; by whoever shows the certificate, where there is one."""
     try:
-        return httpx.get(url, timeout=timeout_s, trust_env=False).is_success
-    except httpx.HTTPError:
+        trusted = client_context(certificate)
+        return httpx.get(url, timeout=timeout_s, trust_env=False, verify=trusted).is_success
+    except (httpx.HTTPError, TlsError):
         return False
 
 
@@ -61,7 +63,7 @@ def _status(service: ServiceProcess, state: ProcessState | None) -> ServiceStatu
         return ServiceStatus(service, "failed", 0, state.detail)
     if not state.is_up:
         return ServiceStatus(service, "starting", state.pid, state.detail)
-    if service.health_url is not None and not answers(service.health_url):
+    if service.health_url is not None and not answers(service.health_url, service.certificate):
         return ServiceStatus(service, "starting", state.pid, "running, does not answer yet")
     return ServiceStatus(service, "healthy", state.pid, f"pid {state.pid}, {_duration(state.uptime_s)}")
 

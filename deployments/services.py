@@ -6,9 +6,10 @@ import sys
 from dataclasses import dataclass
 
 from configs.home import Home
-from configs.schema import Config
+from configs.schema import NORTHBOUND, Config
 
 SLOTS = ("model-a", "model-b")
+SECOND = "b"  # as the mains of controller and PCE are told that they are the second
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class ServiceProcess:
         port: where it listens; None where it listens nowhere.
         host: the address it binds.
         port_key: the configuration key that moves it elsewhere.
+        certificate: file of the one that it shows; empty: it speaks plain HTTP.
         health_url: answers 200 when it is healthy; None where running is all there is to see.
         wave: started together with those of the same number, after those of a smaller one are healthy.
             Slots have none: the provision task starts them.
@@ -32,6 +34,7 @@ class ServiceProcess:
     host: str = "127.0.0.1"
     port_key: str = ""
     health_url: str | None = None
+    certificate: str = ""
     wave: int | None = 1
     stop_wait_s: int = 15  # longer than the one question that it may be waiting for
 
@@ -46,16 +49,18 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
     at = config.services
     python = sys.executable
 
-    def own(name: str, purpose: str) -> ServiceProcess:
+    def own(name: str, purpose: str, instance: str = "") -> ServiceProcess:
+        field = f"{name}_{instance}" if instance else name
         return ServiceProcess(
-            name=name,
+            name=field.replace("_", "-"),
             purpose=purpose,
-            command=(python, "-m", f"controlplane.{name}.main"),
-            address=at.url(name),
-            port=getattr(at, f"{name}_port"),
-            host=at.listens_on(name),
-            port_key=f"services.{name}_port",
-            health_url=at.url(name) + "/health",
+            command=(python, "-m", f"controlplane.{name}.main", *([instance] if instance else [])),
+            address=at.url(field),
+            port=at.port(field),
+            host=at.listens_on(field),
+            port_key=f"services.{field}_port",
+            health_url=at.url(field) + "/health",
+            certificate=at.northbound_certificate if field in NORTHBOUND else "",
         )
 
     def slot(name: str) -> ServiceProcess:
@@ -65,7 +70,7 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
             purpose="MLflow inference server",
             command=(python, "-m", "deployments.model_slot", name),
             address=at.url(field),
-            port=getattr(at, f"{field}_port"),
+            port=at.port(field),
             host=at.host,
             port_key=f"services.{field}_port",
             health_url=at.url(field) + "/ping",
@@ -76,6 +81,10 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
     prefect = (python, "-m", "deployments.prefect_server")
     worker = [python, "-m", "prefect", "worker", "start", "--pool", config.prefect.work_pool]
     worker += ["--type", "process", "--name", "lightloop", "--install-policy", "never"]
+    second = (
+        own("controller", "the second controller: one is in charge, the other waits", SECOND),
+        own("pce", "the second PCE, asked where the first does not answer", SECOND),
+    )
     return (
         ServiceProcess(
             name="prefect",
@@ -117,5 +126,6 @@ def service_table(config: Config, home: Home) -> tuple[ServiceProcess, ...]:
         own("elements", "network elements and their southbound"),
         own("controller", "SDN controller, TAPI northbound"),
         own("pce", "path computation with the model and a fallback"),
+        *(second if config.online.standby else ()),
         own("console", "web console"),
     )

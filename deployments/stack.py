@@ -123,6 +123,8 @@ def _check(config: Config, services: Sequence[ServiceProcess], home: Home) -> No
     Ports that this home's own processes hold count as free: what runs under another configuration is stopped.
     """
     parts_of(config)
+    if config.services.northbound_tls:
+        config.services.northbound_tls.server_context()
     own = {
         connection.laddr.port
         for process in managed_processes(home)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 def operation_of(config: Config, home: Home) -> Operation:
     """The controller, the decision log, and where the record, windows and traces of an installation are."""
     return Operation(
-        controller_url=config.services.url("controller"),
+        controller_urls=config.controller_urls,
         token=home.credentials().token,
         decisions=home.decisions,
         record=home.operation,
         windows=home.windows,
         traces=home.traces,
+        certificate=config.services.northbound_certificate,
     )
 
 

@@ -19,8 +19,8 @@ def installation_of(
     """Clients of controller, PCE and elements; they are closed at the end."""
     at = config.services
     with (
-        ControllerClient(at.url("controller"), credentials) as controller,
-        PceClient(at.url("pce"), credentials) as pce,
+        ControllerClient.of(config, credentials) as controller,
+        PceClient(config.pce_urls, credentials) as pce,
         closing(HttpSouthbound(at.url("elements"), credentials)) as southbound,
     ):
         yield Installation(controller, pce, southbound, nodes, Home.from_environment().decisions)

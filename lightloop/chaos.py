@@ -110,7 +110,7 @@ def cause(target: Target, seconds: float, num_clients: int, seed: int, say: Call
     account, ended = Account(), threading.Event()
     with ThreadPoolExecutor(num_clients) as threads:
         clients = [
-            threads.submit(_live, target, account, ended, random.Random(f"{seed} {number}"))
+            threads.submit(live, target, account, ended, random.Random(f"{seed} {number}"))
             for number in range(num_clients)
         ]
         try:
@@ -154,7 +154,7 @@ def clear(account: Account, controller: ControllerClient) -> None:
                 controller.delete_service(known.uuid)
 
 
-def _live(target: Target, account: Account, ended: threading.Event, dice: random.Random) -> None:
+def live(target: Target, account: Account, ended: threading.Event, dice: random.Random) -> None:
     """One client: a dice of creations, reads and deletions of its own services."""
     with target.client() as client:
         nodes = sorted({end for link in target.links for end in link})

@@ -56,7 +56,7 @@ def tell(context: Settings, asked: StoryLength, screen: Console) -> dict[str, An
         Refusal: no alarm, no training after it, or one that failed.
     """
     config, plant = context.config, context.plant
-    with ControllerClient(config.services.url("controller"), context.home.credentials()) as client:
+    with ControllerClient.of(config, context.home.credentials()) as client:
         stream = Stream(client, plant, config.drift.clock_speed, asked.num_clients, seed=int(time.time()))
         story = _Story(context, asked, screen, stream)
         try:

@@ -162,7 +162,7 @@ def lightpath_table(lightpaths: Sequence[Mapping[str, Any]]) -> Table:
             heading, justify="left" if heading in ("slots", "format", "by") else "right", no_wrap=True
         )
     for item in lightpaths:
-        rate = f"{item['bit_rate_gbps']:g}"
+        rate = f"{item['bit_rate_gbps']:g}" if "bit_rate_gbps" in item else "–"
         if "reason" in item:
             words = f"{item['source']} to {item['destination']} refused: {item['reason']}"
             table.add_row(rate, Text(words, style="yellow"))

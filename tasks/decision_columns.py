@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tasks.decisions import decision_parts, read_part
+from tasks.decisions import decision_parts, logs_of, read_part
 
 CLOSED = ".parquet"
 
@@ -33,12 +33,13 @@ def read_columns_after(folder: Path, columns: Sequence[str], after_s: float) -> 
         after_s: since 1970-01-01 UTC.
     """
     frames: list[pd.DataFrame] = []
-    for file in reversed(decision_parts(folder).values()):
-        frame = _columns_of(file, columns)
-        if len(frame):
-            frames.insert(0, frame[frame["time_s"] > after_s].astype(object))
-            if frame["time_s"].min() <= after_s:
-                break
+    for parts in logs_of(folder):
+        for file in reversed(parts.values()):
+            frame = _columns_of(file, columns)
+            if len(frame):
+                frames.insert(0, frame[frame["time_s"] > after_s].astype(object))
+                if frame["time_s"].min() <= after_s:
+                    break
     if not any(len(frame) for frame in frames):
         return pd.DataFrame(columns=list(columns))
     return pd.concat(frames, ignore_index=True).sort_values("time_s", kind="stable", ignore_index=True)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from envs.window import ABOUT_FILE
+from tasks.decisions import decision_parts
 from tasks.operation.forget import forget, forgettable_bytes
 from tasks.operation.store import read_about
 from tasks.progress_log import progress_log_of
@@ -123,7 +124,8 @@ def expired_days(folder: Path, before_s: float) -> Iterator[Expired]:
 def recorded_parts(folder: Path, record: Path) -> list[Path]:
     """Closed parts of the decision log that the operation record has taken in."""
     taken = set(read_about(record).get("parts", ()))
-    return [file for file in sorted(folder.glob("part-*.parquet")) if file.stem in taken]
+    parts = decision_parts(folder)
+    return [parts[name] for name in sorted(parts) if name in taken and parts[name].suffix == ".parquet"]
 
 
 def size_of(path: Path) -> int:

@@ -24,6 +24,7 @@ QUICKER = {
     "lightloop trace make": "--requests 500",
     "lightloop topologies list": "",
     "lightloop user list": "",
+    "lightloop certificate": "",
     "lightloop trail": "",
     "lightloop topologies show": "",
 }

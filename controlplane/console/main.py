@@ -34,8 +34,8 @@ fill="#4f46e5"/></svg>"""
 def make_feed(config: Config, credentials: Credentials) -> Feed:
     """The feed of a configuration's controller and PCE."""
     return Feed(
-        ControllerClient(config.services.url("controller"), credentials, TIMEOUT_S),
-        PceClient(config.services.url("pce"), credentials, TIMEOUT_S),
+        ControllerClient.of(config, credentials, TIMEOUT_S),
+        PceClient(config.pce_urls, credentials, TIMEOUT_S),
         load_topology(config.plant.topology),
         bands_of(config),
         config.plant.shared_spectrum,
@@ -116,6 +116,7 @@ def main() -> None:
         Guard(app, config.services.names_of("console")),
         config.services.listens_on("console"),
         config.services.console_port,
+        config.services.northbound_tls,
         timeout_graceful_shutdown=3,  # open pages hold a WebSocket each; do not wait for people to close them
     )
 

@@ -5,6 +5,8 @@
   quality.py      GSNR of lightpaths, added up anew
   verify.py       a computed path checked against the plant and the state, independently of who computed it
   database.py     the connection to SQLite or Postgres
+  claim.py        one controller at a time; the epoch that tells the one in charge from those before
+  standby.py      a controller that waits for its turn
   tables.py       the SQL tables; migrate.py, migrations/: an older database brought to that form
   store.py        services and failed links in SQL: what is acknowledged is stored, with its change
   change_log.py   the changes in SQL, appended to and read in pages
@@ -22,6 +24,7 @@
   rendered.py     the context as text, made anew where it changed; pieces.py: text inside documents
   optical_tfs.py  lightpaths as ETSI TeraFlowSDN's optical controller takes them; optical_tfs_documents.py
   stream.py       notifications as server-sent events
+  subscriptions.py  who wants to be told of which; subscription_table.py: kept in SQL
   monitored.py    what /metrics and /ready tell
   app.py          the routes
   main.py         the process

@@ -45,7 +45,14 @@ from controlplane.controller.services import ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
 from controlplane.controller.stream import NotificationStream
+from controlplane.controller.subscriptions import (
+    CHANGING_OPERATIONS,
+    READING_OPERATIONS,
+    SubscribedReader,
+    Subscriptions,
+)
 from controlplane.metrics import ready_answer
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
 from controlplane.trail import TrailError, parse_since, read_trail
@@ -59,6 +66,8 @@ OPERATIONS = (
     "tapi-path-computation:compute-p-2-p-path",
     FAIL_LINK,
     REPAIR_LINK,
+    *READING_OPERATIONS,
+    *CHANGING_OPERATIONS,
 )
 MAX_WAITING_CHANGES = 64
 LAST_VERSION = 2**63 - 1  # what a database counts to
@@ -81,8 +90,8 @@ def build_app(
 ) -> FastAPI:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
     clients = clients or ClientSettings()
-    datastore = Datastore(state, manager, pce, clients.default_capacity_gbps)
-    snapshots = Snapshots(state)
+    snapshots, subscriptions = Snapshots(state), Subscriptions(state, stream.look_again)
+    datastore = Datastore(state, manager, pce, clients.default_capacity_gbps, subscriptions.context)
     # Changes wait for one lock; with threads of their own they never hold up the readers.
     changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)
 
@@ -188,13 +197,17 @@ def build_app(
         accepts_json(request)
         return yang_response({"ietf-restconf:operations": {name: [None] for name in OPERATIONS}})
 
-    async def compute(request: Request) -> Response:
+    async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
         headers = {"X-State-Version": str(state.version)}
-        status, answer = await anyio.to_thread.run_sync(
-            lambda: pce.forward("POST", COMPUTE_OPERATION, body, headers)
-        )
+        status, answer = await anyio.to_thread.run_sync(lambda: pce.forward("POST", path, body, headers))
         return yang_response(answer, status)
+
+    async def compute(request: Request) -> Response:
+        return await passed_on(request, COMPUTE_OPERATION)
+
+    async def comp_route(request: Request) -> Response:
+        return await passed_on(request, COMP_ROUTE)
 
     async def fail_link(request: Request) -> Response:
         nodes = _link_input(await read_json(request))
@@ -206,10 +219,19 @@ def build_app(
         tell_trail(request, "-".join(nodes))
         return yang_response(_restoration(await change(lambda: manager.repair_link(nodes))))
 
+    async def notification_operation(request: Request) -> Response:
+        body = await read_json(request) if await request.body() else {}
+        operation = request.url.path.rpartition("/")[2]
+        return yang_response(await anyio.to_thread.run_sync(lambda: subscriptions.operate(operation, body)))
+
     async def notifications(request: Request) -> Response:
         since = stream.start_after(request.headers.get("last-event-id"))
+        uuid = request.query_params.get("subscription")
+        subscribed = None if uuid is None else SubscribedReader(subscriptions, uuid)
         return StreamingResponse(
-            stream.events(since), media_type="text/event-stream", headers={"Cache-Control": "no-cache"}
+            stream.events(since, subscribed),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-cache"},
         )
 
     def read(request: Request, path: str = "") -> Response:
@@ -231,7 +253,7 @@ def build_app(
 
     handlers: tuple[Callable[..., Any], ...] = (
         *(health, ready, metrics, host_meta, changes, snapshot, trail, root, options, operations),
-        *(compute, fail_link, repair_link, notifications, read, write),
+        *(compute, comp_route, fail_link, repair_link, notification_operation, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
     for route, handler in TABLE.handled_by(*handlers):

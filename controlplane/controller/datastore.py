@@ -40,7 +40,9 @@ class Datastore:
         manager: ServiceManager,
         pce: PathComputation,
         default_capacity_gbps: float | None = None,
+        notification_context: Callable[[], dict[str, Any]] = dict,
     ) -> None:
+        self._notification_context = notification_context
         self._state = state
         self._default_capacity_gbps = default_capacity_gbps
         self._manager = manager
@@ -75,6 +77,7 @@ class Datastore:
             document = self._rendered.whole()
         else:
             document = self._rendered.document(names[1] if len(names) > 1 else None)
+        document[CONTEXT] |= self._notification_context()
         return 200, resource(document, path) if names else {"ietf-restconf:data": document}
 
     def writer(self, method: str, path: str) -> Write:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -19,6 +21,8 @@ from controlplane.tapi.path_body import (
 )
 from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import ComputeRequest
+
+log = logging.getLogger(__name__)
 
 
 class PathComputation(Protocol):
@@ -44,28 +48,34 @@ class PathComputation(Protocol):
 
 
 class HttpPathComputation:
-    """The path computation element over HTTP; safe to share between threads.
+    """The path computation element over HTTP, or several of them; safe to share between threads.
+
+    The one that answered last is asked first. Where it does not answer in time, or answers that it cannot
+    compute now (503), the next one is asked.
 
     Args:
-        base_url: of the element.
+        base_url: of the element; of several in the order in which they are asked at first.
         credentials: the bearer token is sent.
         naming: the topology, for the UUIDs in the documents.
         timeout_s: of a request.
+        next_s: of a request, while there is another one to ask.
     """
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         credentials: Credentials,
         naming: Naming,
         timeout_s: float = 15.0,
+        next_s: float = 3.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._naming = naming
+        self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
+        self._first = 0  # of the urls, the one that answered last
+        self._timeout_s, self._next_s = timeout_s, next_s
         self._http = httpx.Client(
-            base_url=base_url,
             headers=bearer_header(credentials) | {"Accept": YANG_DATA_JSON},
-            timeout=httpx.Timeout(timeout_s, connect=2.0),
             transport=transport,
             trust_env=False,
         )
@@ -80,7 +90,6 @@ class HttpPathComputation:
         """As ``PathComputation.compute``."""
         headers = {
             "X-State-Version": str(state_version),
-            "X-Decision-Id": str(uuid4()),
             "X-Waiting": str(waiting),
         }
         body = build_compute_input(request, self._naming, purpose)
@@ -92,14 +101,34 @@ class HttpPathComputation:
     def forward(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
         """As ``PathComputation.forward``."""
         content_type = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
+        first, number = self._first, len(self._urls)
+        for turn, place in enumerate((*range(first, number), *range(first)), start=1):
+            is_last = turn == number
+            # An id of its own for each question: one that is given up on may have been decided all the same.
+            asked = headers | content_type | {"X-Decision-Id": str(uuid4())}
+            try:
+                answer = self._ask(self._urls[place], method, path, body, asked, is_last)
+            except TapiError as error:
+                if is_last:
+                    raise
+                log.warning("%s; the next one is asked", error.message)
+                continue
+            if answer[0] != 503 or is_last:
+                self._first = place
+                return answer
+            log.warning("the path computation element at %s cannot compute now", self._urls[place])
+        raise AssertionError("no address")
+
+    def _ask(
+        self, url: str, method: str, path: str, body: Any, headers: dict[str, str], is_last: bool
+    ) -> tuple[int, Any]:
+        timeout = httpx.Timeout(self._timeout_s if is_last else self._next_s, connect=2.0)
         try:
-            answer = self._http.request(method, path, json=body, headers=headers | content_type)
+            answer = self._http.request(method, url + path, json=body, headers=headers, timeout=timeout)
             return answer.status_code, answer.json() if answer.content else None
         except httpx.HTTPError as error:
             raise TapiError(
-                503,
-                "operation-failed",
-                f"the path computation element at {self._http.base_url} does not answer ({error!r})",
+                503, "operation-failed", f"the path computation element at {url} does not answer ({error!r})"
             ) from None
         except ValueError:
             raise TapiError(502, "operation-failed", "the path computation element sent no JSON") from None

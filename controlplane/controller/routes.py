@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
+from controlplane.controller.subscriptions import CHANGING_OPERATIONS, READING_OPERATIONS
 from controlplane.metrics import METRICS, READY
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.roles import Role
 from controlplane.routes import HEALTH, ApiRoute, RouteTable
 from controlplane.tapi.path_body import COMPUTE_OPERATION
@@ -14,6 +17,20 @@ OPERATIONS = "/restconf/operations"
 FAIL_LINK, REPAIR_LINK = "lightloop:fail-link", "lightloop:repair-link"
 OPTICAL_TFS = "/OpticalTFS"
 READ = ("GET", "HEAD")
+
+
+def _subscriptions() -> Iterator[ApiRoute]:
+    """The operations of tapi-notification (``subscriptions.py``)."""
+    kinds: tuple[tuple[tuple[str, ...], Role, Literal["always", "never"]], ...] = (
+        (READING_OPERATIONS, Role.READER, "never"),
+        (CHANGING_OPERATIONS, Role.OPERATOR, "always"),
+    )
+    for names, role, noted in kinds:
+        for name in names:
+            told = name.partition(":")[2].replace("-", " ")
+            yield ApiRoute(
+                f"{OPERATIONS}/{name}", ("POST",), "notification_operation", role, told, noted=noted
+            )
 
 
 def _lightpaths() -> Iterator[ApiRoute]:
@@ -52,6 +69,7 @@ TABLE = RouteTable(
         ApiRoute("/restconf", READ, "root", Role.READER, "the API resource (RFC 8040 3.3)"),
         ApiRoute(OPERATIONS, READ, "operations", Role.READER, "the operations that there are"),
         ApiRoute(COMPUTE_OPERATION, ("POST",), "compute", Role.OPERATOR, "compute a path; allocates nothing"),
+        ApiRoute(COMP_ROUTE, ("POST",), "comp_route", Role.OPERATOR, "the same as TeraFlowSDN asks"),
         ApiRoute(
             f"{OPERATIONS}/{FAIL_LINK}",
             ("POST",),
@@ -84,6 +102,7 @@ TABLE = RouteTable(
         ),
         ApiRoute("/restconf", ("OPTIONS",), "options", Role.READER, "what the API resource takes"),
         ApiRoute("/restconf/{path:path}", ("OPTIONS",), "options", Role.READER, "what a resource takes"),
+        *_subscriptions(),
         *_lightpaths(),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -20,8 +20,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from controlplane.controller import tables
 from controlplane.controller.change_log import Change, ChangeLog, append, last_version
-from controlplane.controller.database import Claim, StoreError, open_engine
+from controlplane.controller.claim import LEASE_S, Claim, ClaimHolder
+from controlplane.controller.database import StoreError, open_engine
 from controlplane.controller.migrate import bring_up_to_date
+from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.purpose import CREATE
@@ -39,32 +41,48 @@ class Store:
     Args:
         url: e.g. ``sqlite:////home/state/controller.db``, ``postgresql://user@host/database``.
         plant_identity: what the state describes; a database of another plant is refused unless it is empty.
+        address, lease_s: of the claim (``claim.py``).
+        while_held: as ``Claim.take`` takes it.
 
     Raises:
         StoreError: a database of another plant or of another controller, or one that cannot be opened.
     """
 
-    def __init__(self, url: str, plant_identity: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(
+        self,
+        url: str,
+        plant_identity: str,
+        address: str = "",
+        lease_s: float = LEASE_S,
+        while_held: Callable[[ClaimHolder | None], None] | None = None,
+    ) -> None:
+        name = f"lightloop controller {uuid4().hex}"
+        self._engine = open_engine(url, name)
+        self.claim = Claim(self._engine, name, address, lease_s)
         try:
-            self._claim = Claim(self._engine)
+            self.claim.take(while_held)
         except OperationalError as error:
             self._engine.dispose()
             raise StoreError(
                 f"{self._engine.url.render_as_string()} is in the hands of another controller: stop it, or "
-                "use another online.database_url"
+                "use another online.database_url; with online.standby=true this one waits for it"
             ) from error
+        except BaseException:
+            self._engine.dispose()
+            raise
         try:
             self.identity = self._begin(plant_identity)
         except BaseException:
             self.close()
             raise
         self.log = ChangeLog(self._engine, self.identity)
+        self.subscriptions = SubscriptionTable(self._engine, self._writing)
         self._complete()
 
     def _begin(self, plant_identity: str) -> str:
         """Tables for this plant; the identity of what they hold."""
         bring_up_to_date(self._engine)
+        self.claim.enter()
         with self._engine.begin() as connection:
             rows = connection.execute(select(tables.meta.c.key, tables.meta.c.value))
             kept = {row.key: row.value for row in rows}
@@ -86,15 +104,17 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
-        self._claim.release()
+        self.claim.release()
         self._engine.dispose()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction of the one controller that may write; fails once after the claim was lost."""
-        self._claim.check()
+        """A transaction of the one controller that may write; fails once after another one was in charge."""
         with self._engine.begin() as connection:
-            yield connection
+            if self.claim.holds(connection):
+                yield connection
+                return
+        self.claim.take_again()
 
     def trouble(self) -> str:
         """Why nothing could be stored now, tried with a write that changes nothing; empty where it could."""
@@ -102,7 +122,7 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 connection.execute(update(tables.meta).where(own).values(value=self.identity))
-                if self._claim.is_elsewhere(connection):
+                if self.claim.is_elsewhere(connection):
                     return "the database is in the hands of another controller"
         except SQLAlchemyError as error:
             return f"the database cannot be written: {type(error).__name__}"

@@ -11,8 +11,8 @@ import anyio.to_thread
 
 from controlplane.controller.change_log import GoneError
 from controlplane.controller.state import NetworkState
+from controlplane.controller.subscriptions import SubscribedReader, notification_of
 from controlplane.tapi.errors import invalid
-from controlplane.tapi.notification import notification
 
 KEEP_ALIVE_S = 15.0
 PAGE_ROWS = 200
@@ -56,8 +56,10 @@ class NotificationStream:
             raise invalid(f"Last-Event-ID {last_event_id[:40]!r} is not a sequence number")
         return int(last_event_id)
 
-    async def events(self, since: int) -> AsyncGenerator[str, None]:
-        """The events after a version, without end.
+    async def events(
+        self, since: int, subscribed: SubscribedReader | None = None
+    ) -> AsyncGenerator[str, None]:
+        """The events after a version, without end; of a subscription what it lets through, until its end.
 
         What happened meanwhile is read in pages, the next one when the reader has taken the last. A version
         that this store has never given, or does not remember, is answered with one event ``resynchronise``
@@ -67,24 +69,20 @@ class NotificationStream:
         self._readers.add(changed)
         try:
             yield ": open\n\n"
-            while not self._closed:
+            while not (self._closed or (subscribed and subscribed.is_over)):
                 changed.clear()
                 try:
                     page = await anyio.to_thread.run_sync(self._state.store.log.page, since, PAGE_ROWS)
                 except GoneError as gone:
                     since = gone.last
-                    told = json.dumps(gone.document(), separators=(",", ":"))
-                    yield f"event: {RESYNCHRONISE}\nid: {since}\ndata: {told}\n\n"
+                    error = json.dumps(gone.document(), separators=(",", ":"))
+                    yield f"event: {RESYNCHRONISE}\nid: {since}\ndata: {error}\n\n"
                     continue
                 for change in page.changes:
-                    body = notification(
-                        change.document,
-                        change.cause,
-                        change.happened,
-                        self._state.naming,
-                        self._state.store.identity,
-                    )
-                    yield f"id: {change.version}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n"
+                    body = notification_of(change, self._state)
+                    told = subscribed.told(body) if subscribed else body
+                    if told is not None:
+                        yield f"id: {change.version}\ndata: {json.dumps(told, separators=(',', ':'))}\n\n"
                 since = page.version
                 if since < page.last:
                     continue
@@ -94,6 +92,10 @@ class NotificationStream:
                     yield ": still here\n\n"
         finally:
             self._readers.discard(changed)
+
+    def look_again(self) -> None:
+        """Have the readers look at their subscriptions; may be called from anywhere."""
+        self._changed()
 
     def _changed(self) -> None:
         if self._loop is not None and not self._loop.is_closed():

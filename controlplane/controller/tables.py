@@ -42,3 +42,22 @@ failed_links = Table(
     Column("node_a", String(200), primary_key=True),
     Column("node_b", String(200), primary_key=True),
 )
+
+# One row: the controller in charge. A later one has a higher epoch.
+claim = Table(
+    "claim",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("holder", String(63), nullable=False),  # as Postgres calls its sessions
+    Column("url", Text, nullable=False),  # of its northbound
+    Column("heard", DateTime(timezone=True), nullable=False),  # its last sign of life
+)
+
+# Who wants to be told of what.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("state", String(20), nullable=False),  # ACTIVE or SUSPENDED
+    Column("wanted", Text, nullable=False),  # JSON of the filter
+)

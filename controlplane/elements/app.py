@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
-from controlplane.elements.interface import Edit, ElementError
+from controlplane.elements.interface import EPOCH_HEADER, Edit, ElementError
 from controlplane.elements.routes import TABLE
 from controlplane.metrics import ready_answer
 
-STATUS_OF_TAG = {"unknown-element": 404, "in-use": 409, "data-missing": 409, "invalid-value": 422}
+STATUS_OF_TAG = {
+    "access-denied": 403,
+    "unknown-element": 404,
+    "in-use": 409,
+    "data-missing": 409,
+    "invalid-value": 422,
+}
 
 
 class _Body(BaseModel):
@@ -38,7 +44,20 @@ class PersistIdBody(_Body):
 
 def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> FastAPI:
     """The elements' HTTP application."""
-    app = FastAPI(title="lightloop elements", docs_url=None, redoc_url=None, openapi_url=None)
+
+    async def in_charge(
+        request: Request, epoch: Annotated[int | None, Header(alias=EPOCH_HEADER, ge=0, lt=2**63)] = None
+    ) -> None:
+        if epoch is not None:
+            host.meet(epoch, request.path_params.get("node", ""))
+
+    app = FastAPI(
+        title="lightloop elements",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(in_charge)],
+    )
     operation = host.metrics.operation
 
     @app.exception_handler(ElementError)

@@ -49,6 +49,8 @@ class ElementHost:
 
     def __init__(self, specs: Mapping[str, ElementSpec], store: ElementStore) -> None:
         self._store = store
+        self._epoch = store.epoch()
+        self._meeting = threading.Lock()
         self.metrics = ElementsMetrics()
         for node, (persist_id, previous) in store.unconfirmed().items():
             log.warning(
@@ -68,6 +70,25 @@ class ElementHost:
     def nodes(self) -> tuple[str, ...]:
         """Names of the elements."""
         return tuple(self._elements)
+
+    def meet(self, epoch: int, node: str) -> None:
+        """Note which controller asks; from then on an older epoch is refused, also after a restart.
+
+        Raises:
+            ElementError: ``access-denied``, a newer one was here.
+        """
+        if epoch == self._epoch:
+            return
+        with self._meeting:
+            if epoch < self._epoch:
+                raise ElementError(
+                    node,
+                    "access-denied",
+                    f"the controller of epoch {epoch} is not in charge any more, that of {self._epoch} is",
+                )
+            if epoch > self._epoch:
+                self._store.meet(epoch)
+                self._epoch = epoch
 
     def edit_candidate(self, node: str, edit: Edit) -> None:
         """As ``Southbound.edit_candidate``."""

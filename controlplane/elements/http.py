@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import httpx
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
-from controlplane.elements.interface import CrossConnect, Edit, ElementError, UnreachableError
+from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, ElementError, UnreachableError
 
 
 class HttpSouthbound:
@@ -19,15 +20,27 @@ class HttpSouthbound:
     Args:
         base_url: of the elements' process.
         credentials: the bearer token is sent.
+        epoch: of the controller that asks, told with every question; None: it is no controller.
         timeout_s: of a request.
     """
 
-    def __init__(self, base_url: str, credentials: Credentials, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        epoch: Callable[[], int] | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
+        def stamp(request: httpx.Request) -> None:
+            if epoch is not None:
+                request.headers[EPOCH_HEADER] = str(epoch())
+
         self._http = httpx.Client(
             base_url=base_url,
             headers=bearer_header(credentials),
             timeout=timeout_s,
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            event_hooks={"request": [stamp]},
             trust_env=False,
         )
 

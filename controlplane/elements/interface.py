@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 ADD_DROP = "add-drop"
+EPOCH_HEADER = "X-Controller-Epoch"  # a controller with an older one than an element has met is refused
 _STRICT = {"extra": "forbid"}  # a member that is not known is refused on the wire
 
 
@@ -51,7 +52,8 @@ class ElementError(ValueError):
 
     Attributes:
         node: which element.
-        tag: ``invalid-value``, ``in-use``, ``data-missing``, ``unknown-element`` (RFC 6241 appendix A).
+        tag: ``invalid-value``, ``in-use``, ``data-missing``, ``unknown-element``, ``access-denied`` (RFC 6241
+            appendix A).
     """
 
     def __init__(self, node: str, tag: str, message: str) -> None:

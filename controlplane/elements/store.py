@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS cross_connect (
 CREATE TABLE IF NOT EXISTS unconfirmed (
     node TEXT PRIMARY KEY, persist_id TEXT NOT NULL, previous TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS controller (epoch INTEGER NOT NULL);
 """
 
 
@@ -52,6 +53,18 @@ class ElementStore:
         except sqlite3.Error as error:
             return f"the elements' database cannot be written: {error}"
         return ""
+
+    def epoch(self) -> int:
+        """Of the newest controller that was met; 0 where none was."""
+        with self._lock:
+            row = self._database.execute("SELECT MAX(epoch) FROM controller").fetchone()
+        return row[0] or 0
+
+    def meet(self, epoch: int) -> None:
+        """Keep the epoch of a controller."""
+        with self._lock, _Transaction(self._database):
+            self._database.execute("DELETE FROM controller")
+            self._database.execute("INSERT INTO controller VALUES (?)", (epoch,))
 
     def running(self, node: str) -> dict[str, CrossConnect]:
         """The running configuration of a node, by service."""

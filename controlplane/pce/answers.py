@@ -79,6 +79,23 @@ class PathAnswers:
         # name, and is for nobody, whatever it says.
         purpose = parse_purpose(document) if decision_id else NOBODY
         decision_id = decision_id or str(uuid4())
+        path = await self.decided(decision_id, request, state_version, purpose, waiting)
+        return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path)
+
+    async def decided(
+        self,
+        decision_id: str,
+        request: ComputeRequest,
+        state_version: int | None,
+        purpose: Purpose = NOBODY,
+        waiting: int = 0,
+    ) -> Lightpath:
+        """The path for a request, which is remembered for the GET.
+
+        Raises:
+            TapiError: 409, no path can carry it, or the decision was asked before with another content.
+            DatabasesError, DecisionLogError: as ``PathComputer.compute``.
+        """
         asked = self._asked.get(decision_id)
         if asked is None:
             task = asyncio.create_task(
@@ -100,7 +117,7 @@ class PathAnswers:
         if path is None:
             raise no_path(record.reason or "no path")
         _remember(self._paths, path.uuid, (path, request.direction), self._keep)
-        return build_compute_output(request, self._naming, ids.path_service_uuid(decision_id), path)
+        return path
 
     def path(self, uuid: str) -> dict[str, Any]:
         """The document of a computed path.

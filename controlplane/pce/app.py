@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from configs.addresses import AsyncOneOf
 from configs.home import Credentials
+from configs.tls import client_context
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
 from controlplane.metrics import ready_answer
 from controlplane.pce.answers import PathAnswers
@@ -39,6 +41,7 @@ from controlplane.pce.decision_record import shown
 from controlplane.pce.endpoint import E, Endpoint, EndpointInUse, WrongModelError
 from controlplane.pce.inference import InferenceClient
 from controlplane.pce.monitored import measured, not_ready
+from controlplane.pce.route_answers import RouteAnswers
 from controlplane.pce.routes import TABLE
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
 from controlplane.tapi.wire import decode_json
@@ -50,6 +53,7 @@ _logger = logging.getLogger(__name__)
 _CONTROLLER_TIMEOUT_S = 5.0
 CHALLENGER_FILE = "challenger.json"
 _MAX_ID_LENGTH = 200
+_VERSION_NEEDED = "a version of the controller's state is needed, e.g. 12"
 _DECISION_ID = re.compile(f"[\x21-\x7e]{{1,{_MAX_ID_LENGTH}}}")
 
 
@@ -58,8 +62,9 @@ class PceSettings:
     """What a PCE is told.
 
     Attributes:
-        controller_url: base address of the controller, whose changes are followed.
+        controller_urls: base addresses of the controllers; whoever is in charge is followed.
         decisions: folder of the decision log.
+        controller_certificate: file of the only one that is taken; empty: those that the system trusts.
         endpoint_file: where the model endpoint in use is stored, and beside it the challenger.
         decision_deadline_ms: how long the endpoint may take.
         fallback_policy: a baseline's name.
@@ -71,12 +76,13 @@ class PceSettings:
         recent: decisions that ``GET /decisions`` can show.
     """
 
-    controller_url: str
+    controller_urls: Sequence[str]
     decisions: Path
     endpoint_file: Path
+    controller_certificate: str = ""
     decision_deadline_ms: float = 250.0
     fallback_policy: str = "ksp_ff"
-    max_waiting: int = 64
+    max_waiting: int = 4
     part_rows: int = 1000
     part_s: float = 300.0
     follow_interval_s: float = 1.0
@@ -103,7 +109,10 @@ def build_app(
         await asyncio.to_thread(warm_up, plant, fallback)
         log = await asyncio.to_thread(DecisionLog, settings.decisions, settings.part_rows, settings.part_s)
         controller = httpx.AsyncClient(
-            base_url=settings.controller_url,
+            base_url=settings.controller_urls[0],
+            transport=AsyncOneOf(
+                settings.controller_urls, verify=client_context(settings.controller_certificate)
+            ),
             headers=bearer_header(credentials),
             timeout=_CONTROLLER_TIMEOUT_S,
             trust_env=False,
@@ -125,6 +134,7 @@ def build_app(
             computation.recent.extend(map(shown, rows))
             app.state.computation = computation
             app.state.answers = PathAnswers(computation)
+            app.state.route_answers = RouteAnswers(app.state.answers, plant)
             beside = [
                 asyncio.create_task(databases.follow(settings.follow_interval_s)),
                 asyncio.create_task(endpoint.watch(settings.look_interval_s)),
@@ -136,10 +146,9 @@ def build_app(
                 for task in beside:
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
-                await computation.close()
+                await computation.shadow.close()
                 await challenger.close()
                 await endpoint.close()
-                await asyncio.to_thread(databases.close)
         finally:
             await controller.aclose()
             await asyncio.to_thread(log.close)
@@ -183,12 +192,20 @@ async def _compute(request: Request) -> Response:
             f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} printable ones of ASCII "
             "are needed"
         )
-    version = _number(request, "X-State-Version", "a version of the controller's state is needed, e.g. 12")
+    version = _number(request, "X-State-Version", _VERSION_NEEDED)
     waiting = _number(request, "X-Waiting", "how many more requests wait for their turn is needed, e.g. 3")
     output = await answers.compute(await _body(request), decision_id, version, waiting or 0)
     response = _yang(output)
     computation: PathComputer = request.app.state.computation
     response.background = BackgroundTask(_ask_shadow, computation)  # runs when the answer has left
+    return response
+
+
+async def _comp_route(request: Request) -> Response:
+    answers: RouteAnswers = request.app.state.route_answers
+    version = _number(request, "X-State-Version", _VERSION_NEEDED)
+    response = JSONResponse(await answers.compute(await _body(request), version))
+    response.background = BackgroundTask(_ask_shadow, request.app.state.computation)
     return response
 
 
@@ -231,7 +248,6 @@ async def _status(request: Request) -> Response:
             "breaker": client.breaker_state if client else None,
             "fallback_policy": computation.fallback.name,
             "state_version": computation.databases.version,
-            "waiting": computation.num_waiting,
             "decisions": computation.num_decisions,
             "fallbacks": computation.num_fallbacks,
             "challenger": computation.challenger.told(),
@@ -324,4 +340,15 @@ async def _defect(request: Request, error: Exception) -> Response:
     return _yang(errors_document("operation-failed", "a defect; the log of the PCE has the details"), 500)
 
 
-_HANDLERS = (_health, _ready, _metrics, _compute, _path, _status, _endpoint, _challenger, _decisions)
+_HANDLERS = (
+    _health,
+    _ready,
+    _metrics,
+    _compute,
+    _comp_route,
+    _path,
+    _status,
+    _endpoint,
+    _challenger,
+    _decisions,
+)

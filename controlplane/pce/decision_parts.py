@@ -10,15 +10,18 @@ Not here: when a part is closed (``decision_log.py``), what a row means (``decis
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from controlplane.pce.decision_record import table_schema
@@ -116,6 +119,46 @@ def read_rows(folder: Path, last: int) -> list[dict[str, Any]]:
     return _read_table(folder, last).to_pylist()
 
 
+@dataclass(frozen=True)
+class FoundDecisions:
+    """Decisions that were looked for.
+
+    Attributes:
+        rows: by id; the columns asked for.
+        oldest_s: when the oldest decision that was met was asked for, since 1970 UTC; none is older where one
+            was not found.
+    """
+
+    rows: Mapping[str, Mapping[str, Any]]
+    oldest_s: float
+
+
+def find_decisions(folder: Path, ids: Collection[str], columns: Sequence[str]) -> FoundDecisions:
+    """The decisions with these ids, out of the log and of that of a second PCE inside it.
+
+    Parts are read from the newest on until all are found, and of each only these columns.
+
+    Args:
+        folder: the decision log.
+        ids: looked for.
+        columns: beside ``decision_id`` and ``time_s``.
+    """
+    logs = (folder, *sorted({file.parent for file in folder.glob("*/part-*")}))
+    parts = [log / stem for log in logs for stem in part_stems(log)]
+    parts.sort(key=lambda part: part.name.rpartition("-")[2], reverse=True)  # by the time that it began
+    rows: dict[str, Mapping[str, Any]] = {}
+    oldest_s = math.inf
+    for part in parts:
+        if len(rows) == len(ids):
+            break
+        table = _part_table(part, ["decision_id", "time_s", *columns])
+        if table.num_rows:
+            oldest_s = min(oldest_s, pc.min(table["time_s"]).as_py())
+        wanted = table.filter(pc.is_in(table["decision_id"], pa.array(ids, pa.string())))
+        rows |= {row["decision_id"]: row for row in wanted.to_pylist()}
+    return FoundDecisions(rows, oldest_s)
+
+
 def as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as a typed table; a column that a row does not carry is null there."""
     return pa.Table.from_pylist([dict(row) for row in rows], schema=table_schema(rows))
@@ -146,18 +189,20 @@ def _read_table(folder: Path, last: int | None) -> pa.Table:
     return table
 
 
-def _part_table(stem: Path) -> pa.Table:
+def _part_table(stem: Path, columns: Sequence[str] | None = None) -> pa.Table:
     # Closed first; a part closed between the two looks is found at the second look for the parquet.
     for _ in range(2):
         try:
-            return pq.read_table(stem.with_suffix(CLOSED_SUFFIX))
+            return pq.read_table(stem.with_suffix(CLOSED_SUFFIX), columns=columns)
         except FileNotFoundError:
             pass
         try:
-            return as_table(read_lines(stem.with_suffix(OPEN_SUFFIX)))
+            table = as_table(read_lines(stem.with_suffix(OPEN_SUFFIX)))
+            return table if columns is None else table.select(columns)
         except FileNotFoundError:
             pass
-    return as_table([])  # an open part without rows, removed meanwhile
+    nothing = as_table([])  # an open part without rows, removed meanwhile
+    return nothing if columns is None else nothing.select(columns)
 
 
 def _number(stem: str) -> int:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,15 @@ def read_endpoint(file: Path, kind: type[E]) -> E | None:
         ) from None
 
 
+def _written(file: Path) -> tuple[int, int]:
+    """What changes whenever the file is written; zeros where there is none."""
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return state.st_ino, state.st_mtime_ns
+
+
 def write_endpoint(file: Path, endpoint: Endpoint) -> None:
     """Store an endpoint: after a return it survives a crash, before it the old one does."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +100,7 @@ def write_endpoint(file: Path, endpoint: Endpoint) -> None:
     sync_folder(file.parent)
 
 
+FOLLOW_S = 1.0  # between two looks at the file: another PCE of this home may have been told
 AMISS_S = 2.0  # until the next look at a server that does not serve what it should
 DRAIN_S = 30.0  # how long questions to a server that is asked no more may still take
 
@@ -161,6 +172,7 @@ class EndpointInUse:
         self._switching = asyncio.Lock()
         self._retired = Retired()
         self._mismatch = ""
+        self._written = _written(file)
         self.in_use = Serving(plant)
         if (stored := read_endpoint(file, Endpoint)) is not None:
             try:
@@ -186,11 +198,29 @@ class EndpointInUse:
             WrongModelError: its server has loaded another model than the endpoint names. Nothing is changed.
             ForecastError: its forecast is of another plant. Nothing is changed.
         """
+        await self._switch(endpoint, store=True)
+
+    async def follow(self) -> None:
+        """Use the stored endpoint, where another process has stored one since."""
+        written = _written(self._file)
+        if written == self._written:
+            return
+        try:
+            stored = read_endpoint(self._file, Endpoint)
+            if stored is not None and stored != self.endpoint:
+                await self._switch(stored, store=False)
+        except (EndpointError, WrongModelError, ForecastError) as error:
+            _logger.warning("%s: not followed: %s", self._file, error)
+        self._written = written
+
+    async def _switch(self, endpoint: Endpoint, store: bool) -> None:
         plant = self.in_use.plant.with_forecast(endpoint.demand)
         async with self._switching:
             client = self._connect(endpoint.url)
             await demand_served(client, endpoint)
-            await asyncio.to_thread(write_endpoint, self._file, endpoint)
+            if store:
+                await asyncio.to_thread(write_endpoint, self._file, endpoint)
+                self._written = _written(self._file)
             old, self.in_use = self.client, Serving(plant, endpoint, client)
             self._mismatch = ""
         version = plant.forecast.content_hash if plant.forecast else "none"
@@ -219,10 +249,13 @@ class EndpointInUse:
             _logger.warning("%s", self._mismatch or f"{endpoint.url} serves {endpoint.model_uri} again")
 
     async def watch(self, interval_s: float) -> None:
-        """``look`` again and again; soon where something is amiss, as while a server still starts."""
+        """``follow`` and ``look`` again and again; soon where something is amiss, as when a server starts."""
         while True:
             await self.look()
-            await asyncio.sleep(min(AMISS_S, interval_s) if self._mismatch else interval_s)
+            until_s = time.monotonic() + (min(AMISS_S, interval_s) if self._mismatch else interval_s)
+            while (left_s := until_s - time.monotonic()) > 0:
+                await asyncio.sleep(min(FOLLOW_S, left_s))
+                await self.follow()
 
     def trouble(self, fallback: str) -> list[str]:
         """Why the model that is said to decide does not, in words; empty where all is well."""

@@ -18,14 +18,16 @@ from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.routes import TABLE
 
 _DRAIN_S = 5
+SECOND_LOG = "b"  # in the folder of the first one's decision log
 
 
-def settings_of(config: Config, home: Home) -> PceSettings:
-    """What of a configuration concerns the PCE."""
+def settings_of(config: Config, home: Home, second: bool = False) -> PceSettings:
+    """What of a configuration concerns the PCE, or the second one: it has a decision log of its own."""
     return PceSettings(
-        controller_url=config.services.url("controller"),
-        decisions=home.decisions,
+        controller_urls=config.controller_urls,
+        decisions=home.decisions / SECOND_LOG if second else home.decisions,
         endpoint_file=home.serving / "endpoint.json",
+        controller_certificate=config.services.northbound_certificate,
         decision_deadline_ms=config.online.decision_deadline_ms,
         fallback_policy=config.online.fallback_policy,
         max_waiting=config.online.max_waiting,
@@ -42,12 +44,13 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _leave)
     config, home = load_config(), Home.from_environment()
+    second = sys.argv[1:] == ["b"]
     people = People.of(home, TABLE.process)
-    app = build_app(plant_of(config), settings_of(config, home), home.credentials(), people)
+    app = build_app(plant_of(config), settings_of(config, home, second), home.credentials(), people)
     run(
         Guard(app),
         config.services.host,
-        config.services.pce_port,
+        config.services.port("pce_b" if second else "pce"),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_DRAIN_S,

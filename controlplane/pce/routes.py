@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controlplane.metrics import METRICS, READY
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.roles import Role
 from controlplane.routes import HEALTH, ApiRoute, RouteTable
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
@@ -20,6 +21,9 @@ TABLE = RouteTable(
             Role.OPERATOR,
             "compute a path; allocates nothing",
             noted="people",
+        ),
+        ApiRoute(
+            COMP_ROUTE, ("POST",), "comp_route", Role.OPERATOR, "routes as TeraFlowSDN asks", noted="people"
         ),
         ApiRoute(f"{PATH_RESOURCE}{{uuid}}", ("GET",), "path", Role.READER, "a path lately computed"),
         ApiRoute("/status", ("GET",), "status", Role.READER, "policy, model and counts"),

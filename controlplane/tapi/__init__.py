@@ -15,6 +15,7 @@
   context.py          the context, its topology and its service interface points
   connectivity.py     connectivity services, connections and their end points
   notification.py     changes of the network as TAPI notifications
+  subscription.py     who wants to be told of which
 
 What of the standard is spoken is in docs/tapi.md.
 """

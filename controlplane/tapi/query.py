@@ -38,6 +38,13 @@ _CONTEXT: State = {
         "connection": None,
     },
     "path-computation-context": {"path": None},
+    "notification-context": {
+        "notif-subscription": {
+            "notification-channel": None,
+            "supported-notification-types": None,
+            "supported-object-types": None,
+        },
+    },
 }
 STATE: State = {"context": _CONTEXT}
 

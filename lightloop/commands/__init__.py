@@ -22,6 +22,7 @@ COMMANDS = (
     "services",
     "user",
     "trail",
+    "certificate",
     "audit",
     "chaos",
     "history",

@@ -54,11 +54,11 @@ def chaos_command(
     from tasks.processes import ProcessManager
 
     config, credentials, home = running_config(), running_credentials(), Home.from_environment()
-    at, (topology, spec) = config.services, parts_of(config)
+    topology, spec = parts_of(config)
     manager = ProcessManager(home.run)
 
     def client() -> ControllerClient:
-        return ControllerClient(at.url("controller"), credentials)
+        return ControllerClient.of(config, credentials)
 
     def pids() -> dict[str, int]:
         names = ("controller", "pce", "elements", "model-a", "model-b")

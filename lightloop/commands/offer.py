@@ -102,7 +102,7 @@ def offer_command(
     count = min(requests or found.num_requests, found.num_requests)
     started = undo or time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     offer = Offer(found, count, speed or 1.0, started, clients)
-    with ControllerClient(config.services.url("controller"), credentials) as controller:
+    with ControllerClient.of(config, credentials) as controller:
         if undo is not None:
             _undo(offer, controller, as_json)
             return
@@ -152,7 +152,7 @@ def _promise(config: Config, home: Home, plant: Plant, offer: Offer) -> Promise:
     from lightloop.offered_twin import Promise, promise_for
 
     try:
-        with PceClient(config.services.url("pce"), home.credentials(), timeout_s=5) as pce:
+        with PceClient(config.pce_urls, home.credentials(), timeout_s=5) as pce:
             status = pce.status()
     except ServiceRefused as refusal:
         return Promise("none", why=refusal.reason)

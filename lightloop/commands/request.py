@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
         named: dict[str, Any] = {} if service_class is None else {"service_class": service_class}
         if ends is not None:
             named["ends_s"] = _time(ends)
-        with ControllerClient(running_config().services.url("controller"), running_credentials()) as client:
+        with ControllerClient.of(running_config(), running_credentials()) as client:
             if delete is not None:
                 client.delete_service(delete)
                 emit({"uuid": delete, "deleted": True}, as_json, lambda out: out.print(f"{delete} deleted"))

@@ -239,7 +239,7 @@ def _policy_in_service(config: Config, home: Home) -> dict[str, Any]:
     if not (home.root / "secrets.env").exists():
         return {}
     try:
-        with PceClient(config.services.url("pce"), home.credentials(), timeout_s=3) as pce:
+        with PceClient(config.pce_urls, home.credentials(), timeout_s=3) as pce:
             return pce.status()
     except ValueError:
         return {}

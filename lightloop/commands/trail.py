@@ -6,8 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Column, Table
 
 from lightloop.output import JsonFlag, emit
 
@@ -49,13 +47,9 @@ def _print(console: Console, entries: list[TrailEntry]) -> None:
     if not entries:
         console.print("nobody changed anything in that time")
         return
-    table = Table(
-        Column("time", no_wrap=True), "user", "from", "process", "what", "outcome", box=None, pad_edge=False
-    )
     for entry in entries:
         who = f"{entry.user} ({entry.role})" + (f" via {entry.via}" if entry.via else "")
         what = f"{entry.what} {entry.about}".strip()
         outcome = entry.outcome + ("" if entry.status is None else f" {entry.status}")
-        cells = (entry.time, who, entry.address, entry.process, what, outcome)
-        table.add_row(*map(escape, cells))
-    console.print(table)
+        line = f"{entry.time}  {outcome:<11}  {who}, {entry.address}  {entry.process}: {what}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pandas as pd
 
+from configs.addresses import OneOf
+from configs.tls import client_context
 from tasks.decisions import decision_parts, read_part
 from tasks.operation.lives import times_around
 from tasks.operation.record import ASKS, CHANGES, Ask, OperationError, ToldChange, asks_of, failures
@@ -30,18 +32,20 @@ class Operation:
     """The running network as tasks see it, and where its record is kept.
 
     Attributes:
-        controller_url: base address of the controller.
+        controller_urls: base addresses of the controllers; whichever is in charge is asked.
         token: bearer token between our own processes.
         decisions: folder of the decision log.
         record, windows, traces: folders of the operation record, of windows, of traces.
+        certificate: file of the controller's certificate; empty: it has none, or one that the system trusts.
     """
 
-    controller_url: str
+    controller_urls: tuple[str, ...]
     token: str
     decisions: Path
     record: Path
     windows: Path
     traces: Path
+    certificate: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,18 +140,22 @@ class _GoneError(OperationError):
 
 
 def _asked(operation: Operation, path: str, params: dict[str, int]) -> dict[str, Any]:
-    url = f"{operation.controller_url}{path}"
+    urls = operation.controller_urls
     headers = {"Authorization": f"Bearer {operation.token}"}
     try:
-        answer = httpx.get(url, params=params, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+        transport = OneOf(urls, verify=client_context(operation.certificate))
+        with httpx.Client(
+            base_url=urls[0], transport=transport, timeout=_TIMEOUT_S, trust_env=False
+        ) as client:
+            answer = client.get(path, params=params, headers=headers)
         if answer.status_code != httpx.codes.GONE:
             answer.raise_for_status()
             return dict(answer.json())
     except httpx.HTTPStatusError as error:
-        raise OperationError(f"the controller answers {error.response.status_code} to {url}") from None
+        raise OperationError(f"the controller answers {error.response.status_code} to {path}") from None
     except (httpx.HTTPError, ValueError) as error:
         raise OperationError(
-            f"the controller at {operation.controller_url} does not answer ({error!r}); "
+            f"the controller at {' or '.join(urls)} does not answer ({error!r}); "
             "`lightloop status` says what runs"
         ) from None
     raise _GoneError(

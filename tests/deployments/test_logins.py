@@ -71,7 +71,7 @@ def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
 
     config = load_config("five-node")
     host = ElementHost({}, ElementStore(tmp_path / "elements.db"))
-    settings = PceSettings("http://127.0.0.1:1", tmp_path / "decisions", tmp_path / "endpoint.json")
+    settings = PceSettings(["http://127.0.0.1:1"], tmp_path / "decisions", tmp_path / "endpoint.json")
     served = ("/ping", "/invocations", "/version")
     slot = Starlette(routes=[Route(path, lambda request: None) for path in served])
     page = console_app(make_feed(config, CREDENTIALS), page_settings(config), CREDENTIALS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from configs.home import Home
-from configs.load import load_config
+from configs.load import ConfigError, load_config
 from deployments.environment import process_environment
 from deployments.model_slot import SlotError, SlotModel, slot_model
 from deployments.plants import switch_plant
@@ -32,6 +32,21 @@ def test_every_service_has_its_own_port_and_the_key_that_moves_it(home: Home) ->
     after = [item for item in service_table(moved, home) if item.port is not None]
     assert [item.port for item in after] == [20000 + i for i in range(8)]
     assert all(str(item.port) in item.address for item in after)
+
+
+def test_a_second_controller_and_pce_run_where_one_waits_for_the_other(home: Home) -> None:
+    database = "online.database_url=postgresql://lightloop@/lightloop"
+    config = load_config("five-node", ["online.standby=true", database])
+
+    services = {item.name: item for item in service_table(config, home)}
+
+    assert services["controller-b"].command[-2:] == ("controlplane.controller.main", "b")
+    assert services["pce-b"].port_key == "services.pce_b_port"
+    addresses = [services[name].address for name in ("controller", "controller-b")]
+    assert config.controller_urls == tuple(addresses)
+    assert config.pce_urls == (services["pce"].address, services["pce-b"].address)
+    with pytest.raises(ConfigError, match=r"online: online\.standby needs a Postgres database"):
+        load_config("five-node", ["online.standby=true"])
 
 
 def test_a_taken_port_is_told_with_its_holder_and_the_key_to_change(home: Home) -> None:

@@ -34,7 +34,10 @@ def test_lightpaths_show_the_quantities_that_they_tell(known: dict[str, Any], he
     refused = {"bit_rate_gbps": 100.0, "source": "A", "destination": "B", "reason": "no path within 1 ms"}
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(drawing.lightpath_table([PLAIN | known, refused, PLAIN]))
+        channel = {
+            name: value for name, value in PLAIN.items() if name != "bit_rate_gbps"
+        }  # GHz were asked for
+        console.print(drawing.lightpath_table([PLAIN | known, refused, PLAIN, channel]))
     text = captured.get()
     words = text.split()
     for part in (*headings, "1000-1011", "QPSK", "10.25", "fallback", "12.0", "refused:"):

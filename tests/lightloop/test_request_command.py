@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from configs.schema import Config
 from controlplane import client as client_module
 from controlplane.client import ServiceLightpath, ServiceRefused
 from lightloop.main import app
@@ -28,6 +29,11 @@ class FakeClient:
     def __init__(self, base_url: str, credentials: Any) -> None:
         assert base_url == "http://127.0.0.1:8702"
         assert credentials.user == "somebody"
+
+    @classmethod
+    def of(cls, config: Config, credentials: Any) -> FakeClient:
+        (url,) = config.controller_urls
+        return cls(url, credentials)
 
     def __enter__(self) -> FakeClient:
         return self
@@ -132,6 +138,6 @@ def test_what_is_not_one_request_is_refused(arguments: tuple[str, ...]) -> None:
 
 
 def test_where_nothing_was_started_nothing_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("LIGHTLOOP_TOKEN")
+    monkeypatch.delenv("LIGHTLOOP_PASSWORD")
     assert "nothing was ever started" in str(run("--from", "A", "--to", "B").exception)
     assert list(tmp_path.iterdir()) == []

@@ -59,7 +59,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     folder = tmp_path_factory.mktemp("home")
     plant, port, model = plant_of(CONFIG), free_port(), FakeModel()
     controller_url = f"http://127.0.0.1:{port}"
-    settings = PceSettings(controller_url, folder / "decisions", folder / "endpoint.json", 60_000.0)
+    settings = PceSettings([controller_url], folder / "decisions", folder / "endpoint.json", 60_000.0)
     pce = ServerThread(pce_app(plant, settings, CREDENTIALS), lifespan="on")
     lab = Lab(folder / "lab", plant=plant_view(CONFIG))
     client = HttpPathComputation(pce.url, CREDENTIALS, lab.naming)
@@ -75,7 +75,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     httpx.put(f"{pce.url}/endpoint", json=endpoint, headers=bearer).raise_for_status()
     folders = folder / "operation", folder / "windows", folder / "traces"
     yield Installation(
-        lab, plant, Operation(controller_url, CREDENTIALS.token, folder / "decisions", *folders)
+        lab, plant, Operation((controller_url,), CREDENTIALS.token, folder / "decisions", *folders)
     )
     for server in (controller, pce):
         server.stop()

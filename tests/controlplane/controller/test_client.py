@@ -34,7 +34,8 @@ def test_a_service_is_placed_listed_and_deleted(lab: Any, client: ControllerClie
     assert (lightpath.decided_by, lightpath.policy) == ("model", "fake")
     assert lightpath.total_ms > 0
     (listed,) = client.services()
-    assert listed == type(listed)(**{**vars(lightpath), "total_ms": stored.setup_ms})
+    told = {"total_ms": stored.setup_ms, "bit_rate_gbps": 100.0}
+    assert listed == type(listed)(**{**vars(lightpath), **told})
     assert client.changes(0, lab.store.identity)["version"] == 1
     client.delete_service(lightpath.service_uuid)
     assert client.services() == ()

@@ -13,11 +13,15 @@ from starlette.testclient import TestClient
 from controlplane.tapi.context import context
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.query import MAX_FIELDS, parse_fields, parse_query
-from tests.controlplane.controller.test_yang import model  # noqa: F401 - a fixture
 
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
 TOPOLOGY = f"{CONTEXT}/tapi-topology:topology-context"
+
+
+def whole_context(lab: Any) -> dict[str, Any]:
+    """The context as the builders make it; nobody has subscribed to notifications."""
+    return context(lab.state.view()) | {"tapi-notification:notification-context": {"notif-subscription": []}}
 
 
 def populated(lab: Any) -> Any:
@@ -30,7 +34,7 @@ def populated(lab: Any) -> Any:
 
 def test_an_answer_of_kept_parts_is_the_document_after_every_change(lab: Any, http: TestClient) -> None:
     def check() -> None:
-        whole = context(lab.state.view())
+        whole = whole_context(lab)
         assert http.get(CONTEXT).json() == {"tapi-common:context": whole}
         for name, part in whole.items():
             told = name if ":" in name else f"tapi-common:{name}"
@@ -58,7 +62,7 @@ def test_an_answer_of_kept_parts_is_the_document_after_every_change(lab: Any, ht
     lab.stop()
     lab.start()
     with lab.http() as again:
-        assert again.get(CONTEXT).json()["tapi-common:context"] == context(lab.state.view())
+        assert again.get(CONTEXT).json()["tapi-common:context"] == whole_context(lab)
 
 
 def test_the_tag_changes_with_the_content_alone(lab: Any, http: TestClient) -> None:
@@ -75,7 +79,7 @@ def test_the_tag_changes_with_the_content_alone(lab: Any, http: TestClient) -> N
 
 def test_depth_counts_the_resource_as_the_first_level(lab: Any, http: TestClient) -> None:
     populated(lab)
-    whole = context(lab.state.view())
+    whole = whole_context(lab)
     empty = {"uuid": whole["uuid"], "name": [], "service-interface-point": []}
     parts = {name: {} for name in whole if name not in empty}
 
@@ -100,7 +104,7 @@ def test_depth_counts_the_resource_as_the_first_level(lab: Any, http: TestClient
 
 def test_fields_select_on_any_way_and_depth_counts_from_there(lab: Any, http: TestClient) -> None:
     populated(lab)
-    whole = context(lab.state.view())
+    whole = whole_context(lab)
 
     def get(path: str = CONTEXT, **query: Any) -> Any:
         (value,) = http.get(path, params=query).json().values()
@@ -123,7 +127,7 @@ def test_fields_select_on_any_way_and_depth_counts_from_there(lab: Any, http: Te
     assert sips[0]["name"] == []
 
 
-def test_content_is_split_as_the_model_says(lab: Any, http: TestClient, model: Any) -> None:  # noqa: F811
+def test_content_is_split_as_the_model_says(lab: Any, http: TestClient, model: Any) -> None:
     """Configuration and state together are all of it, and which leaf is which is the YANG model's word."""
     populated(lab)
     for path in (CONTEXT, f"{CONTEXT}/service-interface-point", CONNECTIVITY):

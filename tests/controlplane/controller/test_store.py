@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from controlplane.controller import tables
+from controlplane.controller.claim import ClaimLostError
 from controlplane.controller.database import StoreError
 from controlplane.controller.store import Store
 from controlplane.tapi.errors import TapiError
@@ -63,6 +64,8 @@ def test_the_steps_make_the_declared_tables_and_take_a_database_from_before_them
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text("DROP TABLE failed_links"))
+        connection.execute(text("DROP TABLE claim"))
+        connection.execute(text("DROP TABLE subscriptions"))
     lab.start()
     assert differences() == []
     assert lab.state.services() == before
@@ -89,7 +92,7 @@ def test_a_database_that_does_not_answer_is_refused_without_its_password(tmp_pat
 def test_a_second_controller_gets_no_database_that_the_first_one_holds(
     lab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controlplane.controller.database.CLAIM_WAIT_S", 0.1)
+    monkeypatch.setattr("controlplane.controller.claim.WAIT_S", 0.1)
     with pytest.raises(StoreError, match="another controller"):
         Store(lab.database, lab.plant.identity)
     request = lab.request("A", "D")
@@ -110,20 +113,47 @@ def test_a_second_controller_gets_no_database_that_the_first_one_holds(
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_a_server_that_ended_every_connection_is_met_again(lab: Any, database: str) -> None:
+def test_a_server_that_ended_every_connection_is_met_again(
+    lab: Any, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controlplane.controller.claim.WAIT_S", 0.1)
     lab.manager.create(lab.request("A", "D"))
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    request = lab.request("B", "E")
-    with pytest.raises(TapiError, match="ask again") as caught:
-        lab.manager.create(request)
-    assert caught.value.status == 503
-    lab.manager.create(request)
+    epoch = lab.store.claim.epoch
+    lab.manager.create(lab.request("B", "E"))  # nobody was in charge meanwhile
     assert (lab.store.version(), lab.store.trouble()) == (2, "")
     assert lab.state.services() == lab.store.services()
+    lab.store.claim.keep()
+    with pytest.raises(StoreError, match="another controller"):
+        Store(lab.database, lab.plant.identity)
+    assert lab.store.claim.epoch == epoch
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_one_that_waits_takes_over_from_a_silent_one_whose_transactions_then_change_nothing(lab: Any) -> None:
+    lab.manager.create(lab.request("A", "D"))
+    before, seen = lab.state.services(), []
+    with lab.store._engine.connect() as frozen:  # in the middle of a write
+        assert lab.store.claim.holds(frozen)
+
+        other = Store(lab.database, lab.plant.identity, "http://other", 0.3, seen.append)
+
+        with pytest.raises(OperationalError):
+            frozen.execute(text("UPDATE services SET position = 7"))
+    assert seen, "it did not wait"
+    assert seen[0].name == lab.store.claim._name
+    assert other.claim.epoch > lab.store.claim.epoch
+    assert other.services() == before
+    with pytest.raises((ClaimLostError, OperationalError)):
+        lab.store.claim.keep()
+    with pytest.raises(ClaimLostError):
+        lab.store.claim.keep()
+    other.claim.keep()
+    other.close()
 
 
 class Failing:

@@ -6,11 +6,7 @@ The driver itself runs against the controller where ``LIGHTLOOP_TERAFLOWSDN`` is
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +14,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from controlplane.controller.clients import ClientSettings
+from controlplane.pathcomp import COMP_ROUTE
 from controlplane.trusted import TrustedClients
 from tests.controlplane.controller.asked_by import Asked
 from tests.controlplane.controller.northbound import CONNECTIVITY, CONTEXT, SERVICE, reason
+from tests.controlplane.controller.teraflowsdn import teraflowsdn
 from tests.controlplane.controller.yang import assert_valid_datastore
 from tests.controlplane.pce.conftest import ServerThread
 
@@ -122,6 +120,20 @@ def test_a_service_of_tapi_lsp_is_set_up_and_listed(
     assert http.delete(f"{CONNECTIVITY}/connectivity-service={uuid}").status_code == 204
 
 
+def test_comp_route_is_passed_on_to_the_path_computation(lab: Any, http: TestClient) -> None:
+    told: list[Any] = []
+
+    def forward(*asked: Any) -> tuple[int, Any]:
+        told.append(asked)
+        return 200, {"response-list": []}
+
+    lab.manager.create(lab.request("A", "D"))
+    lab.pce_client.forward = forward
+    answer = http.post(COMP_ROUTE, json={"serviceList": []})
+    assert (answer.status_code, answer.json()) == (200, {"response-list": []})
+    assert told[-1] == ("POST", COMP_ROUTE, {"serviceList": []}, {"X-State-Version": "1"})
+
+
 def test_what_tapi_lsp_says_twice_must_agree(lab: Any, http: TestClient, lsp: Asked) -> None:
     body = lsp.request("one way, in GHz", UUID=str(uuid4()))["body"]
     service = body[SERVICE][0]
@@ -169,15 +181,6 @@ def _named(addresses: tuple[str, ...]) -> TrustedClients:
 
 
 @pytest.fixture
-def checkout() -> Path:
-    folder = os.environ.get("LIGHTLOOP_TERAFLOWSDN")
-    if not folder:
-        pytest.skip("LIGHTLOOP_TERAFLOWSDN is not set; give the folder of a checkout of ETSI TeraFlowSDN")
-    pytest.importorskip("requests")
-    return Path(folder)
-
-
-@pytest.fixture
 def served(lab: Any) -> Iterator[ServerThread]:
     lab.clients = ClientSettings(trusted=TrustedClients(["127.0.0.1"]))
     server = ServerThread(lab.app(), lifespan="on")
@@ -185,7 +188,7 @@ def served(lab: Any) -> Iterator[ServerThread]:
     server.stop()
 
 
-def test_the_driver_itself_sets_up_lists_and_deletes(lab: Any, checkout: Path, served: ServerThread) -> None:
+def test_the_driver_itself_sets_up_lists_and_deletes(lab: Any, served: ServerThread) -> None:
     uuid, by_lsp, (a, d) = str(uuid4()), str(uuid4()), map(lab.naming.sip_uuid, "AD")
     key = f"/services/service[{uuid}]"
     wanted = {
@@ -204,7 +207,7 @@ def test_the_driver_itself_sets_up_lists_and_deletes(lab: Any, checkout: Path, s
     user, password = lab.credentials.user, lab.credentials.password
 
     connected, endpoints, made, services, deleted, left = _drive(
-        checkout, served, [user, password],
+        served, [user, password],
         ["Connect", None], ["GetConfig", ["__endpoints__"]], ["SetConfig", [[key, json.dumps(wanted)]]],
         ["GetConfig", ["__services__"]], ["DeleteConfig", [[key, json.dumps({"uuid": uuid})]]],
         ["GetConfig", ["__services__"]],
@@ -216,9 +219,9 @@ def test_the_driver_itself_sets_up_lists_and_deletes(lab: Any, checkout: Path, s
     assert told_key == key
     assert told == wanted_of(wanted, a, d)
 
-    _drive(checkout, served, [], ["SetConfig", [["/tapi_lsp", {"rule_set": [rule]}]]])
+    _drive(served, [], ["SetConfig", [["/tapi_lsp", {"rule_set": [rule]}]]])
     assert lab.state.service(by_lsp).request.source == "D"
-    services = _drive(checkout, served, [user, password], ["GetConfig", ["__services__"]])[0]
+    services = _drive(served, [user, password], ["GetConfig", ["__services__"]])[0]
     assert [(item[1]["capacity_value"], item[1]["capacity_unit"]) for item in services] == [("50", "GHz")]
 
 
@@ -228,12 +231,5 @@ def wanted_of(asked: dict[str, Any], source: str, destination: str) -> dict[str,
     return kept | {"capacity_value": "50", "input_sip": source, "output_sip": destination}
 
 
-def _drive(checkout: Path, served: ServerThread, credentials: list[str], *commands: Any) -> list[Any]:
-    script = Path(__file__).with_name("run_teraflowsdn_driver.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(checkout / "src"), "127.0.0.1", str(served.port), *credentials],
-        input=json.dumps(commands), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    told: list[Any] = json.loads(done.stdout)
-    return told
+def _drive(served: ServerThread, credentials: list[str], *commands: Any) -> list[Any]:
+    return teraflowsdn("driver", "127.0.0.1", str(served.port), *credentials, asked=commands)

@@ -13,6 +13,7 @@ from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.lightpath import Lightpath
 from controlplane.pce.app import PceSettings, build_app
+from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
@@ -29,13 +30,13 @@ CREDENTIALS = Credentials("admin", "secret", "token")
 class Asking:
     """One PCE over HTTP and the controller whose changes it follows."""
 
-    def __init__(self, http: httpx.Client, naming: Naming, controller: Any) -> None:
-        self._http, self._naming, self._controller = http, naming, controller
+    def __init__(self, http: httpx.Client, naming: Naming, controller: Any, folder: Path) -> None:
+        self._http, self.naming, self._controller, self._folder = http, naming, controller, folder
         self.refusals: list[str] = []
 
     def set_up(self, source: str, destination: str, bit_rate_gbps: float) -> Lightpath | None:
         """The path, after its lightpath was told to the PCE; None when there is no path."""
-        body = build_compute_input(ComputeRequest(source, destination, bit_rate_gbps), self._naming)
+        body = build_compute_input(ComputeRequest(source, destination, bit_rate_gbps), self.naming)
         version = {"X-State-Version": str(self._controller.version)}
         answer = self._http.post(COMPUTE_OPERATION, json=body, headers=version)
         if answer.status_code == 409:
@@ -52,6 +53,14 @@ class Asking:
         )
         return path
 
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """The answer to a request of another kind."""
+        return self._http.post(path, json=body)
+
+    def log(self) -> Any:
+        """The decisions so far."""
+        return read_decisions(self._folder / "decisions")
+
     def document(self, path: Lightpath) -> dict[str, Any]:
         """What the PCE has stored of a path."""
         document: dict[str, Any] = self._http.get(PATH_RESOURCE + path.uuid).json()
@@ -65,6 +74,6 @@ def asking(plant: Plant, controller: Any, serve: Any, folder: Path) -> Iterator[
     server = serve(build_app(plant, settings, CREDENTIALS), lifespan="on")
     try:
         with httpx.Client(base_url=server.url, headers=bearer_header(CREDENTIALS), timeout=30) as http:
-            yield Asking(http, Naming(plant.topology), controller)
+            yield Asking(http, Naming(plant.topology), controller, folder)
     finally:
         server.stop()

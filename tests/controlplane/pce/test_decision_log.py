@@ -19,9 +19,11 @@ import pytest
 
 from controlplane.lightpath import Lightpath
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError, read_decisions
-from controlplane.pce.decision_parts import read_rows
+from controlplane.pce.decision_parts import find_decisions, read_rows
 from controlplane.pce.decision_record import COLUMNS, DecisionRecord, table_schema
+from tasks.decision_columns import read_columns_after
 from tasks.decisions import read_decision_log
+from tasks.operation.sources import read_parts
 
 LIGHTPATH = Lightpath("p", ("A", "B", "C"), 4, 3, "16QAM", 1.25, "model", "ppo", "7")
 
@@ -55,6 +57,28 @@ def record(number: int, **changes) -> DecisionRecord:
 
 def ids(frame) -> list[str]:
     return list(frame["decision_id"])
+
+
+def test_the_log_of_a_second_pce_is_read_with_the_first_ones(tmp_path, monkeypatch):
+    began = iter(["20260101T000000Z", "20260101T000001Z", "20260101T000002Z", "20260101T000003Z"])
+    monkeypatch.setattr("controlplane.pce.decision_parts.time.strftime", lambda *_: next(began))
+    logs = [DecisionLog(folder, part_rows=4, part_s=1e6) for folder in (tmp_path, tmp_path / "b")]
+    for number in range(12):  # the first one's decisions have even numbers
+        logs[number % 2].append(record(number)).result(5)
+    logs[0].close()
+
+    assert ids(read_decision_log(tmp_path, 5)) == [f"d-{n}" for n in range(7, 12)]
+    assert sorted(ids(read_parts(tmp_path, frozenset()).frame)) == sorted(f"d-{n}" for n in range(12))
+    assert read_parts(tmp_path, frozenset()).closed == {
+        "part-00000001-20260101T000000Z", "b/part-00000001-20260101T000001Z", "part-00000002-20260101T000002Z"
+    }  # fmt: skip
+    late = read_columns_after(tmp_path, ("time_s",), 1_700_000_006.0)["time_s"]
+    assert list(late - 1_700_000_000.0) == [7, 8, 9, 10, 11]
+    found = find_decisions(tmp_path, {"d-10", "d-11"}, ("nodes",))
+    assert {name: row["nodes"] for name, row in found.rows.items()} == {"d-10": "A,B,C", "d-11": "A,B,C"}
+    assert found.oldest_s == 1_700_000_008.0  # older parts were not read
+    assert find_decisions(tmp_path, {"d-0", "none"}, ()).oldest_s == 1_700_000_000.0
+    logs[1].close()
 
 
 def test_open_and_closed_parts_are_read_together_in_order_and_once(tmp_path):

@@ -23,16 +23,27 @@ class Network:
         self.decisions.mkdir(exist_ok=True)
         self.record = folder / "operation"
         self.operation = Operation(
-            "http://controller", "token", self.decisions, self.record, folder / "windows", folder / "traces"
+            ("http://controller",),
+            "token",
+            self.decisions,
+            self.record,
+            folder / "windows",
+            folder / "traces",
         )
         self.changes: list[dict[str, Any]] = []
         self.store = "store-1"
         self.now_s = DAY + 200.0
         self.page_rows, self.forgotten = 1000, 0
         self.asked: list[int] = []
-        patched.setattr("tasks.operation.sources.httpx.get", self._get)
+        patched.setattr(
+            "tasks.operation.sources.OneOf", lambda urls, verify: httpx.MockTransport(self._answer)
+        )
 
-    def _get(self, url: str, params: dict[str, int], headers: dict[str, str], **_: Any) -> httpx.Response:
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        params = {name: int(value) for name, value in request.url.params.items()}
+        return self._get(request.url.path, params, request.headers)
+
+    def _get(self, url: str, params: dict[str, int], headers: httpx.Headers) -> httpx.Response:
         assert headers["Authorization"].startswith("Bearer ")
         if url.endswith("/snapshot"):
             return self._snapshot(url, params)

@@ -1,0 +1,103 @@
+"""HTTP to a service that has several addresses, of which one at a time is in charge.
+
+The address that answered last is asked first. Where it does not answer, or says with 503 and ``Retry-After``
+that it is not its turn, the next one is asked. So a question may reach two of them: what is asked must be
+safe to ask twice, as everything of ours is. Not here: which addresses there are (``schema.py``).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Sequence
+
+import httpx
+
+NOT_NOW = 503
+RETRY_AFTER = "Retry-After"
+
+
+class _Addresses:
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = [httpx.URL(url) for url in urls]
+        self._first = 0
+
+    def aimed(self, request: httpx.Request) -> Iterator[bool]:
+        """Aim the request at one address after another; whether it is the last."""
+        first, number = self._first, len(self._urls)
+        for place in (*range(first, number), *range(first)):
+            url = self._urls[place]
+            request.url = request.url.copy_with(scheme=url.scheme, host=url.host, port=url.port)
+            request.headers["Host"] = url.netloc.decode()
+            self._first = place
+            yield (place + 1) % number == first
+
+
+def _is_not_now(answer: httpx.Response) -> bool:
+    return answer.status_code == NOT_NOW and RETRY_AFTER in answer.headers
+
+
+class OneOf(httpx.BaseTransport):
+    """A transport for ``httpx.Client``.
+
+    Args:
+        urls: base addresses; at least one.
+        inner: carries a request to one of them; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        inner: httpx.BaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        self._addresses = _Addresses(urls)
+        self._inner = inner or httpx.HTTPTransport(verify=verify, trust_env=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer of the first that is in charge; of the last asked where none is."""
+        for is_last in self._addresses.aimed(request):
+            try:
+                answer = self._inner.handle_request(request)
+            except httpx.TransportError:
+                if is_last:
+                    raise
+                continue
+            if is_last or not _is_not_now(answer):
+                return answer
+            answer.close()
+        raise AssertionError("no address")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
+
+
+class AsyncOneOf(httpx.AsyncBaseTransport):
+    """The same for ``httpx.AsyncClient``."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        inner: httpx.AsyncBaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        self._addresses = _Addresses(urls)
+        self._inner = inner or httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As ``OneOf.handle_request``."""
+        for is_last in self._addresses.aimed(request):
+            try:
+                answer = await self._inner.handle_async_request(request)
+            except httpx.TransportError:
+                if is_last:
+                    raise
+                continue
+            if is_last or not _is_not_now(answer):
+                return answer
+            await answer.aclose()
+        raise AssertionError("no address")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()

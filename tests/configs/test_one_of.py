@@ -1,0 +1,67 @@
+"""Which of several addresses is asked, and which is asked next time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from configs.addresses import AsyncOneOf, OneOf
+
+URLS = ("http://a:1", "http://b:2", "http://c:3")
+
+
+class Net:
+    """Hosts that answer, wait (503 with Retry-After), fail for good (503), or are dead."""
+
+    def __init__(self, **states: str) -> None:
+        self.states = states
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        assert request.headers["Host"] == f"{host}:{request.url.port}"
+        self.asked.append(host)
+        match self.states[host]:
+            case "dead":
+                raise httpx.ConnectError("refused")
+            case "waits":
+                return httpx.Response(503, headers={"Retry-After": "1"})
+            case "fails":
+                return httpx.Response(503)
+        return httpx.Response(200, text=host)
+
+    def ask(self, client: httpx.Client) -> str:
+        self.asked.clear()
+        answer = client.post("/place", json={"n": 1})
+        return answer.text if answer.is_success else str(answer.status_code)
+
+
+def test_the_next_is_asked_where_one_is_dead_or_waits_and_the_one_that_answered_is_asked_first() -> None:
+    net = Net(a="dead", b="waits", c="answers")
+    with httpx.Client(base_url=URLS[0], transport=OneOf(URLS, httpx.MockTransport(net))) as client:
+        assert (net.ask(client), net.asked) == ("c", ["a", "b", "c"])
+        assert (net.ask(client), net.asked) == ("c", ["c"])
+        net.states |= {"b": "fails", "c": "dead"}
+        assert (net.ask(client), net.asked) == ("503", ["c", "a", "b"])  # an error is an answer
+        assert (net.ask(client), net.asked) == ("503", ["b"])
+        net.states["b"] = "waits"
+        with pytest.raises(httpx.ConnectError):
+            net.ask(client)
+        assert net.asked == ["b", "c", "a"]
+        net.states |= {"a": "waits", "c": "waits"}
+        assert (net.ask(client), net.asked) == ("503", ["a", "b", "c"])
+
+
+def test_the_asynchronous_one_does_the_same() -> None:
+    net = Net(a="waits", b="dead", c="answers")
+
+    async def ask() -> str:
+        transport = AsyncOneOf(URLS, httpx.MockTransport(net))
+        async with httpx.AsyncClient(base_url=URLS[0], transport=transport) as client:
+            await client.get("/place")
+            return (await client.get("/place")).text
+
+    assert asyncio.run(ask()) == "c"
+    assert net.asked == ["a", "b", "c", "c"]
