@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from controlplane.controller import tables
+from controlplane.failpoints import now_s
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE
@@ -182,7 +183,7 @@ class ChangeLog:
 def append(connection: Connection, change: dict[str, Any], cause: str) -> Change:
     """Store a change under the next version, in the caller's transaction."""
     numbered = {"version": last_version(connection) + 1} | change
-    happened = datetime.now(UTC)
+    happened = datetime.fromtimestamp(now_s(), UTC)
     connection.execute(
         insert(tables.changes).values(
             version=numbered["version"],
