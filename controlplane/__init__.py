@@ -1,10 +1,11 @@
 """Online: what a running network needs. Processes of their own that talk over HTTP.
 
   tapi/        TAPI 2.1.3 documents: builders and liberal parsers, pure code without sockets
-  controller/  northbound TAPI over RESTCONF, the network's state, two-phase configuration, restoration
+  controller/  northbound TAPI over RESTCONF, the network's state, configuration, restoration
   elements/    network elements and the southbound interface to them
   pce/         path computation: candidates, model endpoint, fallback, decision log
   console/     web pages
+  group_commit.py  writers that wait share one synced write; keyed_locks.py: a lock for each key
   metrics.py   every metric of every process, and what GET /metrics and GET /ready answer
   auth.py      access: HTTP Basic or a bearer token; trusted.py: addresses that need neither
   slowdown.py  how long an answer to a wrong password waits

@@ -58,8 +58,7 @@ class Violation:
 
     Attributes:
         rule: ``slots-used-twice``, ``on-a-failed-link``, ``element-missing``, ``element-orphan``,
-            ``element-pending``, ``element-unreachable``, ``decision-missing``, ``decision-differs`` or
-            ``pce-behind``.
+            ``element-unreachable``, ``decision-missing``, ``decision-differs`` or ``pce-behind``.
         where: element, link or process.
         service_uuid: of the service; empty where none is concerned.
         why: both sides in words.
@@ -80,7 +79,6 @@ class Looked:
         lightpaths: that stand.
         failed_links: that are cut.
         running: cross-connects of each element; None: it does not answer.
-        pending: elements at which a commit waits for its confirmation.
         decisions: rows of the decision log by id, those of the lightpaths.
         oldest_decision_s: when the log begins, since 1970 UTC, where one of them is not in it.
         pce_version: of the state that the PCE works on; None: it does not answer.
@@ -90,7 +88,6 @@ class Looked:
     lightpaths: tuple[StandingLightpath, ...]
     failed_links: frozenset[frozenset[str]]
     running: Mapping[str, tuple[CrossConnect, ...] | None]
-    pending: frozenset[str]
     decisions: Mapping[str, Mapping[str, Any]]
     oldest_decision_s: float
     pce_version: int | None
@@ -167,8 +164,6 @@ def _elements(seen: Looked) -> Iterator[Violation]:
         if running is None:
             yield Violation("element-unreachable", node, "", "it does not answer")
             continue
-        if node in seen.pending:
-            yield Violation("element-pending", node, "", "a commit waits for its confirmation")
         holds = {
             item.service_uuid: (
                 item.in_port,
@@ -229,7 +224,6 @@ class Installation:
         """
         pages = list(self.controller.snapshot())
         entries = [entry for page in pages for entry in page["changes"]]
-        running, pending = self._elements()
         lightpaths = tuple(
             StandingLightpath.read(entry) for entry in entries if entry["kind"] == "lightpath-added"
         )
@@ -241,25 +235,21 @@ class Installation:
             failed_links=frozenset(
                 frozenset(entry["nodes"]) for entry in entries if entry["kind"] == "link-failed"
             ),
-            running=running,
-            pending=pending,
+            running=self._running(),
             decisions=decided.rows,
             oldest_decision_s=decided.oldest_s,
             pce_version=self._pce_version(),
         )
 
-    def _elements(self) -> tuple[dict[str, tuple[CrossConnect, ...] | None], frozenset[str]]:
-        """What each element holds, and those at which a commit waits."""
+    def _running(self) -> dict[str, tuple[CrossConnect, ...] | None]:
+        """What each element holds; None: it does not answer."""
         running: dict[str, tuple[CrossConnect, ...] | None] = {}
-        pending = set()
         for node in self.nodes:
             try:
                 running[node] = self.southbound.running(node)
-                if self.southbound.pending(node) is not None:
-                    pending.add(node)
             except ElementError:
                 running[node] = None
-        return running, frozenset(pending)
+        return running
 
     def _pce_version(self) -> int | None:
         try:

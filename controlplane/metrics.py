@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, Literal, TypeVar, get_args
+from typing import ClassVar, Literal, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,7 +29,6 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from starlette.responses import JSONResponse, Response
 
-from controlplane.pce.reasons import BlockedBy, FallbackReason
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE, RESTORE
 
@@ -37,13 +36,13 @@ METRICS, READY = "/metrics", "/ready"
 Kind = Literal["counter", "gauge", "histogram"]
 Wrapped = TypeVar("Wrapped", bound=MetricWrapperBase)
 
-FALLBACK_REASONS: tuple[str, ...] = get_args(FallbackReason)
-BLOCKED_BY: tuple[str, ...] = get_args(BlockedBy)
+FALLBACK_REASONS = ("late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed", "queue-full")
+BLOCKED_BY = ("latency", "reach", "failure", "constraint", "quality", "spectrum")
 UNANSWERED = ("databases", "decision-log")
 CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")
 RELEASES = ("delete", "ended", "cut")
-ELEMENT_OPERATIONS = ("edit-candidate", "discard", "commit-confirmed", "confirm", "cancel")
+ELEMENT_OPERATIONS = ("edit",)
 # A set-up takes some ms, and at worst the time limits of everybody whom it asks.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _BLOCKED_STATUS = 409
@@ -244,7 +243,16 @@ class ControllerMetrics(Metrics):
         self.suspect_elements = self._gauge(
             "suspect_elements", "elements that may not hold what the state says, and are audited"
         )
-        self.waiting = self._gauge("waiting_changes", "changes of the network that wait for their turn")
+        self.element_answers = self._gauge(
+            "element_answers", "1 where an element answered when it was asked last, else 0", element=()
+        )
+        self.element_queue = self._gauge(
+            "element_queue_tasks", "tasks that wait for their turn at an element", element=()
+        )
+        self.reservations = self._gauge(
+            "reservations_open", "set-ups that have their slots, and whose lightpath is not stored yet"
+        )
+        self.waiting = self._gauge("waiting_changes", "set-ups that wait for their turn")
         self.state_version = self._gauge("state_version", "version of the network's state")
         self.database_answers = self._gauge("database_answers", "1 where the database can be read, else 0")
         self.change_log = self._gauge("change_log_changes", "changes that are kept in the log")
@@ -283,12 +291,8 @@ class ElementsMetrics(Metrics):
         self.refused = self._counter(
             "operations_refused", "operations that an element refused", operation=ELEMENT_OPERATIONS
         )
-        self.expired = self._counter(
-            "commits_expired", "commits that nobody confirmed in time, and that were rolled back"
-        )
         self.elements = self._gauge("elements", "elements that live here")
         self.cross_connects = self._gauge("cross_connects", "cross-connects that the elements hold")
-        self.unconfirmed = self._gauge("unconfirmed_commits", "commits that wait to be confirmed")
 
     @contextmanager
     def operation(self, name: str) -> Iterator[None]:

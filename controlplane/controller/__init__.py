@@ -1,4 +1,4 @@
-"""The SDN controller: TAPI northbound, the network's state, two-phase configuration of elements, restoration.
+"""The SDN controller: TAPI northbound, the network's state, configuration of elements, restoration.
 
   network.py      the plant as the controller needs it; what is lit, as bits
   capacity.py     what a block of slots carries, by the rule of the use case
@@ -15,9 +15,12 @@
   state.py        the stored state in memory, and its change feed
   snapshot.py     the state at one version, in pages
   pce_client.py   asking the path computation element
-  configure.py    two-phase configuration of elements; audit and repair
-  restoration.py  what became of services without a lightpath
-  services.py     creation and deletion of services, restoration, recovery after a restart
+  reservations.py who has which slots before a lightpath is stored
+  configure.py    elements brought to what is wanted; element_queue.py: one element's work, audit and health
+  writer.py       the way into the store: changes that wait share a transaction, the memory follows
+  setting_up.py   one set-up: ask, verify, reserve, configure, store
+  restoration.py  services without a lightpath, set up again
+  services.py     creation and deletion of services, cuts and repairs, recovery after a restart
   clients.py      what is conceded to clients that cannot send all that is needed
   restconf.py     RESTCONF: bodies, errors, the data tree
   datastore.py    what is read and written there
@@ -29,6 +32,8 @@
   app.py          the routes
   main.py         the process
 
-Every change goes one way: `services.py` decides under one lock, elements are configured, the store commits,
-the memory follows, readers are told.
+Every change goes one way: slots are reserved, elements are configured, the store commits, the memory follows
+in the order of the log, readers are told. Set-ups go it side by side; one service's life is in the hands of
+one thread at a time. Locks, always taken in this order: a service's (`services.py`), a contended link's
+(`setting_up.py`), then for a moment only the reservations', the writer's, the state's.
 """

@@ -53,7 +53,6 @@ from controlplane.controller.subscriptions import (
 )
 from controlplane.metrics import ready_answer
 from controlplane.pathcomp import COMP_ROUTE
-from controlplane.tapi import yang_library
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
 from controlplane.trail import TrailError, parse_since, read_trail
@@ -70,7 +69,8 @@ OPERATIONS = (
     *READING_OPERATIONS,
     *CHANGING_OPERATIONS,
 )
-MAX_WAITING_CHANGES = 64
+MAX_CHANGES = 64  # side by side
+MAX_QUESTIONS = 16  # that are passed on to the PCE, side by side
 LAST_VERSION = 2**63 - 1  # what a database counts to
 _READ = ("GET", "HEAD", "OPTIONS")
 _ALLOWED = {f"/restconf/operations/{name}": ("POST", "OPTIONS") for name in OPERATIONS}
@@ -93,8 +93,9 @@ def build_app(
     clients = clients or ClientSettings()
     snapshots, subscriptions = Snapshots(state), Subscriptions(state, stream.look_again)
     datastore = Datastore(state, manager, pce, clients.default_capacity_gbps, subscriptions.context)
-    # Changes wait for one lock; with threads of their own they never hold up the readers.
-    changing = anyio.CapacityLimiter(MAX_WAITING_CHANGES)
+    # Changes wait for elements and for the PCE; with threads of their own they never hold up the readers.
+    changing = anyio.CapacityLimiter(MAX_CHANGES)
+    asking = anyio.CapacityLimiter(MAX_QUESTIONS)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -188,7 +189,7 @@ def build_app(
 
     async def root(request: Request) -> Response:
         accepts_json(request)
-        resources = {"data": {}, "operations": {}, "yang-library-version": yang_library.REVISION}
+        resources = {"data": {}, "operations": {}, "yang-library-version": "2016-06-21"}
         return yang_response({"ietf-restconf:restconf": resources})
 
     async def options(request: Request) -> Response:
@@ -201,7 +202,9 @@ def build_app(
     async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
         headers = {"X-State-Version": str(state.version)}
-        status, answer = await anyio.to_thread.run_sync(lambda: pce.forward("POST", path, body, headers))
+        status, answer = await anyio.to_thread.run_sync(
+            lambda: pce.forward("POST", path, body, headers), limiter=asking
+        )
         return yang_response(answer, status)
 
     async def compute(request: Request) -> Response:
@@ -235,9 +238,12 @@ def build_app(
             headers={"Cache-Control": "no-cache"},
         )
 
-    def read(request: Request, path: str = "") -> Response:
+    async def read(request: Request, path: str = "") -> Response:
         accepts_json(request)
-        answer = tagged(datastore.read(path, request.query_params.multi_items()))
+        query = request.query_params.multi_items()
+        answer = await anyio.to_thread.run_sync(
+            lambda: tagged(datastore.read(path, query)), limiter=asking if datastore.asks(path) else None
+        )
         if is_known(request, answer):
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
         return answer

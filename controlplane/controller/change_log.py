@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from controlplane.controller import tables
-from controlplane.failpoints import now_s
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE
@@ -180,20 +179,41 @@ class ChangeLog:
             return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
 
 
-def append(connection: Connection, change: dict[str, Any], cause: str) -> Change:
-    """Store a change under the next version, in the caller's transaction."""
-    numbered = {"version": last_version(connection) + 1} | change
-    happened = datetime.fromtimestamp(now_s(), UTC)
-    connection.execute(
-        insert(tables.changes).values(
-            version=numbered["version"],
-            kind=change["kind"],
-            cause=cause,
-            happened=happened,
-            document=json.dumps(numbered),
+class Appending:
+    """Changes under the next versions, for one transaction of the caller's.
+
+    Args:
+        connection: in that transaction.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last: int | None = None
+        self._rows: list[dict[str, Any]] = []
+
+    def append(self, change: dict[str, Any], cause: str) -> Change:
+        """Number a change; it is in the log after ``flush``."""
+        if self._last is None:
+            self._last = last_version(self._connection)
+        self._last += 1
+        numbered = {"version": self._last} | change
+        happened = datetime.now(UTC)
+        self._rows.append(
+            {
+                "version": self._last,
+                "kind": change["kind"],
+                "cause": cause,
+                "happened": happened,
+                "document": json.dumps(numbered),
+            }
         )
-    )
-    return Change(numbered["version"], cause, happened, numbered)
+        return Change(self._last, cause, happened, numbered)
+
+    def flush(self) -> None:
+        """Put all of them into the log."""
+        if self._rows:
+            self._connection.execute(insert(tables.changes), self._rows)
+            self._rows = []
 
 
 def last_version(connection: Connection) -> int:

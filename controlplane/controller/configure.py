@@ -1,26 +1,39 @@
-"""Two-phase configuration of elements, with audit and repair. Not here: what is configured, and when.
+"""Elements are brought to what is wanted: what the state says, and what is under way.
 
-Elements can fail at any point, and the controller can be killed at any point. Both come to the same end: the
-elements concerned are *suspect*, and before they are used again, or soon in the background, an audit brings
-each to exactly what the state says. The first thing a controller suspects, at its start, is every element.
+A change of a service is wanted first, then each element along the route is asked for it at the same time;
+where one fails, it is not wanted any more and the others are asked again. Whatever dies in between, what the
+state says decides: the elements concerned are suspect, and are audited (``element_queue.py``). The first
+thing that a controller suspects, at its start, is every element. Not here: what is configured, and when.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
 
-from controlplane.elements.interface import ADD_DROP, CrossConnect, Edit, ElementError, Southbound
+from controlplane.controller.element_queue import ElementQueue
+from controlplane.elements.interface import ADD_DROP, CrossConnect, ElementError, Southbound
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.service_body import BIDIRECTIONAL
 
 log = logging.getLogger(__name__)
 
-CONFIRM_TIMEOUT_S = 30.0
-Expected = Callable[[str], dict[str, CrossConnect]]
+DEADLINE_S = 5.0  # after which nobody waits for an element any more
+
+
+class StateOfServices(Protocol):
+    """What the state says."""
+
+    def service(self, uuid: str) -> Service | None:
+        """A service by its UUID; None when there is none."""
+
+    def crossing(self, node: str) -> tuple[Service, ...]:
+        """The services whose lightpath passes a node, or ends there."""
 
 
 class ConfigurationFailed(ValueError):  # noqa: N818 - an answer to who asked, not a defect
@@ -40,145 +53,146 @@ def cross_connects(service: Service) -> dict[str, CrossConnect]:
     path = service.path
     if path is None:
         return {}
-    ports = (ADD_DROP, *path.nodes, ADD_DROP)  # the node at position i has its neighbours at i and i + 2
-    return {
-        node: CrossConnect(
-            service_uuid=service.uuid,
-            in_port=ports[index],
-            out_port=ports[index + 2],
-            first_slot=path.first_slot,
-            num_slots=path.num_slots,
-            bidirectional=service.request.direction == BIDIRECTIONAL,
-            modulation_format=path.modulation_format if ADD_DROP in (ports[index], ports[index + 2]) else "",
-        )
-        for index, node in enumerate(path.nodes)
-    }
+    return {node: _cross_connect(service, index) for index, node in enumerate(path.nodes)}
+
+
+def cross_connect_at(service: Service | None, node: str) -> CrossConnect | None:
+    """What one element holds for a service; None where its lightpath does not pass there."""
+    if service is None or service.path is None or node not in service.path.nodes:
+        return None
+    return _cross_connect(service, service.path.nodes.index(node))
+
+
+def _cross_connect(service: Service, index: int) -> CrossConnect:
+    path = service.path
+    assert path is not None
+    is_first, is_last = index == 0, index == len(path.nodes) - 1
+    return CrossConnect(
+        service_uuid=service.uuid,
+        in_port=ADD_DROP if is_first else path.nodes[index - 1],
+        out_port=ADD_DROP if is_last else path.nodes[index + 1],
+        first_slot=path.first_slot,
+        num_slots=path.num_slots,
+        bidirectional=service.request.direction == BIDIRECTIONAL,
+        modulation_format=path.modulation_format if is_first or is_last else "",
+    )
+
+
+class _WantedNow:
+    """What the state says, and over it what is under way."""
+
+    def __init__(self, services: StateOfServices, nodes: Iterable[str]) -> None:
+        self._services = services
+        self._under_way: dict[str, dict[str, CrossConnect | None]] = {node: {} for node in nodes}
+        self._lock = threading.Lock()
+
+    def begin(self, uuid: str, items: Mapping[str, CrossConnect | None]) -> None:
+        with self._lock:
+            for node, item in items.items():
+                self._under_way[node][uuid] = item
+
+    def end(self, uuid: str, nodes: Iterable[str]) -> None:
+        with self._lock:
+            for node in nodes:
+                self._under_way[node].pop(uuid, None)
+
+    def of(self, node: str, uuid: str) -> CrossConnect | None:
+        # What is under way is looked at first: it ends when the state says it, and is never in neither.
+        with self._lock:
+            if uuid in self._under_way[node]:
+                return self._under_way[node][uuid]
+        return cross_connect_at(self._services.service(uuid), node)
+
+    def all(self, node: str) -> dict[str, CrossConnect]:
+        with self._lock:
+            over = dict(self._under_way[node])
+        told = ((item.uuid, cross_connect_at(item, node)) for item in self._services.crossing(node))
+        found = {**dict(told), **over}
+        return {uuid: item for uuid, item in found.items() if item is not None}
 
 
 class Configurator:
-    """Configures elements; used by one thread at a time.
+    """Configures elements; safe to share between threads.
 
     Args:
         southbound: how elements are reached.
-        expected: what an element's configuration should be by the state, by service.
+        services: what the state says.
         nodes: every element; all are suspect at first.
-        confirm_timeout_s: after which an unconfirmed commit rolls back by itself.
     """
 
-    def __init__(
-        self,
-        southbound: Southbound,
-        expected: Expected,
-        nodes: Iterable[str],
-        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
-    ) -> None:
-        self._southbound = southbound
-        self._expected = expected
-        self._confirm_timeout_s = confirm_timeout_s
-        self._suspects = set(nodes)
-        self._suspects_lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="southbound")
+    def __init__(self, southbound: Southbound, services: StateOfServices, nodes: Iterable[str]) -> None:
+        nodes = tuple(nodes)
+        self._wanted = _WantedNow(services, nodes)
+        self._threads = ThreadPoolExecutor(max_workers=len(nodes), thread_name_prefix="southbound")
+        self.queues = {node: ElementQueue(node, southbound, self._wanted, self._threads) for node in nodes}
 
     def close(self) -> None:
-        """Stop the threads."""
+        """Stop the threads once what was asked for is done."""
         self._threads.shutdown(wait=True)
 
     @property
     def suspects(self) -> frozenset[str]:
         """Elements that may not hold what the state says."""
-        with self._suspects_lock:
-            return frozenset(self._suspects)
+        return frozenset(node for node, queue in self.queues.items() if queue.is_suspect)
+
+    @property
+    def away(self) -> frozenset[str]:
+        """Elements that did not answer when they were asked last."""
+        return frozenset(node for node, queue in self.queues.items() if queue.is_away)
 
     def suspect(self, nodes: Iterable[str]) -> None:
         """Have these audited before they are used again."""
-        with self._suspects_lock:
-            self._suspects.update(nodes)
+        for node in nodes:
+            self.queues[node].suspect()
 
-    def apply(self, edits: Mapping[str, Edit]) -> None:
-        """Bring all elements to their edits, or none of them.
+    @contextmanager
+    def changed(self, uuid: str, items: Mapping[str, CrossConnect | None]) -> Iterator[None]:
+        """Elements hold these for a service during the block, and after it what the state says.
 
-        Edit every candidate, commit every candidate confirmed with one persist id, read every element back,
-        confirm everywhere.
+        Args:
+            uuid: of the service, which nobody else changes meanwhile.
+            items: by node; None: nothing.
 
         Raises:
-            ConfigurationFailed: an element refused, did not answer, or does not hold what was committed. The
-                others have been taken back; what could not be taken back is suspect.
+            ConfigurationFailed: an element refused, did not answer, or does not hold what it was told.
         """
-        suspects = self.suspects & edits.keys()
-        if suspects:
-            still = self.audit(suspects)
-            if still:
-                raise ConfigurationFailed("; ".join(still.values()), still)
-        persist_id = str(uuid4())
+        self._wanted.begin(uuid, items)
         try:
-            self._everywhere(edits, lambda node: self._southbound.edit_candidate(node, edits[node]))
-            self._everywhere(
-                edits,
-                lambda node: self._southbound.commit_confirmed(node, persist_id, self._confirm_timeout_s),
-            )
-            self._everywhere(edits, lambda node: self._read_back(node, edits[node]))
-            self._everywhere(edits, lambda node: self._southbound.confirm(node, persist_id))
-        except BaseException as error:
-            # Whatever happened, and wherever: the audit cancels what waits and undoes what was confirmed.
-            self.suspect(edits)
-            self.audit(edits)
-            if isinstance(error, ElementError):
-                raise ConfigurationFailed(str(error), {error.node}) from error
+            self._reach(items, uuid)
+            yield
+        except BaseException:
+            self._wanted.end(uuid, items)
+            failed = self.wait(self.bring(dict.fromkeys(items, (uuid,))))
+            for error in failed.values():
+                log.warning("service %s is not taken back yet: %s", uuid, error)
             raise
+        self._wanted.end(uuid, items)
 
-    def audit(self, nodes: Iterable[str]) -> dict[str, str]:
-        """Bring elements to what the state says; those that still are not there, with the reason."""
-        failed: dict[str, str] = {}
+    def bring(self, uuids: Mapping[str, Collection[str]]) -> dict[str, Future[None]]:
+        """Begin to bring services to what is wanted, by node; see ``wait``."""
+        return {node: self.queues[node].bring(wanted) for node, wanted in uuids.items()}
 
-        def bring(node: str) -> None:
+    def audit(self, nodes: Iterable[str]) -> dict[str, BaseException]:
+        """Bring elements to what is wanted; those that are not there yet, with the reason."""
+        return self.wait({node: self.queues[node].audit() for node in nodes})
+
+    def wait(self, futures: Mapping[str, Future[None]]) -> dict[str, BaseException]:
+        """What failed, by node; what takes longer than the deadline has."""
+        end_s = time.monotonic() + DEADLINE_S
+        failed: dict[str, BaseException] = {}
+        for node, future in futures.items():
             try:
-                self._bring_to_state(node)
-            except ElementError as error:
-                failed[node] = str(error)
-            else:
-                with self._suspects_lock:
-                    self._suspects.discard(node)
-
-        list(self._threads.map(bring, tuple(nodes)))
+                error = future.exception(max(0.0, end_s - time.monotonic()))
+            except TimeoutError:
+                error = self.queues[node].give_up(future, DEADLINE_S)
+            if error is not None:
+                failed[node] = error
         return failed
 
-    def _bring_to_state(self, node: str) -> None:
-        self._southbound.discard(node)
-        waiting = self._southbound.pending(node)
-        if waiting is not None:
-            self._southbound.cancel(node, waiting)
-        wanted = self._expected(node)
-        running = {item.service_uuid: item for item in self._southbound.running(node)}
-        if running == wanted:
-            return
-        remove = tuple(uuid for uuid, item in running.items() if wanted.get(uuid) != item)
-        put = tuple(item for uuid, item in wanted.items() if running.get(uuid) != item)
-        log.warning(
-            "element %s: repaired, %d cross-connects taken out, %d put in", node, len(remove), len(put)
-        )
-        persist_id = str(uuid4())
-        self._southbound.edit_candidate(node, Edit(put, remove))
-        self._southbound.commit_confirmed(node, persist_id, self._confirm_timeout_s)
-        self._read_back(node, Edit(put, remove))
-        self._southbound.confirm(node, persist_id)
-
-    def _read_back(self, node: str, edit: Edit) -> None:
-        running = {item.service_uuid: item for item in self._southbound.running(node)}
-        for item in edit.put:
-            if running.get(item.service_uuid) != item:
-                raise ElementError(
-                    node,
-                    "operation-failed",
-                    f"does not hold the committed cross-connect of {item.service_uuid}",
-                )
-        kept = {item.service_uuid for item in edit.put}
-        for uuid in edit.remove:
-            if uuid in running and uuid not in kept:
-                raise ElementError(node, "operation-failed", f"still holds the cross-connect of {uuid}")
-
-    def _everywhere(self, nodes: Iterable[str], step: Callable[[str], None]) -> None:
-        """Run a step on all elements at once; wait for all, then raise the first failure."""
-        futures = [self._threads.submit(step, node) for node in nodes]
-        errors = [error for error in (future.exception() for future in futures) if error is not None]
-        if errors:
-            raise errors[0]
+    def _reach(self, nodes: Iterable[str], uuid: str) -> None:
+        failed = self.wait(self.bring(dict.fromkeys(nodes, (uuid,))))
+        for error in failed.values():
+            if not isinstance(error, ElementError):
+                raise error
+        if failed:
+            raise ConfigurationFailed("; ".join(map(str, failed.values())), failed)

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from controlplane.controller.network import PlantView
 from controlplane.controller.services import ServiceManager
-from controlplane.controller.store import INSTALLED
 from controlplane.metrics import ControllerMetrics
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.path_body import hops_of
@@ -29,6 +28,10 @@ def measured(manager: ServiceManager) -> ControllerMetrics:
     metrics.failed_links.set(len(failed_links))
     metrics.elements.set(len(state.plant.topology.node_names))
     metrics.suspect_elements.set(len(manager.configurator.suspects))
+    for node, queue in manager.configurator.queues.items():
+        metrics.element_answers.labels(node).set(not queue.is_away)
+        metrics.element_queue.labels(node).set(queue.length)
+    metrics.reservations.set(len(manager.reservations))
     metrics.waiting.set(manager.num_waiting)
     try:
         first, last = state.store.log.reach()
@@ -63,4 +66,4 @@ def _spectrum_used(plant: PlantView, lit: Sequence[Service]) -> float:
 
 
 def _num_dark(manager: ServiceManager) -> int:
-    return sum(item.lifecycle == INSTALLED and item.path is None for item in manager.state.services())
+    return manager.state.num_dark()

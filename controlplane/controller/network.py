@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from configs.bands import bands_of
 from configs.schema import Config, PlantSection
@@ -147,6 +148,13 @@ def block(first_slot: int, num_slots: int) -> int:
     '0b1110'
     """
     return ((1 << num_slots) - 1) << first_slot
+
+
+class Occupied(Protocol):
+    """What knows which slots are taken."""
+
+    def clash(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> Unit | None:
+        """The first unit along a route where a slot of the block is taken; None when all are free."""
 
 
 class SpectrumMap:

@@ -24,6 +24,8 @@ from controlplane.tapi.service_body import ComputeRequest
 
 log = logging.getLogger(__name__)
 
+CONNECTIONS = 64  # that stay open: as many as set-ups ask side by side
+
 
 class PathComputation(Protocol):
     """What the controller needs of a path computation element."""
@@ -77,6 +79,7 @@ class HttpPathComputation:
         self._http = httpx.Client(
             headers=bearer_header(credentials) | {"Accept": YANG_DATA_JSON},
             transport=transport,
+            limits=httpx.Limits(max_keepalive_connections=CONNECTIONS),
             trust_env=False,
         )
 

@@ -1,8 +1,28 @@
-"""What became of services without a lightpath. Not here: restoring them (``services.py``)."""
+"""After a cut: services are set up on other paths, protected classes first, many at a time, with a report.
+
+Not here: how one is set up (``setting_up.py``), what a cut ends (``services.py``).
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+
+from controlplane.controller.setting_up import ServiceSetUp
+from controlplane.controller.state import NetworkState
+from controlplane.controller.store import INSTALLED
+from controlplane.keyed_locks import KeyedLocks
+from controlplane.tapi.errors import TapiError
+from controlplane.tapi.purpose import RESTORE
+
+log = logging.getLogger(__name__)
+AT_ONCE = 16
+FIRST_CLASSES = ("protected",)
 
 
 @dataclass(frozen=True)
@@ -16,3 +36,102 @@ class Restoration:
     def __str__(self) -> str:
         total = len(self.restored) + len(self.lost)
         return f"{len(self.restored)} of {total} services restored in {self.took_s:.2f} s"
+
+
+class Restorer:
+    """Sets services without a lightpath up again; safe to share between threads.
+
+    Args:
+        state: of the network.
+        set_up: sets one up.
+        lives: who changes a service holds its UUID's lock.
+        trust: has the state be the store's.
+        first: service classes that come before the others, in this order.
+    """
+
+    def __init__(
+        self,
+        state: NetworkState,
+        set_up: ServiceSetUp,
+        lives: KeyedLocks,
+        trust: Callable[[], None],
+        first: Sequence[str] = FIRST_CLASSES,
+    ) -> None:
+        self._state = state
+        self._set_up = set_up
+        self._lives = lives
+        self._trust = trust
+        self._first = tuple(first)
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="restoration")
+        # Without a lightpath for a reason that may pass by itself; the others wait for a repair.
+        self._try_again: set[str] = set()
+        self._lock = threading.Lock()
+        self.try_all_again()
+
+    def close(self) -> None:
+        """Let what is under way end, then stop."""
+        self._threads.shutdown(wait=True)
+
+    def try_all_again(self) -> None:
+        """Nobody knows why services have no lightpath."""
+        with self._lock:
+            self._try_again.update(service.uuid for service in self._state.dark())
+
+    def again(self) -> Restoration:
+        """Try what failed for a reason that may have passed."""
+        with self._lock:
+            uuids = tuple(self._try_again)
+        return self.restore(uuids) if uuids else Restoration()
+
+    def restore(self, uuids: Iterable[str]) -> Restoration:
+        """Set services up again; one that fails, for whatever reason, stops no other.
+
+        Those of one class go at the same time; a class begins when the one before it has ended.
+        """
+        began = time.perf_counter()
+        waiting = sorted(((self._rank(uuid), uuid) for uuid in uuids), key=lambda item: item[0])
+        tickets = {uuid: self._set_up.waiting.join() for _, uuid in waiting}
+        restored: list[str] = []
+        lost: list[tuple[str, str]] = []
+        for _, together in groupby(waiting, key=lambda item: item[0]):
+            group = [uuid for _, uuid in together]
+            outcomes = self._threads.map(lambda uuid: self._restore(uuid, tickets[uuid]), group)
+            for uuid, why in zip(group, outcomes, strict=True):
+                if why:
+                    lost.append((uuid, why))
+                elif why is not None:
+                    restored.append(uuid)
+        return Restoration(tuple(restored), tuple(lost), time.perf_counter() - began)
+
+    def _rank(self, uuid: str) -> int:
+        service = self._state.service(uuid)
+        name = service.request.service_class if service else ""
+        return self._first.index(name) if name in self._first else len(self._first)
+
+    def _restore(self, uuid: str, ticket: object) -> str | None:
+        """Why a service is still without a lightpath; empty: it has one; None: it needs none."""
+        try:
+            with self._lives.of(uuid):
+                self._set_up.waiting.leave(ticket)
+                self._trust()
+                service = self._state.service(uuid)
+                if service is None or service.path or service.lifecycle != INSTALLED:
+                    self._note(uuid, False)
+                    return None
+                self._set_up.carry(service, RESTORE, time.perf_counter())
+        except TapiError as error:
+            log.warning("service %s has no lightpath: %s", uuid, error.message)
+            self._note(uuid, error.status >= 500)
+            return error.message
+        except Exception as error:
+            log.exception("service %s has no lightpath: a defect", uuid)
+            self._note(uuid, True)
+            return f"a defect in the controller: {error!r}"
+        finally:
+            self._set_up.waiting.leave(ticket)
+        self._note(uuid, False)
+        return ""
+
+    def _note(self, uuid: str, is_to_be_tried: bool) -> None:
+        with self._lock:
+            (self._try_again.add if is_to_be_tried else self._try_again.discard)(uuid)

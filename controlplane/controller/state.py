@@ -1,23 +1,67 @@
 """The stored state in memory, for quick answers, and its change feed. The store is the truth, this follows.
 
-Readers may call anything at any time. Only ``services.py`` calls what changes the state, under its lock, with
-what the store has already committed. Not here: deciding, configuring.
+Readers may call anything at any time. Only ``writer.py`` calls what changes the state, one change after
+another in the order of their versions, with what the store has already committed; planned services, which are
+not stored, are shown and hidden by whoever sets them up. What is asked for at each set-up costs what it
+finds, not what stands. Not here: deciding, configuring.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from controlplane.controller.change_log import PAGE_ROWS, Change
 from controlplane.controller.network import PlantView, SpectrumMap
-from controlplane.controller.store import Store
+from controlplane.controller.store import INSTALLED, Store
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import NetworkView
+from controlplane.tapi.path_body import hops_of
 
-log = logging.getLogger(__name__)
+
+class _Services:
+    """Services in order of creation, and which of them are where."""
+
+    def __init__(self, services: Iterable[Service] = ()) -> None:
+        self.by_uuid: dict[str, Service] = {}
+        self.crossing: dict[str, dict[str, None]] = {}
+        self.dark: dict[str, None] = {}
+        self.ends_s: dict[str, float] = {}
+        for service in services:
+            self.put(service)
+
+    def put(self, service: Service) -> None:
+        """Add a service, or put another state of it in its place."""
+        self._unlist(service.uuid)
+        self.by_uuid[service.uuid] = service
+        if service.lifecycle != INSTALLED:
+            return
+        if service.request.ends_s is not None:
+            self.ends_s[service.uuid] = service.request.ends_s
+        if service.path is None:
+            self.dark[service.uuid] = None
+            return
+        for node in service.path.nodes:
+            self.crossing.setdefault(node, {})[service.uuid] = None
+
+    def drop(self, uuid: str) -> None:
+        """Remove a service, if it is there."""
+        self._unlist(uuid)
+        self.by_uuid.pop(uuid, None)
+
+    def _unlist(self, uuid: str) -> None:
+        before = self.by_uuid.get(uuid)
+        if before is None:
+            return
+        self.dark.pop(uuid, None)
+        self.ends_s.pop(uuid, None)
+        for node in before.path.nodes if before.path else ():
+            self.crossing[node].pop(uuid, None)
+
+    def named(self, uuids: Iterable[str]) -> tuple[Service, ...]:
+        """Services by their UUIDs."""
+        return tuple(map(self.by_uuid.__getitem__, uuids))
 
 
 class NetworkState:
@@ -25,8 +69,7 @@ class NetworkState:
 
     Args:
         plant: the network.
-        store: read once, here; afterwards only its change log is read. Services that were planned and never
-            set up are dropped: nobody was told of them, and the audit of the elements takes out what is left.
+        store: read once, here; afterwards only its change log is read.
     """
 
     def __init__(self, plant: PlantView, store: Store) -> None:
@@ -36,26 +79,29 @@ class NetworkState:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._revision = 0  # beside the version, because planned services are shown too
+        self._services = _Services()
         self.reload()
 
     def reload(self) -> None:
-        """Read everything from the store.
+        """Read everything from the store; services that are being set up stay in sight.
 
         Raises:
             SQLAlchemyError: the database does not answer; the state is as it was.
         """
-        for uuid in self.store.forget_planned():
-            log.warning("service %s was never set up: dropped", uuid)
-        services = {service.uuid: service for service in self.store.services()}
+        self.store.check()
+        services = _Services(self.store.services())
         failed_links, version = self.store.failed_links(), self.store.version()
         lit = SpectrumMap(self.plant)
-        for service in services.values():
+        for service in services.by_uuid.values():
             if service.path:
                 lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
         with self._lock:
+            for service in self._services.by_uuid.values():
+                if service.lifecycle != INSTALLED and service.uuid not in services.by_uuid:
+                    services.put(service)
             self._services, self._failed_links, self._version, self.lit = services, failed_links, version, lit
             self._revision += 1
-        self._tell()
+        self.tell()
 
     @property
     def version(self) -> int:
@@ -70,12 +116,40 @@ class NetworkState:
     def service(self, uuid: str) -> Service | None:
         """A service by its UUID; None when there is none."""
         with self._lock:
-            return self._services.get(uuid.lower())
+            return self._services.by_uuid.get(uuid.lower())
 
     def services(self) -> tuple[Service, ...]:
         """Every service, in order of creation."""
         with self._lock:
-            return tuple(self._services.values())
+            return tuple(self._services.by_uuid.values())
+
+    def crossing(self, node: str) -> tuple[Service, ...]:
+        """The services whose lightpath passes a node, or ends there."""
+        with self._lock:
+            return self._services.named(self._services.crossing.get(node, ()))
+
+    def over(self, ends: tuple[str, str]) -> tuple[Service, ...]:
+        """The services whose lightpath crosses a link, in either direction."""
+        here, there = self.crossing(ends[0]), frozenset(ends)
+        return tuple(
+            service
+            for service in here
+            if service.path and any(frozenset(hop) == there for hop in hops_of(service.path.nodes))
+        )
+
+    def dark(self) -> tuple[Service, ...]:
+        """The services that are set up and have no lightpath."""
+        with self._lock:
+            return self._services.named(self._services.dark)
+
+    def num_dark(self) -> int:
+        """How many these are."""
+        return len(self._services.dark)
+
+    def told_ends(self) -> tuple[tuple[float, str], ...]:
+        """When services end, since 1970 UTC, and their UUIDs; of those whose clients told it."""
+        with self._lock:
+            return tuple((ends_s, uuid) for uuid, ends_s in self._services.ends_s.items())
 
     def view(self) -> NetworkView:
         """The state at one moment, for the TAPI builders."""
@@ -87,14 +161,14 @@ class NetworkState:
                 bands=self.plant.bands,
                 occupied=self.lit.by_port(),
                 failed_links=self._failed_links,
-                services=tuple(self._services.values()),
+                services=tuple(self._services.by_uuid.values()),
                 revision=self._revision,
             )
 
     def standing(self) -> tuple[int, tuple[Service, ...], tuple[tuple[str, str], ...]]:
         """The version, the services with a lightpath and the cut links, of one moment."""
         with self._lock:
-            lit = tuple(service for service in self._services.values() if service.path)
+            lit = tuple(service for service in self._services.by_uuid.values() if service.path)
             return self._version, lit, tuple(sorted(self._failed_links))
 
     def feed(self, since: int, store_identity: str | None = None, rows: int = PAGE_ROWS) -> dict[str, Any]:
@@ -115,37 +189,43 @@ class NetworkState:
         """Call this after every change, from whatever thread made it; it must not block."""
         self._listeners.append(listener)
 
+    def tell(self) -> None:
+        """Tell the listeners that the state has changed."""
+        for listener in self._listeners:
+            listener()
+
     def show(self, service: Service) -> None:
         """Show a service as planned; no slot is taken."""
         with self._lock:
-            self._services.pop(service.uuid, None)
-            self._services[service.uuid] = service
+            self._services.drop(service.uuid)
+            self._services.put(service)
             self._revision += 1
 
     def hide(self, uuid: str) -> None:
         """Take a planned service out of sight."""
         with self._lock:
-            self._services.pop(uuid, None)
-            self._revision += 1
+            service = self._services.by_uuid.get(uuid)
+            if service is not None and service.lifecycle != INSTALLED:
+                self._services.drop(uuid)
+                self._revision += 1
 
     def installed(self, service: Service, change: Change) -> None:
-        """A lightpath was stored."""
+        """A lightpath was stored; a service that was planned takes its place in the order of creation."""
         assert service.path is not None
         with self._lock:
             self.lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
-            self._services[service.uuid] = service
-            self._version = change.version
-            self._revision += 1
-        self._tell()
+            known = self._services.by_uuid.get(service.uuid)
+            if known is not None and known.lifecycle != INSTALLED:
+                self._services.drop(service.uuid)
+            self._services.put(service)
+            self._count(change)
 
     def removed(self, service: Service, change: Change) -> None:
         """A service was dropped."""
         with self._lock:
             self._release(service)
-            self._services.pop(service.uuid, None)
-            self._version = change.version
-            self._revision += 1
-        self._tell()
+            self._services.drop(service.uuid)
+            self._count(change)
 
     def link_failed(self, ends: tuple[str, str], lost: Sequence[Service], last: Change) -> None:
         """A cut was stored, with the lightpaths it ended."""
@@ -153,24 +233,19 @@ class NetworkState:
             self._failed_links |= {ends}
             for service in lost:
                 self._release(service)
-                dark = Service(service.request, service.lifecycle, began_s=service.began_s)
-                self._services[service.uuid] = dark
-            self._version = last.version
-            self._revision += 1
-        self._tell()
+                self._services.put(Service(service.request, service.lifecycle, began_s=service.began_s))
+            self._count(last)
 
     def link_repaired(self, ends: tuple[str, str], change: Change) -> None:
         """A repair was stored."""
         with self._lock:
             self._failed_links -= {ends}
-            self._version = change.version
-            self._revision += 1
-        self._tell()
+            self._count(change)
+
+    def _count(self, change: Change) -> None:
+        self._version = change.version
+        self._revision += 1
 
     def _release(self, service: Service) -> None:
         if service.path:
             self.lit.release(service.path.nodes, service.path.first_slot, service.path.num_slots)
-
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()

@@ -2,7 +2,7 @@
 
 One transaction carries a change of the state together with its entry in the change log, so that neither is
 ever without the other. Not here: which database and how it is reached (``database.py``), the log's pages
-(``change_log.py``), the state in memory (``state.py``), who may change it (``services.py``).
+(``change_log.py``), the state in memory (``state.py``), who writes when (``writer.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from controlplane.controller import tables
-from controlplane.controller.change_log import Change, ChangeLog, append, last_version
+from controlplane.controller.change_log import Appending, Change, ChangeLog, last_version
 from controlplane.controller.claim import LEASE_S, Claim, ClaimHolder
 from controlplane.controller.database import StoreError, open_engine
 from controlplane.controller.migrate import bring_up_to_date
@@ -98,6 +98,8 @@ class Store:
                 connection.execute(delete(tables.failed_links))
                 kept = {}
             wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity}
+            # An older version stored what it was about to set up.
+            connection.execute(delete(tables.services).where(tables.services.c.lifecycle == PLANNED))
             connection.execute(delete(tables.meta))
             connection.execute(insert(tables.meta), [{"key": k, "value": v} for k, v in wanted.items()])
         return wanted["store"]
@@ -106,6 +108,27 @@ class Store:
         """Close the connections."""
         self.claim.release()
         self._engine.dispose()
+
+    def check(self) -> None:
+        """Whether this is the one controller that may write; asked before the state is read anew.
+
+        Raises:
+            SQLAlchemyError: it is not, or was not all the time.
+        """
+        with self.writing():
+            pass
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """A transaction for changes of the network.
+
+        Raises:
+            SQLAlchemyError: nobody knows whether what was written in it is stored.
+        """
+        with self._writing() as connection:
+            writing = Writing(connection)
+            yield writing
+            writing.append_changes()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -155,9 +178,9 @@ class Store:
                     known = lacking[uuid]
                     began_s = 0.0 if change.cause == CREATE else known.began_s
                     lacking[uuid] = change.stamped(replace(known, began_s=began_s))
-        with self._writing() as connection:
+        with self.writing() as writing:
             for service in lacking.values():
-                self._update(connection, service)
+                writing.update(service)
 
     def failed_links(self) -> frozenset[tuple[str, str]]:
         """Ends of the links that are cut."""
@@ -165,89 +188,69 @@ class Store:
             rows = connection.execute(select(tables.failed_links.c.node_a, tables.failed_links.c.node_b))
             return frozenset((row.node_a, row.node_b) for row in rows)
 
-    def plan(self, request: ServiceRequest) -> None:
-        """Note a service that is about to be set up; takes the place of one that never was."""
-        with self._writing() as connection:
-            connection.execute(delete(tables.services).where(tables.services.c.uuid == request.uuid))
-            last = connection.execute(select(func.max(tables.services.c.position))).scalar() or 0
-            connection.execute(
-                insert(tables.services).values(
-                    uuid=request.uuid,
-                    position=last + 1,
-                    lifecycle=PLANNED,
-                    request=_request_to_json(request),
-                    path=None,
-                    setup_ms=0.0,
-                )
-            )
 
-    def forget(self, uuid: str) -> None:
-        """Drop a service that was planned and never set up."""
-        with self._writing() as connection:
-            connection.execute(
-                delete(tables.services).where(
-                    tables.services.c.uuid == uuid, tables.services.c.lifecycle == PLANNED
-                )
-            )
+class Writing:
+    """Changes of the state in one transaction, in the order of their versions.
 
-    def forget_planned(self) -> tuple[str, ...]:
-        """Drop the services that were never set up; which they were."""
-        planned = tables.services.c.lifecycle == PLANNED
-        with self._writing() as connection:
-            uuids = tuple(connection.execute(select(tables.services.c.uuid).where(planned)).scalars())
-            connection.execute(delete(tables.services).where(planned))
-        return uuids
+    Args:
+        connection: in a transaction of its owner's.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._log = Appending(connection)
+
+    def append_changes(self) -> None:
+        """Put the changes into the log; the last thing in the transaction."""
+        self._log.flush()
 
     def install(self, service: Service, change: dict[str, Any], cause: str) -> Change:
-        """Store a service with its lightpath, and the change."""
+        """Store a service with its lightpath, and the change; a new service comes last in order."""
         assert service.path is not None
-        with self._writing() as connection:
-            stored = append(connection, change, cause)
-            service = stored.stamped(service)
-            self._update(connection, service)
-            return stored
+        stored = self._log.append(change, cause)
+        service = stored.stamped(service)
+        if cause == CREATE:
+            row = _row(service) | {"uuid": service.uuid, "position": stored.version}
+            self._connection.execute(insert(tables.services), [row])
+        else:
+            self.update(service)
+        return stored
 
-    @staticmethod
-    def _update(connection: Connection, service: Service) -> None:
-        connection.execute(
-            update(tables.services)
-            .where(tables.services.c.uuid == service.uuid)
-            .values(
-                lifecycle=service.lifecycle,
-                request=_request_to_json(service.request, service.began_s),
-                path=_path_to_json(service),
-                setup_ms=service.setup_ms,
-            )
-        )
+    def update(self, service: Service) -> None:
+        """Store another state of a service that has a lightpath."""
+        mine = tables.services.c.uuid == service.uuid
+        self._connection.execute(update(tables.services).where(mine).values(_row(service)))
 
     def remove(self, uuid: str, change: dict[str, Any], cause: str) -> Change:
         """Drop a service, and store the change."""
-        with self._writing() as connection:
-            connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
-            return append(connection, change, cause)
+        self._connection.execute(delete(tables.services).where(tables.services.c.uuid == uuid))
+        return self._log.append(change, cause)
 
     def fail_link(
         self, node_a: str, node_b: str, change: dict[str, Any], lost: Sequence[tuple[str, dict[str, Any]]]
     ) -> tuple[Change, ...]:
         """Store a cut and the lightpaths it ends, each a service's UUID with its change."""
-        with self._writing() as connection:
-            connection.execute(insert(tables.failed_links).values(node_a=node_a, node_b=node_b))
-            stored = [append(connection, change, "cut")]
-            for uuid, removal in lost:
-                connection.execute(
-                    update(tables.services).where(tables.services.c.uuid == uuid).values(path=None)
-                )
-                stored.append(append(connection, removal, "cut"))
-            return tuple(stored)
+        self._connection.execute(insert(tables.failed_links).values(node_a=node_a, node_b=node_b))
+        dark = tables.services.c.uuid.in_([uuid for uuid, _ in lost])
+        self._connection.execute(update(tables.services).where(dark).values(path=None))
+        return tuple(self._log.append(item, "cut") for item in (change, *(removal for _, removal in lost)))
 
     def repair_link(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
         """Store the repair of a link."""
         links = tables.failed_links.c
-        with self._writing() as connection:
-            connection.execute(
-                delete(tables.failed_links).where(links.node_a == node_a, links.node_b == node_b)
-            )
-            return append(connection, change, "repair")
+        self._connection.execute(
+            delete(tables.failed_links).where(links.node_a == node_a, links.node_b == node_b)
+        )
+        return self._log.append(change, "repair")
+
+
+def _row(service: Service) -> dict[str, Any]:
+    return {
+        "lifecycle": service.lifecycle,
+        "request": _request_to_json(service.request, service.began_s),
+        "path": _path_to_json(service),
+        "setup_ms": service.setup_ms,
+    }
 
 
 def _is_used(connection: Connection) -> bool:

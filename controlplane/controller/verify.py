@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from controlplane.controller.network import PlantView, SpectrumMap
+from controlplane.controller.network import Occupied, PlantView
 from controlplane.controller.quality import gsnr_on_route
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.path_body import hops_of
@@ -28,7 +28,7 @@ def verify_path(
     path: Lightpath,
     request: ServiceRequest,
     plant: PlantView,
-    lit: SpectrumMap,
+    lit: Occupied,
     failed_links: Collection[tuple[str, str]],
     standing: Sequence[Lightpath],
 ) -> Lightpath:
@@ -91,7 +91,7 @@ def _verify_included(nodes: Sequence[str], request: ServiceRequest) -> None:
 
 
 def _verify_spectrum(
-    path: Lightpath, request: ServiceRequest, plant: PlantView, lit: SpectrumMap, length_km: float
+    path: Lightpath, request: ServiceRequest, plant: PlantView, lit: Occupied, length_km: float
 ) -> None:
     try:
         band_of(plant.bands, path.first_slot, path.num_slots)

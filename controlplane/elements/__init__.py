@@ -2,8 +2,8 @@
 
   interface.py       Southbound, CrossConnect, Edit: what the controller asks of an element
   configuration.py   what an element accepts: ports, grid, no overlap
-  store.py           running configurations and unconfirmed commits in SQLite
-  host.py            ElementHost: many elements in one process, with the semantics of RFC 6241
+  store.py           running configurations in SQLite
+  host.py            ElementHost: many elements in one process
   app.py             the host over HTTP
   http.py            HttpSouthbound: the same interface, from afar
   main.py            the process

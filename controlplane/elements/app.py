@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
-from controlplane.elements.interface import EPOCH_HEADER, Edit, ElementError
+from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, ElementError
 from controlplane.elements.routes import TABLE
 from controlplane.metrics import ready_answer
 
-STATUS_OF_TAG = {
-    "access-denied": 403,
-    "unknown-element": 404,
-    "in-use": 409,
-    "data-missing": 409,
-    "invalid-value": 422,
-}
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CommitBody(_Body):
-    """A confirmed commit on the wire."""
-
-    persist_id: Annotated[str, Field(min_length=1)]
-    timeout_s: Annotated[float, Field(gt=0, le=3600)]
-
-
-class PersistIdBody(_Body):
-    """Which commit is confirmed or cancelled."""
-
-    persist_id: Annotated[str, Field(min_length=1)]
+STATUS_OF_TAG = {"access-denied": 403, "unknown-element": 404, "invalid-value": 422}
 
 
 def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> FastAPI:
@@ -76,40 +51,20 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
     def nodes() -> list[str]:
         return list(host.nodes())
 
-    def running(node: str) -> list[dict[str, Any]]:
-        return [asdict(item) for item in host.running(node)]
+    def running(node: str) -> Response:
+        return _told(host.running(node))
 
-    def pending(node: str) -> dict[str, str | None]:
-        return {"persist_id": host.pending(node)}
+    def edit(node: str, body: Edit) -> Response:
+        with operation("edit"):
+            return _told(host.edit(node, body))
 
-    def edit_candidate(node: str, body: Edit) -> None:
-        with operation("edit-candidate"):
-            host.edit_candidate(node, body)
-
-    def discard(node: str) -> None:
-        with operation("discard"):
-            host.discard(node)
-
-    def commit_confirmed(node: str, body: CommitBody) -> None:
-        with operation("commit-confirmed"):
-            host.commit_confirmed(node, body.persist_id, body.timeout_s)
-
-    def confirm(node: str, body: PersistIdBody) -> None:
-        with operation("confirm"):
-            host.confirm(node, body.persist_id)
-
-    def cancel(node: str, body: PersistIdBody) -> None:
-        with operation("cancel"):
-            host.cancel(node, body.persist_id)
-
-    handlers = (
-        *(health, ready, metrics, nodes, running, pending),
-        *(edit_candidate, discard, commit_confirmed, confirm, cancel),
-    )
-    for route, handler in TABLE.handled_by(*handlers):
-        status = 200 if "GET" in route.methods else 204
-        app.add_api_route(route.path, handler, methods=list(route.methods), status_code=status)
+    for route, handler in TABLE.handled_by(health, ready, metrics, nodes, running, edit):
+        app.add_api_route(route.path, handler, methods=list(route.methods))
     app.add_middleware(
         AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
     )
     return app
+
+
+def _told(items: tuple[CrossConnect, ...]) -> Response:
+    return JSONResponse([vars(item) for item in items])

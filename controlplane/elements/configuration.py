@@ -1,8 +1,8 @@
-"""What an element accepts as its configuration. Pure: configurations in, configurations out."""
+"""What an element accepts as its configuration. Pure: no files, no HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from controlplane.elements.interface import ADD_DROP, CrossConnect, Edit, ElementError
@@ -42,18 +42,87 @@ def element_specs(
     }
 
 
-def apply_edit(spec: ElementSpec, running: Mapping[str, CrossConnect], edit: Edit) -> dict[str, CrossConnect]:
-    """The configuration after an edit; taking out a service that is not there is no error.
+@dataclass(frozen=True)
+class EditDifference:
+    """What an edit really changes.
 
-    Raises:
-        ElementError: ``invalid-value``; nothing is changed.
+    Attributes:
+        gone: services whose cross-connect is taken out or replaced.
+        new: cross-connects that were not there.
     """
-    result = {uuid: item for uuid, item in running.items() if uuid not in edit.remove}
-    for item in edit.put:
-        _check(spec, item)
-        result[item.service_uuid] = item
-    _check_no_overlap(spec, result.values())
-    return result
+
+    gone: tuple[str, ...]
+    new: tuple[CrossConnect, ...]
+
+
+class Configuration:
+    """The cross-connects of one element. An edit costs what it changes, not what is there.
+
+    Args:
+        spec: the element's hardware.
+        items: what it holds at first.
+
+    Attributes:
+        items: by service.
+    """
+
+    def __init__(self, spec: ElementSpec, items: Iterable[CrossConnect] = ()) -> None:
+        self._spec = spec
+        self.items: dict[str, CrossConnect] = {}
+        self._taken: dict[tuple[str, str], int] = {}  # bits of slots, by spectrum
+        self.make(self.difference(Edit(put=tuple(items))))
+
+    def difference(self, edit: Edit) -> EditDifference:
+        """What an edit changes; nothing is changed yet.
+
+        Raises:
+            ElementError: ``invalid-value``.
+        """
+        after: dict[str, CrossConnect | None] = dict.fromkeys(edit.remove)
+        for item in edit.put:
+            _check(self._spec, item)
+            after[item.service_uuid] = item
+        changed = {uuid: item for uuid, item in after.items() if self.items.get(uuid) != item}
+        gone = tuple(uuid for uuid in changed if uuid in self.items)
+        new = tuple(item for item in changed.values() if item is not None)
+        self._check_no_overlap(gone, new)
+        return EditDifference(gone, new)
+
+    def make(self, difference: EditDifference) -> None:
+        """Change what an edit changes; it was computed on this configuration."""
+        for uuid in difference.gone:
+            item = self.items.pop(uuid)
+            for side in _sides(self._spec, item):
+                self._taken[side] &= ~_block(item)
+        for item in difference.new:
+            self.items[item.service_uuid] = item
+            for side in _sides(self._spec, item):
+                self._taken[side] = self._taken.get(side, 0) | _block(item)
+
+    def _check_no_overlap(self, gone: Sequence[str], new: Sequence[CrossConnect]) -> None:
+        taken: dict[tuple[str, str], int] = {}
+        for item in map(self.items.__getitem__, gone):
+            for side in _sides(self._spec, item):
+                taken[side] = taken.get(side, self._taken[side]) & ~_block(item)
+        for item in new:
+            for side in _sides(self._spec, item):
+                before = taken.get(side, self._taken.get(side, 0))
+                if before & _block(item):
+                    others = [*(other for uuid, other in self.items.items() if uuid not in gone), *new]
+                    clash = next(
+                        other
+                        for other in others
+                        if other is not item
+                        and side in _sides(self._spec, other)
+                        and _block(other) & _block(item)
+                    )
+                    raise ElementError(
+                        self._spec.node,
+                        "invalid-value",
+                        f"port {side[0]!r}: slots of service {item.service_uuid} overlap with those of "
+                        f"{clash.service_uuid}",
+                    )
+                taken[side] = before | _block(item)
 
 
 def _check(spec: ElementSpec, item: CrossConnect) -> None:
@@ -75,22 +144,8 @@ def _check(spec: ElementSpec, item: CrossConnect) -> None:
         raise refuse("a modulation format is given exactly where the lightpath begins or ends")
 
 
-def _check_no_overlap(spec: ElementSpec, items: Iterable[CrossConnect]) -> None:
-    taken: dict[tuple[str, str], list[CrossConnect]] = {}
-    for item in items:
-        for side in _sides(spec, item):
-            for other in taken.setdefault(side, []):
-                if (
-                    item.first_slot < other.first_slot + other.num_slots
-                    and other.first_slot < item.first_slot + item.num_slots
-                ):
-                    raise ElementError(
-                        spec.node,
-                        "invalid-value",
-                        f"port {side[0]!r}: slots of service {item.service_uuid} overlap with those of "
-                        f"{other.service_uuid}",
-                    )
-            taken[side].append(item)
+def _block(item: CrossConnect) -> int:
+    return ((1 << item.num_slots) - 1) << item.first_slot
 
 
 def _sides(spec: ElementSpec, item: CrossConnect) -> list[tuple[str, str]]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-import httpx
+import urllib3
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, ElementError, UnreachableError
 
+CONNECTIONS = 128  # that are kept; more are opened where needed, and closed again
+
 
 class HttpSouthbound:
-    """``Southbound`` over HTTP; safe to share between threads.
+    """``Southbound`` over HTTP, on connections that stay open; safe to share between threads.
 
     Args:
         base_url: of the elements' process.
@@ -29,65 +31,55 @@ class HttpSouthbound:
         base_url: str,
         credentials: Credentials,
         epoch: Callable[[], int] | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = 5.0,
     ) -> None:
-        def stamp(request: httpx.Request) -> None:
-            if epoch is not None:
-                request.headers[EPOCH_HEADER] = str(epoch())
-
-        self._http = httpx.Client(
-            base_url=base_url,
-            headers=bearer_header(credentials),
-            timeout=timeout_s,
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
-            event_hooks={"request": [stamp]},
-            trust_env=False,
+        address = urlsplit(base_url)
+        self._base_url = base_url
+        self._epoch = epoch
+        self._headers = bearer_header(credentials) | {"Content-Type": "application/json"}
+        self._http = urllib3.HTTPConnectionPool(
+            address.hostname or "",
+            address.port,
+            timeout=urllib3.Timeout(timeout_s),
+            maxsize=CONNECTIONS,
+            retries=False,
         )
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def edit_candidate(self, node: str, edit: Edit) -> None:
-        """As ``Southbound.edit_candidate``."""
-        body = {"put": [asdict(item) for item in edit.put], "remove": list(edit.remove)}
-        self._ask("PUT", node, "candidate", body)
-
-    def discard(self, node: str) -> None:
-        """As ``Southbound.discard``."""
-        self._ask("DELETE", node, "candidate")
-
-    def commit_confirmed(self, node: str, persist_id: str, timeout_s: float) -> None:
-        """As ``Southbound.commit_confirmed``."""
-        self._ask("POST", node, "commit", {"persist_id": persist_id, "timeout_s": timeout_s})
+    def edit(self, node: str, edit: Edit) -> tuple[CrossConnect, ...]:
+        """As ``Southbound.edit``."""
+        body = {"put": [vars(item) for item in edit.put], "remove": list(edit.remove)}
+        return _cross_connects(node, self._ask("POST", node, "edit", body))
 
     def running(self, node: str) -> tuple[CrossConnect, ...]:
         """As ``Southbound.running``."""
-        return tuple(CrossConnect(**item) for item in self._ask("GET", node, "running").json())
+        return _cross_connects(node, self._ask("GET", node, "running"))
 
-    def pending(self, node: str) -> str | None:
-        """As ``Southbound.pending``."""
-        persist_id: str | None = self._ask("GET", node, "pending").json()["persist_id"]
-        return persist_id
-
-    def confirm(self, node: str, persist_id: str) -> None:
-        """As ``Southbound.confirm``."""
-        self._ask("POST", node, "confirm", {"persist_id": persist_id})
-
-    def cancel(self, node: str, persist_id: str) -> None:
-        """As ``Southbound.cancel``."""
-        self._ask("POST", node, "cancel", {"persist_id": persist_id})
-
-    def _ask(self, method: str, node: str, what: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _ask(self, method: str, node: str, what: str, body: dict[str, Any] | None = None) -> Any:
+        """What is in the answer."""
+        sent = None if body is None else json.dumps(body).encode()
+        stamp = {EPOCH_HEADER: str(self._epoch())} if self._epoch else {}
         try:
-            answer = self._http.request(method, f"/elements/{quote(node, safe='')}/{what}", json=body)
-        except httpx.HTTPError as error:
-            raise UnreachableError(node, f"{self._http.base_url} does not answer ({error!r})") from None
-        if answer.is_success:
-            return answer
+            path = f"/elements/{quote(node, safe='')}/{what}"
+            answer = self._http.urlopen(method, path, body=sent, headers=self._headers | stamp)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise UnreachableError(node, f"{self._base_url} does not answer ({error!r})") from None
         try:
-            document = answer.json()
+            document = json.loads(answer.data)
+            if 200 <= answer.status < 300:
+                return document
             tag, message = document["tag"], str(document["message"]).removeprefix(f"element {node}: ")
         except (ValueError, KeyError, TypeError):
-            raise UnreachableError(node, f"HTTP {answer.status_code}: {answer.text[:200]}") from None
+            told = answer.data[:200].decode(errors="replace")
+            raise UnreachableError(node, f"HTTP {answer.status}: {told}") from None
         raise ElementError(node, tag, message)
+
+
+def _cross_connects(node: str, told: Any) -> tuple[CrossConnect, ...]:
+    try:
+        return tuple(CrossConnect(**item) for item in told)
+    except TypeError as error:
+        raise UnreachableError(node, f"its answer is not as agreed: {error}") from None

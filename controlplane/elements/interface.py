@@ -1,9 +1,9 @@
 """The southbound interface: what a controller asks of a network element, with NETCONF's semantics (RFC 6241).
 
-Each element has a candidate and a running configuration. A change is made in four steps: edit the candidate;
-commit it as a *confirmed commit* with a persist id (RFC 6241 8.4), which takes effect at once but rolls back
-by itself unless it is confirmed in time; read the running configuration back; confirm. Anyone who knows the
-persist id may confirm or cancel, so a lost session loses nothing. Not here: who implements it.
+An element changes its running configuration whole or not at all (``edit-config`` with ``rollback-on-error``,
+8.5, on a writable running configuration, 8.2). The answer says what the element then holds. What spans
+several elements is undone by whoever began it: an edit that waits at one element for another would let one
+that hangs hold up its neighbours (docs/adr/0008). Not here: who implements it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ElementError(ValueError):
 
     Attributes:
         node: which element.
-        tag: ``invalid-value``, ``in-use``, ``data-missing``, ``unknown-element``, ``access-denied`` (RFC 6241
+        tag: ``invalid-value``, ``unknown-element``, ``operation-failed``, ``access-denied`` (RFC 6241
             appendix A).
     """
 
@@ -72,41 +72,18 @@ class UnreachableError(ElementError):
 class Southbound(Protocol):
     """How a controller reaches elements. Any method may raise ``ElementError`` or ``UnreachableError``."""
 
-    def edit_candidate(self, node: str, edit: Edit) -> None:
-        """Make the candidate the running configuration with an edit; an earlier candidate is discarded.
+    def edit(self, node: str, edit: Edit) -> tuple[CrossConnect, ...]:
+        """Change the running configuration, whole or not at all; stored when this returns.
+
+        Taking out a service that is not there is no error.
+
+        Returns:
+            What the element then holds for the services of the edit, read from its running configuration.
 
         Raises:
-            ElementError: ``in-use``, a commit waits to be confirmed; ``invalid-value``, unknown port, slots
-                outside the bands, across two, or overlapping on a port, a modulation format where none
-                belongs.
-        """
-
-    def discard(self, node: str) -> None:
-        """Forget the candidate."""
-
-    def commit_confirmed(self, node: str, persist_id: str, timeout_s: float) -> None:
-        """Make the candidate running, until ``timeout_s`` have passed without a confirmation.
-
-        Raises:
-            ElementError: ``in-use``, a commit with another persist id waits; ``data-missing``, no candidate.
+            ElementError: ``invalid-value``: unknown port, slots outside the bands, across two, or overlapping
+                on a port, a modulation format where none belongs.
         """
 
     def running(self, node: str) -> tuple[CrossConnect, ...]:
-        """The running configuration, ordered by service; includes what waits to be confirmed."""
-
-    def pending(self, node: str) -> str | None:
-        """Persist id of the commit that waits to be confirmed; None when there is none."""
-
-    def confirm(self, node: str, persist_id: str) -> None:
-        """Keep a confirmed commit for good; stored when this returns.
-
-        Raises:
-            ElementError: ``invalid-value``, no commit with that persist id waits.
-        """
-
-    def cancel(self, node: str, persist_id: str) -> None:
-        """Roll a confirmed commit back at once.
-
-        Raises:
-            ElementError: ``invalid-value``, no commit with that persist id waits.
-        """
+        """The running configuration, ordered by service."""

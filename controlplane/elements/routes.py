@@ -6,12 +6,6 @@ from controlplane.metrics import METRICS, READY
 from controlplane.roles import Role
 from controlplane.routes import HEALTH, ApiRoute, RouteTable
 
-
-def _change(path: str, method: str, does: str, told: str) -> ApiRoute:
-    # The controller does this many times for each change of a service, which its own trail tells.
-    return ApiRoute(f"/elements/{{node}}/{path}", (method,), does, Role.ADMINISTRATOR, told, noted="people")
-
-
 TABLE = RouteTable(
     "elements",
     (
@@ -22,13 +16,14 @@ TABLE = RouteTable(
         ApiRoute(
             "/elements/{node}/running", ("GET",), "running", Role.READER, "cross-connects that it holds"
         ),
+        # The controller does this many times for each change of a service, which its own trail tells.
         ApiRoute(
-            "/elements/{node}/pending", ("GET",), "pending", Role.READER, "the commit that waits, if any"
+            "/elements/{node}/edit",
+            ("POST",),
+            "edit",
+            Role.ADMINISTRATOR,
+            "put cross-connects in place and take others out, whole or not at all",
+            noted="people",
         ),
-        _change("candidate", "PUT", "edit_candidate", "edit the candidate configuration"),
-        _change("candidate", "DELETE", "discard", "discard the candidate configuration"),
-        _change("commit", "POST", "commit_confirmed", "commit, to be confirmed in time"),
-        _change("confirm", "POST", "confirm", "confirm a commit"),
-        _change("cancel", "POST", "cancel", "take a commit back"),
     ),
 )

@@ -1,20 +1,21 @@
-"""Running configurations and unconfirmed commits on disk, one SQLite file for all elements of a process.
+"""Running configurations on disk, one SQLite file for all elements of a process.
 
 Written with ``synchronous=FULL`` in WAL mode: what a call returned from survives ``kill -9`` and power loss.
-Not here: what the configurations mean.
+Edits of several elements that wait share one transaction. Not here: what the configurations mean.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
+from controlplane.elements.configuration import EditDifference
 from controlplane.elements.interface import CrossConnect
+from controlplane.group_commit import GroupCommit
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cross_connect (
@@ -22,10 +23,9 @@ CREATE TABLE IF NOT EXISTS cross_connect (
     first_slot INTEGER NOT NULL, num_slots INTEGER NOT NULL, bidirectional INTEGER NOT NULL,
     modulation_format TEXT NOT NULL, PRIMARY KEY (node, service_uuid)
 );
-CREATE TABLE IF NOT EXISTS unconfirmed (
-    node TEXT PRIMARY KEY, persist_id TEXT NOT NULL, previous TEXT NOT NULL
-);
 CREATE TABLE IF NOT EXISTS controller (epoch INTEGER NOT NULL);
+-- of an older version; what its elements hold is audited by the controller like everything else
+DROP TABLE IF EXISTS unconfirmed;
 """
 
 
@@ -38,6 +38,7 @@ class ElementStore:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(_SCHEMA)
+        self._commits = GroupCommit(self._write)
 
     def close(self) -> None:
         """Close the file."""
@@ -66,62 +67,31 @@ class ElementStore:
             self._database.execute("DELETE FROM controller")
             self._database.execute("INSERT INTO controller VALUES (?)", (epoch,))
 
-    def running(self, node: str) -> dict[str, CrossConnect]:
-        """The running configuration of a node, by service."""
+    def running(self, node: str) -> tuple[CrossConnect, ...]:
+        """The running configuration of a node, ordered by service."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT service_uuid, in_port, out_port, first_slot, num_slots, bidirectional, "
                 "modulation_format FROM cross_connect WHERE node = ? ORDER BY service_uuid",
                 (node,),
             ).fetchall()
-        return {row[0]: _cross_connect(row) for row in rows}
+        return tuple(map(_cross_connect, rows))
 
-    def unconfirmed(self) -> dict[str, tuple[str, dict[str, CrossConnect]]]:
-        """Node to persist id and the configuration to return to."""
-        with self._lock:
-            rows = self._database.execute("SELECT node, persist_id, previous FROM unconfirmed").fetchall()
-        return {
-            node: (persist_id, {item[0]: _cross_connect(item) for item in json.loads(previous)})
-            for node, persist_id, previous in rows
-        }
+    def change(self, node: str, difference: EditDifference) -> None:
+        """Take out and put in, in one transaction."""
+        self._commits.submit((node, difference))
 
-    def commit_unconfirmed(
-        self,
-        node: str,
-        before: dict[str, CrossConnect],
-        after: dict[str, CrossConnect],
-        persist_id: str,
-        previous: dict[str, CrossConnect],
-    ) -> None:
-        """Make a configuration running and note what to return to, in one transaction."""
+    def _write(self, changes: Sequence[tuple[str, EditDifference]]) -> None:
         with self._lock, _Transaction(self._database):
-            self._replace(node, before, after)
-            self._database.execute(
-                "INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?)",
-                (node, persist_id, json.dumps([astuple(item) for item in previous.values()])),
-            )
-
-    def confirm(self, node: str) -> None:
-        """Forget what to return to."""
-        with self._lock, _Transaction(self._database):
-            self._database.execute("DELETE FROM unconfirmed WHERE node = ?", (node,))
-
-    def roll_back(self, node: str, before: dict[str, CrossConnect], after: dict[str, CrossConnect]) -> None:
-        """Return to a configuration and forget the commit, in one transaction."""
-        with self._lock, _Transaction(self._database):
-            self._replace(node, before, after)
-            self._database.execute("DELETE FROM unconfirmed WHERE node = ?", (node,))
-
-    def _replace(self, node: str, before: dict[str, CrossConnect], after: dict[str, CrossConnect]) -> None:
-        gone: Iterable[str] = [uuid for uuid, item in before.items() if after.get(uuid) != item]
-        new = [item for uuid, item in after.items() if before.get(uuid) != item]
-        self._database.executemany(
-            "DELETE FROM cross_connect WHERE node = ? AND service_uuid = ?", [(node, uuid) for uuid in gone]
-        )
-        self._database.executemany(
-            "INSERT INTO cross_connect VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(node, *astuple(item)) for item in new],
-        )
+            for node, difference in changes:
+                self._database.executemany(
+                    "DELETE FROM cross_connect WHERE node = ? AND service_uuid = ?",
+                    [(node, uuid) for uuid in difference.gone],
+                )
+                self._database.executemany(
+                    "INSERT INTO cross_connect VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(node, *astuple(item)) for item in difference.new],
+                )
 
 
 def _cross_connect(row: Sequence[Any]) -> CrossConnect:
@@ -139,4 +109,9 @@ class _Transaction:
         self.database.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.database.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            self.database.execute("COMMIT" if kind is None else "ROLLBACK")
+        except sqlite3.Error:
+            if self.database.in_transaction:  # e.g. the disk is full: the next one begins anew
+                self.database.execute("ROLLBACK")
+            raise

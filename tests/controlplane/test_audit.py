@@ -34,7 +34,6 @@ def looked(lab: Lab, http: TestClient) -> Looked:
         lightpaths=tuple(standing),
         failed_links=frozenset(),
         running={node: lab.host.running(node) for node in lab.host.nodes()},
-        pending=frozenset(node for node in lab.host.nodes() if lab.host.pending(node)),
         decisions=decisions,
         oldest_decision_s=0.0,
         pce_version=page["version"],
@@ -64,22 +63,20 @@ def test_nothing_is_found_where_all_agree(sound: Looked) -> None:
 def test_what_an_element_lost_or_kept_is_named(lab: Lab, sound: Looked) -> None:
     one = sound.lightpaths[0]
     node = one.nodes[0]
-    lab.host.edit_candidate(
+    lab.host.edit(
         node,
         Edit((CrossConnect("orphan", ADD_DROP, one.nodes[1], 28, 2, True, "BPSK"),), (one.service_uuid,)),
     )
-    lab.host.commit_confirmed(node, "by hand", 60.0)
     running = {name: lab.host.running(name) for name in lab.host.nodes()}
-    seen = replace(sound, running=running, pending=frozenset({node}))
+    seen = replace(sound, running=running)
 
     found = violations(seen, shared_spectrum=True)
 
     assert [(item.rule, item.where) for item in found] == [
-        ("element-pending", node),
         ("element-missing", node),
         ("element-orphan", node),
     ]
-    assert [item.service_uuid for item in found] == ["", one.service_uuid, "orphan"]
+    assert [item.service_uuid for item in found] == [one.service_uuid, "orphan"]
 
 
 def doubled(sound: Looked) -> Looked:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from controlplane.controller import services
+from controlplane.controller import reservations
 from controlplane.controller.app import build_app as controller_app
 from controlplane.controller.capacity import SlotsByReach
 from controlplane.controller.network import PlantView
@@ -47,7 +47,7 @@ def lab(tmp_path) -> Iterator[Lab]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    settings = PceSettings(f"http://127.0.0.1:{port}", tmp_path / "decisions", tmp_path / "endpoint.json")
+    settings = PceSettings([f"http://127.0.0.1:{port}"], tmp_path / "decisions", tmp_path / "endpoint.json")
     pce = ServerThread(pce_app(plant, settings, CREDENTIALS), lifespan="on")
     rule = SlotsByReach(modulation_table("deeprmsa"), guard_slots=plant.spec.guard_slots)
     view = PlantView(topology, (c_band(32),), True, rule, load_latency_model())
@@ -114,14 +114,14 @@ def test_what_a_client_includes_is_visited_also_after_a_cut(lab: Lab) -> None:
 
 def test_a_defect_in_one_restoration_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [lab.manager.create(lab.request("A", "Z", 25))[0] for _ in range(3)]
-    verify = services.verify_path
+    verify = reservations.verify_path
 
     def breaks(path, request, *more):
         if request.uuid == made[0].uuid:
             raise KeyError("nobody has thought of it")
         return verify(path, request, *more)
 
-    monkeypatch.setattr(services, "verify_path", breaks)
+    monkeypatch.setattr(reservations, "verify_path", breaks)
     found = lab.manager.fail_link(CUT)
     assert found.restored == tuple(service.uuid for service in made[1:])
     ((uuid, reason),) = found.lost

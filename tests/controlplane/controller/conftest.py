@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
@@ -80,13 +81,15 @@ class FakePce:
         self.spoil: Callable[[Lightpath], Lightpath] = lambda path: path
         self.away = False
         self.quality_format = "PM-QPSK"
+        self.one_at_a_time = threading.Lock()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(f"{request.method} {request.url.path}")
         if self.away:
             raise httpx.ConnectError("refused")
         try:
-            return httpx.Response(200, json=self._answer(request))
+            with self.one_at_a_time:
+                return httpx.Response(200, json=self._answer(request))
         except TapiError as error:
             return httpx.Response(error.status, json=error.document())
 
@@ -286,13 +289,12 @@ class Lab:
         return {node: {item.service_uuid for item in host.running(node)} for node in host.nodes()}
 
     def assert_elements_hold_the_state(self) -> None:
-        """Every element holds exactly the lightpaths of the state, and nothing waits to be confirmed."""
+        """Every element holds exactly the lightpaths of the state."""
         wanted: dict[str, set[str]] = {node: set() for node in self.host.nodes()}
         for service in self.state.services():
             for node in service.path.nodes if service.path else ():
                 wanted[node].add(service.uuid)
         assert self.held() == wanted
-        assert all(self.host.pending(node) is None for node in self.host.nodes())
 
     def assert_no_slot_is_lit_twice(self) -> None:
         lit: set[tuple[Any, int]] = set()

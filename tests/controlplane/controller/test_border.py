@@ -236,7 +236,8 @@ def test_what_an_older_version_stored_can_be_read_and_deleted(lab: Any, http: Te
     document = json.loads(json.dumps(dict(service.request.document)).replace("fine", "\\ud800"))
     odd = service.uuid + "\n"
     request = dataclasses.replace(service.request, uuid=odd, document=document)
-    lab.state._services = {odd: dataclasses.replace(service, request=request)}
+    lab.state._services.drop(service.uuid)
+    lab.state._services.put(dataclasses.replace(service, request=request))
 
     assert http.get(CONTEXT).status_code == 200
     assert http.get(f"{CONNECTIVITY}/connectivity-service={service.uuid}").status_code == 200

@@ -90,7 +90,11 @@ def test_ready_says_that_the_database_is_gone_and_metrics_go_on(lab: Any, http: 
     assert http.get("/ready").json() == {"status": "ready", "reasons": []}
     lab.manager.configurator.suspect(["A"])
     assert http.get("/ready").json()["status"] == "degraded"
-    assert Scrape(http).value("controller_suspect_elements") == 1
+    found = Scrape(http)
+    assert found.value("controller_suspect_elements") == 1
+    assert [found.value("controller_element_answers", element=node) for node in "ABCDE"] == [1] * 5
+    assert found.value("controller_element_queue_tasks", element="A") == 0
+    assert found.value("controller_reservations_open") == 0
 
     def refuse(_connection: Any, _record: Any, _proxy: Any) -> None:
         raise sqlalchemy.exc.OperationalError("BEGIN", {}, Exception("disk I/O error"))

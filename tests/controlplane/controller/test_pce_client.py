@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from controlplane.controller.pce_client import HttpPathComputation
+from controlplane.controller.services import ServiceManager
 from controlplane.tapi.errors import TapiError
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
 
@@ -35,10 +36,10 @@ def test_the_second_is_asked_where_the_first_gives_no_path_and_stays_the_one_tha
     pce = HttpPathComputation(
         URLS, CREDENTIALS, lab.naming, next_s=0.5, transport=httpx.MockTransport(answer)
     )
-    lab.manager._pce = pce
+    manager = ServiceManager(lab.state, pce, lab.host)
 
-    lab.manager.create(lab.request("A", "D"))
-    lab.manager.create(lab.request("B", "E"))
+    manager.create(lab.request("A", "D"))
+    manager.create(lab.request("B", "E"))
 
     hosts, ids, patience_s = zip(*asked, strict=True)
     assert hosts == ("a", "b", "b")
@@ -46,5 +47,5 @@ def test_the_second_is_asked_where_the_first_gives_no_path_and_stays_the_one_tha
     assert patience_s == (0.5, 15.0, 0.5)  # the last one that is asked has the whole time
     states |= {"b": "dead", "a": "dead"}
     with pytest.raises(TapiError, match="http://a does not answer") as refused:
-        lab.manager.create(lab.request("A", "C"))
+        manager.create(lab.request("A", "C"))
     assert refused.value.status == 503

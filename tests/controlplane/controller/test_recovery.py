@@ -11,17 +11,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
+from controlplane.controller.store import Store
 from controlplane.elements.app import build_app
-from controlplane.elements.interface import Edit, ElementError, Southbound, UnreachableError
+from controlplane.elements.interface import CrossConnect, Edit, ElementError, Southbound, UnreachableError
 from controlplane.tapi.errors import TapiError
 
-STEPS = ("edit_candidate", "commit_confirmed", "running", "confirm", "discard", "pending", "cancel")
+STEPS = ("edit", "running")
 
 
 class Killed(BaseException):
@@ -51,6 +53,21 @@ class Mortal:
         return call
 
 
+class MortalStore:
+    """A store whose process dies before a transaction is stored, or after."""
+
+    def __init__(self, inner: Store, life: Life) -> None:
+        self._inner, self._life = inner, life
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        with self._life.lock:
+            with self._inner.writing() as writing:
+                yield writing
+                self._life.before("writing")
+            self._life.after()
+
+
 class Life:
     """Dies before or after the n-th call."""
 
@@ -69,6 +86,8 @@ class Life:
             raise Killed
 
     def after(self) -> None:
+        if self.dead:
+            raise Killed
         if len(self.calls) == self.deadly and self.dies_after:
             self.dead = True
             raise Killed
@@ -85,7 +104,7 @@ def mortal_start(lab: Any, number: int, after: bool) -> Life:
     life = Life(0, after)
     lab.start(lambda southbound: Mortal(southbound, STEPS, life))
     lab.manager.maintain()
-    lab.manager._store = Mortal(lab.store, ("plan", "install", "remove", "forget"), life)
+    lab.manager.writer.store = MortalStore(lab.store, life)
     life.deadly = len(life.calls) + number
     return life
 
@@ -117,7 +136,7 @@ def test_a_death_at_any_point_of_a_creation_leaves_all_or_nothing(lab: Any, afte
         assert service.path is not None
         lab.assert_elements_hold_the_state()
         lab.manager.delete(request.uuid)
-    assert number > 10, "the points of death were not reached"
+    assert number > 3, "the points of death were not reached"
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -142,7 +161,7 @@ def test_a_death_at_any_point_of_a_deletion_leaves_all_or_nothing(lab: Any, afte
         if service.uuid in uuids:
             lab.manager.delete(service.uuid)
         assert not any(lab.held().values())
-    assert number > 10
+    assert number > 3
 
 
 class Flaky:
@@ -169,16 +188,15 @@ class Flaky:
         return call if name in STEPS else attribute
 
 
-@pytest.mark.parametrize("step", ["edit_candidate", "commit_confirmed", "running", "confirm"])
 @pytest.mark.parametrize("how", ["refuses", "answer lost", "away"])
 @pytest.mark.parametrize("which", [0, -1])
-def test_one_failing_element_undoes_the_others(lab: Any, step: str, how: str, which: int) -> None:
+def test_one_failing_element_undoes_the_others(lab: Any, how: str, which: int) -> None:
     node = ("A", "D")[which]
     lab.stop()
     flaky: list[Flaky] = []
 
     def wrap(southbound: Southbound) -> Any:
-        flaky.append(Flaky(southbound, node, step, how))
+        flaky.append(Flaky(southbound, node, "edit", how))
         return flaky[0]
 
     lab.start(wrap)
@@ -200,15 +218,13 @@ def test_one_failing_element_undoes_the_others(lab: Any, step: str, how: str, wh
 
 def test_an_element_that_holds_something_else_is_not_trusted(lab: Any) -> None:
     class Forgetful:
-        """Says yes to a commit and forgets it."""
+        """Takes an edit and forgets it."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(lab.host, name)
 
-        def commit_confirmed(self, node: str, persist_id: str, timeout_s: float) -> None:
-            if node == "D":
-                lab.host.edit_candidate(node, Edit())
-            lab.host.commit_confirmed(node, persist_id, timeout_s)
+        def edit(self, node: str, edit: Edit) -> tuple[CrossConnect, ...]:
+            return lab.host.edit(node, Edit(remove=edit.remove) if node == "D" else edit)
 
     lab.stop()
     lab.start(lambda southbound: Forgetful())
@@ -217,26 +233,31 @@ def test_an_element_that_holds_something_else_is_not_trusted(lab: Any) -> None:
     lab.assert_elements_hold_the_state()
 
 
-def test_elements_that_restart_during_a_configuration_take_it_back(lab: Any) -> None:
+def test_elements_that_restart_during_a_configuration_are_brought_to_the_state(lab: Any) -> None:
     class Rebooting:
-        """Reboots its elements once, just before the first confirmation."""
+        """Reboots its elements once, when one of two has been edited."""
 
-        rebooted = False
+        edits = 0
 
         def __getattr__(self, name: str) -> Any:
             return getattr(lab.host, name)
 
-        def confirm(self, node: str, persist_id: str) -> None:
-            if not Rebooting.rebooted:
-                Rebooting.rebooted = True
-                lab.host.close()
-                lab.host = lab.open_elements()
-            lab.host.confirm(node, persist_id)
+        def edit(self, node: str, edit: Edit) -> tuple[CrossConnect, ...]:
+            with rebooting:
+                held = lab.host.edit(node, edit)
+                Rebooting.edits += 1
+                if Rebooting.edits == 1:
+                    lab.host.close()
+                    lab.host = lab.open_elements()
+                    raise UnreachableError(node, "closed the connection")
+                return held
 
+    rebooting = threading.Lock()
     lab.stop()
     lab.start(lambda southbound: Rebooting())
-    with pytest.raises(TapiError, match="no commit"):
-        lab.manager.create(lab.request("A", "D"))
+    with pytest.raises(TapiError, match="closed the connection"):
+        lab.manager.create(lab.request("A", "B"))
+    lab.manager.maintain()
     lab.assert_elements_hold_the_state()
     lab.manager.create(lab.request("A", "D"))
     lab.assert_elements_hold_the_state()
@@ -245,9 +266,7 @@ def test_elements_that_restart_during_a_configuration_take_it_back(lab: Any) -> 
 def test_elements_changed_behind_our_back_are_repaired(lab: Any) -> None:
     service, _ = lab.manager.create(lab.request("A", "D"))
     for node in service.path.nodes:
-        lab.host.edit_candidate(node, Edit(remove=(service.uuid,)))
-        lab.host.commit_confirmed(node, "somebody", 30)
-        lab.host.confirm(node, "somebody")
+        lab.host.edit(node, Edit(remove=(service.uuid,)))
     lab.manager.maintain(everything=True)
     lab.assert_elements_hold_the_state()
 
@@ -306,7 +325,7 @@ def elements_address(lab: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("database", "deadly"),
-    [("sqlite", 31), ("sqlite", 47), ("sqlite", 68), ("postgres", 47)],
+    [("sqlite", 7), ("sqlite", 12), ("sqlite", 17), ("postgres", 12)],
     indirect=["database"],
 )
 def test_a_process_killed_between_stages_loses_nothing_acknowledged(

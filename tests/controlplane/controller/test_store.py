@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from controlplane.controller import tables
 from controlplane.controller.claim import ClaimLostError
 from controlplane.controller.database import StoreError
-from controlplane.controller.store import Store
+from controlplane.controller.store import Store, Writing
 from controlplane.tapi.errors import TapiError
 from tests.controlplane.controller.conftest import ON_BOTH
 
@@ -101,7 +103,8 @@ def test_a_second_controller_gets_no_database_that_the_first_one_holds(
     with pytest.raises(TapiError, match="database failed"):
         lab.manager.create(request)
     assert "another controller" in lab.store.trouble()
-    other.fail_link("A", "B", {"kind": "link-failed", "nodes": ["A", "B"]}, [])
+    with other.writing() as writing:
+        writing.fail_link("A", "B", {"kind": "link-failed", "nodes": ["A", "B"]}, [])
     other.close()
     assert not lab.store.trouble()
     with pytest.raises(TapiError, match="ClaimLostError"):
@@ -159,40 +162,46 @@ def test_one_that_waits_takes_over_from_a_silent_one_whose_transactions_then_cha
 class Failing:
     """A store whose writes fail, before or after they are done."""
 
-    def __init__(self, inner: Any, method: str, done: bool) -> None:
-        self._inner, self._method, self._done = inner, method, done
+    def __init__(self, inner: Store, done: bool) -> None:
+        self._inner, self._done = inner, done
 
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._inner, name)
-
-        def call(*args: Any) -> Any:
-            if self._done:
-                attribute(*args)
-            raise OperationalError(name, {}, Exception("disk full, or the connection lost"))
-
-        return call if name == self._method else attribute
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        failure = OperationalError("COMMIT", {}, Exception("disk full, or the connection lost"))
+        with self._inner.writing() as writing:
+            yield writing
+            if not self._done:
+                raise failure
+        raise failure
 
 
 @ON_BOTH
 @pytest.mark.parametrize("done", [False, True], ids=["not done", "done all the same"])
-@pytest.mark.parametrize("method", ["plan", "install", "remove"])
+@pytest.mark.parametrize("method", ["install", "remove", "cut"])
 def test_a_database_that_fails_leaves_state_store_and_elements_equal(
     lab: Any, method: str, done: bool
 ) -> None:
     kept, _ = lab.manager.create(lab.request("A", "C"))
     request = lab.request("A", "D")
-    lab.manager._store = Failing(lab.store, method, done)
+    lab.manager.writer.store = Failing(lab.store, done)
+    change, asked = {
+        "install": (lab.manager.create, request),
+        "remove": (lab.manager.delete, kept.uuid),
+        "cut": (lab.manager.fail_link, kept.path.nodes[:2]),
+    }[method]
     with pytest.raises(TapiError, match="database failed") as caught:
-        lab.manager.delete(kept.uuid) if method == "remove" else lab.manager.create(request)
+        change(asked)
     assert caught.value.status == 503
-    lab.manager._store = lab.store
+    lab.manager.writer.store = lab.store
     lab.manager.maintain()
     lab.assert_elements_hold_the_state()
     assert lab.state.services() == lab.store.services()
     assert lab.state.version == lab.store.version()
     there = {service.uuid for service in lab.state.services()}
-    expected = {"plan": {kept.uuid}, "install": {kept.uuid, request.uuid}, "remove": set()}
+    expected = {"install": {kept.uuid, request.uuid}, "remove": set(), "cut": {kept.uuid}}
     assert there == (expected[method] if done else {kept.uuid})
+    assert all(service.path for service in lab.state.services())
+    assert len(lab.state.failed_links) == (method == "cut" and done)
     lab.manager.create(request)
     lab.assert_no_slot_is_lit_twice()
     lab.assert_elements_hold_the_state()

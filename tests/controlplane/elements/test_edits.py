@@ -1,12 +1,16 @@
-"""Elements keep RFC 6241's promises: confirmed commits, roll-back, no overlap, survival of a kill."""
+"""Elements keep RFC 6241's promises: an edit whole or not at all, no overlap, survival of a kill."""
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +20,7 @@ from starlette.testclient import TestClient
 
 from configs.home import Credentials
 from controlplane.elements.app import build_app
-from controlplane.elements.configuration import ElementSpec, apply_edit, element_specs
+from controlplane.elements.configuration import Configuration, ElementSpec, element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.http import HttpSouthbound
 from controlplane.elements.interface import (
@@ -28,6 +32,7 @@ from controlplane.elements.interface import (
     UnreachableError,
 )
 from controlplane.elements.store import ElementStore
+from tests.controlplane.pce.conftest import ServerThread
 from topologies.catalogue import load_topology
 from topologies.grid import c_band, spectrum_bands
 
@@ -42,11 +47,11 @@ def open_host(folder: Path, shared: bool = True) -> ElementHost:
 
 @contextmanager
 def over_http(host: ElementHost) -> Iterator[HttpSouthbound]:
-    southbound = HttpSouthbound("http://elements", CREDENTIALS)
-    with TestClient(build_app(host, CREDENTIALS), base_url="http://elements") as client:
-        client.headers.update(southbound._http.headers)
-        southbound._http = client
-        yield southbound
+    server = ServerThread(build_app(host, CREDENTIALS))
+    southbound = HttpSouthbound(server.url, CREDENTIALS)
+    yield southbound
+    southbound.close()
+    server.stop()
 
 
 @pytest.fixture(params=["in process", "http"])
@@ -60,63 +65,23 @@ def southbound(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[South
     host.close()
 
 
-def test_a_commit_takes_effect_at_once_and_stays_when_confirmed(southbound: Southbound) -> None:
-    southbound.edit_candidate("A", Edit(put=(A_TO_B,)))
-    assert southbound.running("A") == ()
-    southbound.commit_confirmed("A", "id-1", 30)
+def test_an_edit_takes_effect_and_says_what_is_held_then(southbound: Southbound) -> None:
+    second = CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK")
+    assert southbound.edit("A", Edit(put=(A_TO_B,))) == (A_TO_B,)
+    assert southbound.edit("A", Edit(put=(second,), remove=("nobody's",))) == (second,)
+    assert southbound.running("A") == (A_TO_B, second)
+    moved = replace(A_TO_B, first_slot=8)
+    assert southbound.edit("A", Edit(put=(moved,), remove=("service-2", "service-1"))) == (moved,)
+    assert southbound.edit("A", Edit(remove=("service-2",))) == ()  # told twice, done once
+    assert southbound.running("A") == (moved,)
+
+
+def test_an_edit_of_which_one_part_is_refused_changes_nothing(southbound: Southbound) -> None:
+    southbound.edit("A", Edit(put=(A_TO_B,)))
+    fine = CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK")
+    with pytest.raises(ElementError, match="no port 'Z'"):
+        southbound.edit("A", Edit(put=(fine, replace(fine, out_port="Z")), remove=("service-1",)))
     assert southbound.running("A") == (A_TO_B,)
-    assert southbound.pending("A") == "id-1"
-    southbound.confirm("A", "id-1")
-    assert (southbound.running("A"), southbound.pending("A")) == ((A_TO_B,), None)
-
-
-def test_an_unconfirmed_commit_rolls_back_on_timeout(southbound: Southbound) -> None:
-    southbound.edit_candidate("A", Edit(put=(A_TO_B,)))
-    southbound.commit_confirmed("A", "id-1", 0.05)
-    wait_until(lambda: southbound.running("A") == ())
-    assert southbound.pending("A") is None
-    with pytest.raises(ElementError, match="no commit id-1 waits"):
-        southbound.confirm("A", "id-1")
-
-
-def test_a_follow_up_commit_extends_the_time(southbound: Southbound) -> None:
-    southbound.edit_candidate("A", Edit(put=(A_TO_B,)))
-    southbound.commit_confirmed("A", "id-1", 0.3)
-    southbound.commit_confirmed("A", "id-1", 30)
-    time.sleep(0.4)
-    assert southbound.running("A") == (A_TO_B,)
-
-
-def test_cancel_restores_what_was_before(southbound: Southbound) -> None:
-    commit(southbound, "A", Edit(put=(A_TO_B,)))
-    southbound.edit_candidate("A", Edit(remove=("service-1",)))
-    southbound.commit_confirmed("A", "id-2", 30)
-    assert southbound.running("A") == ()
-    southbound.cancel("A", "id-2")
-    assert southbound.running("A") == (A_TO_B,)
-
-
-def test_another_persist_id_is_kept_out_while_a_commit_waits(southbound: Southbound) -> None:
-    southbound.edit_candidate("A", Edit(put=(A_TO_B,)))
-    southbound.commit_confirmed("A", "id-1", 30)
-    for refused in (
-        lambda: southbound.edit_candidate("A", Edit()),
-        lambda: southbound.commit_confirmed("A", "id-2", 30),
-    ):
-        with pytest.raises(ElementError) as caught:
-            refused()
-        assert caught.value.tag == "in-use"
-    with pytest.raises(ElementError):
-        southbound.cancel("A", "id-2")
-    assert southbound.pending("A") == "id-1"
-
-
-def test_nothing_to_commit_is_refused(southbound: Southbound) -> None:
-    southbound.edit_candidate("A", Edit(put=(A_TO_B,)))
-    southbound.discard("A")
-    with pytest.raises(ElementError) as caught:
-        southbound.commit_confirmed("A", "id-1", 30)
-    assert caught.value.tag == "data-missing"
 
 
 def test_an_unknown_element_is_named(southbound: Southbound) -> None:
@@ -140,18 +105,18 @@ def test_what_the_hardware_cannot_do_is_refused(
     southbound: Southbound, wrong: CrossConnect, why: str
 ) -> None:
     with pytest.raises(ElementError, match=why) as caught:
-        southbound.edit_candidate("A", Edit(put=(wrong,)))
+        southbound.edit("A", Edit(put=(wrong,)))
     assert caught.value.tag == "invalid-value"
     assert southbound.running("A") == ()
 
 
 def test_overlapping_slots_on_a_port_are_refused(southbound: Southbound) -> None:
-    commit(southbound, "A", Edit(put=(A_TO_B,)))
+    southbound.edit("A", Edit(put=(A_TO_B,)))
     with pytest.raises(ElementError, match="overlap with those of service-1"):
-        southbound.edit_candidate("A", Edit(put=(CrossConnect("service-2", "C", "B", 3, 2, True),)))
-    southbound.edit_candidate("A", Edit(put=(CrossConnect("service-2", "C", "B", 4, 2, True),)))
+        southbound.edit("A", Edit(put=(CrossConnect("service-2", "C", "B", 3, 2, True),)))
+    southbound.edit("A", Edit(put=(CrossConnect("service-2", "C", "B", 4, 2, True),)))
     # The same slots at add-drop are fine: it is contentionless.
-    southbound.edit_candidate("A", Edit(put=(CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK"),)))
+    southbound.edit("A", Edit(put=(CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK"),)))
 
 
 def test_where_directions_have_their_own_spectrum_the_way_back_is_free(tmp_path: Path) -> None:
@@ -159,25 +124,64 @@ def test_where_directions_have_their_own_spectrum_the_way_back_is_free(tmp_path:
     back = CrossConnect("service-2", "B", ADD_DROP, 0, 4, False, "QPSK")
     for shared in (False, True):
         spec = element_specs(TOPOLOGY, (c_band(32),), shared)["A"]
-        after = apply_edit(spec, {}, Edit(put=(one_way,)))
+        held = Configuration(spec, [one_way])
         if shared:
             with pytest.raises(ElementError, match="overlap"):
-                apply_edit(spec, after, Edit(put=(back,)))
+                held.difference(Edit(put=(back,)))
         else:
-            assert len(apply_edit(spec, after, Edit(put=(back,)))) == 2
+            held.make(held.difference(Edit(put=(back,))))
+            assert len(held.items) == 2
 
 
-def test_a_restart_keeps_the_confirmed_and_rolls_back_the_unconfirmed(tmp_path: Path) -> None:
+def test_a_restart_keeps_what_was_answered(tmp_path: Path) -> None:
     host = open_host(tmp_path)
-    commit(host, "A", Edit(put=(A_TO_B,)))
     second = CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK")
-    host.edit_candidate("A", Edit(put=(second,), remove=("service-1",)))
-    host.commit_confirmed("A", "id-2", 30)
-    assert host.running("A") == (second,)
-    host.close()  # as a kill would: nothing is rolled back on the way out
+    host.edit("A", Edit(put=(A_TO_B,)))
+    host.edit("A", Edit(put=(second,), remove=("service-1",)))
+    host.close()
     again = open_host(tmp_path)
-    assert (again.running("A"), again.pending("A")) == ((A_TO_B,), None)
+    assert again.running("A") == (second,)
+    with pytest.raises(ElementError, match="overlap"):
+        again.edit("A", Edit(put=(replace(second, service_uuid="service-3"),)))
     again.close()
+
+
+def test_edits_that_wait_share_a_transaction_and_fail_or_are_stored_together(tmp_path: Path) -> None:
+    host = open_host(tmp_path)
+    write, sizes = host._store._commits._commit, []
+    waits, go_on = threading.Event(), threading.Event()
+
+    def watched(jobs: Sequence[Any]) -> None:
+        sizes.append(len(jobs))
+        if len(sizes) == 1:
+            waits.set()
+            assert go_on.wait(60)
+        if len(sizes) == 3:
+            raise sqlite3.OperationalError("disk full")
+        write(jobs)
+
+    host._store._commits._commit = watched
+    items = {node: CrossConnect("s", ADD_DROP, next(iter(ports(node))), 0, 4, True, "QPSK") for node in "ABC"}
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(host.edit, "A", Edit(put=(items["A"],)))
+        assert waits.wait(60)
+        others = [threads.submit(host.edit, node, Edit(put=(items[node],))) for node in "BC"]
+        while len(host._store._commits._waiting) < 2:
+            time.sleep(0.001)
+        go_on.set()
+        assert [future.result(60) for future in (first, *others)] == [(items[node],) for node in "ABC"]
+    assert sizes == [1, 2]
+    with pytest.raises(sqlite3.OperationalError):
+        host.edit("A", Edit(remove=("s",)))
+    assert host.running("A") == (items["A"],)
+    host.close()
+    again = open_host(tmp_path)
+    assert [again.running(node) for node in "ABC"] == [(items[node],) for node in "ABC"]
+    again.close()
+
+
+def ports(node: str) -> frozenset[str]:
+    return element_specs(TOPOLOGY, (c_band(32),), True)[node].line_ports
 
 
 def test_an_element_that_does_not_answer_is_told_apart_from_one_that_refuses() -> None:
@@ -195,12 +199,12 @@ def test_elements_ask_for_credentials(tmp_path: Path) -> None:
     host.close()
 
 
-def test_parallel_commits_of_different_elements_do_not_disturb_each_other(tmp_path: Path) -> None:
+def test_parallel_edits_of_different_elements_do_not_disturb_each_other(tmp_path: Path) -> None:
     host = open_host(tmp_path)
 
     def work(node: str, port: str) -> None:
         for index in range(10):
-            commit(host, node, Edit(put=(CrossConnect(f"s{index}", ADD_DROP, port, index, 1, True, "QPSK"),)))
+            host.edit(node, Edit(put=(CrossConnect(f"s{index}", ADD_DROP, port, index, 1, True, "QPSK"),)))
 
     threads = [threading.Thread(target=work, args=pair) for pair in (("A", "B"), ("B", "C"), ("C", "D"))]
     for thread in threads:
@@ -223,27 +227,40 @@ cross_connects = st.builds(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(cross_connects, max_size=12), st.booleans())
+@given(st.lists(st.lists(cross_connects, min_size=1, max_size=3), max_size=8), st.booleans())
 def test_no_sequence_of_edits_makes_two_services_share_a_slot(
-    edits: list[CrossConnect], shared: bool
+    edits: list[list[CrossConnect]], shared: bool
 ) -> None:
     spec = ElementSpec("A", frozenset("BCDE"), (c_band(8),), shared)
-    running: dict[str, CrossConnect] = {}
-    for item in edits:
+    held = Configuration(spec)
+    for number, items in enumerate(edits):
+        edit = Edit(tuple(items), remove=(f"s{number % 5}",))
+        wanted = {uuid: item for uuid, item in held.items.items() if uuid not in edit.remove}
+        wanted |= {item.service_uuid: item for item in items}
         try:
-            running = apply_edit(spec, running, Edit(put=(item,)))
+            difference = held.difference(edit)
         except ElementError:
+            everything = (wanted.values(), *([item] for item in items))
+            assert any(lit_slots(part, shared) is None for part in everything)
             continue
+        held.make(difference)
+        assert held.items == wanted
+        assert lit_slots(wanted.values(), shared) is not None
+
+
+def lit_slots(items: Iterable[CrossConnect], shared: bool) -> set[tuple[str, str, int]] | None:
+    """Slot by slot, as ``(port, way, slot)``; None where a slot is outside, or lit twice."""
     lit: set[tuple[str, str, int]] = set()
-    for item in running.values():
+    for item in items:
         ways = [(item.in_port, "in"), (item.out_port, "out")]
         if item.bidirectional or shared:
             ways += [(item.in_port, "out"), (item.out_port, "in")]
         for port, way in ways:
             for slot in range(item.first_slot, item.first_slot + item.num_slots):
-                assert slot < 8
-                assert (port, way, slot) not in lit
+                if slot >= 8 or (port, way, slot) in lit:
+                    return None
                 lit.add((port, way, slot))
+    return lit
 
 
 @pytest.mark.parametrize(
@@ -262,7 +279,7 @@ def test_slots_across_bands_or_outside_them_are_refused(first_slot: int, num_slo
     spec = element_specs(TOPOLOGY, spectrum_bands(("S", "L", "C"), 32), True)["A"]
     wanted = CrossConnect("service-1", ADD_DROP, "B", first_slot, num_slots, True, "PM-QPSK")
     with pytest.raises(ElementError, match=why) as caught:
-        apply_edit(spec, {}, Edit(put=(wanted,)))
+        Configuration(spec).difference(Edit(put=(wanted,)))
     assert caught.value.tag == "invalid-value"
 
 
@@ -273,23 +290,10 @@ def test_every_block_inside_one_band_is_taken() -> None:
         for num_slots in range(1, 6):
             wanted = CrossConnect("service-1", ADD_DROP, "B", first_slot, num_slots, True, "PM-QPSK")
             try:
-                apply_edit(spec, {}, Edit(put=(wanted,)))
+                Configuration(spec).difference(Edit(put=(wanted,)))
                 taken.add((first_slot, num_slots))
             except ElementError:
                 continue
     assert taken == {
         (4 * band + start, size) for band in range(3) for start in range(4) for size in range(1, 5 - start)
     }
-
-
-def commit(southbound: Southbound, node: str, edit: Edit) -> None:
-    southbound.edit_candidate(node, edit)
-    southbound.commit_confirmed(node, "id", 30)
-    southbound.confirm(node, "id")
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)

@@ -1,0 +1,215 @@
+"""One set-up: a path is asked for, verified and reserved; elements are configured; the lightpath is stored.
+
+Set-ups run side by side. Nothing is held while the path computation element or an element is waited for, but
+the service's own life, and the slots. Not here: who may set up what (``services.py``), what happens after a
+cut (``restoration.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from controlplane.controller.change_documents import lightpath_change
+from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
+from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.reservations import Reservation, Reservations
+from controlplane.controller.state import NetworkState
+from controlplane.controller.store import INSTALLED, Writing
+from controlplane.controller.verify import PathRejected
+from controlplane.controller.writer import Show, Writer
+from controlplane.keyed_locks import KeyedLocks
+from controlplane.lightpath import Lightpath
+from controlplane.metrics import ControllerMetrics, SetUpStep
+from controlplane.tapi.connectivity import Service
+from controlplane.tapi.errors import TapiError
+from controlplane.tapi.path_body import hops_of
+from controlplane.tapi.purpose import Purpose
+from controlplane.tapi.service_body import ServiceRequest
+
+log = logging.getLogger(__name__)
+MOST_ANSWERS = 12  # of the path computation element for one set-up, when others come first each time
+MOST_CUTS = 4  # of a link on the way, while the elements are configured
+IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
+
+
+class _CutMeanwhileError(Exception):
+    """A link of the path was cut while the elements were configured."""
+
+
+class Waiting:
+    """Set-ups that wait for their turn."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[object, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._tickets)
+
+    def join(self) -> object:
+        """One more waits; until the ticket that is returned is given to ``leave``."""
+        ticket = object()
+        self._tickets[ticket] = None
+        return ticket
+
+    def leave(self, ticket: object) -> None:
+        """It waits no more; once is enough."""
+        self._tickets.pop(ticket, None)
+
+
+class ServiceSetUp:
+    """Sets services up; safe to share between threads.
+
+    Args:
+        state: of the network.
+        pce: computes paths.
+        reservations: of slots.
+        configurator: of elements.
+        writer: into the store.
+        metrics: count what comes of it.
+    """
+
+    def __init__(
+        self,
+        state: NetworkState,
+        pce: PathComputation,
+        reservations: Reservations,
+        configurator: Configurator,
+        writer: Writer,
+        metrics: ControllerMetrics,
+    ) -> None:
+        self._state = state
+        self._pce = pce
+        self._reservations = reservations
+        self._configurator = configurator
+        self._writer = writer
+        self._metrics = metrics
+        self._turns = KeyedLocks()
+        self.waiting = Waiting()
+
+    def carry(self, service: Service, cause: str, began: float) -> Service:
+        """The service with a lightpath; it has none yet, or not any more, and nobody else changes it.
+
+        No route passes an element that does not answer; one that fails is gone around from then on.
+
+        Args:
+            service: to be set up.
+            cause: ``create`` or ``restore``.
+            began: when, by ``time.perf_counter``.
+
+        Raises:
+            TapiError: as ``ServiceManager.create``; nothing is allocated then.
+        """
+        ends = {service.request.source, service.request.destination}
+        dead = set(self._configurator.away - ends)
+        with self._metrics.setting_up(cause, began) as at:
+            for _ in range(MOST_CUTS):
+                try:
+                    return self._around(service, cause, began, at, dead)
+                except ConfigurationFailed as error:
+                    if error.nodes & ends or error.nodes <= dead:
+                        raise TapiError(
+                            503,
+                            "operation-failed",
+                            f"the elements could not be configured: {error}; nothing was changed",
+                        ) from error
+                    dead |= error.nodes
+                    log.warning("service %s: %s; trying another route", service.uuid, error)
+                except _CutMeanwhileError:
+                    log.info("service %s: a link of its route was cut meanwhile; trying again", service.uuid)
+            raise TapiError(503, "operation-failed", "links are cut faster than the service can be set up")
+
+    def _around(self, service: Service, cause: str, began: float, at: SetUpStep, dead: set[str]) -> Service:
+        """The service on a route that passes nothing dead."""
+        request = service.request
+        request = replace(request, exclude_nodes=(*request.exclude_nodes, *sorted(dead)))
+        try:
+            reservation = self._reserve(request, Purpose(request.uuid, cause, request.service_class), at)
+        except TapiError as error:
+            if dead and error.status == 409:  # without them there might be a way, so it is no refusal
+                around = f"{error.message} (no answer from the element(s) {', '.join(sorted(dead))})"
+                raise TapiError(503, "operation-failed", around) from error
+            raise
+        with self._reserved(reservation):
+            return self._install(replace(service, path=reservation.path), cause, began, at)
+
+    @contextmanager
+    def _reserved(self, reservation: Reservation) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if self._writer.is_in_doubt:
+                self._reservations.leave(reservation)
+            else:
+                self._reservations.end(reservation)
+
+    def _install(self, service: Service, cause: str, began: float, at: SetUpStep) -> Service:
+        path = service.path
+        assert path is not None
+        service = replace(service, lifecycle=INSTALLED)
+        links = {frozenset(hop) for hop in hops_of(path.nodes)}
+
+        def write(writing: Writing) -> Show[Service]:
+            if any(frozenset(ends) in links for ends in self._state.failed_links):
+                raise _CutMeanwhileError
+            done = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
+            stored = writing.install(done, lightpath_change("lightpath-added", done), cause)
+            done = stored.stamped(done)
+
+            def show() -> Service:
+                self._state.installed(done, stored)
+                return done
+
+            return show
+
+        at.step = "elements"
+        with self._configurator.changed(service.uuid, cross_connects(service)):
+            at.step = "database"
+            return self._writer.write(write, path.nodes)
+
+    def _reserve(self, request: ServiceRequest, purpose: Purpose, at: SetUpStep) -> Reservation:
+        """Slots on a path that the path computation element proposes and that is valid now.
+
+        An answer that others overtook is asked for again. Where one of them still has the slots, it is waited
+        for, and those that wait for the same link ask one after another: each gets its slots in turn.
+        """
+        end_s = time.monotonic() + IN_THE_WAY_S
+        with ExitStack() as turn:
+            for number in range(1, MOST_ANSWERS + 1):
+                moment = self._reservations.moment
+                at.step = "path-computation"
+                computed = self._pce.compute(request, moment[0], purpose, len(self.waiting))
+                at.step = "check"
+                try:
+                    return self._reservations.reserve(computed, request)
+                except PathRejected as error:
+                    in_the_way = self._reservations.in_the_way_of(computed)
+                    if not in_the_way:
+                        self._writer.catch_up()
+                        if moment == self._reservations.moment:
+                            raise self._invalid(computed, request, error) from error
+                    log.debug("service %s: the path is out of date: %s", request.uuid, error)
+                if in_the_way and number == 1:
+                    ticket = self.waiting.join()
+                    try:
+                        turn.enter_context(self._turns.of(frozenset(in_the_way[0][1])))
+                    finally:
+                        self.waiting.leave(ticket)
+                if not all(other.ended.wait(max(0.0, end_s - time.monotonic())) for other, _ in in_the_way):
+                    break
+        raise TapiError(
+            503,
+            "operation-failed",
+            f"others were quicker {number} times in a row: each path was taken before it could be reserved; "
+            "ask again with the same uuid",
+        )
+
+    @staticmethod
+    def _invalid(computed: Lightpath, request: ServiceRequest, error: PathRejected) -> TapiError:
+        log.error("path %s for service %s rejected: %s", computed.uuid, request.uuid, error)
+        return TapiError(
+            502, "operation-failed", f"the path computation element proposed an invalid path: {error}"
+        )
