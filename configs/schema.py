@@ -241,6 +241,9 @@ class Online(_Section):
             ip_address(address)  # says what is wrong with it
         return addresses
 
+    audit_interval_s: PositiveFloat = Field(
+        description="between two audits of all elements by the controller; suspect ones every second"
+    )
     standby: bool = Field(
         description="a second controller and a second PCE wait to take over; needs Postgres. "
         "Without it a controller ends whose database another one holds"

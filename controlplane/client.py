@@ -152,6 +152,14 @@ class PceClient(_Client):
         """Policy, model, endpoint and counts."""
         return self._get("/status")
 
+    def put_endpoint(self, endpoint: dict[str, Any]) -> None:
+        """Have it ask this model endpoint from now on.
+
+        Raises:
+            ServiceRefused: with 409, another model answers there, or its forecast is of another plant.
+        """
+        self._send("PUT", "/endpoint", endpoint)
+
     def decisions(self, limit: int) -> list[dict[str, Any]]:
         """The last decisions, newest first."""
         return self._get(f"/decisions?limit={limit}")

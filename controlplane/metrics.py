@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,6 +29,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from starlette.responses import JSONResponse, Response
 
+from controlplane.pce.reasons import BlockedBy, FallbackReason
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE, RESTORE
 
@@ -36,8 +37,8 @@ METRICS, READY = "/metrics", "/ready"
 Kind = Literal["counter", "gauge", "histogram"]
 Wrapped = TypeVar("Wrapped", bound=MetricWrapperBase)
 
-FALLBACK_REASONS = ("late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed", "queue-full")
-BLOCKED_BY = ("latency", "reach", "failure", "constraint", "quality", "spectrum")
+FALLBACK_REASONS: tuple[str, ...] = get_args(FallbackReason)
+BLOCKED_BY: tuple[str, ...] = get_args(BlockedBy)
 UNANSWERED = ("databases", "decision-log")
 CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")

@@ -62,6 +62,7 @@ NOT_RUN = {
     "lightloop trace show": "a trace of the reader's; test_trace_command.py",
     "lightloop reproduce": "as long as a training; tests/flows/test_reproduction.py",
     "lightloop replay": "a window of the reader's; test_replay_command.py",
+    "export LIGHTLOOP_FAILPOINTS": "a test installation; tests/lightloop/test_chaos_processes.py",
     "export RAY_": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "ray start": "a Ray cluster; tests/deployments/test_ray_cluster.py",
     "lightloop user": "asks for a password; tests/lightloop/test_user_command.py",

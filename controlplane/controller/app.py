@@ -53,6 +53,7 @@ from controlplane.controller.subscriptions import (
 )
 from controlplane.metrics import ready_answer
 from controlplane.pathcomp import COMP_ROUTE
+from controlplane.tapi import yang_library
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
 from controlplane.trail import TrailError, parse_since, read_trail
@@ -189,7 +190,7 @@ def build_app(
 
     async def root(request: Request) -> Response:
         accepts_json(request)
-        resources = {"data": {}, "operations": {}, "yang-library-version": "2016-06-21"}
+        resources = {"data": {}, "operations": {}, "yang-library-version": yang_library.REVISION}
         return yang_response({"ietf-restconf:restconf": resources})
 
     async def options(request: Request) -> Response:

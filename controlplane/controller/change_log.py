@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from controlplane.controller import tables
+from controlplane.failpoints import now_s
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE
@@ -197,7 +198,7 @@ class Appending:
             self._last = last_version(self._connection)
         self._last += 1
         numbered = {"version": self._last} | change
-        happened = datetime.now(UTC)
+        happened = datetime.fromtimestamp(now_s(), UTC)
         self._rows.append(
             {
                 "version": self._last,

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, literal, select
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from controlplane.controller import tables
+from controlplane.failpoints import now_s
 
 log = logging.getLogger(__name__)
 
@@ -236,6 +237,6 @@ def _answers(session: Connection) -> bool:
 def _now(connection: Connection) -> datetime:
     """The time by the database's clock: one that all controllers share."""
     if connection.dialect.name == "sqlite":
-        return datetime.now(UTC)
+        return datetime.fromtimestamp(now_s(), UTC)
     now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     return now

@@ -12,6 +12,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 from controlplane.controller.change_log import ChangeLog
+from controlplane.failpoints import now_s
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Compaction:
         """A turn every minute until told to stop; a database that does not answer is asked again."""
         while not stop.wait(EVERY_S):
             try:
-                self.turn(datetime.now(UTC), stop)
+                self.turn(datetime.fromtimestamp(now_s(), UTC), stop)
             except Exception:
                 log.exception("old changes could not be removed; trying again")
 

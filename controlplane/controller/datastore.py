@@ -21,6 +21,7 @@ from controlplane.tapi.fields import as_uuid, bare
 from controlplane.tapi.path_body import PATH_RESOURCE
 from controlplane.tapi.query import Selection, parse_query, select
 from controlplane.tapi.service_body import ServiceRequest, parse_service
+from controlplane.tapi.yang_library import MODULES_STATE, modules_state
 
 SERVICES = f"/restconf/data/{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service="
 _COLLECTIONS = (
@@ -78,12 +79,16 @@ class Datastore:
                 return 200, {CONNECTION: [self._connection(key)]}
             case ["context", "path-computation-context", "path"] if key and not self._is_installed(key):
                 return self._pce.forward("GET", PATH_RESOURCE + as_uuid(key, "path"), None, {})
+        if names and names[0] == bare(MODULES_STATE):
+            return 200, resource(modules_state(), path)
         if selection.is_all and len(names) <= 2:
             document = self._rendered.whole()
         else:
             document = self._rendered.document(names[1] if len(names) > 1 else None)
         document[CONTEXT] |= self._notification_context()
-        return 200, resource(document, path) if names else {"ietf-restconf:data": document}
+        if not names:
+            return 200, {"ietf-restconf:data": document | modules_state()}
+        return 200, resource(document, path)
 
     def writer(self, method: str, path: str) -> Write:
         """What a POST, PUT or DELETE does to the resource at a path; called with the decoded body.

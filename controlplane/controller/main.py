@@ -29,6 +29,7 @@ from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Store
 from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
+from controlplane.failpoints import now_s
 from controlplane.guard import Guard
 from controlplane.http_server import server_config
 from controlplane.trusted import TrustedClients
@@ -90,11 +91,13 @@ def _in_charge(
     state = NetworkState(plant, store)
     pce = HttpPathComputation(config.pce_urls, credentials, plant.naming)
     southbound = HttpSouthbound(config.services.url("elements"), credentials, lambda: store.claim.epoch)
-    manager = ServiceManager(state, pce, southbound)
+    manager = ServiceManager(state, pce, southbound, now_s)
     stream = NotificationStream(state)
     keep_days = config.retention.changes_days
     compaction = None if keep_days is None else Compaction(store.log, keep_days)
-    maintenance = Maintenance(manager, compaction=compaction)
+    maintenance = Maintenance(
+        manager, everything_every_s=config.online.audit_interval_s, compaction=compaction
+    )
     clients = ClientSettings(
         config.online.default_capacity_gbps, TrustedClients(config.online.trusted_clients)
     )

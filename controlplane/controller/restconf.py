@@ -19,6 +19,7 @@ _ACCEPTED = ("", "application/yang-data+json", "application/json")
 
 # Keys of the lists that are not keyed by ``uuid`` alone.
 _KEYS = {
+    "module": ("name", "revision"),
     "name": ("value-name",),
     "end-point": ("local-id",),
     "route": ("local-id",),

@@ -10,9 +10,11 @@ from types import FrameType
 from configs.bands import bands_of
 from configs.home import Home
 from configs.load import load_config
+from controlplane import failpoints
 from controlplane.auth import People
 from controlplane.elements.app import build_app
 from controlplane.elements.configuration import element_specs
+from controlplane.elements.faulty import FaultyElements
 from controlplane.elements.host import ElementHost
 from controlplane.elements.routes import TABLE
 from controlplane.elements.store import ElementStore
@@ -32,9 +34,10 @@ def main() -> None:
         load_topology(config.plant.topology), bands_of(config), config.plant.shared_spectrum
     )
     host = ElementHost(specs, ElementStore(home.state / "elements.db"))
+    app = build_app(host, home.credentials(), People.of(home, TABLE.process))
     try:
         run(
-            Guard(build_app(host, home.credentials(), People.of(home, TABLE.process))),
+            Guard(FaultyElements(app) if failpoints.ARE_ON else app),
             config.services.host,
             config.services.elements_port,
             timeout_graceful_shutdown=5,

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from controlplane.failpoints import hit, now_s
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import PceMetrics
 from controlplane.pce.challenger import Beside, ChallengerInUse, is_canary
@@ -23,13 +24,13 @@ from controlplane.pce.decision_record import (
     ChallengerOutcome,
     DecidedBy,
     DecisionRecord,
-    FallbackReason,
     shown,
 )
 from controlplane.pce.endpoint import EndpointInUse, Serving
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import InferenceError, request_body
 from controlplane.pce.look import Look, Query, look_at
+from controlplane.pce.reasons import FallbackReason
 from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
 from controlplane.tapi.purpose import RESTORE
@@ -112,7 +113,7 @@ class PathComputer:
             DatabasesError: the state asked for cannot be reached.
             DecisionLogError: the decision could not be stored; it counts as not made.
         """
-        time_s, started = time.time(), time.perf_counter()
+        time_s, started = now_s(), time.perf_counter()
         query = dataclasses.replace(query, request=dataclasses.replace(query.request, arrival_s=time_s))
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
@@ -136,7 +137,9 @@ class PathComputer:
             total_ms=total_ms,
             lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
+        hit("pce.decided")
         await self.log.stored(record)
+        hit("pce.logged")
         self.num_decisions += 1
         self.num_fallbacks += record.decided_by == "fallback"
         self._count(record, turn, look)

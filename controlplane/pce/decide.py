@@ -11,18 +11,16 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 
+from controlplane.pce.reasons import BlockedBy
 from envs.around import look_around
 from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
 from topologies.detours import NOTHING, Avoided, Route
-
-BlockedBy = Literal["latency", "reach", "failure", "constraint", "quality", "spectrum"]
 
 
 class WrongScoresError(ValueError):

@@ -10,14 +10,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from controlplane.lightpath import Lightpath
+from controlplane.pce.reasons import FallbackReason
 from controlplane.tapi.names import join_list
 
 DECISION_SCHEMA_VERSION = 5
 
 DecidedBy = Literal["model", "fallback", "none"]
-FallbackReason = Literal[
-    "late", "down", "wrong", "no-endpoint", "breaker-open", "state-changed", "queue-full"
-]
 Outcome = Literal["accepted", "blocked"]
 ChallengerOutcome = Literal["answered"] | FallbackReason
 

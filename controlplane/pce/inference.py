@@ -18,7 +18,7 @@ from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.pce.breaker import BreakerState, CircuitBreaker
 from controlplane.pce.decide import Choice, WrongScoresError, choose
-from controlplane.pce.decision_record import FallbackReason
+from controlplane.pce.reasons import FallbackReason
 from envs.candidates import Observation
 
 _logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,3 +120,23 @@ class Processes:
             process.kill()
         for process in self.running.values():
             process.wait(30)
+
+
+class Keeper:
+    """Starts again what dies, as a process manager does, until it is ended."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.1):
+            for name, process in list(self._processes.running.items()):
+                if process.poll() is not None:
+                    self._processes.start(name)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from controlplane.client import ControllerClient
-from lightloop import chaos
-from lightloop.chaos import CREATED, DELETED, REFUSED, Account, Known, Target, cause, clear, compare
+from controlplane.client import ControllerClient, ServiceRefused
+from lightloop import chaos, faults
+from lightloop.chaos import CREATED, DELETED, REFUSED, UNKNOWN, Account, Extent, Known, cause, clear, compare
+from lightloop.faults import FailpointFile, FaultError, Target, chosen_kinds
 from tests.controlplane.controller.conftest import Lab, database, http, lab
 
 __all__ = ["database", "http", "lab"]  # fixtures
@@ -43,16 +47,19 @@ def victim() -> Iterator[subprocess.Popen[bytes]]:
 def test_all_that_clients_were_told_stands_after_cuts_and_kills(
     lab: Lab, client: Lent, victim: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chaos, "BETWEEN_FAULTS_S", (0.01, 0.05))
-    monkeypatch.setattr(chaos, "HUNG_S", (0.0, 0.01))
+    monkeypatch.setattr(faults, "HUNG_S", (0.0, 0.01))
     links = [(fibre.node_a, fibre.node_b) for fibre in lab.plant.topology.fibres]
     said: list[str] = []
 
-    account = cause(Target(lambda: client, links, lambda: {"pce": victim.pid}), 2.0, 3, 1, said.append)
+    target = Target(lambda: client, links, lambda: {"pce": victim.pid})
+    kinds = chosen_kinds(target, ("cut", "repair", "kill", "hang"))
+
+    account = cause(target, Extent(2.0, clients=3, between_s=(0.01, 0.05)), kinds, said.append)
 
     assert victim.wait(timeout=10) == -9
     assert {text.split()[0] for text in said} == {"cut", "repair", "kill", "hang"}
-    assert [text for _, text in account.faults] == said
+    assert [text for _, _, text in account.faults] == said
+    assert sum(account.faults_by_kind.values()) == len(said)
     told = {known.told for known in account.services.values()}
     assert CREATED in told or DELETED in told
     assert account.operations == len(account.answers_s) > 0
@@ -74,5 +81,63 @@ def test_what_stands_otherwise_than_a_client_was_told_is_named(lab: Lab, client:
     for rule, known in cases.items():
         (broken,) = compare(Account({known.uuid: known}), client)
         assert (broken.rule, broken.service_uuid) == (rule, known.uuid)
-    right = [Known(uuid, CREATED), Known(gone, DELETED), Known("unknown", chaos.UNKNOWN)]
+    right = [Known(uuid, CREATED), Known(gone, DELETED), Known("unknown", UNKNOWN)]
     assert compare(Account({known.uuid: known for known in right}), client) == []
+
+
+class Answers:
+    """A controller whose answers to the first questions are given: statuses, 0 for none, 200 for done."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+
+    def __call__(self) -> None:
+        status = self.statuses.pop(0)
+        if status != 200:
+            raise ServiceRefused("as told", status)
+
+
+def test_who_is_told_not_now_asks_again_and_was_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chaos, "AGAIN_S", 0.0)
+    account = Account()
+    assert chaos._answer(account, "create", Answers(0, 503, 503, 200)) == (None, 4)
+    assert len(account.answers_s) == 1
+    monkeypatch.setattr(chaos, "PATIENCE_S", -1.0)
+    refusal, _ = chaos._answer(account, "create", Answers(503))
+    assert refusal is not None
+    assert (refusal.status, account.unanswered, len(account.answers_s)) == (503, [], 2)
+    chaos._answer(account, "read", Answers(0))
+    assert account.unanswered == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ((200,), DELETED),
+        ((404,), CREATED),
+        ((0, 404), DELETED),
+        ((503, 404), DELETED),
+        ((409,), UNKNOWN),
+    ],
+)
+def test_a_service_that_is_gone_before_anybody_deleted_it_is_lost(
+    answers: tuple[int, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chaos, "AGAIN_S", 0.0)
+    known, ask = Known("uuid", CREATED), Answers(*answers)
+    client: Any = SimpleNamespace(delete_service=lambda uuid: ask())
+    chaos._delete(client, Account(), known)
+    assert known.told == told
+
+
+def test_kinds_that_an_installation_cannot_have_are_told(tmp_path: Path) -> None:
+    target = Target(lambda: None, [("A", "B")], dict)
+    assert set(chosen_kinds(target)) == {"cut", "repair", "kill", "hang", "full-disk"}
+    with pytest.raises(FaultError, match=r"element-lies: .* LIGHTLOOP_FAILPOINTS=@FILE lightloop up"):
+        chosen_kinds(target, ["element-lies"])
+    with pytest.raises(FaultError, match=r"'fire'; there are cut, repair"):
+        chosen_kinds(target, ["fire"])
+    whole = replace(target, failpoints=FailpointFile(tmp_path / "f"), database_url="sqlite://", switch=dict)
+    assert set(chosen_kinds(whole)) == set(faults.KINDS)

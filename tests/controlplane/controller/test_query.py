@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from controlplane.tapi.context import context
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.query import MAX_FIELDS, parse_fields, parse_query
+from controlplane.tapi.yang_library import MODULES_STATE, modules_state
 
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
@@ -39,7 +40,8 @@ def test_an_answer_of_kept_parts_is_the_document_after_every_change(lab: Any, ht
         for name, part in whole.items():
             told = name if ":" in name else f"tapi-common:{name}"
             assert http.get(f"{CONTEXT}/{told}").json() == {told: part}
-        assert http.get("/restconf/data").json() == {"ietf-restconf:data": {"tapi-common:context": whole}}
+        data = {"tapi-common:context": whole} | modules_state()
+        assert http.get("/restconf/data").json() == {"ietf-restconf:data": data}
         node = whole["tapi-topology:topology-context"]["topology"][0]["node"][1]
         edge = node["owned-node-edge-point"][0]
         path = f"{TOPOLOGY}/topology={lab.naming.topology_uuid}/node={node['uuid']}/owned-node-edge-point"
@@ -99,7 +101,7 @@ def test_depth_counts_the_resource_as_the_first_level(lab: Any, http: TestClient
         for name, value in whole["tapi-connectivity:connectivity-context"]["connection"][0].items()
     }
     assert get(65535) == get("unbounded") == whole
-    assert get(2, "/restconf/data") == {"tapi-common:context": {}}
+    assert get(2, "/restconf/data") == {"tapi-common:context": {}, MODULES_STATE: {}}
 
 
 def test_fields_select_on_any_way_and_depth_counts_from_there(lab: Any, http: TestClient) -> None:
