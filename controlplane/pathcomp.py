@@ -15,7 +15,7 @@ from typing import Any
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import ids
 from controlplane.tapi.errors import TapiError, invalid
-from controlplane.tapi.fields import required
+from controlplane.tapi.fields import UINT64_MAX, required
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, ComputeRequest
@@ -241,8 +241,8 @@ def _positive(value: Any, path: str) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool) or not (math.isfinite(number) and number > 0):
-        raise invalid(f"{path}: {str(value)[:40]!r}; a positive number is needed")
+    if isinstance(value, bool) or not 0 < number <= UINT64_MAX:
+        raise invalid(f"{path}: {str(value)[:40]!r}; a positive number below 2^64 is needed")
     return number
 
 

@@ -72,7 +72,8 @@ class Lightpaths:
             raise unknown(f"flow id {flow_id} does not exist")
         asked = service.request
         ends = {self._node(source), self._node(destination)}
-        if ends != {asked.source, asked.destination} or bit_rate != f"{asked.bit_rate_gbps:g}":
+        rate_gbps = _number(bit_rate, "bitrate", "whole Gb/s, e.g. 100")
+        if ends != {asked.source, asked.destination} or rate_gbps != asked.bit_rate_gbps:
             raise unknown(
                 f"flow {flow_id} not matching: it is {asked.source} to {asked.destination}, "
                 f"{asked.bit_rate_gbps:g} Gb/s"

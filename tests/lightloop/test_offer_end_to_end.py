@@ -94,7 +94,7 @@ def network(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Network]
     manager = ServiceManager(state, computation, host)
     app = controller_app(state, manager, computation, CREDENTIALS, NotificationStream(state))
     controller = ServerThread(app, lifespan="on")
-    settings = PceSettings(controller.url, tmp_path / "decisions", tmp_path / "endpoint.json")
+    settings = PceSettings([controller.url], tmp_path / "decisions", tmp_path / "endpoint.json")
     pce = ServerThread(pce_app(plant, settings, CREDENTIALS), lifespan="on")
     later.url = pce.url
     try:

@@ -70,7 +70,7 @@ class Asking:
 @contextmanager
 def asking(plant: Plant, controller: Any, serve: Any, folder: Path) -> Iterator[Asking]:
     """A PCE of a plant, with its decision log in ``folder / "decisions"``."""
-    settings = PceSettings(controller.url, folder / "decisions", folder / "endpoint.json")
+    settings = PceSettings([controller.url], folder / "decisions", folder / "endpoint.json")
     server = serve(build_app(plant, settings, CREDENTIALS), lifespan="on")
     try:
         with httpx.Client(base_url=server.url, headers=bearer_header(CREDENTIALS), timeout=30) as http:

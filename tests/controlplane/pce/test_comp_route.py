@@ -179,6 +179,8 @@ def test_what_cannot_be_read_is_refused_with_the_place(ask, pce) -> None:
         (("serviceList", 0, "service_endpoints_ids", 0, "device_id"), "C", "both are at C"),
         (("serviceList", 0, "service_constraints", 0, "constraint_value"), "-1", "positive number"),
         (("serviceList", 0, "service_constraints", 0, "constraint_value"), "nan", "positive number"),
+        (("serviceList", 0, "service_constraints", 0, "constraint_value"), "1e300", "below 2^64"),
+        (("serviceList", 0, "service_constraints", 1, "constraint_value"), True, "positive number"),
         (("serviceList", 0, "service_constraints", 0, "constraint_type"), "colour", "'colour'"),
         (("serviceList", 0, "service_constraints"), [], "bandwidth[gbps] is needed"),
         (("linkList", 0, "link_endpoint_ids"), 7, "a list is needed"),

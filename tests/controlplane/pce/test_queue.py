@@ -27,7 +27,7 @@ MAX_WAITING = 4
 @pytest.fixture
 def pce(plant, controller, serve, model, tmp_path) -> Iterator[httpx.Client]:
     settings = PceSettings(
-        controller.url,
+        [controller.url],
         tmp_path / "decisions",
         tmp_path / "endpoint.json",
         decision_deadline_ms=30_000.0,
