@@ -230,6 +230,10 @@ class Online(_Section):
     default_capacity_gbps: PositiveInt | None = Field(
         default=None, description="of a TAPI service whose client gives none; None: it is refused"
     )
+    capacity_in_constraint: bool = Field(
+        default=False,
+        description="every service is told with its capacity where ETSI TeraFlowSDN looks for it, too",
+    )
     trusted_clients: tuple[str, ...] = Field(
         default=(), description="addresses of programs that need no credentials at the controller"
     )

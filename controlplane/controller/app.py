@@ -93,7 +93,7 @@ def build_app(
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
     clients = clients or ClientSettings()
     snapshots, subscriptions = Snapshots(state), Subscriptions(state, stream.look_again)
-    datastore = Datastore(state, manager, pce, clients.default_capacity_gbps, subscriptions.context)
+    datastore = Datastore(state, manager, pce, clients, subscriptions.context)
     # Changes wait for elements and for the PCE; with threads of their own they never hold up the readers.
     changing = anyio.CapacityLimiter(MAX_CHANGES)
     asking = anyio.CapacityLimiter(MAX_QUESTIONS)

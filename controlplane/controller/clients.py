@@ -13,8 +13,11 @@ class ClientSettings:
 
     Attributes:
         default_capacity_gbps: of a service whose client gives none; None: it is refused.
+        capacity_in_constraint: every new service is told with its capacity under ``connectivity-constraint``
+            too, also to those who did not ask so.
         trusted: who may come without credentials.
     """
 
     default_capacity_gbps: float | None = None
+    capacity_in_constraint: bool = False
     trusted: TrustedClients = field(default_factory=TrustedClients)

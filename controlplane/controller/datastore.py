@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.responses import Response
 
+from controlplane.controller.clients import ClientSettings
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.rendered import RenderedContext
 from controlplane.controller.restconf import resource, yang_response
@@ -40,12 +42,12 @@ class Datastore:
         state: NetworkState,
         manager: ServiceManager,
         pce: PathComputation,
-        default_capacity_gbps: float | None = None,
+        clients: ClientSettings | None = None,
         notification_context: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._notification_context = notification_context
         self._state = state
-        self._default_capacity_gbps = default_capacity_gbps
+        self._clients = clients or ClientSettings()
         self._manager = manager
         self._pce = pce
         self._rendered = RenderedContext(state)
@@ -141,14 +143,16 @@ class Datastore:
 
     def _parse(self, body: Any, uuid: str | None = None) -> ServiceRequest:
         plant = self._state.plant
-        return parse_service(
+        request = parse_service(
             body,
             self._state.naming,
             plant.shared_spectrum,
             uuid,
             plant.channel_rate_gbps,
-            self._default_capacity_gbps,
+            self._clients.default_capacity_gbps,
         )
+        nested = request.capacity_nested or self._clients.capacity_in_constraint
+        return replace(request, capacity_nested=nested)
 
     def _create(self, request: ServiceRequest) -> Response:
         service, is_new = self._manager.create(request)

@@ -99,7 +99,9 @@ def _in_charge(
         manager, everything_every_s=config.online.audit_interval_s, compaction=compaction
     )
     clients = ClientSettings(
-        config.online.default_capacity_gbps, TrustedClients(config.online.trusted_clients)
+        config.online.default_capacity_gbps,
+        config.online.capacity_in_constraint,
+        TrustedClients(config.online.trusted_clients),
     )
 
     def close() -> None:

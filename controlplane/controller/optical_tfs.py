@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi.responses import JSONResponse, Response
@@ -52,6 +53,8 @@ class Lightpaths:
         body = build_service(ids.flow_service_uuid(flow_id), start, end, rate_gbps, direction=direction)
         body[SERVICE][0]["name"] = pairs({FLOW_ID: flow_id})
         request = parse_service(body, self._state.naming, self._state.plant.shared_spectrum)
+        # Its transport-API driver, which lists this service too, looks for the capacity there.
+        request = replace(request, capacity_nested=True)
         try:
             service, _ = self._manager.create(request)
         except TapiError as error:

@@ -79,6 +79,15 @@ def test_a_service_of_transport_api_is_set_up_listed_and_deleted(
         assert listed(http) == {}
         flat = http.post(CONNECTIVITY, json=lab.body("A", "D")).headers["location"]
         assert "connectivity-constraint" not in http.get(flat).json()[SERVICE][0]
+        assert {seen["capacity"] for seen in listed(http).values()} == {("<UNDEFINED>", "<UNDEFINED>")}
+
+
+def test_services_of_others_are_listed_with_their_capacity_where_that_is_configured(lab: Any) -> None:
+    lab.clients = ClientSettings(capacity_in_constraint=True)
+    with lab.http() as http:
+        http.post(CONNECTIVITY, json=lab.body("A", "D"))
+        http.put("/OpticalTFS/AddLightpath/A/C/100/1")
+        assert [seen["capacity"] for seen in listed(http).values()] == [("100", "GBPS")] * 2
 
 
 @pytest.mark.parametrize(
