@@ -5,6 +5,7 @@ Where to go:
   manager.py, ports.py          supervisord; who holds a port
   health.py, stack.py           waiting until all answer; up, down, status
   model_slot.py                 the process of a model slot: the MLflow inference server on what it is told
+  model_scores.py               the shorter way to its scores, for what the PCE asks
   upkeep.py                     what is looked after while it runs, each minute or so
   orchestration.py              work pool and deployments in Prefect
   served.py, reconcile.py       what is served against what should be; a process that mends it

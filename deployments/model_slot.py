@@ -1,5 +1,6 @@
 """What runs in a model slot: MLflow's own scoring app around the model that ``serving/<slot>.json`` names.
 
+The question that the PCE asks is answered in front of it, the shorter way (``model_scores.py``).
 A model that is started beside the one in service is loaded at low priority. ``python -m
 deployments.model_slot model-a`` answers as ``mlflow models serve`` does, and ``GET /version``
 says which model it has loaded: the slot's file says only what the next start would load.
@@ -22,6 +23,7 @@ from controlplane.guard import Guard
 from controlplane.http_server import run
 from controlplane.routes import only_open
 from deployments.background import in_background
+from deployments.model_scores import DirectScores
 
 TABLE = only_open("model slot", "/ping", "/health")
 
@@ -61,7 +63,7 @@ def slot_model(slot_file: Path) -> SlotModel:
 
 
 def scoring_app(model_uri: str) -> Any:
-    """MLflow's scoring app around a model, which says what it has loaded.
+    """MLflow's scoring app around a model, which says what it has loaded; plain questions go the shorter way.
 
     Raises:
         SlotError: MLflow does not have the model.
@@ -71,7 +73,8 @@ def scoring_app(model_uri: str) -> Any:
     from mlflow.pyfunc import scoring_server
 
     try:
-        app = scoring_server.init(mlflow.pyfunc.load_model(model_uri))
+        model = mlflow.pyfunc.load_model(model_uri)
+        app = scoring_server.init(model)
     except MlflowException as error:
         raise SlotError(f"{model_uri} cannot be loaded: {error.message}") from None
     app.router.routes[:] = [r for r in app.router.routes if getattr(r, "path", "") != "/version"]
@@ -80,7 +83,7 @@ def scoring_app(model_uri: str) -> Any:
     async def version() -> dict[str, str]:
         return {"model_uri": model_uri, "mlflow": mlflow.__version__}
 
-    return app
+    return DirectScores(app, model.predict)
 
 
 def guarded(app: Any, credentials: Credentials) -> Guard:

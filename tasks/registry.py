@@ -25,7 +25,7 @@ from tasks.commit import git_commit
 from tasks.decorate import as_task
 from tasks.figures import Table
 from tasks.model_card import NO_CARDS, Cards
-from tasks.model_signature import signature_of
+from tasks.model_signature import model_parts
 from tasks.registry_reader import FLOW_RUN_TAG as FLOW_RUN_TAG  # also for those who do not load this file
 
 if TYPE_CHECKING:
@@ -233,24 +233,11 @@ class Registry:
         """
         import mlflow
 
-        example = {key: value[:1] for key, value in np.load(recorded).items()}
-        inputs = {key: example[key].astype(np.float32) for key in ("features", "action_mask", "context")}
+        artifacts = {"policy": policy_folder, "recorded": recorded, "reference": reference}
         self._use_globally()
         with warnings.catch_warnings(), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             warnings.filterwarnings("ignore", message=".*[Tt]ype hint.*")  # the signature is given
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("served_model.py")),
-                artifacts={
-                    "policy": str(policy_folder),
-                    "recorded": str(recorded),
-                    "reference": str(reference),
-                },
-                signature=signature_of(inputs),
-                input_example=inputs,
-                pip_requirements=[f"mlflow=={mlflow.__version__}", "numpy", "safetensors", "numba"],
-                metadata=dict(metadata),
-            )
+            info = mlflow.pyfunc.log_model(name="model", **model_parts(artifacts, metadata))
         self._client.update_run(run_id, "RUNNING")  # leaving the block above has ended it
         return f"models:/{info.model_id}"
 

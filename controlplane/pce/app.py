@@ -82,7 +82,7 @@ class PceSettings:
     controller_certificate: str = ""
     decision_deadline_ms: float = 250.0
     fallback_policy: str = "ksp_ff"
-    max_waiting: int = 4
+    max_waiting: int = 64
     part_rows: int = 1000
     part_s: float = 300.0
     follow_interval_s: float = 1.0
@@ -146,9 +146,10 @@ def build_app(
                 for task in beside:
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
-                await computation.shadow.close()
+                await computation.close()
                 await challenger.close()
                 await endpoint.close()
+                await asyncio.to_thread(databases.close)
         finally:
             await controller.aclose()
             await asyncio.to_thread(log.close)
@@ -248,6 +249,7 @@ async def _status(request: Request) -> Response:
             "breaker": client.breaker_state if client else None,
             "fallback_policy": computation.fallback.name,
             "state_version": computation.databases.version,
+            "waiting": computation.num_waiting,
             "decisions": computation.num_decisions,
             "fallbacks": computation.num_fallbacks,
             "challenger": computation.challenger.told(),

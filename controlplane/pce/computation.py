@@ -16,9 +16,10 @@ from typing import Any
 from controlplane.failpoints import hit, now_s
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import PceMetrics
+from controlplane.pce.batches import Batches, NoChoiceError
 from controlplane.pce.challenger import Beside, ChallengerInUse, is_canary
 from controlplane.pce.databases import Databases
-from controlplane.pce.decide import Choice, choose, still_feasible
+from controlplane.pce.decide import Choice, choose
 from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.decision_record import (
     ChallengerOutcome,
@@ -28,8 +29,8 @@ from controlplane.pce.decision_record import (
 )
 from controlplane.pce.endpoint import EndpointInUse, Serving
 from controlplane.pce.fallback import policy_scores
-from controlplane.pce.inference import InferenceError, request_body
-from controlplane.pce.look import Look, Query, look_at
+from controlplane.pce.inference import request_body
+from controlplane.pce.look import Look, Query, looks_at, settle
 from controlplane.pce.reasons import FallbackReason
 from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
@@ -78,6 +79,7 @@ class _Turn:
 class PathComputer:
     """Computes paths on the databases with the endpoint in use, or the fallback, and logs each decision.
 
+    Many requests may be computed for at once; those that wait for one endpoint are asked about together.
     Where more than ``max_waiting`` requests wait, here for the model or at the controller for their turn, the
     fallback decides at once until the queue is short again: waiting is bounded by a number of requests.
     A challenger, where one stands beside the champion, is asked the same way about the share that is its own;
@@ -98,6 +100,7 @@ class PathComputer:
         self.endpoint = endpoint
         self.challenger = challenger
         self.shadow = Shadow(challenger, log)
+        self._batches = Batches(databases)
         self.fallback = fallback
         self.num_decisions = 0
         self.num_fallbacks = 0
@@ -118,22 +121,13 @@ class PathComputer:
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
         turn = self._turn(query)
-        look = self._look(query, turn)
-        observed = time.perf_counter()
-        look, chosen = await self._choose(query, turn, look)
-        if chosen is not None and look.has_changed():
-            plant, network, index = self.databases.plant, self.databases.network, chosen.choice.index
-            taken = look.candidates[index]
-            if not still_feasible(plant, network, query.request, taken, query.avoided):
-                # The network changed while the model was asked. Decide again on what is now, at once.
-                look, asked_ms = self._look(query, turn), chosen.inference_ms
-                chosen = self._fall_back(look, "state-changed", asked_ms) if look.blocked is None else None
+        look, chosen = await self._choose(query, turn)
         record = _with_turn(self._record(query, time_s, look, chosen), turn)
         total_ms = (time.perf_counter() - started) * 1000
         record = dataclasses.replace(
             record,
             sync_ms=(synced - started) * 1000,
-            observe_ms=(observed - synced) * 1000,
+            observe_ms=look.took_ms,
             total_ms=total_ms,
             lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
@@ -151,6 +145,17 @@ class PathComputer:
             elif look.in_use is turn.beside.serving:
                 turn.beside.counts.canary_decisions += chosen.decided_by == "model"
         return record
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that are put before the model in service and have no answer yet."""
+        client = self.endpoint.client
+        return self._batches.num_waiting(client) if client else 0
+
+    async def close(self) -> None:
+        """Give up what is being asked."""
+        await self._batches.close()
+        await self.shadow.close()
 
     def _count(self, record: DecisionRecord, turn: _Turn, look: Look) -> None:
         is_challengers = turn.beside is not None and look.in_use is turn.beside.serving
@@ -177,10 +182,7 @@ class PathComputer:
             return self.endpoint.in_use
         return beside.serving
 
-    def _look(self, query: Query, turn: _Turn) -> Look:
-        return look_at(self._in_charge(turn), query, self.databases)
-
-    async def _choose(self, query: Query, turn: _Turn, look: Look) -> tuple[Look, _Chosen | None]:
+    async def _choose(self, query: Query, turn: _Turn) -> tuple[Look, _Chosen | None]:
         """The choice, None where there is nothing to choose, and the look that it was made on.
 
         An endpoint is asked about a look that was taken with its own forecast, never with another's. Where a
@@ -188,42 +190,60 @@ class PathComputer:
         fallback decides; where it cannot be asked, nothing is lost, and the champion decides.
         """
         started = time.perf_counter()
+
+        def asked_ms() -> float:
+            return (time.perf_counter() - started) * 1000.0
+
         for tried in range(1, _ENDPOINTS_TRIED + 1):
-            if look.blocked is not None:
-                break
-            endpoint, client = look.in_use.endpoint, look.in_use.client
+            serving = self._in_charge(turn)
+            endpoint, client = serving.endpoint, serving.client
             if endpoint is None or client is None:
-                return look, self._fall_back(look, "no-endpoint", None)
-            if client.in_flight + query.waiting > self._max_waiting:
-                return look, self._fall_back(look, "queue-full", None)
+                return await self._fall_back(query, serving, "no-endpoint", None)
+            if self._batches.num_waiting(client) + query.waiting > self._max_waiting:
+                return await self._fall_back(query, serving, "queue-full", None)
             try:
-                choice = await client.choose(look.observation)
-                asked_ms = (time.perf_counter() - started) * 1000
-                _note(turn, look, "answered", asked_ms, choice.index)
-                return look, _Chosen(
-                    choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms
-                )
-            except InferenceError as error:
-                _note(turn, look, error.reason, (time.perf_counter() - started) * 1000)
-                turn.is_passed_on |= error.reason == "breaker-open"
-                if self._in_charge(turn) is not look.in_use and tried < _ENDPOINTS_TRIED:
+                settled = await self._batches.choose(serving, query)
+            except NoChoiceError as error:
+                reason = error.why.reason
+                _note(turn, serving, error.look, reason, asked_ms())
+                turn.is_passed_on |= reason == "breaker-open"
+                if self._in_charge(turn) is not serving and tried < _ENDPOINTS_TRIED:
                     # Switched away from while it was asked: the new one is there to answer, and has a
                     # forecast of its own.
-                    look = self._look(query, turn)
                     continue
-                if error.reason == "breaker-open":  # the failures that opened it were told
-                    return look, self._fall_back(look, error.reason, None)
-                _logger.warning("fallback, %s: %s", error.reason, error)
-                asked_ms = (time.perf_counter() - started) * 1000
-                return look, self._fall_back(look, error.reason, asked_ms)
-        return look, None
+                if reason == "breaker-open":  # the failures that opened it were told
+                    return await self._fall_back(query, serving, reason, None)
+                _logger.warning("fallback, %s: %s", reason, error)
+                return await self._fall_back(query, serving, reason, asked_ms())
+            look, choice = settled.look, settled.choice
+            if choice is None:
+                return look, None
+            _note(turn, serving, look, "answered", asked_ms(), choice.index)
+            if settled.is_late:
+                return await self._fall_back(query, serving, "state-changed", asked_ms())
+            chosen = _Chosen(
+                choice, "model", endpoint.policy, endpoint.model_version, inference_ms=asked_ms()
+            )
+            return look, chosen
+        raise AssertionError("the last turn of the loop returns")
 
-    def _fall_back(self, look: Look, reason: FallbackReason, inference_ms: float | None) -> _Chosen:
-        observation = look.observation
-        choice = choose(observation.action_mask, policy_scores(self.fallback, observation))
-        return _Chosen(
-            choice, "fallback", self.fallback.name, fallback_reason=reason, inference_ms=inference_ms
-        )
+    async def _fall_back(
+        self, query: Query, serving: Serving, reason: FallbackReason, inference_ms: float | None
+    ) -> tuple[Look, _Chosen | None]:
+        """The fallback's choice on the network as it is now."""
+        look, choice = await self.databases.alone(self._chosen_at_once, query, serving)
+        if choice is None:
+            return look, None
+        name = self.fallback.name
+        return look, _Chosen(choice, "fallback", name, fallback_reason=reason, inference_ms=inference_ms)
+
+    def _chosen_at_once(self, query: Query, serving: Serving) -> tuple[Look, Choice | None]:
+        (look,) = looks_at(serving, [query], self.databases)
+        if look.blocked is not None:
+            return look, None
+        choice = choose(look.observation.action_mask, policy_scores(self.fallback, look.observation))
+        settle(look, choice)
+        return look, choice
 
     def _record(
         self,
@@ -295,11 +315,18 @@ class PathComputer:
         )
 
 
-def _note(turn: _Turn, look: Look, outcome: ChallengerOutcome, ms: float, chosen: int | None = None) -> None:
+def _note(
+    turn: _Turn,
+    serving: Serving,
+    look: Look | None,
+    outcome: ChallengerOutcome,
+    ms: float,
+    chosen: int | None = None,
+) -> None:
     """Remember what came of asking, where it was a canary's challenger that was asked."""
-    if turn.beside is not None and look.in_use is turn.beside.serving:
+    if turn.beside is not None and serving is turn.beside.serving:
         turn.outcome, turn.chosen, turn.ms = outcome, chosen, ms
-        turn.observation = None if outcome == "breaker-open" else look.observation
+        turn.observation = None if look is None or outcome == "breaker-open" else look.observation
 
 
 def _with_turn(record: DecisionRecord, turn: _Turn) -> DecisionRecord:

@@ -39,6 +39,7 @@ class FeedEntry(BaseModel):
     ends_s: float | None = None  # when its service ends, as the client told it; since 1970 UTC
     began_s: float = 0.0  # when its service was first set up; 0: with this change, or not known
     service_class: str = ""
+    decision_id: str = ""  # that the lightpath was set up by; empty where it is not told
     time_s: float = 0.0  # since 1970 UTC; 0: not known
 
     @property

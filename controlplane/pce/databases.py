@@ -1,19 +1,25 @@
 """The traffic-engineering and lightpath databases (RFC 4655, RFC 8231), kept in step with the controller.
 
 The controller owns the state; this is a copy that begins with its snapshot and follows its changes, page by
-page. Applying a page never waits, so between two awaits the copy is one version of the controller's state.
-Not here: the pages (``controller_feed.py``), candidates (``envs``), the decision (``decide.py``).
+page. One thread has it to itself: a page is applied there, and candidates are looked at there, each whole, so
+that every look sees one version of the controller's state and the event loop computes nothing. Beside what
+the controller tells stand the holds of decisions on their way (``holds.py``). Not here: the pages
+(``controller_feed.py``), candidates (``envs``), the decision (``decide.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
 from controlplane.pce.controller_feed import ControllerFeed, DatabasesError, FeedEntry, Key, NotKeptError
+from controlplane.pce.holds import Holds
 from envs.errors import SpectrumError
 from envs.network import Network, ServiceLife
 from envs.plant import Plant
@@ -22,6 +28,12 @@ from topologies.errors import TopologyError
 _logger = logging.getLogger(__name__)
 _PAUSE_S = 0.02
 _SNAPSHOTS_TRIED = 3  # one of many pages may be gone before the last of them was asked for
+# A version before the one that is shown needs no look at the controller where there was one so lately. After
+# longer it might be one of another store.
+_LATELY_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class _Copy:
@@ -33,6 +45,7 @@ class _Copy:
 
     def __init__(self, plant: Plant, store: str) -> None:
         self.network = Network(plant)
+        self.holds = Holds(self.network)
         self.store = store
         self.version = 0
         self.lightpaths: dict[Key, FeedEntry] = {}
@@ -61,6 +74,8 @@ class _Copy:
             case "lightpath-added":
                 if change.key in self.lightpaths:
                     raise SpectrumError(f"lightpath {change.service_uuid!r} is added twice")
+                self.holds.end([change.decision_id])
+                self.holds.make_way(nodes, change.first_slot, change.num_slots)
                 block = change.first_slot, change.num_slots, change.modulation_format
                 self.network.provision(nodes, *block, _life_of(change))
                 self.lightpaths[change.key] = change
@@ -70,6 +85,7 @@ class _Copy:
                 self.network.release(nodes, change.first_slot, change.num_slots)
             case "link-failed":
                 if frozenset(change.nodes) not in self.failed_links:
+                    self.holds.make_way(nodes)
                     self.network.fail_link(*nodes)
                     self.failed_links.add(frozenset(change.nodes))
             case "link-repaired":
@@ -89,7 +105,8 @@ def _life_of(change: FeedEntry) -> ServiceLife:
 class Databases:
     """A copy of the network's state at ``version``, with the lightpaths and the failed links by name.
 
-    ``have_been_in_step``: it has shown a state of the controller yet, and not only the empty network.
+    ``have_been_in_step``: it has shown a state of the controller yet, and not only the empty network. Network
+    and holds are touched by what is handed to ``alone`` only.
 
     Args:
         plant: the network; the controller's names must be its names.
@@ -102,10 +119,22 @@ class Databases:
         self._copy = _Copy(plant, store="")
         self._feed = feed
         self._patience_s = patience_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pce-network")
         self._pulling = asyncio.Lock()
+        self._pulls = 0  # begun
+        self._last_good_pull = 0
         self._in_step = False
         self._in_step_s = time.monotonic()  # when they last were, or when they were made
         self.have_been_in_step = False
+
+    async def alone(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What a function returns that has network and holds to itself while it runs."""
+        call = functools.partial(work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def close(self) -> None:
+        """Let what is under way end; nothing is looked at any more."""
+        self._thread.shutdown()
 
     @property
     def staleness_s(self) -> float:
@@ -116,6 +145,16 @@ class Databases:
     def network(self) -> Network:
         """The spectrum; another object after the copy was begun anew."""
         return self._copy.network
+
+    @property
+    def holds(self) -> Holds:
+        """What is held on it."""
+        return self._copy.holds
+
+    @property
+    def is_whole(self) -> bool:
+        """False where the controller told what does not fit, until its snapshot has been read anew."""
+        return self._copy.is_whole
 
     @property
     def version(self) -> int:
@@ -135,21 +174,31 @@ class Databases:
     async def bring_to(self, version: int | None) -> None:
         """Return once the databases show ``version`` or later; without one, what the controller has now.
 
+        Who waits at the same time shares a look at the controller.
+
         Raises:
             DatabasesError: the controller does not answer, does not reach the version, or sends what
                 does not fit this plant.
         """
-        if version is not None and version == self.version and self._in_step and self._copy.is_whole:
+        if self._show(version):
             return
-        deadline = time.monotonic() + self._patience_s
+        arrived, deadline = self._pulls, time.monotonic() + self._patience_s
         while True:
             async with self._pulling:
-                await self._pull()
+                is_seen = self._last_good_pull > arrived if version is None else self._show(version)
+                if not is_seen:
+                    await self._pull()
             if version is None or self.version >= version:
                 return
             if time.monotonic() > deadline:
                 raise DatabasesError(f"the controller is at version {self.version}, asked for is {version}")
             await asyncio.sleep(_PAUSE_S)
+
+    def _show(self, version: int | None) -> bool:
+        """Whether a version is shown, or a later one of the same store for all that is known."""
+        if version is None or not (self._in_step and self._copy.is_whole):
+            return False
+        return version == self.version or (version < self.version and self.staleness_s < _LATELY_S)
 
     async def follow(self, interval_s: float) -> None:
         """Keep in step until cancelled; an unreachable controller is reported once and tried again."""
@@ -166,6 +215,12 @@ class Databases:
             await asyncio.sleep(interval_s)
 
     async def _pull(self) -> None:
+        self._pulls += 1
+        this = self._pulls
+        await self._renew()
+        self._last_good_pull = this
+
+    async def _renew(self) -> None:
         if self._copy.is_whole:
             try:
                 await self._catch_up(self._copy)
@@ -189,7 +244,8 @@ class Databases:
             page = await self._feed.changes(copy.version, copy.store)
             if page.store != copy.store or page.version < copy.version:
                 raise NotKeptError(f"the controller is at version {page.version} of store {page.store}")
-            copy.apply(page.changes, page.version)
+            if page.changes or page.version != copy.version:
+                await self.alone(copy.apply, page.changes, page.version)
             if page.version >= page.last or not page.changes:
                 break
         if not self._in_step:
@@ -212,8 +268,8 @@ class Databases:
     async def _read_snapshot(self) -> _Copy:
         page = await self._feed.snapshot(None, 0)
         copy = _Copy(self.plant, page.store)
-        copy.apply(page.changes, page.version)
+        await self.alone(copy.apply, page.changes, page.version)
         while page.next is not None:
             page = await self._feed.snapshot(page.version, page.next)
-            copy.apply(page.changes, page.version)
+            await self.alone(copy.apply, page.changes, page.version)
         return copy

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import logging
 import os
 import queue
@@ -24,6 +23,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+import orjson
 
 from controlplane.pce.decision_parts import (
     AMENDS,
@@ -212,7 +213,7 @@ class DecisionLog:
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _close_quietly(file: Path) -> None:

@@ -6,17 +6,20 @@ Not here: who chooses among them (``computation.py``), what an observation holds
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from controlplane.pce.constraint import RouteConstraint
+from controlplane.pce.controller_feed import DatabasesError
 from controlplane.pce.databases import Databases
-from controlplane.pce.decide import Blocked, why_blocked
+from controlplane.pce.decide import Blocked, Choice, still_feasible, why_blocked
 from controlplane.pce.endpoint import Serving
 from controlplane.tapi.purpose import NOBODY, Purpose
 from envs.candidates import Candidate, Observation, observe
-from envs.network import Network
+from envs.network import Network, ServiceLife
 from envs.request import Request
 from topologies.detours import NOTHING, Avoided
 
@@ -56,6 +59,8 @@ class Look:
         blocked: why nothing can; None where something can.
         state_version: of the controller's state that is shown.
         databases, network, revision: where, and in which state, it was taken.
+        is_under_holds: it shows slots as free that are held, because without them nothing can be chosen.
+        took_ms: how long looking took.
     """
 
     query: Query
@@ -67,6 +72,8 @@ class Look:
     databases: Databases
     network: Network
     revision: int
+    is_under_holds: bool = False
+    took_ms: float = 0.0
 
     def has_changed(self) -> bool:
         """Whether the network is another by now."""
@@ -74,8 +81,44 @@ class Look:
         return network is not self.network or network.revision != self.revision
 
 
+def looks_at(in_use: Serving, queries: Sequence[Query], databases: Databases) -> list[Look]:
+    """What the network shows of each request, all in one state, with the forecast of an endpoint.
+
+    For who has the databases alone.
+
+    Raises:
+        DatabasesError: they show no state of the controller: one of its changes did not fit.
+    """
+    if not databases.is_whole and databases.have_been_in_step:
+        raise DatabasesError("the databases are being read anew; ask again")
+    databases.holds.expire()
+    return [look_at(in_use, query, databases) for query in queries]
+
+
 def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
-    """What the network shows now, with the forecast of an endpoint."""
+    """What the network shows of one request; a slot that is held is taken, unless nothing else is left."""
+    began = time.perf_counter()
+    look = _look(in_use, query, databases)
+    if look.blocked is not None and len(databases.holds):
+        with databases.holds.lifted():
+            look = dataclasses.replace(_look(in_use, query, databases), is_under_holds=True)
+    return dataclasses.replace(look, took_ms=(time.perf_counter() - began) * 1000.0)
+
+
+def look_again(in_use: Serving, look: Look) -> Look | None:
+    """What another endpoint sees where one looked before a decision; None where the network has changed.
+
+    What the decision itself holds is lifted meanwhile. For who has the databases alone.
+    """
+    databases, query = look.databases, look.query
+    own = [query.decision_id] if query.decision_id in databases.holds else []
+    if databases.network is not look.network or look.network.revision != look.revision + len(own):
+        return None
+    with databases.holds.lifted(own):
+        return _look(in_use, query, databases)
+
+
+def _look(in_use: Serving, query: Query, databases: Databases) -> Look:
     plant, request, network = in_use.plant, query.request, databases.network
     observation, candidates = observe(plant, network, request, query.avoided)
     some = bool(observation.action_mask.any())
@@ -90,6 +133,32 @@ def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
         blocked = why_blocked(plant, request, databases.failed_links, bounds, query.avoided)
     revision, version = network.revision, databases.version
     return Look(query, in_use, observation, candidates, blocked, version, databases, network, revision)
+
+
+def settle(look: Look, choice: Choice) -> bool:
+    """Whether a choice still holds on the network as it is now; its slots are held from now on.
+
+    Nothing is held for who computes a path for no service, nor where others hold a slot of it: the controller
+    lets whoever comes second wait and ask again. For who has the databases alone.
+    """
+    databases, query = look.databases, look.query
+    candidate = look.candidates[choice.index]
+    feasible = databases.plant, databases.network, query.request, candidate, query.avoided
+    block = candidate.nodes, candidate.first_slot, candidate.num_slots
+    if look.is_under_holds:
+        with databases.holds.lifted():
+            return still_feasible(*feasible)
+    if look.has_changed():
+        # Where reach decides, nothing but free slots can have changed of a candidate.
+        if not databases.network.is_free(*block):
+            return False
+        if databases.plant.thresholds_db and not still_feasible(*feasible):
+            return False
+    if query.purpose.service_uuid:
+        request = query.request
+        life = ServiceLife(request.arrival_s, request.told_end_s, request.service_class)
+        databases.holds.take(query.decision_id, query.purpose.service_uuid, candidate, life)
+    return True
 
 
 def _restricted(

@@ -16,7 +16,7 @@ from controlplane.pce.challenger import Beside, ChallengerInUse
 from controlplane.pce.decide import is_same_lightpath
 from controlplane.pce.decision_log import DecisionLog
 from controlplane.pce.inference import InferenceError, request_body
-from controlplane.pce.look import Look, look_at
+from controlplane.pce.look import Look, look_again
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +75,9 @@ class Shadow:
     async def _ask(self, decided: Decided) -> None:
         beside = decided.beside
         columns: dict[str, Any] = {}
-        look = _seen_by(beside, decided.look) if self._challenger.in_use is beside else None
+        look = None
+        if self._challenger.in_use is beside:
+            look = await decided.look.databases.alone(_seen_by, beside, decided)
         if look is None:
             beside.counts.skipped += 1
             return
@@ -109,9 +111,13 @@ class Shadow:
             _logger.error("a defect in what asks the shadow", exc_info=error)
 
 
-def _seen_by(beside: Beside, look: Look) -> Look | None:
-    """What the challenger sees where the champion looked; None where the network is another by now."""
+def _seen_by(beside: Beside, decided: Decided) -> Look | None:
+    """What the challenger sees where the champion looked; None where the network is another by now.
+
+    But for what the decision itself holds, which is lifted. For who has the databases alone.
+    """
+    look = decided.look
     forecasts = (beside.serving.plant.forecast, look.in_use.plant.forecast)
     if len({forecast and forecast.content_hash for forecast in forecasts}) == 1:
         return look
-    return None if look.has_changed() else look_at(beside.serving, look.query, look.databases)
+    return look_again(beside.serving, look)

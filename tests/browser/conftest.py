@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from configs.home import Home
 from configs.load import dump_config, load_config
 from configs.schema import Config
 from controlplane.client import ControllerClient
+from deployments.ports import free_ports
 
 PARTS = ("elements", "controller", "pce", "console")
 START_S = 540.0  # the first start compiles the kernels, maybe beside other work
@@ -101,17 +101,6 @@ class OnlineSide:
         return ControllerClient(
             self.config.services.url("controller"), Home(self.folder / "home").credentials()
         )
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @pytest.fixture(scope="module")

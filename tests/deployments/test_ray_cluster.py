@@ -20,7 +20,8 @@ from configs.build import plant_of, traffic_of
 from configs.home import Home
 from configs.load import load_config
 from deployments.environment import process_environment
-from tests.story.stack import free_ports, kill_group
+from deployments.ports import free_ports
+from tests.story.stack import kill_group
 
 TOKEN = "0123456789abcdef" * 4
 NUM_WORKERS = 2

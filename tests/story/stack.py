@@ -23,6 +23,7 @@ from configs.schema import Config
 from controlplane.client import ControllerClient
 from deployments.environment import process_environment
 from deployments.orchestration import PrefectApi
+from deployments.ports import free_ports
 from tasks.processes import ProcessManager
 
 LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
@@ -168,17 +169,6 @@ def until(condition: Callable[[], Any], timeout_s: float = 40) -> None:
             pass
         time.sleep(0.3)
     raise AssertionError(f"not within {timeout_s:g} s")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for item in sockets:
-        item.bind(("127.0.0.1", 0))
-    ports = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports
 
 
 def log_end(home: Home, service: str) -> str:

@@ -47,6 +47,9 @@ class ServerThread:
             self._socket.close()
 
 
+INPUTS = ("features", "action_mask", "context")
+
+
 def last_allowed(features: list, mask: list, context: list) -> list[float]:
     """Scores that choose the last allowed candidate, which no heuristic does."""
     return [float(index) if allowed else -1e9 for index, allowed in enumerate(mask)]
@@ -87,19 +90,19 @@ class FakeModel:
         inputs = (await request.json())["inputs"]
         self.asked.append(inputs)
         await asyncio.sleep(self.delay_s)
-        mask = inputs["action_mask"][0]
-        scores: list = self.scores(inputs["features"][0], mask, inputs["context"][0])
+        rows = [list(self.scores(*row)) for row in zip(*(inputs[name] for name in INPUTS), strict=True)]
+        mask, scores = inputs["action_mask"][0], rows[0]
         match self.answer:
             case "nan":
                 scores[0] = float("nan")
             case "infinite":
                 scores[-1] = float("inf")
             case "masked":
-                scores = [0.0 if allowed else 1.0 for allowed in mask]
+                scores[:] = [0.0 if allowed else 1.0 for allowed in mask]
             case "short":
-                scores = scores[:-1]
+                scores.pop()
             case "text":
-                scores = ["best"] * len(scores)
+                scores[:] = ["best"] * len(scores)
             case "html":
                 return Response("<html>hello</html>", media_type="text/html")
             case "refuses":
@@ -107,8 +110,8 @@ class FakeModel:
             case "fails":
                 return JSONResponse({"error_code": "INTERNAL_ERROR"}, 503)
             case "two-rows":
-                return Response(_predictions([scores, scores]), media_type="application/json")
-        return Response(_predictions([scores]), media_type="application/json")
+                rows.append(scores)
+        return Response(_predictions(rows), media_type="application/json")
 
 
 def _predictions(rows: list[list[float]]) -> str:

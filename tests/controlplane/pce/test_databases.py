@@ -79,7 +79,8 @@ def test_a_lightpath_moved_after_a_cut_is_where_it_was_moved_to(plant):
     asyncio.run(run())
 
 
-def test_a_controller_with_a_new_database_resets_the_copy(plant):
+def test_a_controller_with_a_new_database_resets_the_copy(plant, monkeypatch):
+    monkeypatch.setattr("controlplane.pce.databases._LATELY_S", 0.0)  # as after a moment
     feed = ToldChanges()
 
     async def run() -> None:
@@ -91,6 +92,29 @@ def test_a_controller_with_a_new_database_resets_the_copy(plant):
         await databases.bring_to(feed.add(lightpath("new", "CD", 7, 2)))
         assert databases.version == 1
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("CD", 7, 2)))
+
+    asyncio.run(run())
+
+
+def test_who_asks_at_once_for_versions_that_are_there_shares_a_look_at_the_controller(plant):
+    class Distant(ToldChanges):
+        async def changes(self, since, store):
+            await asyncio.sleep(0.01)
+            return await super().changes(since, store)
+
+    feed = Distant()
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        await databases.bring_to(None)
+        for slot in range(0, 32, 2):
+            feed.add(lightpath(f"s{slot}", "AB", slot, 2))
+        feed.pulls.clear()
+        await asyncio.gather(*(databases.bring_to(version) for version in (3, 9, 16, 1, 12)))
+        assert (databases.version, len(feed.pulls)) == (16, 1)
+        # Without a version a look counts that began after the question came: one for the first, one for all.
+        await asyncio.gather(*(databases.bring_to(None) for _ in range(5)))
+        assert len(feed.pulls) == 3
 
     asyncio.run(run())
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import httpx
-import numpy as np
 import pytest
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.pce.app import PceSettings, build_app
 from controlplane.pce.decision_parts import read_rows
-from controlplane.pce.inference import InferenceClient
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import COMPUTE_OPERATION, build_compute_input
 from controlplane.tapi.service_body import ComputeRequest
-from envs.candidates import Observation
-from envs.features import NUM_CONTEXT, NUM_FEATURES
 
 CREDENTIALS = Credentials("admin", "secret", "token")
 MAX_WAITING = 4
@@ -65,26 +60,3 @@ def test_a_number_that_is_none_is_refused(pce, plant) -> None:
     answer = pce.post(COMPUTE_OPERATION, json=body, headers={"X-Waiting": "many"})
     assert answer.status_code == 400
     assert "X-Waiting is 'many'" in answer.text
-
-
-def test_questions_that_wait_for_the_model_are_counted(model) -> None:
-    observation = Observation(
-        np.zeros((2, NUM_FEATURES), np.float32), np.ones(2, np.bool_), np.zeros(NUM_CONTEXT, np.float32)
-    )
-
-    async def run() -> None:
-        client = InferenceClient(model.url, deadline_s=60)
-        await client.choose(observation)
-        assert client.in_flight == 0
-        model.delay_s = 600.0
-        asking = [asyncio.create_task(client.choose(observation)) for _ in range(3)]
-        while len(model.asked) < 4:
-            await asyncio.sleep(0.01)
-        assert client.in_flight == 3
-        for task in asking:
-            task.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
-        assert client.in_flight == 0
-        await client.close()
-
-    asyncio.run(run())

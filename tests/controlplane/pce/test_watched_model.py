@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from controlplane.pce import computation
+from controlplane.pce import look
 from tests.controlplane.pce.test_app import reason, start  # noqa: F401 - a fixture
 
 
@@ -57,7 +57,7 @@ def test_no_model_in_service_is_said(start):
 
 def test_candidates_are_not_listed_again_where_nothing_has_changed(start, model, monkeypatch):
     listed_again = []
-    monkeypatch.setattr(computation, "still_feasible", lambda *asked: listed_again.append(asked) or True)
+    monkeypatch.setattr(look, "still_feasible", lambda *asked: listed_again.append(asked) or True)
     with start() as pce:
         pce.use(model.url)
         assert pce.path(pce.ask("A", "B")).decided_by == "model"
