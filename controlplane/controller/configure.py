@@ -23,7 +23,7 @@ from controlplane.tapi.service_body import BIDIRECTIONAL
 
 log = logging.getLogger(__name__)
 
-DEADLINE_S = 5.0  # after which nobody waits for an element any more
+DEADLINE_S = 2.0  # after which nobody waits for an element any more
 
 
 class StateOfServices(Protocol):
@@ -137,8 +137,8 @@ class Configurator:
 
     @property
     def away(self) -> frozenset[str]:
-        """Elements that did not answer when they were asked last."""
-        return frozenset(node for node, queue in self.queues.items() if queue.is_away)
+        """Elements that did not answer when they were asked last, or do not now."""
+        return frozenset(node for node, queue in self.queues.items() if queue.is_away or queue.hangs)
 
     def suspect(self, nodes: Iterable[str]) -> None:
         """Have these audited before they are used again."""

@@ -20,7 +20,7 @@ from typing import Protocol
 from controlplane.elements.interface import CrossConnect, Edit, ElementError, Southbound, UnreachableError
 
 log = logging.getLogger(__name__)
-HANGS_S = 1.0  # a call that takes longer to an element that had been away already: it hangs
+HANGS_S = 1.0  # a call that takes longer; an element takes some ms
 
 
 class Wanted(Protocol):
@@ -75,6 +75,12 @@ class ElementQueue:
         return bool(self._away)
 
     @property
+    def hangs(self) -> bool:
+        """It has not answered yet what it was asked a while ago."""
+        began_s = self._call_began_s
+        return began_s is not None and time.monotonic() - began_s > HANGS_S
+
+    @property
     def length(self) -> int:
         """Tasks that wait for their turn."""
         return len(self._waiting)
@@ -106,8 +112,7 @@ class ElementQueue:
 
     def _submit(self, task: _Task) -> Future[None]:
         with self._lock:
-            began_s = self._call_began_s
-            if self._away and began_s is not None and time.monotonic() - began_s > HANGS_S:
+            if self._away and self.hangs:
                 why = self._away.removeprefix(f"element {self.node}: ")
                 task.done.set_exception(UnreachableError(self.node, why))
                 return task.done

@@ -22,6 +22,7 @@ from controlplane.controller.state import NetworkState
 from controlplane.controller.store import PLANNED, Writing
 from controlplane.controller.writer import Show, Writer
 from controlplane.elements.interface import Southbound
+from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.metrics import ControllerMetrics
 from controlplane.tapi.connectivity import Service
@@ -99,6 +100,7 @@ class ServiceManager:
             refuse_past_end(request.ends_s, ROOT, self._clock())
             planned = Service(request, PLANNED)
             self.state.show(planned)
+            hit("controller.planned")
             try:
                 return self._set_up.carry(planned, CREATE, arrived), True
             except BaseException:
@@ -151,7 +153,9 @@ class ServiceManager:
         nodes = service.path.nodes if service.path else ()
         try:
             with self.configurator.changed(service.uuid, dict.fromkeys(nodes)):
+                hit("controller.released")
                 self.writer.write(write, nodes)
+                hit("controller.removed")
         except ConfigurationFailed as error:
             raise TapiError(
                 503, "operation-failed", f"the elements could not be configured: {error}; nothing was changed"
@@ -170,28 +174,29 @@ class ServiceManager:
         def write(writing: Writing) -> Show[tuple[Service, ...]]:
             if ends in self.state.failed_links:
                 return tuple
-            hit = self.state.over(ends)
-            concerned.update(node for service in hit if service.path for node in service.path.nodes)
-            removals = [(service.uuid, lightpath_change("lightpath-removed", service)) for service in hit]
+            over = self.state.over(ends)
+            concerned.update(node for service in over if service.path for node in service.path.nodes)
+            removals = [(service.uuid, lightpath_change("lightpath-removed", service)) for service in over]
             stored = writing.fail_link(*ends, {"kind": "link-failed", "nodes": list(ends)}, removals)
 
             def show() -> tuple[Service, ...]:
-                self.state.link_failed(ends, hit, stored[-1])
-                return hit
+                self.state.link_failed(ends, over, stored[-1])
+                return over
 
             return show
 
-        hit = self.writer.write(write, concerned, is_alone=True)
-        if not hit:
+        lost = self.writer.write(write, concerned, is_alone=True)
+        hit("controller.cut")
+        if not lost:
             return Restoration()
-        self.metrics.releases.labels("cut").inc(len(hit))
+        self.metrics.releases.labels("cut").inc(len(lost))
         uuids: dict[str, list[str]] = defaultdict(list)
-        for service in hit:
+        for service in lost:
             for node in service.path.nodes if service.path else ():
                 uuids[node].append(service.uuid)
         # What waits longer in an element's queue finds there what the state says by then.
         released = self.configurator.bring(uuids)
-        found = self._restorer.restore(service.uuid for service in hit)
+        found = self._restorer.restore(service.uuid for service in lost)
         for error in self.configurator.wait(released).values():
             log.warning("link %s-%s cut: %s; to be repaired", *ends, error)
         log.info("link %s-%s cut: %s", *ends, found)

@@ -21,6 +21,7 @@ from controlplane.controller.state import NetworkState
 from controlplane.controller.store import INSTALLED, Writing
 from controlplane.controller.verify import PathRejected
 from controlplane.controller.writer import Show, Writer
+from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import ControllerMetrics, SetUpStep
@@ -134,6 +135,7 @@ class ServiceSetUp:
                 raise TapiError(503, "operation-failed", around) from error
             raise
         with self._reserved(reservation):
+            hit("controller.reserved")
             return self._install(replace(service, path=reservation.path), cause, began, at)
 
     @contextmanager
@@ -168,7 +170,10 @@ class ServiceSetUp:
         at.step = "elements"
         with self._configurator.changed(service.uuid, cross_connects(service)):
             at.step = "database"
-            return self._writer.write(write, path.nodes)
+            hit("controller.configured")
+            done = self._writer.write(write, path.nodes)
+            hit("controller.stored")
+            return done
 
     def _reserve(self, request: ServiceRequest, purpose: Purpose, at: SetUpStep) -> Reservation:
         """Slots on a path that the path computation element proposes and that is valid now.
@@ -183,6 +188,7 @@ class ServiceSetUp:
                 at.step = "path-computation"
                 computed = self._pce.compute(request, moment[0], purpose, len(self.waiting))
                 at.step = "check"
+                hit("controller.computed")
                 try:
                     return self._reservations.reserve(computed, request)
                 except PathRejected as error:

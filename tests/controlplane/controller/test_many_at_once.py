@@ -24,6 +24,12 @@ from tests.controlplane.pce.conftest import ServerThread
 PAIRS = ["AC", "CA", "AD", "DB", "BE", "EC", "DA", "CE"]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gives an element up by himself, however slow the machine is."""
+    monkeypatch.setattr(configure, "DEADLINE_S", 120.0)
+
+
 class Hanging:
     """Elements, some of which do not answer until they are let go; then they do what they were told."""
 
