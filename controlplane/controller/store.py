@@ -31,6 +31,7 @@ from controlplane.tapi.service_body import ServiceRequest
 
 PLANNED = "PLANNED"
 INSTALLED = "INSTALLED"
+_PROBE = "probe"  # written to see whether there is room; SQLite writes nothing where nothing changes
 _BEGAN = "began_s"  # beside the request
 _SET_UP = ("set_up_version", "set_up_cause", "set_up_s")  # beside the lightpath
 
@@ -97,7 +98,7 @@ class Store:
                 connection.execute(delete(tables.changes))
                 connection.execute(delete(tables.failed_links))
                 kept = {}
-            wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity}
+            wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity, _PROBE: ""}
             # An older version stored what it was about to set up.
             connection.execute(delete(tables.services).where(tables.services.c.lifecycle == PLANNED))
             connection.execute(delete(tables.meta))
@@ -140,11 +141,11 @@ class Store:
         self.claim.take_again()
 
     def trouble(self) -> str:
-        """Why nothing could be stored now, tried with a write that changes nothing; empty where it could."""
-        own = tables.meta.c.key == "store"
+        """Why nothing could be stored now, tried with a write that means nothing; empty where it could."""
+        probe = tables.meta.c.key == _PROBE
         try:
             with self._engine.begin() as connection:
-                connection.execute(update(tables.meta).where(own).values(value=self.identity))
+                connection.execute(update(tables.meta).where(probe).values(value=uuid4().hex))
                 if self.claim.is_elsewhere(connection):
                     return "the database is in the hands of another controller"
         except SQLAlchemyError as error:

@@ -168,6 +168,9 @@ class Writer:
 
 def _database_failed(error: SQLAlchemyError) -> TapiError:
     log.error("the database failed: %s", error)
+    why = str(getattr(error, "orig", None) or error).partition("\n")[0][:200]
     return TapiError(
-        503, "operation-failed", f"the database failed ({type(error).__name__}); ask again with the same uuid"
+        503,
+        "operation-failed",
+        f"the database failed ({type(error).__name__}: {why}); ask again with the same uuid",
     )
