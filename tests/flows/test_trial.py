@@ -139,7 +139,10 @@ def installation(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trial_watch, "LOOK_AGAIN_S", 0.02)
     made = Installation(plant, champion, challenger, tmp_path)
     settings = PceSettings(
-        [controller.url], tmp_path / "decisions", tmp_path / "serving" / "endpoint.json", 5000.0
+        [controller.url],
+        tmp_path / "decisions",
+        tmp_path / "serving" / "endpoint.json",
+        decision_deadline_ms=5000.0,
     )
     server = ServerThread(build_app(plant, settings, CREDENTIALS), lifespan="on")
     made.pce = httpx.Client(base_url=server.url, headers=bearer_header(CREDENTIALS), timeout=30)

@@ -59,7 +59,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     folder = tmp_path_factory.mktemp("home")
     plant, port, model = plant_of(CONFIG), free_port(), FakeModel()
     controller_url = f"http://127.0.0.1:{port}"
-    settings = PceSettings([controller_url], folder / "decisions", folder / "endpoint.json", 60_000.0)
+    settings = PceSettings(
+        [controller_url], folder / "decisions", folder / "endpoint.json", decision_deadline_ms=60_000.0
+    )
     pce = ServerThread(pce_app(plant, settings, CREDENTIALS), lifespan="on")
     lab = Lab(folder / "lab", plant=plant_view(CONFIG))
     client = HttpPathComputation(pce.url, CREDENTIALS, lab.naming)
