@@ -248,6 +248,9 @@ class Online(_Section):
     audit_interval_s: PositiveFloat = Field(
         description="between two audits of all elements by the controller; suspect ones every second"
     )
+    restored_first: tuple[str, ...] = Field(
+        description="service classes that come first after a cut, in this order; then all others"
+    )
     standby: bool = Field(
         description="a second controller and a second PCE wait to take over; needs Postgres. "
         "Without it a controller ends whose database another one holds"

@@ -91,7 +91,7 @@ def _in_charge(
     state = NetworkState(plant, store)
     pce = HttpPathComputation(config.pce_urls, credentials, plant.naming)
     southbound = HttpSouthbound(config.services.url("elements"), credentials, lambda: store.claim.epoch)
-    manager = ServiceManager(state, pce, southbound, now_s)
+    manager = ServiceManager(state, pce, southbound, now_s, config.online.restored_first)
     stream = NotificationStream(state)
     keep_days = config.retention.changes_days
     compaction = None if keep_days is None else Compaction(store.log, keep_days)

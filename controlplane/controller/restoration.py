@@ -22,7 +22,6 @@ from controlplane.tapi.purpose import RESTORE
 
 log = logging.getLogger(__name__)
 AT_ONCE = 16
-FIRST_CLASSES = ("protected",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Restorer:
         set_up: ServiceSetUp,
         lives: KeyedLocks,
         trust: Callable[[], None],
-        first: Sequence[str] = FIRST_CLASSES,
+        first: Sequence[str],
     ) -> None:
         self._state = state
         self._set_up = set_up

@@ -43,6 +43,7 @@ class ServiceManager:
         pce: computes paths.
         southbound: reaches the elements.
         clock: tells the time, since 1970 UTC; replaced in tests.
+        restored_first: service classes that come before the others after a cut, in this order.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ServiceManager:
         pce: PathComputation,
         southbound: Southbound,
         clock: Callable[[], float] = time.time,
+        restored_first: Sequence[str] = (),
     ) -> None:
         self.state = state
         self._clock = clock
@@ -62,7 +64,7 @@ class ServiceManager:
             state, pce, self.reservations, self.configurator, self.writer, self.metrics
         )
         self._lives = KeyedLocks()
-        self._restorer = Restorer(state, self._set_up, self._lives, self.writer.trust)
+        self._restorer = Restorer(state, self._set_up, self._lives, self.writer.trust, restored_first)
 
     @property
     def num_waiting(self) -> int:

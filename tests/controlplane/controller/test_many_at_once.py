@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from controlplane.controller import configure
+from controlplane.controller.services import ServiceManager
 from controlplane.elements.interface import CrossConnect, Edit, Southbound
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.path_body import COMPUTE_OPERATION, build_compute_input
@@ -266,11 +267,12 @@ def test_a_deletion_that_meets_a_cut_leaves_nothing(lab: Lab) -> None:
 
 
 def test_protected_classes_are_restored_before_the_others(lab: Lab) -> None:
+    manager = ServiceManager(lab.state, lab.pce_client, lab.host, restored_first=("protected",))
     made = [
-        lab.manager.create(lab.request("A", "C", 25, service_class=name))[0].uuid
+        manager.create(lab.request("A", "C", 25, service_class=name))[0].uuid
         for name in ("bulk", "protected", "bulk", "protected")
     ]
-    lab.manager.fail_link(("A", "C"))
+    manager.fail_link(("A", "C"))
     restored = [
         change["service_uuid"] for change in lab.state.feed(0)["changes"] if change["cause"] == "restore"
     ]
