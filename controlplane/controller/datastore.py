@@ -15,7 +15,7 @@ from controlplane.controller.rendered import RenderedContext
 from controlplane.controller.restconf import resource, yang_response
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.state import NetworkState
-from controlplane.tapi import connectivity, ids
+from controlplane.tapi import connectivity
 from controlplane.tapi.connectivity import CONNECTION, SERVICE
 from controlplane.tapi.context import CONTEXT
 from controlplane.tapi.errors import TapiError, unknown
@@ -74,12 +74,15 @@ class Datastore:
     def _resource(self, path: str, names: list[str], selection: Selection) -> tuple[int, Any]:
         """Status and document of a resource, as a GET without parameters answers."""
         key = unquote(path.rstrip("/").rpartition("/")[2].partition("=")[2])
+        of_path = self._state.service_of_path
         match names:
             case ["context", "connectivity-context", "connectivity-service"] if key:
                 return 200, {SERVICE: [connectivity.service_entry(self._service(key))]}
             case ["context", "connectivity-context", "connection"] if key:
                 return 200, {CONNECTION: [self._connection(key)]}
-            case ["context", "path-computation-context", "path"] if key and not self._is_installed(key):
+            case ["context", "path-computation-context", "path"] if key and not self._state.service_of_path(
+                key
+            ):
                 return self._pce.forward("GET", PATH_RESOURCE + as_uuid(key, "path"), None, {})
         if names and names[0] == bare(MODULES_STATE):
             return 200, resource(modules_state(), path)
@@ -173,11 +176,7 @@ class Datastore:
         return service
 
     def _connection(self, uuid: str) -> dict[str, Any]:
-        for service in self._state.services():
-            if service.path and ids.connection_uuid(service.uuid) == uuid.lower():
-                return connectivity.connection_entry(service, self._state.naming)
-        raise unknown(f"no connection {uuid!r}")
-
-    def _is_installed(self, path_uuid: str) -> bool:
-        wanted = path_uuid.lower()
-        return any(service.path and service.path.uuid == wanted for service in self._state.services())
+        service = self._state.service_of_connection(uuid)
+        if service is None:
+            raise unknown(f"no connection {uuid!r}")
+        return connectivity.connection_entry(service, self._state.naming)

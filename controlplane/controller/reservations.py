@@ -8,6 +8,8 @@ alike. Not here: whether a path is valid (``verify.py``), what is done while slo
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from controlplane.controller.network import SpectrumMap, Unit
@@ -80,6 +82,12 @@ class Reservations:
             self._reserved.release(path.nodes, path.first_slot, path.num_slots)
             self._count += 1
         reservation.ended.set()
+
+    @contextmanager
+    def none(self) -> Iterator[None]:
+        """Nothing is reserved during the block."""
+        with self._lock:
+            yield
 
     def leave(self, reservation: Reservation) -> None:
         """Keep its slots until ``end_left``: nobody knows yet whether its lightpath is stored."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 
 from controlplane.controller.change_documents import lightpath_change, removed_dark
 from controlplane.controller.configure import ConfigurationFailed, Configurator
@@ -33,6 +34,15 @@ from controlplane.tapi.service_body import ROOT, ServiceRequest
 
 log = logging.getLogger(__name__)
 DELETE, ENDED = "delete", "ended"  # why a service was released
+
+
+def _by_node(services: Iterable[Service]) -> dict[str, list[str]]:
+    """UUIDs of the services whose lightpath passes a node, by node."""
+    uuids: dict[str, list[str]] = defaultdict(list)
+    for service in services:
+        for node in service.path.nodes if service.path else ():
+            uuids[node].append(service.uuid)
+    return uuids
 
 
 class ServiceManager:
@@ -173,31 +183,30 @@ class ServiceManager:
         ends = self._ends(nodes)
         concerned: set[str] = set()
 
-        def write(writing: Writing) -> Show[tuple[Service, ...]]:
+        lost: list[Service] = []
+
+        def write(writing: Writing) -> Show[dict[str, Future[None]]]:
+            lost.clear()
             if ends in self.state.failed_links:
-                return tuple
+                return dict
             over = self.state.over(ends)
-            concerned.update(node for service in over if service.path for node in service.path.nodes)
+            lost.extend(over)
+            concerned.update(_by_node(over))
             removals = [(service.uuid, lightpath_change("lightpath-removed", service)) for service in over]
             stored = writing.fail_link(*ends, {"kind": "link-failed", "nodes": list(ends)}, removals)
 
-            def show() -> tuple[Service, ...]:
-                self.state.link_failed(ends, over, stored[-1])
-                return over
+            def show() -> dict[str, Future[None]]:
+                with self.reservations.none():  # who gets the slots then comes after it in every queue
+                    self.state.link_failed(ends, over, stored[-1])
+                    return self.configurator.bring(_by_node(over))
 
             return show
 
-        lost = self.writer.write(write, concerned, is_alone=True)
+        released = self.writer.write(write, concerned, is_alone=True)
         hit("controller.cut")
         if not lost:
             return Restoration()
         self.metrics.releases.labels("cut").inc(len(lost))
-        uuids: dict[str, list[str]] = defaultdict(list)
-        for service in lost:
-            for node in service.path.nodes if service.path else ():
-                uuids[node].append(service.uuid)
-        # What waits longer in an element's queue finds there what the state says by then.
-        released = self.configurator.bring(uuids)
         found = self._restorer.restore(service.uuid for service in lost)
         for error in self.configurator.wait(released).values():
             log.warning("link %s-%s cut: %s; to be repaired", *ends, error)

@@ -17,6 +17,7 @@ from controlplane.controller.network import PlantView, SpectrumMap
 from controlplane.controller.store import INSTALLED, Store
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import NetworkView
+from controlplane.tapi.ids import connection_uuid
 from controlplane.tapi.path_body import hops_of
 
 
@@ -28,6 +29,8 @@ class _Services:
         self.crossing: dict[str, dict[str, None]] = {}
         self.dark: dict[str, None] = {}
         self.ends_s: dict[str, float] = {}
+        self.of_connection: dict[str, str] = {}
+        self.of_path: dict[str, str] = {}
         for service in services:
             self.put(service)
 
@@ -42,6 +45,8 @@ class _Services:
         if service.path is None:
             self.dark[service.uuid] = None
             return
+        self.of_connection[connection_uuid(service.uuid)] = service.uuid
+        self.of_path[service.path.uuid] = service.uuid
         for node in service.path.nodes:
             self.crossing.setdefault(node, {})[service.uuid] = None
 
@@ -56,7 +61,11 @@ class _Services:
             return
         self.dark.pop(uuid, None)
         self.ends_s.pop(uuid, None)
-        for node in before.path.nodes if before.path else ():
+        if before.path is None:
+            return
+        self.of_connection.pop(connection_uuid(uuid), None)
+        self.of_path.pop(before.path.uuid, None)
+        for node in before.path.nodes:
             self.crossing[node].pop(uuid, None)
 
     def named(self, uuids: Iterable[str]) -> tuple[Service, ...]:
@@ -117,6 +126,16 @@ class NetworkState:
         """A service by its UUID; None when there is none."""
         with self._lock:
             return self._services.by_uuid.get(uuid.lower())
+
+    def service_of_connection(self, uuid: str) -> Service | None:
+        """The service that a connection carries."""
+        with self._lock:
+            return self._services.by_uuid.get(self._services.of_connection.get(uuid.lower(), ""))
+
+    def service_of_path(self, uuid: str) -> Service | None:
+        """The service whose lightpath was computed as a path."""
+        with self._lock:
+            return self._services.by_uuid.get(self._services.of_path.get(uuid.lower(), ""))
 
     def services(self) -> tuple[Service, ...]:
         """Every service, in order of creation."""
