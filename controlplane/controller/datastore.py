@@ -74,15 +74,12 @@ class Datastore:
     def _resource(self, path: str, names: list[str], selection: Selection) -> tuple[int, Any]:
         """Status and document of a resource, as a GET without parameters answers."""
         key = unquote(path.rstrip("/").rpartition("/")[2].partition("=")[2])
-        of_path = self._state.service_of_path
         match names:
             case ["context", "connectivity-context", "connectivity-service"] if key:
                 return 200, {SERVICE: [connectivity.service_entry(self._service(key))]}
             case ["context", "connectivity-context", "connection"] if key:
                 return 200, {CONNECTION: [self._connection(key)]}
-            case ["context", "path-computation-context", "path"] if key and not self._state.service_of_path(
-                key
-            ):
+            case ["context", "path-computation-context", "path"] if key and not self._is_installed(key):
                 return self._pce.forward("GET", PATH_RESOURCE + as_uuid(key, "path"), None, {})
         if names and names[0] == bare(MODULES_STATE):
             return 200, resource(modules_state(), path)
@@ -180,3 +177,6 @@ class Datastore:
         if service is None:
             raise unknown(f"no connection {uuid!r}")
         return connectivity.connection_entry(service, self._state.naming)
+
+    def _is_installed(self, path_uuid: str) -> bool:
+        return self._state.service_of_path(path_uuid) is not None
