@@ -105,7 +105,7 @@ class Claim:
                 if seen.silent_s > self._lease_s:
                     self._end(seen)
             except DBAPIError as error:
-                log.warning("the database does not answer: %s", " ".join(str(error.orig).split()))
+                log.debug("the database does not answer: %s", error.orig)
             while_held(seen)
             time.sleep(LOOK_S)
 

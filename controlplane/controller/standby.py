@@ -122,7 +122,7 @@ class Standby:
         self._waiting = AuthMiddleware(self._answer, credentials, TABLE, "lightloop controller", people)
         self._leaving = threading.Event()
         self._in_charge: InCharge | None = None
-        self._holder = ClaimHolder()
+        self._waits_for = "another controller may be in charge"
         self._said_s = -SAY_EVERY_S
         self.failure: Exception | None = None
 
@@ -171,12 +171,11 @@ class Standby:
     def _note(self, holder: ClaimHolder | None) -> None:
         if self._leaving.is_set():
             raise _LeftError
-        if holder is None:
-            return
-        if holder.name != self._holder.name or time.monotonic() - self._said_s > SAY_EVERY_S:
+        waits_for = _in_charge(holder) if holder else "the database does not answer"
+        if waits_for != self._waits_for or time.monotonic() - self._said_s > SAY_EVERY_S:
             self._said_s = time.monotonic()
-            log.info("standby: waiting, %s", _in_charge(holder))
-        self._holder = holder
+            log.info("standby: waiting, %s", waits_for)
+        self._waits_for = waits_for
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -191,7 +190,7 @@ class Standby:
         if self._in_charge is not None:
             reason = "the database has not answered for so long that another controller may be in charge"
         else:
-            reason = f"standby: {_in_charge(self._holder)}"
+            reason = f"standby: {self._waits_for}"
         if path == READY:
             return ready_answer([reason], [])
         body = json.dumps(errors_document("operation-failed", reason))
