@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
 
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi.responses import JSONResponse, Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People
@@ -14,57 +18,73 @@ from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, El
 from controlplane.elements.routes import TABLE
 from controlplane.metrics import ready_answer
 
-STATUS_OF_TAG = {"access-denied": 403, "unknown-element": 404, "invalid-value": 422}
+STATUS_OF_TAG = {"access-denied": 403, "unknown-element": 404, "invalid-value": 422, "malformed-message": 400}
+_EDIT = TypeAdapter(Edit)
 
 
-def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> FastAPI:
+def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> Starlette:
     """The elements' HTTP application."""
 
-    async def in_charge(
-        request: Request, epoch: Annotated[int | None, Header(alias=EPOCH_HEADER, ge=0, lt=2**63)] = None
-    ) -> None:
-        if epoch is not None:
-            host.meet(epoch, request.path_params.get("node", ""))
+    def of_element(
+        act: Callable[[str, bytes], tuple[CrossConnect, ...]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """A handler of what one element does, for a controller that is in charge."""
 
-    app = FastAPI(
-        title="lightloop elements",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        dependencies=[Depends(in_charge)],
-    )
-    operation = host.metrics.operation
+        async def handle(request: Request) -> Response:
+            node = request.path_params["node"]
+            if (epoch := request.headers.get(EPOCH_HEADER)) is not None:
+                host.meet(_read_epoch(epoch, node), node)
+            body = await request.body()
+            items = await run_in_threadpool(act, node, body)
+            return JSONResponse([vars(item) for item in items])
 
-    @app.exception_handler(ElementError)
-    def refused(request: Request, error: ElementError) -> JSONResponse:
+        handle.__name__ = act.__name__
+        return handle
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, ElementError)
         return JSONResponse({"tag": error.tag, "message": str(error)}, STATUS_OF_TAG.get(error.tag, 500))
 
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    def ready() -> Response:
+    def ready(_request: Request) -> Response:
         return ready_answer(host.not_ready(), [])
 
     def metrics(request: Request) -> Response:
         return host.measured().answer(request.headers.get("accept"))
 
-    def nodes() -> list[str]:
-        return list(host.nodes())
+    async def nodes(_request: Request) -> Response:
+        return JSONResponse(list(host.nodes()))
 
-    def running(node: str) -> Response:
-        return _told(host.running(node))
+    def running(node: str, _body: bytes) -> tuple[CrossConnect, ...]:
+        return host.running(node)
 
-    def edit(node: str, body: Edit) -> Response:
-        with operation("edit"):
-            return _told(host.edit(node, body))
+    def edit(node: str, body: bytes) -> tuple[CrossConnect, ...]:
+        with host.metrics.operation("edit"):
+            return host.edit(node, _read_edit(body, node))
 
-    for route, handler in TABLE.handled_by(health, ready, metrics, nodes, running, edit):
-        app.add_api_route(route.path, handler, methods=list(route.methods))
+    handlers = TABLE.handled_by(health, ready, metrics, nodes, of_element(running), of_element(edit))
+    app = Starlette(
+        routes=[Route(route.path, handler, methods=list(route.methods)) for route, handler in handlers],
+        exception_handlers={ElementError: refused},
+    )
     app.add_middleware(
         AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
     )
     return app
 
 
-def _told(items: tuple[CrossConnect, ...]) -> Response:
-    return JSONResponse([vars(item) for item in items])
+def _read_epoch(text: str, node: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ElementError(node, "malformed-message", f"{EPOCH_HEADER} {text[:40]!r} is no number from 0 on")
+    return int(text)
+
+
+def _read_edit(body: bytes, node: str) -> Edit:
+    try:
+        return _EDIT.validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        raise ElementError(node, "malformed-message", f"{place}: {first['msg']}") from None
