@@ -1,0 +1,246 @@
+"""Clients that set services up and take them down again, and what they waited for.
+
+Not here: what they are pointed at (``controlplane_stack.py``), what is made of it (``controlplane.py``).
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import numpy as np
+
+from benchmarks.controlplane_stack import Stack
+from controlplane.client import CONNECTIVITY, ControllerClient
+from controlplane.tapi.errors import YANG_DATA_JSON
+from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, build_service
+
+BIT_RATE_GBPS = 25.0
+ROUND = 200  # set-ups between two pauses, in which they are taken down again
+READ_EVERY_S = 0.01
+TIMEOUT_S = 120.0
+CREATED, REFUSED = 201, 409
+WHERE = f"{CONNECTIVITY}/connectivity-service="
+
+
+class LoadError(ValueError):
+    """The controller does not do what the measurement needs; says what it answered."""
+
+
+@dataclass
+class Waited:
+    """What clients waited for.
+
+    Attributes:
+        setups_ms: of each service that was set up.
+        seconds: on the clock, of the rounds together.
+        gaps_ms: between one answer and the next of any client, in a round.
+        reads_ms: of whoever reads one service meanwhile.
+        refused: set-ups for which there was no room.
+        failed: set-ups that were answered with anything else.
+        cpu_s: processor time of each process of the stack in the rounds.
+    """
+
+    setups_ms: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    gaps_ms: list[float] = field(default_factory=list)
+    reads_ms: list[float] = field(default_factory=list)
+    refused: int = 0
+    failed: int = 0
+    cpu_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def per_s(self) -> float:
+        """Set-ups a second."""
+        return len(self.setups_ms) / self.seconds if self.seconds else float("nan")
+
+    def quantile_ms(self, share: float) -> float:
+        """That this share of the set-ups took at most."""
+        return float(np.quantile(self.setups_ms, share)) if self.setups_ms else float("nan")
+
+
+class Connection:
+    """One client's connection, kept alive."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        place = urlsplit(url)
+        self._http = http.client.HTTPConnection(str(place.hostname), place.port, timeout=TIMEOUT_S)
+        self._headers = {**headers, "Content-Type": YANG_DATA_JSON, "Accept": YANG_DATA_JSON}
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
+        """Status and body of an answer."""
+        content = None if body is None else json.dumps(body)
+        self._http.request(method, path, content, self._headers | headers)
+        answer = self._http.getresponse()
+        return answer.status, answer.read()
+
+    def close(self) -> None:
+        """Close it."""
+        self._http.close()
+
+
+class Clients:
+    """Sets services up on a stack between random pairs of nodes.
+
+    Args:
+        stack: of which the controller is asked.
+        seed: of the pairs and UUIDs.
+
+    Attributes:
+        standing: UUIDs of the services that are up, in order.
+    """
+
+    def __init__(self, stack: Stack, seed: int = 1) -> None:
+        self._stack = stack
+        self._random = Random(seed)
+        self._lock = threading.Lock()
+        with ControllerClient(stack.url("controller"), stack.home.credentials()) as client:
+            self._sips = client.sips()
+        self._direction = BIDIRECTIONAL if stack.config.plant.shared_spectrum else UNIDIRECTIONAL
+        self.standing: list[str] = []
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes."""
+        return tuple(self._sips)
+
+    def fill(self, count: int, num_clients: int, say: Callable[[str], None]) -> None:
+        """Have so many services standing.
+
+        Raises:
+            LoadError: the network has no room for them, or the controller fails.
+        """
+        while (missing := count - len(self.standing)) > 0:
+            say(f"{len(self.standing):,} of {count:,} services stand")
+            waited = Waited()
+            self._round(min(missing, 5 * ROUND), num_clients, self.nodes, waited, self.standing)
+            if waited.failed or waited.refused > 0.1 * ROUND:
+                raise LoadError(
+                    f"{len(self.standing):,} services stand, and of {min(missing, 5 * ROUND)} further ones "
+                    f"{waited.refused} were refused and {waited.failed} failed; more slots are needed "
+                    "(--slots), or the log of the controller"
+                )
+
+    def measure(self, num_clients: int, seconds: float, nodes: Sequence[str] = ()) -> Waited:
+        """Set-ups among what stands, for so long; each is taken down again in a pause that does not count.
+
+        Args:
+            num_clients: that ask at the same time.
+            seconds: of rounds.
+            nodes: where services begin and end; all where none are told.
+        """
+        waited = Waited()
+        reading = threading.Event()
+        reader = threading.Thread(target=self._read, args=(reading, waited))
+        while waited.seconds < seconds:
+            made: list[str] = []
+            self._round(ROUND, num_clients, nodes or self.nodes, waited, made, reader)
+            self.take_down(made, num_clients)
+        reading.set()
+        if reader.ident is not None:
+            reader.join()
+        return waited
+
+    def take_down(self, uuids: Sequence[str], num_clients: int) -> None:
+        """Delete services; one that fails is asked for once more at the end.
+
+        Raises:
+            LoadError: it fails again.
+        """
+        left: list[str] = []
+
+        def delete(connection: Connection, uuid: str) -> None:
+            status, _ = connection.ask("DELETE", WHERE + uuid)
+            if status >= 500:
+                with self._lock:
+                    left.append(uuid)
+
+        self._side_by_side(uuids, num_clients, delete)
+        again, left = left, []
+        self._side_by_side(again, 1, delete)
+        if left:
+            raise LoadError(f"{len(left)} services cannot be deleted")
+
+    def _round(
+        self,
+        count: int,
+        num_clients: int,
+        nodes: Sequence[str],
+        waited: Waited,
+        made: list[str],
+        reader: threading.Thread | None = None,
+    ) -> None:
+        pairs = [self._random.sample(list(nodes), 2) for _ in range(count)]
+        uuids = [str(UUID(int=self._random.getrandbits(128), version=4)) for _ in range(count)]
+        ended: list[float] = []
+
+        def create(connection: Connection, asked: tuple[str, list[str]]) -> None:
+            uuid, (source, destination) = asked
+            ends = self._sips[source], self._sips[destination]
+            body = build_service(uuid, *ends, BIT_RATE_GBPS, direction=self._direction)
+            began = time.perf_counter()
+            status, _ = connection.ask("POST", CONNECTIVITY, body)
+            now = time.perf_counter()
+            with self._lock:
+                ended.append(now)
+                if status == CREATED:
+                    waited.setups_ms.append((now - began) * 1000.0)
+                    made.append(uuid)
+                elif status == REFUSED:
+                    waited.refused += 1
+                else:
+                    waited.failed += 1
+
+        if reader is not None and reader.ident is None:
+            reader.start()
+        before, began = self._stack.cpu_s(), time.perf_counter()
+        self._side_by_side(list(zip(uuids, pairs, strict=True)), num_clients, create)
+        after = self._stack.cpu_s()
+        waited.seconds += max(ended) - began
+        waited.gaps_ms += [(b - a) * 1000.0 for a, b in pairwise([began, *sorted(ended)])]
+        for name, cpu_s in after.items():
+            waited.cpu_s[name] = waited.cpu_s.get(name, 0.0) + cpu_s - before[name]
+
+    def _read(self, ended: threading.Event, waited: Waited) -> None:
+        connection = self._connection()
+        while not ended.wait(READ_EVERY_S):
+            began = time.perf_counter()
+            connection.ask("GET", WHERE + (self.standing[0] if self.standing else str(UUID(int=0))))
+            waited.reads_ms.append((time.perf_counter() - began) * 1000.0)
+        connection.close()
+
+    def _side_by_side(self, items: Sequence[Any], num_clients: int, work: Callable[..., None]) -> None:
+        """Each item is somebody's, and nobody waits for another; the first error is raised."""
+        queue = itertools.count()
+        errors: list[BaseException] = []
+
+        def live() -> None:
+            connection = self._connection()
+            try:
+                while not errors and (index := next(queue)) < len(items):
+                    work(connection, items[index])
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=live) for _ in range(min(num_clients, len(items)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def _connection(self) -> Connection:
+        return Connection(self._stack.url("controller"), self._stack.headers)
