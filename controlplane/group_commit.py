@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -17,6 +17,7 @@ Job = TypeVar("Job")
 @dataclass(eq=False)
 class _Entry(Generic[Job]):
     job: Job
+    turn: threading.Event = field(default_factory=threading.Event)  # it is done, or its thread writes next
     is_done: bool = False
     error: BaseException | None = None
 
@@ -33,7 +34,8 @@ class GroupCommit(Generic[Job]):
         self._commit = commit
         self._most = most
         self._waiting: deque[_Entry[Job]] = deque()
-        self._turn = threading.Lock()
+        self._is_writing = False
+        self._lock = threading.Lock()
 
     def submit(self, job: Job) -> None:
         """Return once a write that held the job has ended.
@@ -42,20 +44,31 @@ class GroupCommit(Generic[Job]):
             BaseException: what the write raised.
         """
         mine = _Entry(job)
-        self._waiting.append(mine)
-        while not mine.is_done:
-            with self._turn:
-                if not mine.is_done:
-                    self._go_on()
+        with self._lock:
+            self._waiting.append(mine)
+            waits, self._is_writing = self._is_writing, True
+        if waits:
+            mine.turn.wait()
+        if not mine.is_done:
+            self._write()
         if mine.error is not None:
             raise mine.error
 
-    def _go_on(self) -> None:
-        together = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+    def _write(self) -> None:
+        """Write what waits; the first of those that came meanwhile writes next."""
+        with self._lock:
+            together = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
         error: BaseException | None = None
         try:
             self._commit([item.job for item in together])
         except BaseException as raised:
             error = raised
+        with self._lock:
+            following = self._waiting[0] if self._waiting else None
+            self._is_writing = following is not None
         for item in together:
             item.error, item.is_done = error, True
+        if following is not None:  # first: the next write begins before anybody looks at the last one
+            following.turn.set()
+        for item in together:
+            item.turn.set()
