@@ -7,8 +7,8 @@ the tables stand beside the applications (``controller/routes.py``, ...).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from starlette.exceptions import HTTPException
@@ -19,6 +19,9 @@ from controlplane.roles import Role
 from controlplane.tapi.wire import MAX_BODY_BYTES
 
 HEALTH = "/health"
+OPENAPI = "/openapi.json"
+JSON = "application/json"
+Schema = dict[str, Any]
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -39,6 +42,11 @@ class ApiRoute:
         max_body_bytes: of a request's body; more is refused with 413.
         noted: when a change by it stands in the trail. ``people``: not when our own processes ask, which do
             it many times in the course of a change that is noted elsewhere.
+        answers: media type by status of what is no refusal; empty: without content.
+        refusals: statuses of refusals of its own, beside those that every route has.
+        query, headers: schema by name of what may be told beside path and body.
+        body: makes the schema of the body; None: none is read.
+        takes: the body's media type.
     """
 
     path: str
@@ -48,6 +56,12 @@ class ApiRoute:
     told: str
     max_body_bytes: int = MAX_BODY_BYTES
     noted: Literal["always", "people", "never"] = "always"
+    answers: Mapping[int, str] = field(default_factory=lambda: {200: JSON})
+    refusals: tuple[int, ...] = ()
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    body: Callable[[], Schema] | None = None
+    takes: str = JSON
 
 
 class RouteTable:

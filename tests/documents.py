@@ -25,6 +25,7 @@ QUICKER = {
     "lightloop topologies list": "",
     "lightloop user list": "",
     "lightloop certificate": "",
+    "lightloop openapi": "",
     "lightloop trail": "",
     "lightloop topologies show": "",
 }

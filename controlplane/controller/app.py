@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People, tell_trail
-from controlplane.controller.change_log import PAGE_ROWS
+from controlplane.controller.change_log import LAST_VERSION, PAGE_ROWS
 from controlplane.controller.clients import ClientSettings
 from controlplane.controller.datastore import Datastore
 from controlplane.controller.maintenance import Maintenance
@@ -40,7 +40,7 @@ from controlplane.controller.restconf import (
     yang_response,
 )
 from controlplane.controller.restoration import Restoration
-from controlplane.controller.routes import FAIL_LINK, REPAIR_LINK, TABLE
+from controlplane.controller.routes import DATA, FAIL_LINK, REPAIR_LINK, TABLE
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
@@ -52,7 +52,9 @@ from controlplane.controller.subscriptions import (
     Subscriptions,
 )
 from controlplane.metrics import ready_answer
+from controlplane.openapi import description
 from controlplane.pathcomp import COMP_ROUTE
+from controlplane.routes import JSON
 from controlplane.tapi import yang_library
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
@@ -72,7 +74,6 @@ OPERATIONS = (
 )
 MAX_CHANGES = 64  # side by side
 MAX_QUESTIONS = 16  # that are passed on to the PCE, side by side
-LAST_VERSION = 2**63 - 1  # what a database counts to
 _READ = ("GET", "HEAD", "OPTIONS")
 _ALLOWED = {f"/restconf/operations/{name}": ("POST", "OPTIONS") for name in OPERATIONS}
 Version = Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)]
@@ -175,6 +176,9 @@ def build_app(
     def snapshot(version: Version | None = None, after: Version = 0, limit: Rows = PAGE_ROWS) -> Response:
         return Response(snapshots.page(version, max(0, after), limit), media_type="application/json")
 
+    def openapi() -> Response:
+        return Response(json.dumps(description(TABLE)), media_type=JSON)
+
     def trail(
         since: Annotated[str, Query(max_length=40)] = "-1d",
         user: Annotated[str, Query(max_length=200)] = "",
@@ -239,9 +243,9 @@ def build_app(
             headers={"Cache-Control": "no-cache"},
         )
 
-    async def read(request: Request, path: str = "") -> Response:
+    async def read(request: Request) -> Response:
         accepts_json(request)
-        query = request.query_params.multi_items()
+        path, query = _below_data(request), request.query_params.multi_items()
         answer = await anyio.to_thread.run_sync(
             lambda: tagged(datastore.read(path, query)), limiter=asking if datastore.asks(path) else None
         )
@@ -249,7 +253,8 @@ def build_app(
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
         return answer
 
-    async def write(request: Request, path: str) -> Response:
+    async def write(request: Request) -> Response:
+        path = _below_data(request)
         act = datastore.writer(request.method, path)
         body = await read_json(request) if request.method in ("POST", "PUT") else None
 
@@ -260,7 +265,7 @@ def build_app(
         return await change(act_on_conditions)
 
     handlers: tuple[Callable[..., Any], ...] = (
-        *(health, ready, metrics, host_meta, changes, snapshot, trail, root, options, operations),
+        *(health, ready, metrics, host_meta, openapi, changes, snapshot, trail, root, options, operations),
         *(compute, comp_route, fail_link, repair_link, notification_operation, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
@@ -275,6 +280,12 @@ def build_app(
         trusted=clients.trusted,
     )
     return app
+
+
+def _below_data(request: Request) -> str:
+    """Which resource of the datastore is asked for."""
+    path: str = request.scope["path"]
+    return path.removeprefix(DATA).lstrip("/")
 
 
 def _link_input(body: Any) -> list[str]:

@@ -20,6 +20,7 @@ from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import CREATE
 
+LAST_VERSION = 2**63 - 1  # what a database counts to
 PAGE_ROWS = 1000
 PAGE_BYTES = 1_000_000  # of documents; one that is larger is a page of its own
 _number = tables.changes.c.version

@@ -30,6 +30,7 @@ from configs.home import Credentials
 from configs.tls import client_context
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
 from controlplane.metrics import ready_answer
+from controlplane.openapi import description
 from controlplane.pce.answers import PathAnswers
 from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
@@ -173,6 +174,10 @@ def build_app(
 
 async def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(description(TABLE))
 
 
 async def _ready(request: Request) -> Response:
@@ -344,6 +349,7 @@ async def _defect(request: Request, error: Exception) -> Response:
 
 _HANDLERS = (
     _health,
+    _openapi,
     _ready,
     _metrics,
     _compute,

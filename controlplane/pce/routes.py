@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from controlplane.metrics import METRICS, READY
 from controlplane.pathcomp import COMP_ROUTE
+from controlplane.pce.challenger import Challenger
+from controlplane.pce.endpoint import Endpoint
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, ApiRoute, RouteTable
+from controlplane.routes import HEALTH, JSON, OPENAPI, ApiRoute, RouteTable, Schema
+from controlplane.tapi.errors import YANG_DATA_JSON
+from controlplane.tapi.json_schema import comp_route_schema, compute_schema
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
+
+_NUMBER: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+_VERSION = {"X-State-Version": _NUMBER}
 
 TABLE = RouteTable(
     "pce",
     (
         ApiRoute(HEALTH, ("GET",), "health", None, "whether the process answers"),
-        ApiRoute(READY, ("GET",), "ready", Role.READER, "whether everything needed is there, with reasons"),
-        ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
+        ApiRoute(OPENAPI, ("GET",), "openapi", Role.READER, "this description"),
+        ApiRoute(
+            READY,
+            ("GET",),
+            "ready",
+            Role.READER,
+            "whether everything needed is there, with reasons",
+            answers={200: JSON, 503: JSON},
+        ),
+        ApiRoute(
+            METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus", answers={200: "text/plain"}
+        ),
         ApiRoute(
             COMPUTE_OPERATION,
             ("POST",),
@@ -21,20 +38,62 @@ TABLE = RouteTable(
             Role.OPERATOR,
             "compute a path; allocates nothing",
             noted="people",
+            answers={200: YANG_DATA_JSON},
+            refusals=(404, 409, 503),
+            headers={
+                **_VERSION,
+                "X-Decision-Id": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+                "X-Waiting": _NUMBER,
+            },
+            body=compute_schema,
         ),
         ApiRoute(
-            COMP_ROUTE, ("POST",), "comp_route", Role.OPERATOR, "routes as TeraFlowSDN asks", noted="people"
+            COMP_ROUTE,
+            ("POST",),
+            "comp_route",
+            Role.OPERATOR,
+            "routes as TeraFlowSDN asks",
+            noted="people",
+            refusals=(404, 409, 503),
+            headers=_VERSION,
+            body=comp_route_schema,
         ),
-        ApiRoute(f"{PATH_RESOURCE}{{uuid}}", ("GET",), "path", Role.READER, "a path lately computed"),
+        ApiRoute(
+            f"{PATH_RESOURCE}{{uuid}}",
+            ("GET",),
+            "path",
+            Role.READER,
+            "a path lately computed",
+            answers={200: YANG_DATA_JSON},
+            refusals=(400, 404),
+        ),
         ApiRoute("/status", ("GET",), "status", Role.READER, "policy, model and counts"),
-        ApiRoute("/endpoint", ("PUT",), "endpoint", Role.ADMINISTRATOR, "switch the model endpoint"),
+        ApiRoute(
+            "/endpoint",
+            ("PUT",),
+            "endpoint",
+            Role.ADMINISTRATOR,
+            "switch the model endpoint",
+            refusals=(409,),
+            body=Endpoint.model_json_schema,
+        ),
         ApiRoute(
             "/challenger",
             ("PUT", "DELETE"),
             "challenger",
             Role.ADMINISTRATOR,
             "put a model beside the one in service, or take it away",
+            refusals=(409,),
+            body=Challenger.model_json_schema,
         ),
-        ApiRoute("/decisions", ("GET",), "decisions", Role.READER, "the last decisions, newest first"),
+        ApiRoute(
+            "/decisions",
+            ("GET",),
+            "decisions",
+            Role.READER,
+            "the last decisions, newest first",
+            refusals=(400,),
+            query={"limit": {"type": "string", "pattern": "^[0-9]{1,9}$"}},
+        ),
     ),
 )

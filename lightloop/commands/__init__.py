@@ -23,6 +23,7 @@ COMMANDS = (
     "user",
     "trail",
     "certificate",
+    "openapi",
     "audit",
     "chaos",
     "history",

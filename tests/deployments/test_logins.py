@@ -6,8 +6,8 @@ import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -77,7 +77,7 @@ def apps(tmp_path: Path) -> dict[str, tuple[Any, Any]]:
     page = console_app(make_feed(config, CREDENTIALS), page_settings(config), CREDENTIALS)
     nodes, paths = elements_app(host, CREDENTIALS), pce_app(plant_of(config), settings, CREDENTIALS)
     # The routes need neither state nor elements to refuse.
-    nothing: Any = SimpleNamespace(metrics=None)
+    nothing = MagicMock()
     network = controller_app(nothing, nothing, nothing, CREDENTIALS, nothing)
     return {
         "controller": (network, Guard(network)),
