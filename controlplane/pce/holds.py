@@ -65,7 +65,7 @@ class Holds:
         Raises:
             SpectrumError: they are not free.
         """
-        self.end([held for held, hold in self._by_decision.items() if hold.service_uuid == service_uuid])
+        self.end_of(service_uuid)
         block = candidate.nodes, candidate.first_slot, candidate.num_slots, candidate.modulation_format
         self._network.provision(*block, life)
         units = frozenset(self._network.plant.units_of_nodes(candidate.nodes))
@@ -79,6 +79,10 @@ class Holds:
             hold = self._by_decision.pop(decision_id, None)
             if hold is not None:
                 self._network.release(hold.nodes, hold.first_slot, hold.num_slots)
+
+    def end_of(self, service_uuid: str) -> None:
+        """End what is held for a service: it asks again, so what it was told before did not come to be."""
+        self.end([held for held, hold in self._by_decision.items() if hold.service_uuid == service_uuid])
 
     def expire(self) -> None:
         """End those whose moment is over."""

@@ -92,6 +92,8 @@ def looks_at(in_use: Serving, queries: Sequence[Query], databases: Databases) ->
     if not databases.is_whole and databases.have_been_in_step:
         raise DatabasesError("the databases are being read anew; ask again")
     databases.holds.expire()
+    for query in queries:
+        databases.holds.end_of(query.purpose.service_uuid)
     return [look_at(in_use, query, databases) for query in queries]
 
 

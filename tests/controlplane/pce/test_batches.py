@@ -101,6 +101,14 @@ def test_what_is_computed_for_no_service_holds_nothing(start, model):
         assert [path.first_slot for path in paths] == [0, 3]
 
 
+def test_a_service_that_asks_again_is_not_in_its_own_way(start):
+    with start() as pce:
+        asked = for_service()
+        paths = [pce.path(pce.ask("A", "B", **(asked | {"decision_id": f"d{turn}"}))) for turn in range(3)]
+        assert {path.first_slot for path in paths} == {0}
+        assert pce.path(pce.ask("A", "B", **for_service())).first_slot == 3
+
+
 def test_slots_that_are_held_refuse_nobody(start, controller):
     """The only ones left are held: whoever comes second is told them too, and waits at the controller."""
     for nodes in ("AD", "DA", "AC", "CA", "DC", "CD", "BC", "CB"):
