@@ -7,6 +7,7 @@ safe to ask twice, as everything of ours is. Not here: which addresses there are
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Iterator, Sequence
 
@@ -17,19 +18,25 @@ RETRY_AFTER = "Retry-After"
 
 
 class _Addresses:
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], next_s: float = math.inf) -> None:
         self._urls = [httpx.URL(url) for url in urls]
+        self._next_s = next_s
         self._first = 0
 
     def aimed(self, request: httpx.Request) -> Iterator[bool]:
         """Aim the request at one address after another; whether it is the last."""
         first, number = self._first, len(self._urls)
+        patience: dict[str, float | None] = request.extensions.get("timeout", {})
+        short = {what: min(self._next_s, self._next_s if s is None else s) for what, s in patience.items()}
         for place in (*range(first, number), *range(first)):
             url = self._urls[place]
             request.url = request.url.copy_with(scheme=url.scheme, host=url.host, port=url.port)
             request.headers["Host"] = url.netloc.decode()
             self._first = place
-            yield (place + 1) % number == first
+            is_last = (place + 1) % number == first
+            if math.isfinite(self._next_s):
+                request.extensions["timeout"] = patience if is_last else short
+            yield is_last
 
 
 def _is_not_now(answer: httpx.Response) -> bool:
@@ -73,15 +80,21 @@ class OneOf(httpx.BaseTransport):
 
 
 class AsyncOneOf(httpx.AsyncBaseTransport):
-    """The same for ``httpx.AsyncClient``."""
+    """The same for ``httpx.AsyncClient``.
+
+    Args:
+        urls, inner, verify: as of ``OneOf``.
+        next_s: how long an address may take while there is another one to ask; at most the client's own time.
+    """
 
     def __init__(
         self,
         urls: Sequence[str],
         inner: httpx.AsyncBaseTransport | None = None,
         verify: ssl.SSLContext | bool = True,
+        next_s: float = math.inf,
     ) -> None:
-        self._addresses = _Addresses(urls)
+        self._addresses = _Addresses(urls, next_s)
         self._inner = inner or httpx.AsyncHTTPTransport(verify=verify, trust_env=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

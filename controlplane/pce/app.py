@@ -52,6 +52,7 @@ from envs.plant import Plant
 
 _logger = logging.getLogger(__name__)
 _CONTROLLER_TIMEOUT_S = 5.0
+_NEXT_CONTROLLER_S = 1.5  # then the other one is asked, where there is one
 CHALLENGER_FILE = "challenger.json"
 _MAX_ID_LENGTH = 200
 _VERSION_NEEDED = "a version of the controller's state is needed, e.g. 12"
@@ -112,7 +113,9 @@ def build_app(
         controller = httpx.AsyncClient(
             base_url=settings.controller_urls[0],
             transport=AsyncOneOf(
-                settings.controller_urls, verify=client_context(settings.controller_certificate)
+                settings.controller_urls,
+                verify=client_context(settings.controller_certificate),
+                next_s=_NEXT_CONTROLLER_S,
             ),
             headers=bearer_header(credentials),
             timeout=_CONTROLLER_TIMEOUT_S,

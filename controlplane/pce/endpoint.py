@@ -173,6 +173,7 @@ class EndpointInUse:
         self._retired = Retired()
         self._mismatch = ""
         self._written = _written(file)
+        self._not_followed = ""  # why what another process has stored is not used yet
         self.in_use = Serving(plant)
         if (stored := read_endpoint(file, Endpoint)) is not None:
             try:
@@ -210,8 +211,11 @@ class EndpointInUse:
             if stored is not None and stored != self.endpoint:
                 await self._switch(stored, store=False)
         except (EndpointError, WrongModelError, ForecastError) as error:
-            _logger.warning("%s: not followed: %s", self._file, error)
-        self._written = written
+            if self._not_followed != (not_followed := str(error)):
+                _logger.warning("%s: not followed, and tried again: %s", self._file, not_followed)
+                self._not_followed = not_followed
+        else:
+            self._written, self._not_followed = written, ""
 
     async def _switch(self, endpoint: Endpoint, store: bool) -> None:
         plant = self.in_use.plant.with_forecast(endpoint.demand)

@@ -18,11 +18,13 @@ class Net:
     def __init__(self, **states: str) -> None:
         self.states = states
         self.asked: list[str] = []
+        self.patience_s: list[float] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
         assert request.headers["Host"] == f"{host}:{request.url.port}"
         self.asked.append(host)
+        self.patience_s.append(request.extensions["timeout"]["read"])
         match self.states[host]:
             case "dead":
                 raise httpx.ConnectError("refused")
@@ -58,10 +60,11 @@ def test_the_asynchronous_one_does_the_same() -> None:
     net = Net(a="waits", b="dead", c="answers")
 
     async def ask() -> str:
-        transport = AsyncOneOf(URLS, httpx.MockTransport(net))
-        async with httpx.AsyncClient(base_url=URLS[0], transport=transport) as client:
+        transport = AsyncOneOf(URLS, httpx.MockTransport(net), next_s=2.0)
+        async with httpx.AsyncClient(base_url=URLS[0], transport=transport, timeout=5.0) as client:
             await client.get("/place")
             return (await client.get("/place")).text
 
     assert asyncio.run(ask()) == "c"
     assert net.asked == ["a", "b", "c", "c"]
+    assert net.patience_s == [2.0, 2.0, 5.0, 2.0]  # the last one has the whole time

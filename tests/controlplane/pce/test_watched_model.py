@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from controlplane.pce import look
+from controlplane.pce.endpoint import Endpoint, write_endpoint
 from tests.controlplane.pce.test_app import reason, start  # noqa: F401 - a fixture
 
 
@@ -45,6 +46,37 @@ def test_a_pce_that_starts_before_its_model_does_not_wait_a_minute_to_see_it(sta
         while pce.http.get("/status").json()["health"] != "healthy":
             assert time.monotonic() < deadline
             time.sleep(0.2)
+
+
+def test_a_second_pce_asks_the_model_that_the_first_was_told_of_once_it_answers(
+    start, new_model, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("controlplane.pce.endpoint.FOLLOW_S", 0.05)
+    old, new = new_model(), new_model()
+    old.model_uri, new.model_uri = "models:/lightloop/1", None
+    with start() as first, start(decisions=tmp_path / "decisions" / "b") as second:
+        assert first.use(old.url, version="1", model_uri=old.model_uri).status_code == 200
+
+        def wait_for(version: str) -> None:
+            deadline = time.monotonic() + 20
+            while second.http.get("/status").json()["model_version"] != version:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+        wait_for("1")
+        told = Endpoint(
+            url=new.url,
+            model_name="lightloop",
+            model_version="2",
+            policy="ppo",
+            model_uri="models:/lightloop/2",
+        )
+        write_endpoint(tmp_path / "serving" / "endpoint.json", told)  # before its server is up
+        time.sleep(0.3)
+        assert second.http.get("/status").json()["model_version"] == "1"
+        new.model_uri = told.model_uri
+        wait_for("2")
+        assert second.path(second.ask("A", "B")).model_version == "2"
 
 
 def test_no_model_in_service_is_said(start):
