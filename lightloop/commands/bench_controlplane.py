@@ -28,7 +28,7 @@ def controlplane(
     scenario: Annotated[str, typer.Option(help="A shipped scenario, or a YAML file.")] = "latency-rsa",
     as_json: JsonFlag = False,
 ) -> None:
-    """Cost of a set-up through controller, elements, PCE and a model server (half an hour as it stands).
+    """Cost of a set-up through controller, elements, PCE and a model server (ten minutes as it stands).
 
     The processes are started for this, in a folder of their own on free ports, with the policy that ships; an
     installation that runs is left alone. Services of 25 Gb/s are set up between random nodes and taken down
