@@ -8,6 +8,7 @@ alike. Not here: whether a path is valid (``verify.py``), what is done while slo
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class Reservations:
     def __init__(self, state: NetworkState) -> None:
         self._state = state
         self._lock = threading.Lock()
+        self._given_back = threading.Condition(self._lock)
+        self._kept: Counter[Unit] = Counter()
         self._open: dict[Reservation, None] = {}
         self._reserved = SpectrumMap(state.plant)
         self._left: list[Reservation] = []
@@ -55,14 +58,21 @@ class Reservations:
         """Another one after anything was lit, reserved, released, cut or repaired."""
         return self._state.version, self._count
 
-    def reserve(self, path: Lightpath, request: ServiceRequest) -> Reservation:
+    def reserve(self, path: Lightpath, request: ServiceRequest, patience_s: float = 0.0) -> Reservation:
         """Verify a path and reserve its slots; who calls this ends the reservation.
+
+        Args:
+            path: as proposed.
+            request: what it is to carry.
+            patience_s: to wait so long for spectrum on its way that somebody else keeps.
 
         Raises:
             PathRejected: it may not carry the request now.
         """
         state = self._state
+        units = state.plant.units(path.nodes)
         with self._lock:
+            self._given_back.wait_for(lambda: not any(map(self._kept.__getitem__, units)), patience_s)
             standing: list[Lightpath] = []
             if state.plant.quality:
                 lit = (service.path for service in state.services())
@@ -82,6 +92,19 @@ class Reservations:
             self._reserved.release(path.nodes, path.first_slot, path.num_slots)
             self._count += 1
         reservation.ended.set()
+
+    @contextmanager
+    def kept(self, unit: Unit) -> Iterator[None]:
+        """Whoever has patience reserves nothing there during the block: who was overtaken comes first."""
+        with self._lock:
+            self._kept[unit] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._kept[unit] -= 1
+                self._kept += Counter()  # without the zeros
+                self._given_back.notify_all()
 
     @contextmanager
     def none(self) -> Iterator[None]:

@@ -34,6 +34,7 @@ from controlplane.tapi.service_body import ServiceRequest
 log = logging.getLogger(__name__)
 MOST_ANSWERS = 12  # of the path computation element for one set-up, when others come first each time
 MOST_CUTS = 4  # of a link on the way, while the elements are configured
+OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
 
 
@@ -179,9 +180,11 @@ class ServiceSetUp:
         """Slots on a path that the path computation element proposes and that is valid now.
 
         An answer that others overtook is asked for again. Where one of them still has the slots, it is waited
-        for, and those that wait for the same link ask one after another: each gets its slots in turn.
+        for. Those that were overtaken on the same link ask one after another, and who is overtaken again and
+        again keeps the link to itself meanwhile: each gets its slots in turn.
         """
         end_s = time.monotonic() + IN_THE_WAY_S
+        patience_s = IN_THE_WAY_S
         with ExitStack() as turn:
             for number in range(1, MOST_ANSWERS + 1):
                 moment = self._reservations.moment
@@ -190,7 +193,7 @@ class ServiceSetUp:
                 at.step = "check"
                 hit("controller.computed")
                 try:
-                    return self._reservations.reserve(computed, request)
+                    return self._reservations.reserve(computed, request, patience_s)
                 except PathRejected as error:
                     in_the_way = self._reservations.in_the_way_of(computed)
                     if not in_the_way:
@@ -198,19 +201,24 @@ class ServiceSetUp:
                         if moment == self._reservations.moment:
                             raise self._invalid(computed, request, error) from error
                     log.debug("service %s: the path is out of date: %s", request.uuid, error)
-                if in_the_way and number == 1:
+                clash = self._reservations.clash(computed.nodes, computed.first_slot, computed.num_slots)
+                if clash and patience_s:
                     ticket = self.waiting.join()
                     try:
-                        turn.enter_context(self._turns.of(frozenset(in_the_way[0][1])))
+                        turn.enter_context(self._turns.of(frozenset(clash)))
                     finally:
                         self.waiting.leave(ticket)
+                    patience_s = 0.0
+                if number >= OVERTAKEN:
+                    for unit in {unit for unit in (clash, *(unit for _, unit in in_the_way)) if unit}:
+                        turn.enter_context(self._reservations.kept(unit))
                 if not all(other.ended.wait(max(0.0, end_s - time.monotonic())) for other, _ in in_the_way):
                     break
         raise TapiError(
             503,
             "operation-failed",
-            f"others were quicker {number} times in a row: each path was taken before it could be reserved; "
-            "ask again with the same uuid",
+            "others were quicker each time: a path was taken before it could be reserved; ask again with the "
+            "same uuid",
         )
 
     @staticmethod

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -180,6 +181,16 @@ def test_an_answer_that_others_overtook_is_asked_for_again(lab: Lab) -> None:
     assert [version for _, version in lab.pce.asked] == [0, 0, 1]
 
 
+def test_who_is_overtaken_again_and_again_has_its_turn(lab: Lab) -> None:
+    requests = [lab.request("A", "C", 25) for _ in range(16)]
+    with ThreadPoolExecutor(16) as threads:
+        made = [service for service, _ in threads.map(lab.manager.create, requests)]
+    assert sorted(service.path.first_slot for service in made) == list(range(0, 32, 2))
+    lab.assert_no_slot_is_lit_twice()
+    assert not lab.manager._set_up._turns
+    assert lab.manager.num_waiting == 0
+
+
 def test_an_answer_is_taken_whatever_else_changed(lab: Lab) -> None:
     held, go_on = paused_pce(lab, lambda number: number == 0)
     with ThreadPoolExecutor(1) as threads:
@@ -264,6 +275,26 @@ def test_a_deletion_that_meets_a_cut_leaves_nothing(lab: Lab) -> None:
         kinds = [change["kind"] for change in lab.state.feed(0)["changes"]]
         assert kinds == ["lightpath-added", "link-failed", "lightpath-removed", "service-removed"]
         settle(lab, elements)
+
+
+def test_a_cut_under_220_services_while_some_are_deleted(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "wide", num_slots=1000)
+    made = [lab.manager.create(lab.request("A", "C", 25))[0] for _ in range(220)]
+    over = {service.uuid for service in made if ("A", "C") in pairwise(service.path.nodes)}
+    assert len(over) == 220
+    with ThreadPoolExecutor(4) as threads:
+        deleted = sorted(over)[::4]
+        cut = threads.submit(lab.manager.fail_link, ("A", "C"))
+        list(threads.map(lab.manager.delete, deleted))
+        found = cut.result(120)
+    assert found.lost == ()
+    assert over - {*deleted} <= {*found.restored} <= over
+    assert {service.uuid for service in lab.state.services()} == over - {*deleted}
+    assert all(("A", "C") not in pairwise(service.path.nodes) for service in lab.state.services())
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
+    lab.stop()
+    lab.host.close()
 
 
 def test_protected_classes_are_restored_before_the_others(lab: Lab) -> None:
