@@ -21,7 +21,7 @@ from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import RESTORE
 
 log = logging.getLogger(__name__)
-AT_ONCE = 16
+AT_ONCE = 8
 
 
 @dataclass(frozen=True)
