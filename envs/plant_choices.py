@@ -42,6 +42,9 @@ class PlantChoices:
         channels_per_band: 50 GHz channels.
         launch_dbm: per channel, one for each band; empty: 0 dBm.
         margin_db: GSNR that a lightpath keeps above its format's threshold.
+        planned_at_full_load: a format is given where it works with every channel of the path's links lit, so
+            nothing that is lit later can disturb it; else where it works with what is lit, as long as
+            everything lit goes on working.
         transceiver_snr_db: of the two ends together; None: left out.
         roadm_loss_db: made good at each link's end; None: left out.
         power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
@@ -60,6 +63,7 @@ class PlantChoices:
     channels_per_band: PositiveInt = 96
     launch_dbm: tuple[float, ...] = ()
     margin_db: NonNegativeFloat = 1.0
+    planned_at_full_load: bool = False
     transceiver_snr_db: PositiveFloat | None = None
     roadm_loss_db: PositiveFloat | None = None
     power_model: str = ""

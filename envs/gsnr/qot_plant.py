@@ -82,6 +82,11 @@ def qot_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> G
     # The largest power of two at which all XPM of a channel together is a 32-bit integer.
     most_xpm = float(tables.arrays.cross.sum(axis=1, dtype=np.float64).max())
     scale = 2.0 ** math.floor(math.log2((2**31 - 1 - comb.num_channels) / most_xpm))
+    own = np.rint(tables.arrays.own[first_link] * scale).astype(np.int64)
+    cross = np.rint(tables.arrays.cross.astype(np.float64) * scale).astype(np.int32)
+    kind = tables.arrays.kind[first_link]
+    if spec.planned_at_full_load:  # what all channels together add is there from the start, and never grows
+        own, cross = own + cross.sum(axis=1, dtype=np.int64)[kind], np.zeros_like(cross)
     needed_db = np.array([item.threshold_db for item in formats]) + margin_db
     order = [name for name in BAND_ORDER if name in comb.band_names]
     ranges = [comb.channels_of(name) for name in order]
@@ -89,9 +94,9 @@ def qot_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> G
         num_channels=comb.num_channels,
         slots_per_channel=SLOTS_PER_CHANNEL,
         scale=scale,
-        own=np.rint(tables.arrays.own[first_link] * scale).astype(np.int64),
-        cross=np.rint(tables.arrays.cross.astype(np.float64) * scale).astype(np.int32),
-        kind=tables.arrays.kind[first_link],
+        own=own,
+        cross=cross,
+        kind=kind,
         band_first=np.array([item.start for item in ranges], np.int64),
         band_end=np.array([item.stop for item in ranges], np.int64),
         carrier_gbps=np.array([item.carrier_gbps_per_gbd * BAUD_GBD for item in formats]),
