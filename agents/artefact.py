@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agents.policy import NetworkPolicy
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, ONLY_ADDED_SINCE
 from envs.forecast import DemandForecast, ForecastError, read_forecast
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.policy import LinearPolicy, ScoringPolicy
@@ -136,7 +136,9 @@ def load_policy(folder: Path | str) -> ScoringPolicy:
     arrays = _read_weights(folder, manifest)
     try:
         if manifest.kind == "linear":
-            return LinearPolicy(manifest.name, tuple(arrays["feature_weights"].tolist()))
+            weights = arrays["feature_weights"].tolist()
+            missing = len(FEATURE_NAMES) - len(manifest.feature_names)
+            return LinearPolicy(manifest.name, (*weights, *[0.0] * missing))  # columns added since: no weight
         policy = NetworkPolicy.from_arrays(manifest.name, arrays, len(manifest.architecture["hidden_sizes"]))
     except KeyError as error:
         raise ArtefactError(f"{folder / WEIGHTS_FILE}: {error.args[0]!r} is missing") from None
@@ -241,19 +243,24 @@ def _check_width(policy: NetworkPolicy, where: str) -> None:
 
 
 def _check_features(manifest: PolicyManifest, folder: Path) -> None:
-    if manifest.feature_schema_version != FEATURE_SCHEMA_VERSION:
+    """Refuse other features; a score by columns may be older, as long as columns were only added since."""
+    version = manifest.feature_schema_version
+    names: tuple[str, ...] = FEATURE_NAMES
+    if manifest.kind != "mlp" and version in range(ONLY_ADDED_SINCE, FEATURE_SCHEMA_VERSION):
+        names = FEATURE_NAMES[: len(manifest.feature_names)]
+    elif version != FEATURE_SCHEMA_VERSION:
         raise ArtefactError(
             f"{folder}: made for feature schema version {manifest.feature_schema_version}, "
             f"this code computes version {FEATURE_SCHEMA_VERSION}; train it again"
         )
     for label, found, computed in (
-        ("features", manifest.feature_names, FEATURE_NAMES),
+        ("features", manifest.feature_names, names),
         ("context", manifest.context_names, CONTEXT_NAMES),
     ):
         if tuple(found) != tuple(computed):
             raise ArtefactError(
-                f"{folder}: {label} {_difference(found, computed)}, though both say schema version "
-                f"{FEATURE_SCHEMA_VERSION}; train it again"
+                f"{folder}: {label} {_difference(found, computed)}, though it says schema version "
+                f"{version}; train it again"
             )
 
 

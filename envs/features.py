@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-FEATURE_SCHEMA_VERSION = 5
+FEATURE_SCHEMA_VERSION = 6
+ONLY_ADDED_SINCE = 5  # from this version on columns were added at the end, and none changed
 
 
 class FeatureColumns(NamedTuple):
@@ -64,6 +65,8 @@ class FeatureColumns(NamedTuple):
     runs_loss_1: int  # rise of exp(-m), summed over node pairs, m the free runs that hold these starts
     runs_loss_3: int  # of exp(-m / 3)
     blocking_loss: int  # share of next requests left without any path of the table, summed over node pairs
+    # Energy again
+    amplifier_share: int  # kW of the path's amplifiers, each shared with the lightpaths there already
 
 
 class ContextColumns(NamedTuple):

@@ -57,6 +57,10 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     "least_marginal_power": lambda: linear_policy(
         "least_marginal_power", marginal_power=-1000.0, path_rank=-1.0
     ),
+    # the fewest watts of amplifiers, each shared with what it amplifies already; then the better path
+    "least_amplifier_share": lambda: linear_policy(
+        "least_amplifier_share", amplifier_share=-1000.0, path_rank=-1e-3, first_slot=-1e-5
+    ),
     # the path with the highest mean share of slots taken on its links; then the better path, its lowest slot
     "most_used": lambda: linear_policy("most_used", mean_load=10_000.0, path_rank=-1.0),
     # several bands: the band that fills first, its best path, the fewest channels, the lowest of them

@@ -12,6 +12,7 @@ import numpy as np
 from envs.bits import block_mask
 from envs.blocks import Block
 from envs.blueprint import Room
+from envs.energy.meter import mark_start
 from envs.errors import SpectrumError
 from envs.forecast import life_row
 from envs.gsnr.carriers import follow_from_python, light_from_python
@@ -107,6 +108,8 @@ class Network:
         if self.plant.thresholds_db:
             self._light(units, first_slot, num_slots, modulation_format)
         self._mark(units, first_slot, num_slots, free=False)
+        if self.plant.power is not None:
+            mark_start(self.parts.energy.starts, 0, Block(np.array(units, np.int32), first_slot, num_slots))
         if self.plant.spec.departures_known:
             self._lives[units[0], first_slot] = life, units, num_slots
             self._note(life, units, first_slot, num_slots)

@@ -149,5 +149,5 @@ def describe_parts(arrays, states, n, paths, free, asked, listed, features):
         listed: Listed; ``marginal_kw`` is written.
         features: (M, F) float32.
     """
-    energy.describe(arrays.energy, paths, free, asked.bit_rate_gbps, listed, features)
+    energy.describe(arrays.energy, states.energy, n, paths, free, asked.bit_rate_gbps, listed, features)
     departures.describe(arrays.departures, states.departures, n, paths, free, asked, listed, features)

@@ -189,6 +189,7 @@ def features(
         "gsnr_reserve": 0.0,
         "marginal_power": 0.0,
         "dark_links": 0.0,
+        "amplifier_share": 0.0,
         "carrier_loss": 0.0,
         "neighbours_stay": 0.0,
         "neighbours_alike": 0.0,

@@ -79,3 +79,19 @@ def dark_share(plant: Plant, active: list[Lit], path: int) -> float:
     lit = {int(plant.unit_of_link[link]) for item in active for link in plant.path_table.links(item.path)}
     units = [int(plant.unit_of_link[link]) for link in plant.path_table.links(path)]
     return sum(unit not in lit for unit in units) / len(units)
+
+
+def amplifier_share_w(plant: Plant, active: list[Lit], candidate: Lit) -> float:
+    """Watts of the path's amplifiers in the candidate's band, each over the lightpaths through it with it."""
+    model, links = plant.power, plant.path_table.links
+    assert model is not None
+    band = next(item for item in plant.bands if item.first_slot <= candidate.first_slot < item.end_slot)
+    there = [item for item in active if band.first_slot <= item.first_slot < band.end_slot]
+    watts = 0.0
+    for link in links(candidate.path):
+        both = model.amplifier.switched_by == FIBRE_PAIR
+        ways = {link, link ^ 1} if both else {link}
+        through = sum(bool(ways & set(links(item.path))) for item in there)
+        full_w = fibre_pair_w(plant, model, link // 2) * (1.0 if both else 0.5)
+        watts += full_w * (1 - model.amplifier.sleep_share) / (through + 1)
+    return watts

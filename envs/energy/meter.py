@@ -1,9 +1,10 @@
 """Compiled helpers that read what is lit off the free slots, and charge lightpaths for their transponders.
 
 A unit with all slots free is dark; a node is idle while every unit that touches it is dark. So amplifiers and
-nodes need no state of their own; only the transponders of what is active are summed up, in whole milliwatts
-and Mb/s, which add and subtract without rounding. A unit taken out of service by a fibre cut has no free slot
-and counts as lit: its amplifiers wait for the repair.
+nodes need no state of their own. Transponders of what is active are summed up, in whole milliwatts and Mb/s,
+which add and subtract without rounding. How many lightpaths a unit carries is read off the slots at which
+they begin: a mark stays when its lightpath has gone, and counts only while its slot is taken. A unit out of
+service after a fibre cut has no free slot and counts as lit: its amplifiers wait for the repair.
 
 Power is read as each request arrives, before it is served: Poisson arrivals see time averages [1], so the
 mean over arrivals is the mean over time. Traffic whose rate varies would weigh busy hours more.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from envs.bits import U1, block_mask, population
 from envs.compiled import entered, inlined, records
 from envs.features import COLUMN
 from envs.slots import slots_needed
@@ -43,6 +45,7 @@ class PowerStates(NamedTuple):
 
     load: np.ndarray  # (N, A) int32 of each entry of ``NetworkStates.lightpaths``: see ``packed_load``
     lit: np.ndarray  # (N,) LIT
+    starts: np.ndarray  # (N, num_units, num_words) uint64, 1 where a lightpath begins, or began
 
 
 class PowerCounts(NamedTuple):
@@ -59,7 +62,12 @@ def new_power_counts(num_networks: int) -> PowerCounts:
 def new_power_states(power: PowerArrays, room: Room) -> PowerStates:
     """N networks in which nothing is active."""
     entries = room.num_lightpaths if len(power.switch_w) else 0
-    return PowerStates(np.zeros((room.num_networks, entries), np.int32), records(room.num_networks, LIT))
+    units = room.num_units if len(power.switch_w) else 0
+    return PowerStates(
+        np.zeros((room.num_networks, entries), np.int32),
+        records(room.num_networks, LIT),
+        np.zeros((room.num_networks, units, room.num_words), np.uint64),
+    )
 
 
 @inlined
@@ -108,6 +116,25 @@ def discharge(power, states, n, entry):
     load = np.int64(states.load[n, entry])
     states.lit[n].mw -= milliwatts_of(power, load)
     states.lit[n].mbps -= load & 0xFFFFFF
+
+
+@entered
+def mark_start(starts, n, block):
+    """Note on each of its units where a new block begins."""
+    for h in range(len(block.units)):
+        unit = block.units[h]
+        for w in range(starts.shape[2]):
+            starts[n, unit, w] &= ~block_mask(block.first_slot, block.num_slots, w)
+        starts[n, unit, block.first_slot >> 6] |= U1 << np.uint64(block.first_slot & 63)
+
+
+@inlined
+def lightpaths_on(starts, free, band_words, n, unit, band):
+    """Lightpaths that cross a unit of network ``n`` in a band."""
+    found = 0
+    for w in range(free.shape[1]):
+        found += population(starts[n, unit, w] & ~free[unit, w] & band_words[band, w])
+    return found
 
 
 @inlined
@@ -206,6 +233,26 @@ def switched_on(power, free, units, path, band):
 
 
 @inlined
+def shared_w(power, starts, free, n, units, band):
+    """Watts of the amplifiers of a path in a band, each over the lightpaths that it would then amplify.
+
+    With exponential holding times of one mean, and nobody else to come, that is what a lightpath adds to the
+    energy: it is the last of n + 1 to leave with probability 1 / (n + 1), and then keeps the amplifier on for
+    a whole mean holding time.
+    """
+    switch_of_unit, switch_units, switch_w = power.switch_of_unit, power.switch_units, power.switch_w
+    watts = 0.0
+    for h in range(len(units)):
+        switch = switch_of_unit[units[h]]
+        one, other = switch_units[switch, 0], switch_units[switch, 1]
+        there = lightpaths_on(starts, free, power.band_words, n, one, band)
+        if other != one:
+            there += lightpaths_on(starts, free, power.band_words, n, other, band)
+        watts += switch_w[switch] / (there + 1)
+    return watts
+
+
+@inlined
 def band_of(power, slot):
     """The band that a slot belongs to."""
     band = 0
@@ -215,15 +262,18 @@ def band_of(power, slot):
 
 
 @inlined
-def describe_power(power, paths, free, bit_rate_gbps, listed, features):
-    """Fill ``marginal_kw`` and the two features of energy for the candidates."""
+def describe_power(power, states, n, paths, free, bit_rate_gbps, listed, features):
+    """Fill ``marginal_kw`` and the features of energy for the candidates."""
     path_units, path_hops, marginal_kw = paths.units, paths.hops, listed.marginal_kw
-    known_path, known_band, watts, dark = np.int64(-1), np.int64(-1), 0.0, 0
+    known_path, known_band, watts, dark, share_w = np.int64(-1), np.int64(-1), 0.0, 0, 0.0
     for c in range(listed.in_use):
         path, band = np.int64(listed.path[c]), np.int64(band_of(power, listed.first_slot[c]))
         if path != known_path or band != known_band:
-            watts, dark = switched_on(power, free, path_units[path, : path_hops[path]], path, band)
+            units = path_units[path, : path_hops[path]]
+            watts, dark = switched_on(power, free, units, path, band)
+            share_w = shared_w(power, states.starts, free, n, units, band)
             known_path, known_band = path, band
         marginal_kw[c] = (watts + transponders_w(power, listed.format[c], bit_rate_gbps)) / 1000.0
         features[c, COLUMN.marginal_power] = marginal_kw[c]
         features[c, COLUMN.dark_links] = dark / path_hops[path]
+        features[c, COLUMN.amplifier_share] = share_w / 1000.0

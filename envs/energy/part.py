@@ -12,6 +12,7 @@ from envs.energy.meter import (
     describe_power,
     discharge,
     is_metered,
+    mark_start,
     new_power_states,
     read_power,
 )
@@ -37,6 +38,7 @@ def new_states(arrays: PowerArrays, room: Room) -> PowerStates:
 def clear(states: PowerStates, full: np.ndarray, network: int) -> None:
     """Nothing is lit."""
     states.lit[network] = 0
+    states.starts[network] = 0
 
 
 @inlined
@@ -49,8 +51,9 @@ def draw_kw(arrays, states, free, n, counts, counted):
 
 @inlined
 def set_up(arrays, states, n, change):
-    """Charge the lightpath for its transponders."""
+    """Charge the lightpath for its transponders, and note where it begins."""
     if is_metered(arrays):
+        mark_start(states.starts, n, change.block)
         charge(arrays, states, n, change.entry, change.format_row, change.bit_rate_gbps)
 
 
@@ -62,7 +65,7 @@ def tear_down(arrays, states, n, entry):
 
 
 @inlined
-def describe(arrays, paths, free, bit_rate_gbps, listed, features):
+def describe(arrays, states, n, paths, free, bit_rate_gbps, listed, features):
     """Fill the columns of energy, and what each candidate would switch on."""
     if is_metered(arrays):
-        describe_power(arrays, paths, free, bit_rate_gbps, listed, features)
+        describe_power(arrays, states, n, paths, free, bit_rate_gbps, listed, features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import subprocess
@@ -9,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from agents.artefact import (
     GENERALIST_FOLDER,
@@ -20,11 +22,11 @@ from agents.artefact import (
     save_policy,
 )
 from agents.policy import NetworkPolicy
-from envs.features import COLUMN, CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
+from envs.features import COLUMN, CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, ONLY_ADDED_SINCE
 from envs.forecast import forecast_from
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.plant import build_plant
-from envs.policy import LinearPolicy
+from envs.policy import LinearPolicy, linear_policy
 from envs.settings import SETTINGS
 from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic, make_trace
@@ -124,6 +126,21 @@ def test_another_schema_version_is_refused_naming_both(tmp_path):
     save_policy(network_policy(), tmp_path)
     edit(tmp_path, feature_schema_version="999")
     with pytest.raises(ArtefactError, match=rf"999.*{FEATURE_SCHEMA_VERSION}"):
+        load_policy(tmp_path)
+
+
+def test_a_linear_score_of_before_a_column_was_added_gives_it_no_weight(tmp_path):
+    policy = linear_policy("older", hops=-1.0, first_slot=0.5)
+    save_policy(policy, tmp_path)
+    document = json.loads((tmp_path / "policy.json").read_text())
+    weights = save({"feature_weights": np.array(policy.weights[:-1])})
+    (tmp_path / "weights.safetensors").write_bytes(weights)
+    digest = hashlib.sha256(weights).hexdigest()
+    older = {"feature_schema_version": ONLY_ADDED_SINCE, "feature_names": document["feature_names"][:-1]}
+    edit(tmp_path, weights_sha256=digest, **older)
+    assert load_policy(tmp_path) == policy
+    edit(tmp_path, feature_names=["moon_phase", *document["feature_names"][1:-1]])
+    with pytest.raises(ArtefactError, match="moon_phase"):
         load_policy(tmp_path)
 
 

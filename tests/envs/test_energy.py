@@ -119,6 +119,8 @@ def check_choices(
         assert features[row, COLUMN.marginal_power] == marginal_kw[row]
         dark = naive_power.dark_share(plant, lit, candidate.path)
         assert features[row, COLUMN.dark_links] == pytest.approx(dark, abs=1e-6)
+        share_w = naive_power.amplifier_share_w(plant, lit, candidate)
+        assert 1000 * features[row, COLUMN.amplifier_share] == pytest.approx(share_w, rel=1e-5)
 
 
 def check_constraints(plant: Plant, candidate: Lit, num_slots: int, bound_ms: float) -> None:
