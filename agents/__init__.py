@@ -12,6 +12,7 @@
   observations.py  scale of the observations; from a linear policy to the start of a network
   search.py        direct search of a linear score in the twin (CMA-ES): the warm start
   generalist.py    one score for every network, searched on several at once
+  shipped.py       the policies that ship, and which of them a plant is for
   validation.py    the fixed traces of a training
   folder.py        the folder of a training: state, progress, checkpoints
   local_ray.py     Ray for the time of a training

@@ -19,6 +19,7 @@ from envs.fields import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Seed,
     refuse_out_of_bounds,
 )
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -124,7 +125,7 @@ class PPOSpec:
     entropy_coefficient: NonNegativeFloat = 0.001
     hidden_sizes: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (64, 64)
     num_env_runners: NonNegativeInt = 1
-    seed: NonNegativeInt = 1
+    seed: Seed = 1
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self, TrainingError, "training.")

@@ -15,12 +15,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.artefact import GENERALIST_FOLDER, load_policy, save_policy
+from agents.artefact import load_policy, save_policy
 from agents.budget import CHECKPOINTS, REPORTS
 from agents.folder import SEARCH_FILE, TrainingFolder, fingerprint_of, write_atomically
 from agents.lessons import Lessons
 from agents.observations import make_teacher, observe_under
-from agents.search import SearchState, new_search, run_search, with_departures_known
+from agents.search import SearchState, new_search, run_search
+from agents.shipped import shipped_for
 from agents.spec import TrainingError, TrainPoint, TrainResult, TrainSpec
 from agents.twin_envs import TwinEnvs
 from agents.validation import ValidationSet, curve_set, validation_set
@@ -136,12 +137,7 @@ def _find_teacher(training: _Training) -> None:
     validation = _validation(training)
     best_name = min(training.baseline_costs, key=lambda name: training.baseline_costs[name])
     known: dict[str, ScoringPolicy] = {"best baseline": baseline(best_name)}
-    if plant.spec.shortlist > 0:
-        generalist = load_policy(GENERALIST_FOLDER)
-        assert isinstance(generalist, LinearPolicy)
-        known["generalist"] = generalist
-        if plant.spec.departures_known:
-            known["generalist, departures known"] = with_departures_known(generalist)
+    known |= shipped_for(plant)
     known |= {item.name: item.linear for item in training.lessons.starts if item.linear is not None}
     costs = {name: float(validation.score(policy).cost.mean()) for name, policy in known.items()}
     start = known[_least(costs)]

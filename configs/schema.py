@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_valida
 
 from agents.spec import RaySpec, TrainingSpec, TrainSpec
 from configs.tls import TlsFiles
-from envs.fields import NonNegativeInt, PositiveFloat, PositiveInt
+from envs.fields import NonNegativeInt, PositiveFloat, PositiveInt, Seed
 from envs.plant_choices import PlantChoices
 from envs.reward import RewardWeights
 from tasks.limits import DriftLimits, GateLimits
@@ -69,7 +69,7 @@ class Traffic(_Section):
         0.0, ge=0, le=1, description="of the requests that tell their end; see plant.departures_known"
     )
     requests_per_trace: PositiveInt
-    seed: NonNegativeInt
+    seed: Seed
 
 
 class EvaluationSection(_Section):
@@ -82,7 +82,7 @@ class EvaluationSection(_Section):
     failure_traces: PositiveInt = Field(4, ge=2, description="of the traces, on which failures are met")
     requests_per_trace: PositiveInt
     warmup_requests: NonNegativeInt
-    seed: NonNegativeInt
+    seed: Seed
     baselines: tuple[str, ...]
 
 

@@ -11,12 +11,15 @@ from dataclasses import asdict, fields
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 PositiveInt = Annotated[int, Gt(0)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegativeFloat = Annotated[float, Ge(0)]
+MOST_SEED = 1_000_000_000
+Seed = Annotated[int, Ge(0), Le(MOST_SEED)]  # of what chooses; what claims draws from ``FIRST_CLAIM_SEED`` on
+FIRST_CLAIM_SEED = 1 << 64  # a training's last stream is some 10^15
 
 _BOUNDS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "gt": (operator.gt, "more than"),

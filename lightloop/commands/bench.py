@@ -11,6 +11,7 @@ from rich.table import Table
 
 from lightloop.commands.bench_adapt import adapt
 from lightloop.commands.bench_controlplane import controlplane
+from lightloop.commands.bench_compare import compare
 from lightloop.commands.bench_departures import departures
 from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
     bench.command("adapt")(adapt)
     bench.command("controlplane")(controlplane)
+    bench.command("compare")(compare)
     bench.command("forecast")(forecast)
     bench.command("latency")(latency)
     bench.command("departures")(departures)
