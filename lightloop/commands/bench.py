@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lightloop.commands.bench_adapt import adapt
-from lightloop.commands.bench_controlplane import controlplane
 from lightloop.commands.bench_compare import compare
+from lightloop.commands.bench_controlplane import controlplane
 from lightloop.commands.bench_departures import departures
 from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
