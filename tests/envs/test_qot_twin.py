@@ -109,6 +109,28 @@ def test_online_noise_equals_the_full_computation(steps: list[tuple[int, int, in
     np.testing.assert_allclose(got, expected, atol=0.001)
 
 
+def test_what_is_planned_at_full_load_is_disturbed_by_nobody() -> None:
+    planned, naive = plant_of(planned_at_full_load=True), NaiveLitNetwork(plant_of())
+    walk, rng = Walk(planned, seed=7), np.random.default_rng(2)
+    carried = 0
+    for _ in range(60):
+        carried += len(walk.step(rng.integers(0, np.maximum(walk.run.candidates.listed, 1))))
+        walk.observe()
+    standing = walk.standing(0)
+    assert carried > len(standing) > 5
+    # With every channel of every link lit, noise from scratch is what the plan said, so every format works.
+    lit = tuple(range(naive.comb.num_channels))
+    found = lit_carriers(planned, walk.run.states, 0)
+    full = [
+        sum(naive.link_noise(link, lit)[channel] for link in planned.path_table.links(path))
+        for path, channel in found
+    ]
+    kept = kept_noise(planned, walk.run.states, 0, found)
+    np.testing.assert_allclose(10 * np.log10(kept / full), 0.0, atol=0.001)
+    by_path = {(item.path, channel): naive.limit(item) for item in standing for channel in item.channels}
+    assert all(noise <= by_path[tuple(where)] * 1.0001 for noise, where in zip(kept, found, strict=True))
+
+
 def test_putting_everything_out_leaves_no_noise_behind() -> None:
     plant = plant_of()
     network = Network(plant)
