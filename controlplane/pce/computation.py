@@ -277,7 +277,7 @@ class PathComputer:
             cause=query.purpose.cause or None,
             service_class=query.purpose.service_class or None,
             ends_s=request.told_end_s if math.isfinite(request.told_end_s) else None,
-            is_constrained=query.constraint is not None,
+            is_constrained=query.constraint is not None or look.shows_holds,
         )
         if chosen is None:
             return record

@@ -62,7 +62,7 @@ COLUMNS: Mapping[str, pa.DataType] = {
     "cause": pa.string(),  # create, restore
     "service_class": pa.string(),
     "ends_s": pa.float64(),  # when the service ends, as its client told it; null: not told
-    "is_constrained": pa.bool_(),  # the client bound the route by hops, links or nodes; null before version 3
+    "is_constrained": pa.bool_(),  # by the client, or by slots held for others; null before version 3
     # Of the challenger that stood beside; null before version 5, and where none did. What is told of a shadow
     # comes after the decision has been acknowledged, and is null where it was not asked.
     "is_canary": pa.bool_(),  # the decision was the challenger's to take

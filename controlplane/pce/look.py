@@ -59,6 +59,8 @@ class Look:
         blocked: why nothing can; None where something can.
         state_version: of the controller's state that is shown.
         databases, network, revision: where, and in which state, it was taken.
+        shows_holds: slots held for set-ups on their way are shown as taken, which no state of the controller
+            is; a twin cannot repeat what is chosen.
         is_under_holds: it shows slots as free that are held, because without them nothing can be chosen.
         took_ms: how long looking took.
     """
@@ -72,6 +74,7 @@ class Look:
     databases: Databases
     network: Network
     revision: int
+    shows_holds: bool = False
     is_under_holds: bool = False
     took_ms: float = 0.0
 
@@ -100,8 +103,8 @@ def looks_at(in_use: Serving, queries: Sequence[Query], databases: Databases) ->
 def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
     """What the network shows of one request; a slot that is held is taken, unless nothing else is left."""
     began = time.perf_counter()
-    look = _look(in_use, query, databases)
-    if look.blocked is not None and len(databases.holds):
+    look = dataclasses.replace(_look(in_use, query, databases), shows_holds=len(databases.holds) > 0)
+    if look.blocked is not None and look.shows_holds:
         with databases.holds.lifted():
             look = dataclasses.replace(_look(in_use, query, databases), is_under_holds=True)
     return dataclasses.replace(look, took_ms=(time.perf_counter() - began) * 1000.0)

@@ -33,7 +33,7 @@ class Ask:
         service_uuid: whose path.
         cause: ``create`` or ``restore``.
         service_class: by name.
-        is_constrained: the client bound the route.
+        is_constrained: more than the network bound the choice: the client, or slots held for others.
         state_version: of the controller's state that was seen.
         source, destination: node names.
         bit_rate_gbps: asked for.

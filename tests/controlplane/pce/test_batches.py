@@ -63,6 +63,8 @@ def test_who_waits_for_the_model_is_asked_about_in_one_question_on_one_state(sta
     assert [len(inputs["features"]) for inputs in model.asked] == [1, len(pairs)]
     assert {path.decided_by for path in paths} == {"model"}
     assert list(rows["decided_by"]) == ["model"] * 6
+    # What the first holds is no state of the controller: no twin can be asked to choose as the others did.
+    assert list(rows["is_constrained"]) == [False] + [True] * 5
     network = Network(plant)
     held = paths[0]
     network.provision(
