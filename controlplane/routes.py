@@ -70,11 +70,14 @@ class RouteTable:
     Args:
         process: its name.
         routes: the first that fits a path and a method counts.
+        is_whole: the application has no others. One that is not ours has, and takes bodies of any size there:
+            models and reports are uploaded.
     """
 
-    def __init__(self, process: str, routes: tuple[ApiRoute, ...]) -> None:
+    def __init__(self, process: str, routes: tuple[ApiRoute, ...], is_whole: bool = True) -> None:
         self.process = process
         self.routes = routes
+        self._is_whole = is_whole
         self._patterns = [(compile_path(route.path)[0], route) for route in routes]
 
     def find(self, method: str, path: str) -> ApiRoute | None:
@@ -101,6 +104,8 @@ class RouteTable:
     def limited(self, method: str, path: str, receive: Receive) -> Receive:
         """``receive``, which refuses with 413 when a body is larger than its route takes."""
         route = self.find(method, path)
+        if route is None and not self._is_whole:
+            return receive
         most = route.max_body_bytes if route else MAX_BODY_BYTES
         num_bytes = 0
 
@@ -133,4 +138,4 @@ class RouteTable:
 def only_open(process: str, *paths: str) -> RouteTable:
     """The table of an application that is not ours: what it answers without credentials, and nothing else."""
     opened = (ApiRoute(path, ("GET", "POST"), path, None, "open") for path in paths)
-    return RouteTable(process, tuple(opened))
+    return RouteTable(process, tuple(opened), is_whole=False)

@@ -11,6 +11,9 @@ from unittest.mock import MagicMock
 
 import httpx
 import pytest
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from configs.home import Credentials, Home
 from configs.load import load_config
@@ -21,7 +24,7 @@ from controlplane.elements.routes import TABLE as ELEMENTS
 from controlplane.guard import Guard
 from controlplane.pce.routes import TABLE as PCE
 from controlplane.roles import Role
-from controlplane.routes import READING
+from controlplane.routes import READING, RouteTable
 from deployments.mlflow_server import TABLE as MLFLOW
 from deployments.model_slot import TABLE as MODEL_SLOT
 from deployments.model_slot import guarded
@@ -146,6 +149,27 @@ def test_every_route_of_mlflow_asks_for_credentials(tmp_path: Path, monkeypatch:
     assert len(paths) > 100
     for path in paths:
         assert answers(whole, path, "GET") == answers(whole, path, "POST") == 401, path
+
+
+@pytest.mark.parametrize(("table", "taken"), [(MLFLOW, 3_000_000), (PCE, 413)])
+def test_reports_and_models_of_any_size_are_uploaded_and_nothing_large_is_put_before_the_pce(
+    table: RouteTable, taken: int
+) -> None:
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        body = await Request(scope, receive).body()
+        await JSONResponse(len(body))(scope, receive, send)
+
+    app = ExceptionMiddleware(AuthMiddleware(counting, CREDENTIALS, table))
+    headers = {"Authorization": f"Bearer {CREDENTIALS.token}"}
+
+    async def put() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=HERE, headers=headers) as client:
+            return await client.put("/somewhere", content=b"x" * 3_000_000)
+
+    answer = asyncio.run(put())
+
+    assert taken in (answer.status_code, answer.json() if answer.status_code == 200 else None)
 
 
 def test_the_homes_of_an_older_version_are_closed(tmp_path: Path) -> None:
