@@ -143,7 +143,11 @@ def test_a_picture_shows_the_best_of_each_family(tmp_path: Path) -> None:
     ids=lambda file: file.stem,
 )
 def test_measured_rows_are_found_again(file: Path) -> None:
-    chosen = benchmark_setting(file.stem)
+    def measured() -> dict[str, object]:
+        raise AssertionError("a stored row would be measured again")
+
+    chosen, stored = benchmark_setting(file.stem), StoredRows(file)
     for row in json.loads(file.read_text())["rows"].values():
         assert row["origin"]["setting"] == repr(chosen)
         assert row["origin"]["plant"].keys() == asdict(chosen.plant).keys()
+        assert stored.row(row["origin"], measured).keys() == row.keys() - {"origin"}
