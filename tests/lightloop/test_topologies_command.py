@@ -108,3 +108,32 @@ def test_help_teaches_with_examples(command):
     text = run(command, "--help").stdout
     assert "Examples" in text
     assert f"lightloop topologies {command}" in text
+
+
+def test_a_folder_is_read_and_counted_and_what_was_read_is_written(tmp_path):
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    (folder / "good.csv").write_text("node,0,a,1,1\nnode,1,b,2,2\nlink,0,1,200\n", encoding="utf-8")
+    (folder / "twice.csv").write_text(
+        "node,0,a,1,1\nnode,1,b,2,2\nlink,0,1,5\nlink,1,0,4\n", encoding="utf-8"
+    )
+    (folder / "bad.csv").write_text("hello\n", encoding="utf-8")
+    (folder / "notes.md").write_text("not a network", encoding="utf-8")
+    document = json.loads(run("import", str(folder), "--json").stdout)
+    assert (document["read"], document["repaired"]) == (1, 0)
+    assert document["refused"] == {"parallel links": 1, "not readable as a network": 1}
+    written = tmp_path / "out"
+    arguments = ("import", str(folder), "--repair", "--output", str(written), "--json")
+    document = json.loads(run(*arguments).stdout)
+    assert (document["read"], document["repaired"]) == (2, 1)
+    assert document["refused"] == {"not readable as a network": 1}
+    assert load_topology(written / "twice.json").fibres[0].length_km == 4
+    assert "2 read, 1 of them repaired; 1 refused" in run("import", str(folder), "--repair").stdout
+
+
+def test_names_with_brackets_are_printed_as_they_are(tmp_path):
+    file = tmp_path / "brackets.csv"
+    file.write_text("node,0,A [lab],1,1\nnode,1,[red]C,2,2\nlink,0,1,200\n", encoding="utf-8")
+    text = run("show", str(file)).stdout
+    assert "A [lab]" in text
+    assert "[red]C" in text

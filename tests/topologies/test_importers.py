@@ -262,10 +262,10 @@ def _with_an_element_twice(document):
     ("damage", "words"),
     [
         (_without_length, ["fibre 'BB-F'", "length is missing"]),
-        (_without_way_back, ["'roadm A'-'roadm BB'", "no way back"]),
+        (_without_way_back, ["from 'roadm A' to 'roadm BB'", "'BB' to 'A' is missing"]),
         (_with_a_fork, ["forks at 'east edfa'"]),
         (_with_an_unknown_end, ["unknown node 'roadm Z'", "to_node"]),
-        (_with_a_parallel_line, ["'roadm A'-'roadm BB'", "given twice"]),
+        (_with_a_parallel_line, ["from 'roadm A' to 'roadm BB'", "given twice"]),
         (_with_miles, ["'A-amp'", "'mi'", "km or m"]),
         (_with_a_dead_end, ["ends at 'amp-BB'"]),
         (_with_an_element_twice, ["'trx A'", "given twice"]),

@@ -6,8 +6,12 @@ Where to go:
   sndlib_native.py   SNDlib network, native text
   sndlib_xml.py      SNDlib network, XML
   graphml.py         GraphML of the Internet Topology Zoo and others
+  networkx_graph.py  node-link JSON and GML, as networkx writes them
   gnpy_json.py       GNPy network
-  assembly.py        what all of them do after reading: lengths, positions, refusals
+  attributed_graph.py  what GraphML, GML and node-link JSON share
+  draft.py           what they hand over; options of an import
+  assembly.py        what is done after reading: lengths, positions, repairs, refusals
+  faults.py          all that is wrong with a file, at once
   geography.py       great-circle distance; positions for pictures
   safe_xml.py        XML from strangers
 """
@@ -18,18 +22,38 @@ import json
 from pathlib import Path
 
 from topologies.errors import TopologyError
-from topologies.importers import catalogue_json, csv_table, gnpy_json, graphml, sndlib_native, sndlib_xml
+from topologies.importers import (
+    catalogue_json,
+    csv_table,
+    gnpy_json,
+    graphml,
+    networkx_graph,
+    sndlib_native,
+    sndlib_xml,
+)
+from topologies.importers.assembly import Imported, assemble
+from topologies.importers.draft import Draft, ImportOptions
 from topologies.importers.safe_xml import UnsafeXmlError, local_name, parse_xml
 from topologies.model import Topology
 
-KNOWN_SUFFIXES = (".json", ".csv", ".graphml", ".xml", ".txt", ".native", ".snd")
+KNOWN_SUFFIXES = (".json", ".csv", ".graphml", ".gml", ".xml", ".txt", ".native", ".snd")
 
 
 def import_topology(path: Path) -> Topology:
-    """The topology in a file; suffix and content tell the format.
+    """The topology in a file, as it is; suffix and content tell the format.
 
     Raises:
-        TopologyError: no such file, a format that nothing here reads, or a file that its importer refuses.
+        TopologyError: no such file, a format that nothing here reads, or a file with faults.
+    """
+    return read_topology(path, ImportOptions()).topology
+
+
+def read_topology(path: Path, options: ImportOptions) -> Imported:
+    """The topology in a file, and what was repaired where the options ask for repairs.
+
+    Raises:
+        TopologyError: no such file, a format that nothing here reads, or a file with faults that were not
+            repaired.
     """
     suffix = path.suffix.lower()
     if suffix not in KNOWN_SUFFIXES:
@@ -41,32 +65,40 @@ def import_topology(path: Path) -> Topology:
         data = path.read_bytes()
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror}") from None
-    if suffix in (".xml", ".graphml"):
-        return _from_xml(data, path)
+    found = (
+        _from_xml(data, path, options) if suffix in (".xml", ".graphml") else _from_text(data, path, options)
+    )
+    return found if isinstance(found, Imported) else assemble(found, options)
+
+
+def _from_text(data: bytes, path: Path, options: ImportOptions) -> Draft | Imported:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TopologyError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    suffix = path.suffix.lower()
     if suffix == ".json":
-        return _from_json(text, path)
+        return _from_json(text, path, options)
     if suffix == ".csv":
         return csv_table.read(text, path)
+    if suffix == ".gml":
+        return networkx_graph.read_gml(text, path, options)
     return sndlib_native.read(text, path)
 
 
-def _from_xml(data: bytes, path: Path) -> Topology:
+def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft:
     try:
         root = parse_xml(data)
     except UnsafeXmlError as error:
         raise TopologyError(f"{path}: {error}") from None
-    readers = {"network": sndlib_xml.read, "graphml": graphml.read}
-    reader = readers.get(local_name(root))
-    if reader is None:
-        raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <{'>, <'.join(readers)}>")
-    return reader(root, path)
+    if local_name(root) == "graphml":
+        return graphml.read(root, path, options)
+    if local_name(root) == "network":
+        return sndlib_xml.read(root, path)
+    raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <network>, <graphml>")
 
 
-def _from_json(text: str, path: Path) -> Topology:
+def _from_json(text: str, path: Path, options: ImportOptions) -> Draft | Imported:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -75,5 +107,10 @@ def _from_json(text: str, path: Path) -> Topology:
         raise TopologyError(f"{path}: JSON nested too deeply") from None
     if not isinstance(document, dict):
         raise TopologyError(f"{path}: an object is needed, not {type(document).__name__}")
-    reader = gnpy_json.read if "elements" in document else catalogue_json.read
-    return reader(document, path)
+    if isinstance(document.get(gnpy_json.YANG_KEY), dict):
+        document = document[gnpy_json.YANG_KEY]
+    if "elements" in document:
+        return gnpy_json.read(document, path)
+    if networkx_graph.is_node_link(document):
+        return networkx_graph.read_node_link(document, path, options)
+    return Imported(catalogue_json.read(document, path), ())

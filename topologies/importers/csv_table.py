@@ -18,16 +18,15 @@ import re
 from pathlib import Path
 
 from topologies.errors import TopologyError
-from topologies.importers.assembly import Link, assemble, distinct_names, number
-from topologies.model import Topology
+from topologies.importers.draft import Draft, Link, distinct_names, number
 
 
-def read(text: str, path: Path) -> Topology:
-    """The topology in a CSV text.
+def read(text: str, path: Path) -> Draft:
+    """The network in a CSV text.
 
     Raises:
-        TopologyError: a row of another kind or length, a node out of order, an unknown node, a value that is
-            no number, or what ``assemble`` refuses.
+        TopologyError: a row of another kind or length, a node out of order, an unknown node, or a
+            value that is no number.
     """
     lines = text.splitlines()
     rows = [
@@ -64,7 +63,7 @@ def read(text: str, path: Path) -> Topology:
             )
     heading = re.match(r"#\s*([\w.-]+)\s*:", lines[0]) if lines else None
     source = re.search(r"[Ss]ource:\s*(.+)", lines[0]) if lines else None
-    return assemble(
+    return Draft(
         path,
         heading[1] if heading else path.stem,
         source[1].strip() if source else f"Imported from {path.name}, which names no source",

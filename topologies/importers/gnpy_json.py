@@ -9,47 +9,59 @@ between two of them (fibres, amplifiers, fused sites) becomes a link whose lengt
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from topologies.errors import TopologyError
-from topologies.importers.assembly import Link, assemble, clean_name, number
-from topologies.model import Topology
+from topologies.importers.draft import Draft, Link, clean_name, distinct_names, number, one_per_pair
 
 FIBRE_TYPES = ("Fiber", "RamanFiber")
 ENDS = ("Roadm", "Transceiver")
 FUSED = "Fused"
 KM_BY_UNIT = {"km": 1.0, "m": 1e-3}
+YANG_KEY = "gnpy-network-topology:topology"
 
 
-def read(document: Mapping[str, Any], path: Path) -> Topology:
-    """The topology in a GNPy document.
+@dataclass(frozen=True)
+class _Segment:
+    """One direction of a line between two sites."""
+
+    begin: str
+    end: str
+    length_km: float
+
+
+def read(document: Mapping[str, Any], path: Path) -> Draft:
+    """The network in a GNPy document.
 
     Raises:
-        TopologyError: an element without uid or type, a connection to nowhere, a fibre without length, a line
-            that forks, ends in nothing or has no way back, or what ``assemble`` refuses.
+        TopologyError: an element without uid or type, a connection to nowhere, a fibre without length, or a
+            line that forks or ends in nothing.
     """
     elements = _elements(document, path)
-    segments_km = _segments_km(elements, _successors(document, elements, path), path)
+    segments = _segments(elements, _successors(document, elements, path), path)
     for uid, element in elements.items():
         if element["type"] == FUSED:
-            segments_km = _without(uid, segments_km, path)
-    name_by_uid = {uid: _site_name(uid) for uid in elements if any(uid in pair for pair in segments_km)}
-    order = {uid: index for index, uid in enumerate(name_by_uid)}
-    links = []
-    remark = ""
-    for (uid_a, uid_b), length_km in segments_km.items():
-        if (uid_b, uid_a) not in segments_km:
-            raise TopologyError(
-                f"{path}: link {uid_a!r}-{uid_b!r} has no way back from {uid_b!r} to {uid_a!r}"
-            )
-        back_km = segments_km[uid_b, uid_a]
-        if back_km != length_km:
-            remark = " Where the two directions of a link differ in length, the longer one."
-        if order[uid_a] < order[uid_b]:
-            ends = name_by_uid[uid_a], name_by_uid[uid_b]
-            links.append(Link(*ends, round(max(length_km, back_km), 6), f"line from {uid_a!r}"))
+            segments = _without(uid, segments, path)
+    segments = [segment for segment in segments if segment.length_km > 0]
+    ends = {uid for segment in segments for uid in (segment.begin, segment.end)}
+    sites = [uid for uid in elements if uid in ends]
+    names = distinct_names([_site_name(uid) for uid in sites], sites)
+    name_by_uid = dict(zip(sites, names, strict=True))
+    links = [
+        Link(
+            name_by_uid[segment.begin],
+            name_by_uid[segment.end],
+            _without_dust(segment.length_km),
+            f"line from {segment.begin!r} to {segment.end!r}",
+        )
+        for segment in segments
+    ]
+    num_directed = len(links)
+    links, merged = one_per_pair(links)
+    remark = merged if num_directed != len(links) and _differ(segments) else ""
     position_deg: dict[str, tuple[float, float]] = {}
     for uid, name in name_by_uid.items():
         location = (elements[uid].get("metadata") or {}).get("location") or {}
@@ -61,7 +73,15 @@ def read(document: Mapping[str, Any], path: Path) -> Topology:
         position_deg = {}  # GNPy puts everything at (0, 0) unless told otherwise
     name = str(document.get("network_name") or path.stem)
     source = f"{name}, imported from a GNPy network file.{remark}"
-    return assemble(path, path.stem, source, list(name_by_uid.values()), position_deg, links)
+    return Draft(
+        path,
+        path.stem,
+        source,
+        list(name_by_uid.values()),
+        position_deg,
+        links,
+        lists_both_ways=num_directed == len(links),
+    )
 
 
 def _elements(document: Mapping[str, Any], path: Path) -> dict[str, Mapping[str, Any]]:
@@ -89,58 +109,69 @@ def _successors(
     return successors
 
 
-def _segments_km(
+def _segments(
     elements: Mapping[str, Mapping[str, Any]], successors: Mapping[str, list[str]], path: Path
-) -> dict[tuple[str, str], float]:
-    """Length of every directed run of fibres and amplifiers between two sites (ROADM, transceiver, fused)."""
-    segments_km: dict[tuple[str, str], float] = {}
-    for begin, element in elements.items():
-        if element["type"] not in (*ENDS, FUSED):
-            continue
-        for first in list(successors[begin]):
-            length_km = 0.0
-            here = first
-            passed = {begin}
-            while elements[here]["type"] not in (*ENDS, FUSED):
-                if elements[here]["type"] in FIBRE_TYPES:
-                    length_km += _fibre_km(here, elements[here], path)
-                ahead = successors[here]
-                if len(ahead) != 1 or here in passed:
-                    reason = "forks" if len(ahead) > 1 else "ends"
-                    raise TopologyError(f"{path}: the line from {begin!r} {reason} at {here!r}")
-                passed.add(here)
-                here = ahead[0]
-            if length_km == 0 and "Transceiver" in (element["type"], elements[here]["type"]):
-                continue  # the add and drop side of a ROADM
-            _add(segments_km, begin, here, length_km, path)
-    return segments_km
+) -> list[_Segment]:
+    """Every directed run of fibres and amplifiers between two sites (ROADM, transceiver, fused).
+
+    They come in the order in which the file lists what they begin with. A run without a fibre joins a
+    transceiver to its ROADM, or a fused site to either; it has a length of 0.
+    """
+    order = {uid: index for index, uid in enumerate(elements)}
+    starts = [
+        (order[first], begin, first)
+        for begin, element in elements.items()
+        if element["type"] in (*ENDS, FUSED)
+        for first in successors[begin]
+    ]
+    segments = []
+    for _, begin, first in sorted(starts):
+        length_km = 0.0
+        here = first
+        passed = {begin}
+        while elements[here]["type"] not in (*ENDS, FUSED):
+            if elements[here]["type"] in FIBRE_TYPES:
+                length_km += _fibre_km(here, elements[here], path)
+            ahead = successors[here]
+            if len(ahead) != 1 or here in passed:
+                reason = "forks" if len(ahead) > 1 else "ends"
+                raise TopologyError(f"{path}: the line from {begin!r} {reason} at {here!r}")
+            passed.add(here)
+            here = ahead[0]
+        segments.append(_Segment(begin, here, length_km))
+    return segments
 
 
-def _without(
-    fused: str, segments_km: dict[tuple[str, str], float], path: Path
-) -> dict[tuple[str, str], float]:
+def _without(fused: str, segments: Sequence[_Segment], path: Path) -> list[_Segment]:
     """The segments with a fused site taken out and what it joined made one."""
-    into = {begin: km for (begin, end), km in segments_km.items() if end == fused}
-    out_of = {end: km for (begin, end), km in segments_km.items() if begin == fused}
-    neighbours = sorted({*into, *out_of})
+    into = [segment for segment in segments if segment.end == fused]
+    out_of = [segment for segment in segments if segment.begin == fused]
+    neighbours = sorted({segment.begin for segment in into} | {segment.end for segment in out_of})
     if len(neighbours) > 2:
         raise TopologyError(
             f"{path}: fused site {fused!r} joins {', '.join(neighbours)}; only two can be made one link"
         )
-    rest = {pair: km for pair, km in segments_km.items() if fused not in pair}
-    for begin, begin_km in into.items():
-        for end, end_km in out_of.items():
-            if begin != end:
-                _add(rest, begin, end, begin_km + end_km, path)
-    return rest
+    joined = []
+    for segment in segments:
+        if segment.end == fused:
+            ahead = [after for after in out_of if after.end != segment.begin]
+            joined += [
+                _Segment(segment.begin, after.end, segment.length_km + after.length_km) for after in ahead
+            ]
+        elif segment.begin != fused:
+            joined.append(segment)
+    return joined
 
 
-def _add(
-    segments_km: dict[tuple[str, str], float], begin: str, end: str, length_km: float, path: Path
-) -> None:
-    if (begin, end) in segments_km:
-        raise TopologyError(f"{path}: link {begin!r}-{end!r} is given twice; keep one of the parallel lines")
-    segments_km[begin, end] = length_km
+def _differ(segments: Sequence[_Segment]) -> bool:
+    length_km = {(segment.begin, segment.end): segment.length_km for segment in segments}
+    return any(length_km.get((end, begin), km) != km for (begin, end), km in length_km.items())
+
+
+def _without_dust(length_km: float) -> float:
+    """A sum of lengths without what binary fractions add to it."""
+    rounded = round(length_km, 6)
+    return rounded if abs(rounded - length_km) < 1e-9 else length_km
 
 
 def _fibre_km(uid: str, element: Mapping[str, Any], path: Path) -> float:

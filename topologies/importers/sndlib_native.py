@@ -14,20 +14,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from topologies.errors import TopologyError
-from topologies.importers.assembly import Link, assemble, clean_name, number, one_per_pair
-from topologies.model import Topology
+from topologies.importers.draft import Draft, Link, clean_name, number, one_per_pair
 
 HEADER = "?SNDlib native format"
 _NODE = re.compile(r"(\S+)\s*\(\s*(\S+)\s+(\S+?)\s*\)")
 _LINK = re.compile(r"(\S+)\s*\(\s*(\S+)\s+(\S+?)\s*\)")
 
 
-def read(text: str, path: Path) -> Topology:
-    """The topology in an SNDlib native text.
+def read(text: str, path: Path) -> Draft:
+    """The network in an SNDlib native text.
 
     Raises:
-        TopologyError: another file type, a line that cannot be read, coordinates off the globe, or what
-            ``assemble`` refuses.
+        TopologyError: another file type, a line that cannot be read, or a coordinate that is no
+            number.
     """
     first_line = text.lstrip().partition("\n")[0]
     if not re.match(r"\?SNDlib native format;\s*type:\s*network\s*;", first_line):
@@ -56,7 +55,7 @@ def read(text: str, path: Path) -> Topology:
             links.append(Link(clean_name(match[2]), clean_name(match[3]), None, where))
     links, remark = one_per_pair(links)
     source = f"SNDlib network {path.stem}, imported from its native format.{remark}"
-    return assemble(path, path.stem, source, names, position_deg, links)
+    return Draft(path, path.stem, source, names, position_deg, links)
 
 
 def _section_lines(text: str) -> Iterator[tuple[str, int, str]]:

@@ -9,17 +9,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from topologies.errors import TopologyError
-from topologies.importers.assembly import Link, assemble, clean_name, number, one_per_pair
+from topologies.importers.draft import Draft, Link, clean_name, number, one_per_pair
 from topologies.importers.safe_xml import child, children, local_name, text_of
-from topologies.model import Topology
 
 
-def read(root: ElementTree.Element, path: Path) -> Topology:
-    """The topology in an SNDlib document.
+def read(root: ElementTree.Element, path: Path) -> Draft:
+    """The network in an SNDlib document.
 
     Raises:
-        TopologyError: another kind of document, a node without id, coordinates that are no map, a link
-            without ends, or what ``assemble`` refuses.
+        TopologyError: another kind of document, a node without id, coordinates that are no map, or a
+            link without ends.
     """
     nodes = child(root, "networkStructure", "nodes")
     if local_name(root) != "network" or nodes is None:
@@ -49,4 +48,4 @@ def read(root: ElementTree.Element, path: Path) -> Topology:
         links.append(Link(clean_name(source), clean_name(target), None, where))
     links, remark = one_per_pair(links)
     source_note = f"SNDlib network {path.stem}, imported from its XML format.{remark}"
-    return assemble(path, path.stem, source_note, names, position_deg, links)
+    return Draft(path, path.stem, source_note, names, position_deg, links)
