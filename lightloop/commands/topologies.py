@@ -1,6 +1,6 @@
 """The command ``lightloop topologies``: networks that ship, what one looks like.
 
-Not here: reading foreign files (``topologies_import.py``).
+Not here: reading foreign files (``topologies_import.py``), writing them (``topologies_export.py``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lightloop.commands import topologies_import
+from lightloop.commands import topologies_export, topologies_import
 from lightloop.output import JsonFlag, Refusal, emit
 from lightloop.topology_size import summary
 
 commands = typer.Typer(
-    help="Networks: what ships with lightloop, what one looks like, reading other people's files.",
+    help="Networks: what ships with lightloop, what one looks like, other people's files.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -31,6 +31,7 @@ NameOrFile = Annotated[
 def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
     topologies_import.register(commands)
+    topologies_export.register(commands)
     app.add_typer(commands, name="topologies")
 
 

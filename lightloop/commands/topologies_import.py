@@ -29,7 +29,7 @@ def import_files(
         Path,
         typer.Argument(
             metavar="FILE|FOLDER",
-            help=".graphml, .gml, .csv, networkx or GNPy .json, SNDlib .txt or .xml; or a folder.",
+            help=".graphml, .gml, .csv, .xlsx, .xls, networkx or GNPy .json, SNDlib .txt, .xml; or a folder.",
         ),
     ],
     output: Annotated[
@@ -165,10 +165,10 @@ def _write(topology: Any, output: Path) -> None:
 def _import_folder(folder: Path, output: Path | None, options: Any, force: bool, as_json: bool) -> None:
     """Read every file of a folder that an importer may know; one line a file, and how many were read."""
     from topologies.errors import TopologyError
-    from topologies.importers import KNOWN_SUFFIXES, read_topology
+    from topologies.importers import KNOWN_SUFFIXES, files_in, read_topology
     from topologies.importers.faults import reason_of
 
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in KNOWN_SUFFIXES)
+    files = files_in(folder)
     if not files:
         raise Refusal(f"{folder}: no file in it with one of the suffixes {', '.join(KNOWN_SUFFIXES)}")
     rows: list[dict[str, Any]] = []

@@ -103,7 +103,7 @@ def test_a_refusal_is_one_line_on_stderr_and_a_status():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "show", "import"])
+@pytest.mark.parametrize("command", ["list", "show", "import", "export"])
 def test_help_teaches_with_examples(command):
     text = run(command, "--help").stdout
     assert "Examples" in text
@@ -137,3 +137,16 @@ def test_names_with_brackets_are_printed_as_they_are(tmp_path):
     text = run("show", str(file)).stdout
     assert "A [lab]" in text
     assert "[red]C" in text
+
+
+@pytest.mark.parametrize("name", ["nsfnet", "jpn48"])
+@pytest.mark.parametrize("suffix", ["graphml", "json"])
+def test_what_is_exported_reads_back_equal(tmp_path, name, suffix):
+    file = tmp_path / f"{name}.{suffix}"
+    run("export", name, "--output", str(file))
+    ours, back = load_topology(name), load_topology(file)
+    assert (back.nodes, back.fibres) == (ours.nodes, ours.fibres)
+    with pytest.raises(Refusal, match="--force"):
+        run("export", name, "--output", str(file))
+    with pytest.raises(Refusal, match=r"\.graphml or \.json"):
+        run("export", name, "--output", str(tmp_path / "x.xml"))

@@ -2,6 +2,9 @@
 
 Where to go:
   catalogue_json.py  our own form, as ``lightloop topologies import`` writes it
+  workbook.py        sheets and CSV files as tables
+  topologybench.py   TopologyBench's tables of nodes and edges
+  gnpy_workbook.py   GNPy's workbooks
   csv_table.py       one CSV file with node and link rows
   sndlib_native.py   SNDlib network, native text
   sndlib_xml.py      SNDlib network, XML
@@ -26,17 +29,21 @@ from topologies.importers import (
     catalogue_json,
     csv_table,
     gnpy_json,
+    gnpy_workbook,
     graphml,
     networkx_graph,
     sndlib_native,
     sndlib_xml,
+    topologybench,
 )
 from topologies.importers.assembly import Imported, assemble
 from topologies.importers.draft import Draft, ImportOptions
 from topologies.importers.safe_xml import UnsafeXmlError, local_name, parse_xml
+from topologies.importers.workbook import sheets_of
 from topologies.model import Topology
 
-KNOWN_SUFFIXES = (".json", ".csv", ".graphml", ".gml", ".xml", ".txt", ".native", ".snd")
+TABLES = (".csv", ".xlsx", ".xls")
+KNOWN_SUFFIXES = (".json", *TABLES, ".graphml", ".gml", ".xml", ".txt", ".native", ".snd")
 
 
 def import_topology(path: Path) -> Topology:
@@ -65,10 +72,29 @@ def read_topology(path: Path, options: ImportOptions) -> Imported:
         data = path.read_bytes()
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror}") from None
-    found = (
-        _from_xml(data, path, options) if suffix in (".xml", ".graphml") else _from_text(data, path, options)
-    )
+    readers = {".xml": _from_xml, ".graphml": _from_xml, **dict.fromkeys(TABLES, _from_tables)}
+    found = readers.get(suffix, _from_text)(data, path, options)
     return found if isinstance(found, Imported) else assemble(found, options)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder that may hold a topology, by their suffix; of a pair of tables one."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in KNOWN_SUFFIXES)
+    second = {topologybench.partner_of(path) for path in files if path.name.lower().startswith("edges_")}
+    return [path for path in files if path not in second]
+
+
+def _from_tables(data: bytes, path: Path, options: ImportOptions) -> Draft | Imported:
+    sheets = sheets_of(data, path)
+    if path.suffix.lower() == ".csv" and not topologybench.is_part(sheets):
+        return _from_text(data, path, options)
+    if gnpy_workbook.is_workbook(sheets):
+        return gnpy_workbook.read(sheets, path)
+    if topologybench.is_part(sheets):
+        return topologybench.read(sheets, path)
+    raise TopologyError(
+        f"{path}: sheets {', '.join(sheets)}; GNPy's Nodes and Links, or TopologyBench's tables are needed"
+    )
 
 
 def _from_text(data: bytes, path: Path, options: ImportOptions) -> Draft | Imported:
@@ -86,7 +112,7 @@ def _from_text(data: bytes, path: Path, options: ImportOptions) -> Draft | Impor
     return sndlib_native.read(text, path)
 
 
-def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft:
+def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft | Imported:
     try:
         root = parse_xml(data)
     except UnsafeXmlError as error:

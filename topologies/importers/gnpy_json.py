@@ -88,7 +88,7 @@ def _elements(document: Mapping[str, Any], path: Path) -> dict[str, Mapping[str,
     elements: dict[str, Mapping[str, Any]] = {}
     for count, element in enumerate(document.get("elements") or [], start=1):
         if not isinstance(element, dict) or not element.get("uid") or not element.get("type"):
-            raise TopologyError(f"{path}: element number {count}: uid or type is missing")
+            raise TopologyError(f"{path}: GNPy network: element number {count}: uid or type is missing")
         uid = str(element["uid"])
         if uid in elements:
             raise TopologyError(f"{path}: element {uid!r} is given twice")
