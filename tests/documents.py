@@ -28,6 +28,7 @@ QUICKER = {
     "lightloop openapi": "",
     "lightloop trail": "",
     "lightloop topologies show": "",
+    "lightloop topologies export": "",
 }
 # Words of a page that stand for something of the reader's own.
 STANDS_FOR = {" [--json]": "", "agents/weight-0.01": str(PROJECT / "agents" / "data" / "generalist")}

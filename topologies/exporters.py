@@ -28,10 +28,8 @@ _KEYS = {  # attribute -> element it belongs to, type
 def to_graphml(topology: Topology) -> str:
     """GraphML with the attributes of the Topology Zoo, and ``length_km`` of every link; links in order."""
     root = ElementTree.Element("graphml", xmlns=GRAPHML_NAMESPACE)
-    for name, (element, kind) in _KEYS.items():
-        ElementTree.SubElement(
-            root, "key", {"id": name, "for": element, "attr.name": name, "attr.type": kind}
-        )
+    for name, (owner, kind) in _KEYS.items():
+        ElementTree.SubElement(root, "key", {"id": name, "for": owner, "attr.name": name, "attr.type": kind})
     graph = ElementTree.SubElement(root, "graph", edgedefault="undirected")
 
     def say(element: ElementTree.Element, **values: str | float) -> None:

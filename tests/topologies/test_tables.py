@@ -137,10 +137,15 @@ def gnpy_with_a_fused_site_before_a_transceiver():
     }
 
 
-@pytest.mark.parametrize("yang", [False, True])
-def test_a_fused_site_before_a_transceiver_hides_no_link_in_either_gnpy_form(tmp_path, yang):
+@pytest.mark.parametrize("form", ["plain", "yang", "api"])
+def test_a_fused_site_before_a_transceiver_hides_no_link_in_any_gnpy_form(tmp_path, form):
     document = gnpy_with_a_fused_site_before_a_transceiver()
     file = tmp_path / "net.json"
-    file.write_text(json.dumps({"gnpy-network-topology:topology": document} if yang else document))
+    if form == "api":
+        for element in document["elements"]:
+            element["type"] = f"gnpy-network-topology:{element['type']}"
+    if form != "plain":
+        document = {"gnpy-network-topology:topology": document}
+    file.write_text(json.dumps({"gnpy-api:api": document} if form == "api" else document))
     found = {(frozenset((a, b)), km) for a, b, km in fibres_of(import_topology(file))}
     assert found == {(frozenset("AB"), 80.0), (frozenset("BC"), 60.0)}

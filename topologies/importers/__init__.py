@@ -133,10 +133,9 @@ def _from_json(text: str, path: Path, options: ImportOptions) -> Draft | Importe
         raise TopologyError(f"{path}: JSON nested too deeply") from None
     if not isinstance(document, dict):
         raise TopologyError(f"{path}: an object is needed, not {type(document).__name__}")
-    if isinstance(document.get(gnpy_json.YANG_KEY), dict):
-        document = document[gnpy_json.YANG_KEY]
-    if "elements" in document:
-        return gnpy_json.read(document, path)
+    gnpy_network = gnpy_json.network_in(document)
+    if gnpy_network is not None:
+        return gnpy_json.read(gnpy_network, path)
     if networkx_graph.is_node_link(document):
         return networkx_graph.read_node_link(document, path, options)
     return Imported(catalogue_json.read(document, path), ())

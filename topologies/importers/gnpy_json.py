@@ -21,7 +21,9 @@ FIBRE_TYPES = ("Fiber", "RamanFiber")
 ENDS = ("Roadm", "Transceiver")
 FUSED = "Fused"
 KM_BY_UNIT = {"km": 1.0, "m": 1e-3}
+API_KEY = "gnpy-api:api"  # everything GNPy's API takes, in one document
 YANG_KEY = "gnpy-network-topology:topology"
+YANG_TYPE = "gnpy-network-topology:"  # before an element's type, in some of them
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,15 @@ class _Segment:
     begin: str
     end: str
     length_km: float
+
+
+def network_in(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The GNPy network in a JSON object, in whichever of GNPy's forms; None where it has none."""
+    api = document.get(API_KEY)
+    inside = (api if isinstance(api, dict) else document).get(YANG_KEY)
+    if isinstance(inside, dict):
+        return inside
+    return document if "elements" in document else None
 
 
 def read(document: Mapping[str, Any], path: Path) -> Draft:
@@ -92,7 +103,7 @@ def _elements(document: Mapping[str, Any], path: Path) -> dict[str, Mapping[str,
         uid = str(element["uid"])
         if uid in elements:
             raise TopologyError(f"{path}: element {uid!r} is given twice")
-        elements[uid] = element
+        elements[uid] = {**element, "type": str(element["type"]).removeprefix(YANG_TYPE)}
     return elements
 
 
