@@ -189,12 +189,11 @@ def features(
         "gsnr_reserve": 0.0,
         "marginal_power": 0.0,
         "dark_links": 0.0,
-        "amplifier_share": 0.0,
         "carrier_loss": 0.0,
         "neighbours_stay": 0.0,
         "neighbours_alike": 0.0,
         "spend_loaded": sum(num_slots * (load + num_slots / 2 / size) for load in loads) / 32,
-    } | dict.fromkeys(AFTER_STATE_COLUMNS, 0.0)
+    } | dict.fromkeys((*AFTER_STATE_COLUMNS, "amplifier_share"), 0.0)
 
 
 def ends(
