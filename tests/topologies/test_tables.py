@@ -1,4 +1,4 @@
-"""Networks in tables: TopologyBench's pairs of files, GNPy's workbooks, GNPy's other JSON forms."""
+"""Networks in tables and lists: TopologyBench's, GNPy's workbooks and other forms, bare lists of links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import openpyxl
 import pytest
 
 from topologies.errors import TopologyError
-from topologies.importers import files_in, import_topology
+from topologies.importers import files_in, import_topology, read_topology
+from topologies.importers.draft import ImportOptions
 
 NODES = [
     ["Node_ID", "Latitude", "Longitude", "Location Name", "Country"],
@@ -149,3 +150,17 @@ def test_a_fused_site_before_a_transceiver_hides_no_link_in_any_gnpy_form(tmp_pa
     file.write_text(json.dumps({"gnpy-api:api": document} if form == "api" else document))
     found = {(frozenset((a, b)), km) for a, b, km in fibres_of(import_topology(file))}
     assert found == {(frozenset("AB"), 80.0), (frozenset("BC"), 60.0)}
+
+
+@pytest.mark.parametrize("counts", ["", "3\n2\n"])
+def test_a_bare_list_of_links_asks_for_its_unit(tmp_path, counts):
+    file = tmp_path / "net.txt"
+    file.write_text(f"# a network\n{counts}1\t10\t1100\n2 1 600  # a comment\n", encoding="utf-8")
+    with pytest.raises(TopologyError, match="--length-unit"):
+        import_topology(file)
+    topology = read_topology(file, ImportOptions(length_unit="km")).topology
+    assert topology.node_names == ("1", "2", "10")
+    assert fibres_of(topology) == [("1", "10", 1100.0), ("2", "1", 600.0)]
+    file.write_text("3\n4\n1 2 1100\n2 3 600\n", encoding="utf-8")
+    with pytest.raises(TopologyError, match="4 links are announced, 2 found"):
+        read_topology(file, ImportOptions(length_unit="km"))

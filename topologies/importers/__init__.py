@@ -5,6 +5,7 @@ Where to go:
   workbook.py        sheets and CSV files as tables
   topologybench.py   TopologyBench's tables of nodes and edges
   gnpy_workbook.py   GNPy's workbooks
+  edge_list.py       bare lists of links
   csv_table.py       one CSV file with node and link rows
   sndlib_native.py   SNDlib network, native text
   sndlib_xml.py      SNDlib network, XML
@@ -28,6 +29,7 @@ from topologies.errors import TopologyError
 from topologies.importers import (
     catalogue_json,
     csv_table,
+    edge_list,
     gnpy_json,
     gnpy_workbook,
     graphml,
@@ -109,6 +111,8 @@ def _from_text(data: bytes, path: Path, options: ImportOptions) -> Draft | Impor
         return csv_table.read(text, path)
     if suffix == ".gml":
         return networkx_graph.read_gml(text, path, options)
+    if suffix == ".txt" and edge_list.is_edge_list(text):
+        return edge_list.read(text, path, options)
     return sndlib_native.read(text, path)
 
 
