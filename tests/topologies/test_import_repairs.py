@@ -130,3 +130,11 @@ def test_what_networkx_writes_is_read(tmp_path, suffix, kind):
     assert [(n.latitude_deg, n.longitude_deg) for n in topology.nodes] == list(PLACES.values())
     assert list(km(topology).values()) == [150.5, 150.5]
     assert "distance, read as km" in topology.source
+
+
+def test_pixels_are_no_map_even_where_some_lie_within_the_bounds(tmp_path):
+    nodes = {"A": (10.0, 10.0), "B": (300.0, 20.0), "C": (50.0, 400.0)}
+    file = graphml(tmp_path, nodes, [("A", "B"), ("B", "C"), ("C", "A")])
+    assert "no length and no coordinates" in reason_of(refusal(file, repair=True))
+    topology = read(file, repair=True, default_km=120).topology
+    assert {fibre.length_km for fibre in topology.fibres} == {120}

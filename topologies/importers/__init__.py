@@ -124,7 +124,7 @@ def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft | Import
     if local_name(root) == "graphml":
         return graphml.read(root, path, options)
     if local_name(root) == "network":
-        return sndlib_xml.read(root, path)
+        return sndlib_xml.read(root, path, options)
     raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <network>, <graphml>")
 
 

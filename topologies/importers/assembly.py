@@ -19,6 +19,7 @@ from topologies.importers.geography import EARTH_RADIUS_KM, fill_positions, grea
 from topologies.model import Fibre, Node, Topology
 
 HALF_EARTH_KM = math.pi * EARTH_RADIUS_KM
+MOST_OFF_THE_GLOBE = 0.1  # share of nodes; above it the coordinates are no map
 LEAST_KM = 1.0  # length of a link between two sites at the same coordinates, where repaired
 MOST_NAMED = 8
 # No fibre is shorter than the way it spans, nor many times as long: beyond these the unit is another one.
@@ -108,6 +109,8 @@ def _positions(bench: _Bench) -> dict[str, tuple[float, float]]:
         )
         if bench.mend("coordinates off the globe", text, "takes the node as one without coordinates"):
             bench.repairs.append(f"{name!r} lay off the globe and counts as a node without coordinates")
+    if len(bench.draft.position_deg) - len(on_the_globe) > MOST_OFF_THE_GLOBE * len(bench.draft.position_deg):
+        return {}  # pixels of a picture: those that happen to lie within the bounds are no places either
     return on_the_globe
 
 

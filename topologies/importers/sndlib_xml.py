@@ -9,11 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from topologies.errors import TopologyError
-from topologies.importers.draft import Draft, Link, clean_name, number, one_per_pair
+from topologies.importers.draft import Draft, ImportOptions, Link, clean_name, number, one_per_pair
 from topologies.importers.safe_xml import child, children, local_name, text_of
 
 
-def read(root: ElementTree.Element, path: Path) -> Draft:
+def read(root: ElementTree.Element, path: Path, options: ImportOptions) -> Draft:
     """The network in an SNDlib document.
 
     Raises:
@@ -23,10 +23,11 @@ def read(root: ElementTree.Element, path: Path) -> Draft:
     nodes = child(root, "networkStructure", "nodes")
     if local_name(root) != "network" or nodes is None:
         raise TopologyError(f"{path}: not an SNDlib network: <network> with <networkStructure> is needed")
-    if nodes.get("coordinatesType", "geographical") != "geographical":
+    is_map = nodes.get("coordinatesType", "geographical") == "geographical"
+    if not is_map and options.default_km is None:
         raise TopologyError(
             f"{path}: coordinatesType is {nodes.get('coordinatesType')!r}; lengths need "
-            "geographical coordinates"
+            "geographical coordinates, or --default-km KM sets them all"
         )
     names: list[str] = []
     position_deg: dict[str, tuple[float, float]] = {}
@@ -36,7 +37,7 @@ def read(root: ElementTree.Element, path: Path) -> Draft:
         name = clean_name(str(node.get("id")))
         names.append(name)
         longitude, latitude = text_of(node, "coordinates", "x"), text_of(node, "coordinates", "y")
-        if longitude or latitude:
+        if is_map and (longitude or latitude):
             where = f"{path}: node {name!r}"
             position_deg[name] = number(latitude, "y", where), number(longitude, "x", where)
     links = []
