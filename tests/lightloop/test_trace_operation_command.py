@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("USER", "PASSWORD", "TOKEN"):
         monkeypatch.setenv(f"LIGHTLOOP_{name}", "secret")
 
-    def get(url: str, params: dict[str, int], **_: Any) -> httpx.Response:
-        told = {"version": 13, "last": 13, "store": "s", "changes": HAND_CHANGES[params["since"] :]}
-        return httpx.Response(200, json=told, request=httpx.Request("GET", url))
+    def answer(request: httpx.Request) -> httpx.Response:
+        since = int(request.url.params["since"])
+        return httpx.Response(
+            200, json={"version": 13, "last": 13, "store": "s", "changes": HAND_CHANGES[since:]}
+        )
 
-    monkeypatch.setattr("tasks.operation.sources.httpx.get", get)
+    answer_by(monkeypatch, answer)
     return folder
+
+
+def answer_by(monkeypatch: pytest.MonkeyPatch, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+    """Every controller that is asked answers so."""
+    monkeypatch.setattr("configs.addresses.httpx.HTTPTransport", lambda **_: httpx.MockTransport(handler))
 
 
 def run(*arguments: str) -> Any:
@@ -89,10 +97,10 @@ def test_an_empty_window_says_where_requests_are(home: Path) -> None:
 
 
 def test_a_controller_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(url: str, **_: Any) -> httpx.Response:
+    def away(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    monkeypatch.setattr("tasks.operation.sources.httpx.get", away)
+    answer_by(monkeypatch, away)
     with pytest.raises(OperationError, match="`lightloop status` says what runs"):
         run("--from", "-1h")
 
