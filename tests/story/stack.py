@@ -49,7 +49,7 @@ class Stack:
     def lightloop(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [LIGHTLOOP, *arguments]
         return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False, timeout=300
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=500
         )
 
     def json(self, *arguments: str) -> Any:
@@ -74,7 +74,7 @@ class Stack:
         answer.raise_for_status()
         return answer.json()
 
-    def finished(self, run_id: str, timeout_s: float = 200) -> Any:
+    def finished(self, run_id: str, timeout_s: float = 400) -> Any:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             run = self.prefect.flow_run(run_id)
