@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agents.policy import NetworkPolicy
-from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, ONLY_ADDED_SINCE
+from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, OLDER_WIDTHS
 from envs.forecast import DemandForecast, ForecastError, read_forecast
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.policy import LinearPolicy, ScoringPolicy
@@ -246,8 +246,8 @@ def _check_features(manifest: PolicyManifest, folder: Path) -> None:
     """Refuse other features; a score by columns may be older, as long as columns were only added since."""
     version = manifest.feature_schema_version
     names: tuple[str, ...] = FEATURE_NAMES
-    if manifest.kind != "mlp" and version in range(ONLY_ADDED_SINCE, FEATURE_SCHEMA_VERSION):
-        names = FEATURE_NAMES[: len(manifest.feature_names)]
+    if manifest.kind != "mlp" and version in OLDER_WIDTHS:
+        names = FEATURE_NAMES[: OLDER_WIDTHS[version]]
     elif version != FEATURE_SCHEMA_VERSION:
         raise ArtefactError(
             f"{folder}: made for feature schema version {manifest.feature_schema_version}, "

@@ -23,6 +23,7 @@ from agents.lessons import Lessons, Start
 from agents.spec import SearchSpec, TrainSpec
 from agents.train import train
 from benchmarks.carried import LoadCurve
+from benchmarks.compare import PLACEBO_SPREAD, changed
 from benchmarks.forecast import change_row, figure_row
 from benchmarks.forecast import shifts as forecast_shifts
 from envs.evaluation import replay
@@ -49,7 +50,6 @@ FORECAST_RULE = "least_capacity_loss"  # the rule that can weigh node pairs by t
 SCORING_RULES = ("ksp_ff", "ff_ksp", FORECAST_RULE)  # can be replayed on a given trace
 RULES = (*SCORING_RULES, "ksp_mscl")
 WITH_FORECAST = " with the forecast"
-PLACEBO_SPREAD = 0.3  # relative, of each weight
 LONG = 10  # times the budget
 SEARCH_SHARE = 0.8  # of a budget; PPO has the rest
 ABILENE = "Abilene, second week"
@@ -254,8 +254,7 @@ def _forgotten(
 
 def _placebo(policy: LinearPolicy) -> LinearPolicy:
     random = np.random.default_rng(PLACEBO_SEED)
-    factors = 1 + PLACEBO_SPREAD * random.standard_normal(len(policy.weights))
-    return LinearPolicy("placebo", tuple((np.array(policy.weights) * factors).tolist()))
+    return replace(changed(policy, PLACEBO_SPREAD, random), name="placebo")
 
 
 def _loaded(

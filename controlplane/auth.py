@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from configs.home import Credentials, Home
 from controlplane.logins import Logins, TooManyLogins
 from controlplane.roles import Role
-from controlplane.routes import READING, RouteTable
+from controlplane.routes import READING, ApiRoute, RouteTable
 from controlplane.slowdown import Slowdown
 from controlplane.tapi.errors import YANG_DATA_JSON, errors_document
 from controlplane.trail import Outcome, Trail
@@ -140,8 +140,9 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         method, path = scope.get("method", "GET"), scope.get("path", "")
-        needed = self.table.needed(method, path)
-        receive = self.table.limited(method, path, receive)
+        route = self.table.find(method, path)
+        needed = self.table.needed(method, route)
+        receive = self.table.limited(route, receive)
         if needed is None:
             await self.app(scope, receive, send)
             return
@@ -154,19 +155,12 @@ class AuthMiddleware:
         if who is None:
             await self._unknown(scope, receive, send)
             return
-        if self.people.trail and self._is_noted(method, path, who):
+        if self.people.trail and _is_noted(method, route, who):
             noting = _Noting(send, scope, who, self.people.trail)
             with noting:
                 await self._let_in(who, needed, scope, receive, noting.send)
         else:
             await self._let_in(who, needed, scope, receive, send)
-
-    def _is_noted(self, method: str, path: str, who: Identity) -> bool:
-        route = self.table.find(method, path)
-        noted = route.noted if route else "always"
-        return method not in READING and (
-            noted == "always" or (noted == "people" and who.name != OUR_PROCESSES)
-        )
 
     async def _let_in(self, who: Identity, needed: Role, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on where the role suffices, else answer 403."""
@@ -245,6 +239,11 @@ class AuthMiddleware:
             await send(message)
 
         return heard, said
+
+
+def _is_noted(method: str, route: ApiRoute | None, who: Identity) -> bool:
+    noted = route.noted if route else "always"
+    return method not in READING and (noted == "always" or (noted == "people" and who.name != OUR_PROCESSES))
 
 
 class _Noting:

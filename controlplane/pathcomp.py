@@ -8,7 +8,7 @@ service interface points. Pure code. Not here: who computes (``pce/route_answers
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,7 @@ def read_links(document: Any, naming: Naming) -> TheirLinks:
         TapiError: 400, it cannot be read.
     """
     found: dict[Hop, dict[str, Any]] = {}
+    ours = {frozenset((fibre.node_a, fibre.node_b)) for fibre in naming.topology.fibres}
     for index, link in enumerate(_list(_root(document).get("linkList", []), "linkList")):
         path = f"linkList[{index}]"
         link = _object(link, path)
@@ -75,7 +76,7 @@ def read_links(document: Any, naming: Naming) -> TheirLinks:
             for end in _list(required(link, "link_endpoint_ids", path), path)
         ]
         nodes = [_node_of_device(end, naming) for end in ends]
-        if len(nodes) != 2 or None in nodes or not _are_neighbours(nodes, naming):
+        if len(nodes) != 2 or frozenset(nodes) not in ours:
             continue
         a, b = (str(node) for node in nodes)
         found.setdefault((a, b), ends[0])
@@ -210,11 +211,6 @@ def _node_of_end(end: Mapping[str, Any], naming: Naming, path: str) -> str:
 def _node_of_device(end: Mapping[str, Any], naming: Naming) -> str | None:
     device = str(end.get("device_id", ""))
     return device if device in naming.topology.node_names else naming.node_names.get(device.lower())
-
-
-def _are_neighbours(nodes: Sequence[str | None], naming: Naming) -> bool:
-    ends = {(fibre.node_a, fibre.node_b) for fibre in naming.topology.fibres}
-    return tuple(nodes) in ends or tuple(reversed(nodes)) in ends
 
 
 def _constraints(service: Mapping[str, Any], path: str) -> tuple[float, float]:

@@ -90,20 +90,18 @@ class RouteTable:
         """The first route of a name."""
         return next(route for route in self.routes if route.does == does)
 
-    def needed(self, method: str, path: str) -> Role | None:
-        """The role that a request needs; None: it needs no credentials.
+    def needed(self, method: str, route: ApiRoute | None) -> Role | None:
+        """The role that a request for a route needs; None: it needs no credentials.
 
         What is not in the table is answered with 404 or 405. To be told so takes a reader, or an
         administrator where it would be a change.
         """
-        route = self.find(method, path)
         if route is not None:
             return route.role
         return Role.READER if method in READING else Role.ADMINISTRATOR
 
-    def limited(self, method: str, path: str, receive: Receive) -> Receive:
+    def limited(self, route: ApiRoute | None, receive: Receive) -> Receive:
         """``receive``, which refuses with 413 when a body is larger than its route takes."""
-        route = self.find(method, path)
         if route is None and not self._is_whole:
             return receive
         most = route.max_body_bytes if route else MAX_BODY_BYTES

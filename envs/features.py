@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FEATURE_SCHEMA_VERSION = 6
-ONLY_ADDED_SINCE = 5  # from this version on columns were added at the end, and none changed
+OLDER_WIDTHS = {5: 41}  # columns of older versions; since then some were added at the end, and none changed
 
 
 class FeatureColumns(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from lightloop.given import refuse_beside
 from lightloop.output import Refusal
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from envs.traffic import PoissonTraffic
     from topologies.model import Topology
 
+SettingOption = Annotated[str, typer.Option(help="A published setting; see `lightloop bench settings`.")]
+ScenarioOption = Annotated[
+    str, typer.Option(help="A scenario in the setting's place: a name or a YAML file.")
+]
 PICTURES = (".png", ".svg")
 SHORT_FORMS = {
     "plant.topology": "--topology",

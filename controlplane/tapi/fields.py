@@ -10,7 +10,7 @@ from typing import Any
 from controlplane.tapi.errors import invalid, missing
 
 _PREFIX = re.compile(r"\A(?:tapi-[a-z-]+|ietf-yang-library):")
-_UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 UINT64_MAX = 2**64 - 1
 
 
@@ -86,7 +86,7 @@ def as_uuid(value: Any, path: str) -> str:
     Raises:
         TapiError: 400, anything else.
     """
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not UUID.fullmatch(value):
         raise invalid(
             f"{path}: {str(value)[:100]!r} is not a UUID (RFC 4122), e.g. "
             "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from controlplane.tapi.connectivity import SERVICE as SERVICE_NAME
+from controlplane.tapi.fields import UUID
 from controlplane.tapi.path_body import INPUT
 from controlplane.tapi.schema import (
     MAX_DECIMAL,
@@ -24,7 +25,7 @@ from controlplane.tapi.schema import (
 from controlplane.tapi.service_schema import CAPACITY, DIRECTION, SERVICE
 from controlplane.tapi.wire import MAX_TEXT
 
-UUID_PATTERN = "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
+UUID_PATTERN = f"^{UUID.pattern}$"
 Schema = dict[str, Any]
 
 

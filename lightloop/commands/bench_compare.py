@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.simulated import ScenarioOption, SettingOption, plant_for, policy_given, situation
 
 if TYPE_CHECKING:
     from envs.evaluation import Interval
@@ -20,12 +21,8 @@ def compare(
     policy: Annotated[
         list[str], typer.Option(help="A policy's name, or the folder of a trained one; give two.")
     ],
-    setting: Annotated[
-        str, typer.Option(help="A published setting; see `lightloop bench settings`.")
-    ] = "deeprmsa-nsfnet",
-    scenario: Annotated[
-        str, typer.Option(help="A scenario in the setting's place: a name or a YAML file.")
-    ] = "",
+    setting: SettingOption = "deeprmsa-nsfnet",
+    scenario: ScenarioOption = "",
     settings: Annotated[
         list[str], typer.Option("--set", help="Override of plant or traffic, e.g. traffic.load_erlang=200.")
     ] = [],  # noqa: B006
@@ -65,7 +62,6 @@ def compare(
     from benchmarks.compare import FIGURES, Effort
     from benchmarks.compare import compare as compared
     from envs.simulation import refuse_unfit
-    from lightloop.simulated import plant_for, policy_given, situation
 
     if len(policy) != 2:
         raise Refusal(f"--policy is given {len(policy)} times; two policies are compared")

@@ -13,7 +13,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from configs.load import override
 from lightloop.figures import figure_tables
 from lightloop.output import JsonFlag, Refusal, emit, stderr
-from lightloop.simulated import SHORT_FORMS, check_picture, plant_for, policy_given, situation
+from lightloop.simulated import (
+    SHORT_FORMS,
+    ScenarioOption,
+    SettingOption,
+    check_picture,
+    plant_for,
+    policy_given,
+    situation,
+)
 
 if TYPE_CHECKING:
     from envs.failures import FibreCut
@@ -33,12 +41,8 @@ def register(app: typer.Typer) -> None:
 
 
 def simulate_command(
-    setting: Annotated[
-        str, typer.Option(help="A published setting; see `lightloop bench settings`.")
-    ] = "deeprmsa-nsfnet",
-    scenario: Annotated[
-        str, typer.Option(help="A scenario in the setting's place: a name or a YAML file.")
-    ] = "",
+    setting: SettingOption = "deeprmsa-nsfnet",
+    scenario: ScenarioOption = "",
     settings: Annotated[
         list[str],
         typer.Option("--set", help="Override of plant or traffic, e.g. plant.path_order=km; repeat."),

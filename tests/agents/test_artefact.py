@@ -22,7 +22,7 @@ from agents.artefact import (
     save_policy,
 )
 from agents.policy import NetworkPolicy
-from envs.features import COLUMN, CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, ONLY_ADDED_SINCE
+from envs.features import COLUMN, CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION, OLDER_WIDTHS
 from envs.forecast import forecast_from
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.plant import build_plant
@@ -133,14 +133,18 @@ def test_a_linear_score_of_before_a_column_was_added_gives_it_no_weight(tmp_path
     policy = linear_policy("older", hops=-1.0, first_slot=0.5)
     save_policy(policy, tmp_path)
     document = json.loads((tmp_path / "policy.json").read_text())
-    weights = save({"feature_weights": np.array(policy.weights[:-1])})
+    version, width = max(OLDER_WIDTHS.items())
+    weights = save({"feature_weights": np.array(policy.weights[:width])})
     (tmp_path / "weights.safetensors").write_bytes(weights)
     digest = hashlib.sha256(weights).hexdigest()
-    older = {"feature_schema_version": ONLY_ADDED_SINCE, "feature_names": document["feature_names"][:-1]}
+    older = {"feature_schema_version": version, "feature_names": document["feature_names"][:width]}
     edit(tmp_path, weights_sha256=digest, **older)
     assert load_policy(tmp_path) == policy
-    edit(tmp_path, feature_names=["moon_phase", *document["feature_names"][1:-1]])
+    edit(tmp_path, feature_names=["moon_phase", *document["feature_names"][1:width]])
     with pytest.raises(ArtefactError, match="moon_phase"):
+        load_policy(tmp_path)
+    edit(tmp_path, feature_names=document["feature_names"][:3])
+    with pytest.raises(ArtefactError, match=f"features are 3.*{width} are computed"):
         load_policy(tmp_path)
 
 

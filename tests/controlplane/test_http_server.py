@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from controlplane.http_server import TimedProtocol, server_config
+from tests.controlplane.serving import served
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -32,17 +31,9 @@ async def echo(request: Request) -> PlainTextResponse:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
-        server = uvicorn.Server(server_config(app, "127.0.0.1", 0, http=Hasty))
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield int(listening.getsockname()[1])
-        server.should_exit = True
-        thread.join(10)
+    app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
+    with served(server_config(app, "127.0.0.1", 0, http=Hasty)) as found:
+        yield found
 
 
 def connected(port: int) -> socket.socket:

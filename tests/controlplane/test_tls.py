@@ -6,14 +6,11 @@ import asyncio
 import socket
 import ssl
 import stat
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,6 +27,7 @@ from controlplane.controller.routes import HOST_META
 from controlplane.http_server import server_config
 from deployments.health import answers
 from deployments.services import service_table
+from tests.controlplane.serving import served
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -49,19 +47,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 
 @pytest.fixture(scope="module")
 def port(files: TlsFiles) -> Iterator[int]:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        routes = [Route("/{path:path}", echo, methods=["GET", "POST"]), WebSocketRoute("/socket", speak)]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("controlplane.http_server.HEAD_S", 2.0)
-            server = uvicorn.Server(server_config(Starlette(routes=routes), "127.0.0.1", 0, files))
-            thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-            thread.start()
-            while not server.started:
-                time.sleep(0.01)
-            yield int(listening.getsockname()[1])
-            server.should_exit = True
-            thread.join(10)
+    routes = [Route("/{path:path}", echo, methods=["GET", "POST"]), WebSocketRoute("/socket", speak)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("controlplane.http_server.HEAD_S", 2.0)
+        with served(server_config(Starlette(routes=routes), "127.0.0.1", 0, files)) as found:
+            yield found
 
 
 def get(url: str, context: ssl.SSLContext) -> httpx.Response:
