@@ -1,8 +1,9 @@
 """How every process of the installation listens: time limits on connections, no trust in forwarded addresses.
 
 uvicorn waits for ever for a request that has begun. Here a connection is closed that does not send the whole
-head of its request in time, or stops in the middle of a body. With a certificate it is HTTPS. Not here: who
-may ask (``guard.py``, ``auth.py``).
+head of its request in time, or stops in the middle of a body. A client that goes away in the middle of its
+request is no fault of ours and logs nothing. With a certificate it is HTTPS. Not here: who may ask
+(``guard.py``, ``auth.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import ssl
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from configs.tls import TlsFiles
@@ -160,6 +162,18 @@ def tls_protocol(files: TlsFiles) -> type[TlsProtocol]:
     return type("TlsProtocol", (TlsProtocol,), {"context": files.server_context()})
 
 
+def forgiving(app: ASGIApp) -> ASGIApp:
+    """The application, which ends quietly where a client is gone before its whole request has come."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except ClientDisconnect:
+            return  # nobody is left to be told
+
+    return answer
+
+
 def server_config(
     app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None, **further: Any
 ) -> uvicorn.Config:
@@ -177,7 +191,7 @@ def server_config(
         "server_header": False,
         "log_level": "warning",
     }
-    return uvicorn.Config(app, host=host, port=port, **(settings | further))
+    return uvicorn.Config(forgiving(app), host=host, port=port, **(settings | further))
 
 
 def run(app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None, **further: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -77,6 +78,21 @@ def test_a_body_that_stops_is_not_waited_for(port: int) -> None:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
 
         assert is_closed(connection)
+
+
+def test_a_client_that_is_gone_in_the_middle_of_its_body_is_logged_as_no_fault(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("uvicorn.error")
+    log.addHandler(caplog.handler)
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    with connected(port) as another:  # answered behind it
+        another.sendall(WHOLE)
+        assert another.recv(4096).startswith(b"HTTP/1.1 200")
+    log.removeHandler(caplog.handler)
+
+    assert caplog.records == []
 
 
 def test_a_slow_body_that_goes_on_is_taken(port: int) -> None:
