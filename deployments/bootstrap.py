@@ -30,6 +30,7 @@ from tasks.trace import StoredTrace, held_out_traces, read_stored
 QUICK_TRACES = 4
 QUICK_REQUESTS = 6000  # counted, of each; before them the network fills as in the real one
 ENERGY = "energy_per_bit_pj"
+BLOCKING_CI95 = ("request_blocking_low", "request_blocking_high")
 
 
 def champion_in_service(
@@ -94,7 +95,9 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         registry.log_traces(run_id, [trace.id for trace in traces], home.traces, "evaluation")
         registry.log_traces(run_id, [training.id], home.traces, "training")
         figures = [key for key in ("request_blocking", "utilisation", ENERGY) if key in row]
-        registry.log_metrics(run_id, {f"quick_evaluation/{key}": row[key] for key in figures})
+        measured = {key: row[key] for key in figures}
+        measured |= dict(zip(BLOCKING_CI95, row["request_blocking_ci95"], strict=True))
+        registry.log_metrics(run_id, {f"quick_evaluation/{key}": value for key, value in measured.items()})
         folder = save_policy(policy, Path(scratch) / "policy", {"origin": kind})
         model = packaged(settings, run_id, training, folder)
         origin = origin_of(settings, model, f"taken as it is: {kind}", "by the first up", training.id)

@@ -118,3 +118,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _refuse(reason: str) -> None:
     stderr.print(f"lightloop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -30,19 +30,20 @@ def emit(document: Mapping[str, Any], as_json: bool, render: Callable[[Console],
         render: draws the same for people.
     """
     if as_json:
-        sys.stdout.write(json.dumps(_plain(document), indent=2) + "\n")
+        sys.stdout.write(json.dumps(plain(document), indent=2) + "\n")
         sys.stdout.flush()
     else:
         render(stdout)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; not-a-number and infinities become None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

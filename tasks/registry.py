@@ -27,14 +27,14 @@ from tasks.figures import Table
 from tasks.model_card import NO_CARDS, Cards
 from tasks.model_signature import model_parts
 from tasks.registry_reader import FLOW_RUN_TAG as FLOW_RUN_TAG  # also for those who do not load this file
+from tasks.registry_reader import POLICY_FOLDER as POLICY_FOLDER
+from tasks.registry_reader import REFERENCE_FILE as REFERENCE_FILE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"  # aliases
 RECORDED_FILE = "recorded.npz"
-REFERENCE_FILE = "traffic.json"
-POLICY_FOLDER = "policy"
 WINDOW_TAGS = ("window", "window.learned", "window.held_out")  # of a run that learned from operation: ids
 FORECAST_TAG = "forecast"  # of a version that decides with one: its hash
 MAX_PARAM_CHARACTERS = 6000

@@ -1,4 +1,4 @@
-"""The few things of MLflow that a light process asks for, over REST: aliases, versions, runs, a run's end.
+"""The few things of MLflow that a light process asks for, over REST: versions, runs, files, a run's end.
 
 MLflow's client takes seconds and hundreds of megabytes to import; a few calls need neither. Everything else
 that is known about MLflow is in ``registry.py``.
@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 
 TIMEOUT_S = 5.0
+MOST_LISTED = 1000  # versions of a model
+REFERENCE_FILE = "traffic.json"  # of a model: what it learned from
+POLICY_FOLDER = "policy"  # of a model
 FLOW_RUN_TAG = "prefect.flow_run_id"  # of an MLflow run: by it a run is ended whose flow has died
 
 
@@ -49,6 +52,7 @@ class KeptRun:
     Attributes:
         is_deleted: it lies in MLflow's bin.
         datasets: ids of traces by what they served for, e.g. ``training``.
+        began_s, ended_s: since 1970-01-01 UTC; ended: None while it runs.
     """
 
     run_id: str
@@ -59,6 +63,8 @@ class KeptRun:
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
     datasets: Mapping[str, tuple[str, ...]]
+    began_s: float = 0.0
+    ended_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +101,7 @@ class RegistryReader:
         found = self._get("model-versions/get", {"name": self.model_name, "version": number})
         if found is None:
             return None
-        kept = found["model_version"]
-        made_s = float(kept.get("creation_timestamp", 0)) / 1000
-        return KeptVersion(
-            str(kept["version"]), str(kept.get("run_id", "")), made_s, _pairs(kept.get("tags", ()))
-        )
+        return _kept_version(found["model_version"])
 
     def run(self, run_id: str) -> KeptRun | None:
         """A run; None where there is none, or none any more.
@@ -110,21 +112,50 @@ class RegistryReader:
         found = self._get("runs/get", {"run_id": run_id})
         if found is None:
             return None
-        info, data = found["run"]["info"], found["run"].get("data", {})
-        datasets: dict[str, tuple[str, ...]] = {}
-        for item in found["run"].get("inputs", {}).get("dataset_inputs", ()):
-            purpose = _pairs(item.get("tags", ())).get("mlflow.data.context", "")
-            datasets[purpose] = (*datasets.get(purpose, ()), str(item["dataset"]["digest"]))
-        return KeptRun(
-            run_id=run_id,
-            name=str(info.get("run_name", "")),
-            status=str(info.get("status", "")),
-            is_deleted=info.get("lifecycle_stage") == "deleted",
-            tags=_pairs(data.get("tags", ())),
-            parameters=_pairs(data.get("params", ())),
-            metrics={item["key"]: float(item["value"]) for item in data.get("metrics", ())},
-            datasets=datasets,
-        )
+        return _kept_run(found["run"])
+
+    def experiment_id(self, name: str) -> str | None:
+        """The id of an experiment; None where there is none.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        found = self._get("experiments/get-by-name", {"experiment_name": name})
+        return None if found is None else str(found["experiment"]["experiment_id"])
+
+    def versions(self) -> tuple[KeptVersion, ...]:
+        """Every version that is there, oldest first, at most ``MOST_LISTED``.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        query = {"filter": f"name = '{self.model_name}'", "max_results": str(MOST_LISTED)}
+        found = (self._get("model-versions/search", query) or {}).get("model_versions", ())
+        return tuple(sorted((_kept_version(item) for item in found), key=lambda item: int(item.number)))
+
+    def runs(self, experiment_id: str, query: str, most: int) -> tuple[KeptRun, ...]:
+        """Runs that a query finds, oldest first; of more than ``most`` the newest.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        body = {
+            "experiment_ids": [experiment_id],
+            "filter": query,
+            "max_results": most,
+            "order_by": ["attributes.start_time DESC"],
+        }
+        found = (self._call("POST", "runs/search", body=body) or {}).get("runs", ())
+        return tuple(_kept_run(item) for item in reversed(found))
+
+    def document(self, run_id: str, file: str) -> dict[str, Any] | None:
+        """A JSON artefact of a run; None where it has none of that name.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        query = {"run_uuid": run_id, "path": file}
+        return self._send("GET", "get-artifact", query=query, no_such=(404, 500))
 
     def kill_run(self, run_id: str) -> None:
         """Mark a run that will not go on as killed; nothing happens where it is gone.
@@ -141,7 +172,18 @@ class RegistryReader:
     def _call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any] | None:
-        url = f"{self.tracking_uri.rstrip('/')}/api/2.0/mlflow/{path}"
+        return self._send(method, f"api/2.0/mlflow/{path}", query, body)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+        no_such: tuple[int, ...] = (httpx.codes.NOT_FOUND,),
+    ) -> dict[str, Any] | None:
+        """The answer; None for a status that says that there is no such thing."""
+        url = f"{self.tracking_uri.rstrip('/')}/{path}"
         try:
             answer = httpx.request(
                 method,
@@ -152,7 +194,7 @@ class RegistryReader:
                 timeout=TIMEOUT_S,
                 trust_env=False,
             )
-            if answer.status_code == httpx.codes.NOT_FOUND:
+            if answer.status_code in no_such:
                 return None
             answer.raise_for_status()
             return dict(answer.json())
@@ -164,6 +206,34 @@ def promised_blocking(metrics: Mapping[str, float]) -> float | None:
     """What a version was expected to block when it was registered, by the metrics of its run."""
     names = ("evaluation/challenger_request_blocking", "quick_evaluation/request_blocking")
     return next((metrics[name] for name in names if name in metrics), None)
+
+
+def _kept_version(kept: Mapping[str, Any]) -> KeptVersion:
+    made_s = float(kept.get("creation_timestamp", 0)) / 1000
+    return KeptVersion(
+        str(kept["version"]), str(kept.get("run_id", "")), made_s, _pairs(kept.get("tags", ()))
+    )
+
+
+def _kept_run(found: Mapping[str, Any]) -> KeptRun:
+    info, data = found["info"], found.get("data", {})
+    datasets: dict[str, tuple[str, ...]] = {}
+    for item in found.get("inputs", {}).get("dataset_inputs", ()):
+        purpose = _pairs(item.get("tags", ())).get("mlflow.data.context", "")
+        datasets[purpose] = (*datasets.get(purpose, ()), str(item["dataset"]["digest"]))
+    ended_ms = info.get("end_time")
+    return KeptRun(
+        run_id=str(info["run_id"]),
+        name=str(info.get("run_name", "")),
+        status=str(info.get("status", "")),
+        is_deleted=info.get("lifecycle_stage") == "deleted",
+        tags=_pairs(data.get("tags", ())),
+        parameters=_pairs(data.get("params", ())),
+        metrics={item["key"]: float(item["value"]) for item in data.get("metrics", ())},
+        datasets=datasets,
+        began_s=float(info.get("start_time", 0)) / 1000,
+        ended_s=float(ended_ms) / 1000 if ended_ms else None,
+    )
 
 
 def _pairs(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:

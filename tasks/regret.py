@@ -100,7 +100,16 @@ class Regret:
 
     def row(self) -> dict[str, Any]:
         """For JSON."""
-        return {"against": self.against, "mean": self.mean, "ci95": list(self.ci95)}
+        replayed = {
+            item.name: [item.request_blocking.mean, item.request_blocking.low, item.request_blocking.high]
+            for item in self.table
+        }
+        return {
+            "against": self.against,
+            "mean": self.mean,
+            "ci95": list(self.ci95),
+            "replayed": replayed,
+        }
 
 
 def measure_regret(

@@ -36,6 +36,7 @@ ON_THE_INSTALLATION = (
     "lightloop request",
     "lightloop offer",
     "lightloop history",
+    "lightloop loop",
     "lightloop audit",
     "lightloop lineage",
     "lightloop status",

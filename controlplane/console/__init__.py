@@ -1,4 +1,4 @@
-"""The console: one page that shows the running network and requests services.
+"""The console: a page that shows the running network and requests services, and one that shows the loop.
 
   network.py    what the controller has told: topology, lightpaths, failed links; changes applied to it (pure)
   viewmodel.py  counts, table rows, spectrum rows and blocks made from it (pure)
@@ -8,6 +8,7 @@
                 reconnects, tells the open pages
   page.py       the page: panels put together, what a click does
   panels.py     the page's parts: header, counts, request form, tables
+  loop/         the loop page
   main.py       the process
 
 Not here: state of its own. What the page shows is rebuilt from the controller whenever either starts.

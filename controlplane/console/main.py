@@ -18,6 +18,8 @@ from configs.schema import Config
 from controlplane.auth import NOBODY, AuthMiddleware, People, identity_of
 from controlplane.client import ControllerClient, PceClient
 from controlplane.console.feed import Feed
+from controlplane.console.loop.feed import LoopFeed
+from controlplane.console.loop.page import LoopPage
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
 from controlplane.console.routes import TABLE
 from controlplane.guard import Guard
@@ -55,13 +57,18 @@ def page_settings(config: Config) -> PageSettings:
 
 
 def build_app(
-    feed: Feed, settings: PageSettings, credentials: Credentials, people: People = NOBODY
+    feed: Feed,
+    settings: PageSettings,
+    credentials: Credentials,
+    people: People = NOBODY,
+    loop: LoopFeed | None = None,
 ) -> FastAPI:
-    """The ASGI application: the page at ``/``, ``GET /health``, ``/ready`` and ``/metrics``.
+    """The ASGI application: the pages at ``/`` and ``/loop``, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password. What a click changes the controller is asked for in the name of
     that user, with the console's own credentials.
     """
+    loop_feed = loop or LoopFeed()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -70,6 +77,7 @@ def build_app(
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
+        await loop_feed.close()
         feed.close()
 
     app = FastAPI(
@@ -99,6 +107,12 @@ def build_app(
         page = ConsolePage(feed, controller, settings, ui.context.client, theme)
         await ui.context.client.connected()
         await page.settle_theme()
+
+    @ui.page(TABLE.named("loop").path, title="lightloop: the loop", favicon=FAVICON)
+    async def loop_page(request: Request) -> None:
+        page = LoopPage(feed, loop_feed, settings, ui.context.client, request.cookies.get(THEME_COOKIE))
+        await ui.context.client.connected()
+        await page.settle()
 
     ui.run_with(app, title="lightloop", tailwind=False, show_welcome_message=False, dark=None)
     return app

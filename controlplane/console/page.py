@@ -23,6 +23,12 @@ THEME_COOKIE = "lightloop-theme"
 STYLE_SHEET = Path(__file__).with_name("console.css")
 
 
+def lay_ground() -> None:
+    """Colours of both themes and the style sheet, for the page that is being made."""
+    variables = f":root{{--font:{FONT};{LIGHT.css()}}} body.body--dark{{{DARK.css()}}}"
+    ui.add_css(variables + STYLE_SHEET.read_text())
+
+
 @dataclass(frozen=True)
 class PageSettings:
     """What the page says that neither the controller nor the PCE knows."""
@@ -54,9 +60,10 @@ class ConsolePage:
         self._theme = theme
         self._palette: Palette = DARK if theme == "dark" else LIGHT
         self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
-        variables = f":root{{--font:{FONT};{LIGHT.css()}}} body.body--dark{{{DARK.css()}}}"
-        ui.add_css(variables + STYLE_SHEET.read_text())
-        self._header = Header(settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark")
+        lay_ground()
+        self._header = Header(
+            settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark", "Network"
+        )
         self._header.theme_button.on_click(self._switch_theme)
         self._banner = Banner()
         self._figures = CountsLine()

@@ -14,6 +14,9 @@ LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-wid
 <path d="M8.2 12h7.6" stroke="var(--soft)" stroke-width="1.8"/></svg>"""
 
 
+PAGES = {"Network": "/", "Loop": "/loop"}
+
+
 def box(classes: str, testid: str | None = None) -> ui.element:
     """An empty ``div``; ``with`` it to fill it."""
     element = ui.element("div").classes(classes)
@@ -36,7 +39,7 @@ def replace_options(chart: ui.echart, options: dict[str, object]) -> None:
 class Header:
     """Name, topology, health of the three parts, links to the other pages, light or dark."""
 
-    def __init__(self, scenario: str, prefect_url: str, mlflow_url: str, dark: bool) -> None:
+    def __init__(self, scenario: str, prefect_url: str, mlflow_url: str, dark: bool, page: str) -> None:
         self._scenario = scenario
         with box("head"):
             with box("brand"):
@@ -46,17 +49,29 @@ class Header:
             box("push")
             with box("chips"):
                 self._chips = {name: self._chip(name) for name in ("Controller", "PCE", "Model endpoint")}
-            with box("head-links"):
-                for name, url in (("Prefect", prefect_url), ("MLflow", mlflow_url)):
-                    ui.link(name, url, new_tab=True).classes("head-link").props(
-                        f"data-testid=link-{name.lower()}"
-                    )
+            with ui.element("nav").classes("head-links").props("aria-label=Pages"):
+                for name, url in PAGES.items():
+                    here = " aria-current=page" if name == page else ""
+                    ui.link(name, url).classes("head-link").props(f"data-testid=page-{name.lower()}{here}")
+                self._links = {
+                    name: self._outside(name, url)
+                    for name, url in (("Prefect", prefect_url), ("MLflow", mlflow_url))
+                }
                 self.theme_button = ui.button(icon="light_mode" if dark else "dark_mode", color=None).classes(
                     "icon-button"
                 )
                 self.theme_button.props(
                     "flat round dense size=sm data-testid=theme aria-label='Light or dark'"
                 )
+
+    @staticmethod
+    def _outside(name: str, url: str) -> ui.link:
+        link = ui.link(name, url, new_tab=True).classes("head-link")
+        return link.props(f"data-testid=link-{name.lower()}")
+
+    def point(self, name: str, url: str) -> None:
+        """Have the link of that name lead to a page."""
+        self._links[name].props(f'href="{url}"')
 
     @staticmethod
     def _chip(name: str) -> tuple[ui.element, ui.tooltip]:

@@ -13,6 +13,7 @@ TABLE = RouteTable(
         ApiRoute(READY, ("GET",), "ready", Role.READER, "whether everything needed is there, with reasons"),
         ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
         ApiRoute("/", ("GET",), "index", Role.READER, "the page"),
+        ApiRoute("/loop", ("GET",), "loop", Role.READER, "the loop page"),
         ApiRoute("/_nicegui/{path:path}", ("GET",), "files", Role.READER, "files of the page"),
         # What a click does the controller checks: the page asks it in its user's name.
         ApiRoute(

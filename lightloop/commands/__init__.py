@@ -27,6 +27,7 @@ COMMANDS = (
     "audit",
     "chaos",
     "history",
+    "loop",
     "lineage",
     "reproduce",
     "shell",

@@ -85,7 +85,11 @@ def test_a_champion_that_is_worse_is_found_out(plant: Plant, window: Window) -> 
         for policy in (wasteful, next(item.policy for item in entrants([found.against])))
     )
     assert found.mean == pytest.approx(mine - its)
-    assert found.row() == {"against": found.against, "mean": found.mean, "ci95": list(found.ci95)}
+    told = found.row()
+    assert (told["against"], told["mean"], told["ci95"]) == (found.against, found.mean, list(found.ci95))
+    assert [mean for mean, _, _ in told["replayed"].values()] == [
+        item.request_blocking.mean for item in found.table
+    ]
 
 
 def test_the_same_policy_under_another_name_is_no_regret(plant: Plant, window: Window) -> None:

@@ -1,0 +1,90 @@
+"""The loop page of one browser: its parts put together. Not here: the parts (``panels.py``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nicegui import Client, ui
+
+from controlplane.console.feed import Feed
+from controlplane.console.loop.feed import LoopFeed, LoopSnapshot
+from controlplane.console.loop.panels import Events, LoopBanner, Timeline, told
+from controlplane.console.loop.times import Clock
+from controlplane.console.page import THEME_COOKIE, PageSettings, lay_ground
+from controlplane.console.palette import DARK, LIGHT, Palette
+from controlplane.console.panels import Header
+from controlplane.console.viewmodel import Snapshot
+
+STYLE_SHEET = Path(__file__).with_name("loop.css")
+
+
+class LoopPage:
+    """One open browser tab."""
+
+    def __init__(
+        self, network: Feed, feed: LoopFeed, settings: PageSettings, client: Client, theme: str | None
+    ) -> None:
+        self._feed, self._client = feed, client
+        self._clock = Clock()
+        self._theme = theme
+        self._palette: Palette = DARK if theme == "dark" else LIGHT
+        self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+        lay_ground()
+        ui.add_css(STYLE_SHEET.read_text())
+        self._header = Header(
+            settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark", "Loop"
+        )
+        self._header.theme_button.on_click(self._switch_theme)
+        self._banner = LoopBanner()
+        with ui.element("main").classes("loop-board"):
+            self._timeline = Timeline()
+            self._events = Events()
+        self._show(feed.snapshot)
+        client.on_delete(feed.subscribe(self._on_snapshot))
+        self._header.show(network.snapshot)
+        client.on_delete(network.subscribe(self._on_network))
+
+    async def settle(self) -> None:
+        """Ask the browser what only it knows: its time zone, and whether its system is dark."""
+        asked = (
+            "[Intl.DateTimeFormat().resolvedOptions().timeZone,"
+            " window.matchMedia('(prefers-color-scheme: dark)').matches]"
+        )
+        try:
+            zone, dark = await ui.run_javascript(asked, timeout=10.0)
+        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+            return
+        self._clock = Clock.of(str(zone))
+        if self._theme is None:
+            self._use_theme("dark" if dark else "light")
+        self._show(self._feed.snapshot)
+
+    def _on_snapshot(self, snapshot: LoopSnapshot) -> None:
+        with self._client:
+            self._show(snapshot)
+
+    def _on_network(self, snapshot: Snapshot) -> None:
+        with self._client:
+            self._header.show(snapshot)
+
+    def _show(self, snapshot: LoopSnapshot) -> None:
+        document = snapshot.document
+        events = told(document)
+        self._banner.show(snapshot)
+        self._timeline.show(snapshot, events, self._palette)
+        self._events.show(events, self._clock)
+        if document is not None:
+            self._header.point("MLflow", document.links.experiment())
+
+    def _switch_theme(self) -> None:
+        self._use_theme("light" if self._palette is DARK else "dark")
+        ui.run_javascript(
+            f"document.cookie='{THEME_COOKIE}={self._theme}; path=/; max-age=31536000; samesite=lax'"
+        )
+        self._show(self._feed.snapshot)
+
+    def _use_theme(self, theme: str) -> None:
+        self._theme = theme
+        self._palette = DARK if theme == "dark" else LIGHT
+        self._mode.set_value(theme == "dark")
+        self._header.theme_button.props(f"icon={'light_mode' if theme == 'dark' else 'dark_mode'}")
