@@ -18,7 +18,7 @@ UPDATE_REQUESTS = 16 * 32
 CLOCK = ("elapsed_s", "steps_per_s")
 
 
-@pytest.mark.parametrize("num_env_runners", [0, 1])
+@pytest.mark.parametrize("num_env_runners", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_one_seed_gives_identical_weights_twice(
     local_ray: None, five_node, small_spec: TrainSpec, tmp_path: Path, num_env_runners: int
 ) -> None:

@@ -17,6 +17,7 @@ FIGURES = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_a_short_run_measures_each_row_and_a_cut() -> None:
     told: list[str] = []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lightloop.main import app
 from tests.documents import NOT_RUN, ON_THE_INSTALLATION, QUICKER, Written, written
 
 ALONE = [item for item in written() if item.begins(QUICKER) and not item.begins(NOT_RUN)]
@@ -24,22 +23,15 @@ def test_every_command_is_run_or_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("item", ALONE, ids=lambda item: f"{item.page}: {item.line}")
-def test_the_command_runs_as_written(item: Written, tmp_path: Path) -> None:
+def test_the_command_runs_as_written(item: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = item.begins(QUICKER)
     assert start is not None
-    program = Path(sys.executable).with_name("lightloop")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIGHTLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
     words = [*shlex.split(item.command)[1:], *shlex.split(QUICKER[start])]
-    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path / "home"), "MPLBACKEND": "agg"}
 
-    done = subprocess.run(
-        [str(program), *words],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=500,
-    )
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
 
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.exit_code == 0, done.stderr[-2000:]
     assert done.stdout

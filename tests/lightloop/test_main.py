@@ -13,8 +13,6 @@ import pytest
 
 from lightloop import main as entry
 
-LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
-
 
 def told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, *arguments: str
@@ -25,11 +23,7 @@ def told(
         raise error
 
     monkeypatch.setattr(entry, "app", command)
-    monkeypatch.setattr(sys, "argv", ["lightloop", *arguments])
-    with pytest.raises(SystemExit) as left:
-        entry.main()
-    assert left.value.code == 1
-    return capsys.readouterr().err
+    return refused(monkeypatch, capsys, *arguments)
 
 
 def test_a_defect_is_one_line_that_says_how_to_see_more(
@@ -70,19 +64,22 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
-    command = [
-        LIGHTLOOP,
-        "simulate",
-        "--topology",
-        "nsfnet",
-        "--policy",
-        "ksp_ff",
-        "--requests",
-        "2000000000",
-    ]
+    arguments = ["simulate", "--topology", "nsfnet", "--policy", "ksp_ff", "--requests", "2000000000"]
+    program = (
+        "import sys; from lightloop.main import main; print('imported', flush=True); "
+        f"sys.argv = ['lightloop', *{arguments!r}]; main()"
+    )
     environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path)}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(12)  # it has begun to simulate, or still compiles: both can be left
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "imported\n"
+        time.sleep(2)  # it has begun to simulate, or still compiles: both can be left
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=120)
 
@@ -95,36 +92,41 @@ def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
     ("home", "word"),
     [("f", "a file is in its place"), ("f/inside", "Not a directory"), ("/proc/1/x", "cannot be made")],
 )
-def test_a_home_that_cannot_be_one_is_told_in_one_line(tmp_path: Path, home: str, word: str) -> None:
+def test_a_home_that_cannot_be_one_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    home: str,
+    word: str,
+) -> None:
     (tmp_path / "f").touch()
-    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path / home)}
+    monkeypatch.setenv("LIGHTLOOP_HOME", str(tmp_path / home))
 
-    done = subprocess.run(
-        [LIGHTLOOP, "up", "--scenario", "five-node"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    said = refused(monkeypatch, capsys, "up", "--scenario", "five-node")
 
-    assert done.returncode == 1
-    assert word in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert word in said
+    assert len(said.strip().splitlines()) == 1
 
 
-def test_a_configuration_that_cannot_be_brought_up_is_not_kept(tmp_path: Path) -> None:
-    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path / "home")}
-    for refused in ("services.mlflow_port=80000", "plant.topology=nowhere.csv", "plant.max_candidates=0"):
-        done = subprocess.run(
-            [LIGHTLOOP, "up", "--scenario", "five-node", "--set", refused],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 1
-        assert "Traceback" not in done.stderr
-        assert not (tmp_path / "home" / "config.yaml").exists()
+@pytest.mark.parametrize(
+    "setting", ["services.mlflow_port=80000", "plant.topology=nowhere.csv", "plant.max_candidates=0"]
+)
+def test_a_configuration_that_cannot_be_brought_up_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, setting: str
+) -> None:
+    monkeypatch.setenv("LIGHTLOOP_HOME", str(tmp_path / "home"))
+
+    refused(monkeypatch, capsys, "up", "--scenario", "five-node", "--set", setting)
+
+    assert not (tmp_path / "home" / "config.yaml").exists()
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What a command says that ends with status 1."""
+    monkeypatch.setattr(sys, "argv", ["lightloop", *arguments])
+    with pytest.raises(SystemExit) as left:
+        entry.main()
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said

@@ -21,12 +21,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
     output = tmp_path / "training"
-    budget = ("--budget-requests", "240000")
+    budget = ("--budget-requests", "24000", "--set", "training.search.requests_per_candidate=1000")
     done = run("train", "--scenario", "five-node", *budget, "--output", str(output), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     costs, made = document["validation_cost"], ("teacher", "ppo-best", "ppo-last")
-    assert (document["search_requests"], document["steps"] // 1024) == (120_000, -(-120_000 // 1024))
+    assert (document["search_requests"], document["steps"] // 1024) == (12_000, -(-12_000 // 1024))
     assert costs[document["chosen_candidate"]] == min(costs[name] for name in made)
     assert document["policy_folder"] == str(output / "policy")
     assert load_policy(output / "policy").name == document["policy_name"]

@@ -30,10 +30,11 @@ LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
 PORTS = ("prefect", "mlflow", "model_a", "model_b", "pce", "controller", "elements", "console")
 SMALL = ("traffic.requests_per_trace=8000",)
 # In requests, so that one seed gives one policy on every machine; it passes the gate by far.
-ENOUGH = ("training.search.budget_requests=1200000", "training.budget_requests=100000")
+ENOUGH = ("training.search.budget_requests=1200000", "training.budget_requests=10000")
 TRAINING = "continuous-training/continuous-training"
 ROLLBACK = "rollback/rollback"
 MODEL = "lightloop-five-node"
+STORY_SEED = 77  # of the training by hand
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -52,10 +53,24 @@ class Stack:
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=500
         )
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that is not waited for."""
+        command = [LIGHTLOOP, *arguments]
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, text=True)
+
     def json(self, *arguments: str) -> Any:
         done = self.lightloop(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    @property
+    def promotion_log(self) -> Path:
+        return self.home.serving / "promotions.jsonl"
+
+    def progress_events(self, run_id: str) -> list[str]:
+        """What a training has told of itself, in order."""
+        lines = (self.home.training / run_id / "progress.jsonl").read_text().splitlines()
+        return [json.loads(line)["event"] for line in lines]
 
     @property
     def manager(self) -> ProcessManager:
@@ -92,6 +107,22 @@ class Stack:
 
     def training_runs(self) -> list[str]:
         return self.runs_of(TRAINING)
+
+    def cancel(self, run_id: str) -> None:
+        """What a person does who presses Cancel; one that has no process yet is cancelled at once."""
+        begun = self.prefect.flow_run(run_id)["state_type"] in ("RUNNING", "PAUSED")
+        state = {"type": "CANCELLING" if begun else "CANCELLED"}
+        self.prefect.post(f"/flow_runs/{run_id}/set_state", {"state": state})
+
+    def end_trainings(self) -> None:
+        """Cancel the trainings that drift has started: the story's requests are not the champion's."""
+
+        def going_on() -> list[str]:
+            return [r for r in self.training_runs() if self.prefect.flow_run(r)["state_type"] not in ENDED]
+
+        for run_id in going_on():
+            self.cancel(run_id)
+        until(lambda: not going_on(), timeout_s=120)
 
     def python(self, *lines: str) -> None:
         """Run a program as the worker would start it."""

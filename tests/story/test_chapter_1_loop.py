@@ -15,7 +15,7 @@ from envs.window import read_window
 from tasks.decisions import read_decision_log
 from tasks.probation import Verdict
 from tasks.promotions import read_promotions
-from tests.story.stack import ENOUGH, MODEL, ROLLBACK, TRAINING, Stack, kill_group, until
+from tests.story.stack import ENOUGH, MODEL, ROLLBACK, STORY_SEED, TRAINING, Stack, kill_group, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 
@@ -41,7 +41,8 @@ def test_up_again_reuses_what_runs(stack: Stack) -> None:
 
 
 def test_a_manual_run_with_parameters_trains_gates_and_provisions(stack: Stack) -> None:
-    parameters = {"scenario": "five-node", "overrides": list(ENOUGH), "reason": "story"}
+    overrides = [*ENOUGH, f"training.seed={STORY_SEED}"]
+    parameters = {"scenario": "five-node", "overrides": overrides, "reason": "story: by hand"}
 
     run = stack.finished(stack.prefect.run_deployment(TRAINING, parameters))
 

@@ -1,6 +1,7 @@
 """Runs come by themselves, and whatever becomes of one, the next one runs.
 
-In order: schedules; a training whose process and worker are killed; ``lightloop down`` in mid-training.
+In order: schedules; a training that asks for approval; one whose process and worker are killed; ``lightloop
+down`` while one trains and another waits for its approval, and two ``lightloop up`` at once after it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import psutil
 import pytest
 
 from deployments.flow_runs import FLOW_RUN_VARIABLE
+from tasks.locks import holder_of
+from tasks.promotions import read_promotions
 from tasks.registry_reader import FLOW_RUN_TAG
-from tests.story.stack import TRAINING, Stack, kill_group, until
+from tests.story.stack import ENDED, ENOUGH, MODEL, TRAINING, Stack, kill_group, until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(600)]
 DRIFT = "drift-monitor/drift-monitor"
 LONG = {"training_budget_s": 300, "reason": "story, long"}
-SHORT = {"training_budget_s": 4, "reason": "story, short"}
+ASKS = {"overrides": [*ENOUGH, "gate.require_approval=true"], "reason": "approval"}
 
 
 def test_a_schedule_starts_runs_by_itself_and_they_complete(stack: Stack) -> None:
@@ -43,8 +46,19 @@ def test_a_schedule_starts_runs_by_itself_and_they_complete(stack: Stack) -> Non
     assert "03:00:00+00:00" in nightly["next_run"]["at"]
 
 
+def test_a_training_that_passes_waits_for_its_approval(stack: Stack) -> None:
+    stack.end_trainings()
+
+    run_id = stack.prefect.run_deployment(TRAINING, ASKS)
+
+    until(lambda: stack.prefect.flow_run(run_id)["state_type"] in ("PAUSED", *ENDED), timeout_s=200)
+    assert state_name(stack, run_id) == "Suspended"
+    states = stack.manager.states()
+    assert sorted(states[name].state for name in ("model-a", "model-b")) == ["RUNNING", "STOPPED"]
+    assert mlflow_statuses(stack, run_id) == ["SCHEDULED"]
+
+
 def test_after_a_killed_worker_and_a_killed_training_the_next_one_runs(stack: Stack) -> None:
-    end_trainings(stack)
     killed = stack.prefect.run_deployment(TRAINING, LONG)
     until(lambda: mlflow_statuses(stack, killed) == ["RUNNING"], timeout_s=120)
     waiting = stack.prefect.run_deployment(TRAINING, LONG)
@@ -59,23 +73,52 @@ def test_after_a_killed_worker_and_a_killed_training_the_next_one_runs(stack: St
     until(lambda: mlflow_statuses(stack, waiting) == ["RUNNING"], timeout_s=120)
 
 
-def test_after_down_in_mid_training_the_next_one_runs_and_ends_with_its_verdict(stack: Stack) -> None:
+def test_down_in_mid_training_then_two_at_once_bring_all_up(stack: Stack) -> None:
     (running,) = [run for run in stack.training_runs() if state_name(stack, run) == "Running"]
+    waiting = waiting_for_approval(stack)
+    champion, known = stack.json("status")["champion_version"], stack.promotion_log.read_text()
     assert stack.lightloop("down").returncode == 0
 
-    done = stack.lightloop("up")
+    first = stack.begin("up", "--json")
+    until(lambda: holder_of(stack.home.run / "up.lock"))
+    second = stack.lightloop("up", "--json")
 
-    assert done.returncode == 0, done.stderr
-    assert state_name(stack, running) == "Cancelled"
-    assert mlflow_statuses(stack, running) == ["KILLED"]
-    run = stack.finished(stack.prefect.run_deployment(TRAINING, SHORT))
-    assert run["state"]["name"] in ("Promoted", "Refused")
-    assert run["state"]["message"].startswith(("version ", "the champion stays"))
-    said = deployment(stack, "continuous-training")
-    assert said["last_run"]["state"] == run["state"]["name"]
+    assert (first.wait(), second.returncode) == (0, 0), second.stderr
+    said = " ".join(second.stderr.split())
+    assert f"waiting for the installation, now in the hands of lightloop up (process {first.pid}," in said
+    assert (state_name(stack, running), mlflow_statuses(stack, running)) == ("Cancelled", ["KILLED"])
+    assert (state_name(stack, waiting), mlflow_statuses(stack, waiting)) == ("Suspended", ["SCHEDULED"])
+    assert stack.json("status")["champion_version"] == champion
+    assert stack.promotion_log.read_text() == known
+
+
+def test_an_approval_given_after_it_promotes_and_nothing_is_trained_twice(stack: Stack) -> None:
+    run_id, before = waiting_for_approval(stack), stack.json("status")["champion_version"]
+    trained = stack.progress_events(run_id).count("training")
+    assert trained
+
+    wrong = stack.prefect.post(f"/flow_runs/{run_id}/resume", {"run_input": {"approve": "perhaps"}})
+    assert wrong["status"] == "REJECT"
+    assert state_name(stack, run_id) == "Suspended"
+    answer = {"run_input": {"approve": True, "comment": "go on"}}
+    assert stack.prefect.post(f"/flow_runs/{run_id}/resume", answer)["status"] == "ACCEPT"
+    run = stack.finished(run_id)
+
+    assert run["state_name"] == "Promoted"
+    assert run["state"]["message"].startswith("version ")
+    assert stack.progress_events(run_id).count("training") == trained
+    assert mlflow_statuses(stack, run_id) == ["FINISHED"]
+    promotion = read_promotions(stack.promotion_log, MODEL)[-1]
     status = stack.json("status")
-    assert status["healthy"], [check for check in status["checks"] if not check["ok"]]
+    assert promotion.previous_version == before
+    assert status["champion_version"] == status["version_in_service"] == promotion.version != before
+    assert (status["healthy"], status["differences"]) == (True, []), status["checks"]
     assert {check["what"] for check in status["checks"]} >= {"services", "deployment drift-monitor"}
+
+
+def waiting_for_approval(stack: Stack) -> str:
+    (run_id,) = [run for run in stack.training_runs() if state_name(stack, run) == "Suspended"]
+    return run_id
 
 
 def deployment(stack: Stack, name: str) -> Any:
@@ -103,24 +146,6 @@ def process_of(run_id: str) -> int:
         except psutil.Error:
             continue
     raise AssertionError(f"run {run_id} has no process")
-
-
-def end_trainings(stack: Stack) -> None:
-    """Cancel the trainings that drift has started: the story's requests are not the champion's traffic."""
-    for run_id in stack.training_runs():
-        run = stack.prefect.flow_run(run_id)
-        if run["state_type"] in ("SCHEDULED", "PENDING"):
-            state = {"type": "CANCELLED", "name": "Cancelled"}
-        elif run["state_type"] == "RUNNING":
-            state = {"type": "CANCELLING", "name": "Cancelling"}
-        else:
-            continue
-        stack.prefect.post(f"/flow_runs/{run_id}/set_state", {"state": state})
-    ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-    until(
-        lambda: all(stack.prefect.flow_run(r)["state_type"] in ended for r in stack.training_runs()),
-        timeout_s=120,
-    )
 
 
 def mlflow_statuses(stack: Stack, flow_run_id: str) -> list[str]:

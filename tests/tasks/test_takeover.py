@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +71,15 @@ def agree(target: ServingTarget, pce: RememberingPce, registry: Registry, versio
             assert slot_document(target, slot) == {}
 
 
+def steps() -> Iterator[Any]:
+    """Each step; two, one that is undone and one that is finished, stand for the rest where time is short."""
+    for at in STEPS:
+        marks = () if at in ("after the announcement", "between the two aliases") else (pytest.mark.long,)
+        yield pytest.param(at, marks=marks)
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("at", STEPS)
+@pytest.mark.parametrize("at", steps())
 def test_killed_at_any_step_it_is_finished_or_undone(
     at: str,
     killed: subprocess.Popen[str],
