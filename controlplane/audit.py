@@ -16,6 +16,7 @@ from typing import Any
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.elements.interface import ADD_DROP, CrossConnect, ElementError, Southbound
 from controlplane.pce.decision_parts import find_decisions
+from controlplane.tapi.ids import cross_connect_key
 from controlplane.tapi.names import split_list
 
 BETWEEN_LOOKS_S = 3.0  # longer than a set-up takes, and than the PCE waits before it follows
@@ -32,6 +33,8 @@ class StandingLightpath:
     modulation_format: str
     decision_id: str
     time_s: float  # of its set-up, since 1970 UTC; 0: not known
+    leg: int = 0
+    is_locked: bool = False
 
     @classmethod
     def read(cls, change: Mapping[str, Any]) -> StandingLightpath:
@@ -44,6 +47,8 @@ class StandingLightpath:
             str(change.get("modulation_format", "")),
             str(change.get("decision_id", "")),
             float(change.get("time_s") or 0.0),
+            int(change.get("leg") or 0),
+            bool(change.get("is_locked")),
         )
 
     @property
@@ -153,12 +158,14 @@ def _failed(
 def _elements(seen: Looked) -> Iterator[Violation]:
     wanted: dict[str, dict[str, tuple[str, str, int, int, str]]] = {node: {} for node in seen.running}
     for one in seen.lightpaths:
+        if one.is_locked:
+            continue
         ports = (ADD_DROP, *one.nodes, ADD_DROP)
         for index, node in enumerate(one.nodes):
             ends = (ports[index], ports[index + 2])
             spelled = one.modulation_format if ADD_DROP in ends else ""
             place = (*ends, one.first_slot, one.num_slots, spelled)
-            wanted.setdefault(node, {})[one.service_uuid] = place
+            wanted.setdefault(node, {})[cross_connect_key(one.service_uuid, one.leg)] = place
     for node, services in wanted.items():
         running = seen.running.get(node)
         if running is None:

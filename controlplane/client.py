@@ -22,6 +22,7 @@ from configs.home import Credentials
 from configs.schema import Config
 from configs.tls import client_context
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
+from controlplane.client_operations import NetworkOperations
 from controlplane.lightpath import Lightpath
 from controlplane.tapi import names
 from controlplane.tapi.capacity import read_rate_gbps
@@ -165,7 +166,7 @@ class PceClient(_Client):
         return self._get(f"/decisions?limit={limit}")
 
 
-class ControllerClient(_Client):
+class ControllerClient(_Client, NetworkOperations):
     """Places, lists and deletes services.
 
     Args:
@@ -343,20 +344,6 @@ class ControllerClient(_Client):
                         yield
         except httpx.HTTPError as error:
             raise ServiceRefused(f"notifications: {error}") from error
-
-    def fail_link(self, node_a: str, node_b: str) -> dict[str, Any]:
-        """Cut a link; what happened to the services over it."""
-        return self._link("fail-link", node_a, node_b)
-
-    def repair_link(self, node_a: str, node_b: str) -> dict[str, Any]:
-        """Repair a link; which services came back."""
-        return self._link("repair-link", node_a, node_b)
-
-    def _link(self, operation: str, node_a: str, node_b: str) -> dict[str, Any]:
-        body = {"lightloop:input": {"nodes": [node_a, node_b]}}
-        return self._send("POST", f"/restconf/operations/lightloop:{operation}", body).json()[
-            "lightloop:output"
-        ]
 
 
 def sips_by_node(listed: list[dict[str, Any]]) -> dict[str, str]:

@@ -35,6 +35,8 @@ class Lightpath:
         gsnr_db: of the worst carrier when it was set up.
         margin_db: of the worst carrier above its format's threshold.
         marginal_w: power that its set-up switched on, transponders included.
+        leg: 0 or 1; a service that is moved has two for a moment, and elements tell them apart by it. Only
+            the controller knows it.
     """
 
     uuid: str
@@ -52,6 +54,7 @@ class Lightpath:
     gsnr_db: float | None = None
     margin_db: float | None = None
     marginal_w: float | None = None
+    leg: int = 0
 
     @classmethod
     def read(cls, uuid: str, values: Mapping[str, Any], **more: Any) -> Self:

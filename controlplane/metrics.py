@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, Response
 
 from controlplane.pce.reasons import BlockedBy, FallbackReason
 from controlplane.tapi.errors import TapiError
-from controlplane.tapi.purpose import CREATE, RESTORE
+from controlplane.tapi.purpose import CAUSES
 
 METRICS, READY = "/metrics", "/ready"
 Kind = Literal["counter", "gauge", "histogram"]
@@ -42,7 +42,7 @@ BLOCKED_BY: tuple[str, ...] = get_args(BlockedBy)
 UNANSWERED = ("databases", "decision-log")
 CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")
-RELEASES = ("delete", "ended", "cut")
+RELEASES = ("delete", "ended", "cut", "move")
 ELEMENT_OPERATIONS = ("edit",)
 # A set-up takes some ms, and at worst the time limits of everybody whom it asks.
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -207,27 +207,28 @@ class ControllerMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__()
-        causes = (CREATE, RESTORE)
         self.offered = self._counter(
-            "setups_offered", "set-ups that were tried: for a client, or to restore after a cut", cause=causes
+            "setups_offered",
+            "set-ups that were tried: for a client, to restore after a cut, or to move a service",
+            cause=CAUSES,
         )
         self.blocked = self._counter(
-            "setups_blocked", "of them refused, because the network cannot carry the request", cause=causes
+            "setups_blocked", "of them refused, because the network cannot carry the request", cause=CAUSES
         )
         self.failed = self._counter(
             "setups_failed",
             "of them ended by an error, by the step that it came in",
-            cause=causes,
+            cause=CAUSES,
             step=SET_UP_STEPS,
         )
         self.set_up = self._histogram(
             "setup",
             "of set-ups that were carried, waiting included; its count is how many were",
-            cause=causes,
+            cause=CAUSES,
         )
         self.releases = self._counter(
             "releases",
-            "lightpaths and services that ended, by why: delete by a client, ended as told, cut",
+            "lightpaths and services that ended, by why: delete by a client, ended as told, cut, move",
             cause=RELEASES,
         )
         self.refusals = self._counter("refusals", "answers with an error, by their HTTP status", status=())
@@ -240,6 +241,7 @@ class ControllerMetrics(Metrics):
             "spectrum_used_ratio", "share of the slots of all links that lightpaths hold, in 0 to 1"
         )
         self.failed_links = self._gauge("failed_links", "links that are cut")
+        self.drained = self._gauge("drained", "links and nodes that are drained", kind=("link", "node"))
         self.elements = self._gauge("elements", "elements of the network")
         self.suspect_elements = self._gauge(
             "suspect_elements", "elements that may not hold what the state says, and are audited"
@@ -263,7 +265,7 @@ class ControllerMetrics(Metrics):
         """Count a set-up and what came of it.
 
         Args:
-            cause: ``create`` or ``restore``.
+            cause: ``create``, ``restore`` or ``move``.
             began: when it began, by ``time.perf_counter``.
         """
         self.offered.labels(cause).inc()

@@ -1,9 +1,9 @@
 """Faults under load on a running installation, and what each client was told held against what stands then.
 
-Clients create, read and delete services of their own over TAPI, and ask again, with the same UUID, until they
-have an answer that is final. Beside them a dice has faults happen (``faults.py``). At the end all is whole
-again, and what every client knows is compared with the controller. Not here: whether controller, elements,
-PCE and decision log agree among themselves (``controlplane/audit.py``).
+Clients create, read, change and delete services of their own over TAPI, and ask again, with the same UUID,
+until they have an answer that is final. Beside them a dice has faults happen (``faults.py``). At the end all
+is whole again, and what every client knows is compared with the controller. Not here: whether controller,
+elements, PCE and decision log agree among themselves (``controlplane/audit.py``).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Known:
     uuid: str
     told: str
     why: str = ""
+    gbps: float = math.nan  # acknowledged last; NaN: not known
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Account:
 
     @property
     def operations(self) -> int:
-        """Creations, reads and deletions."""
+        """Creations, reads, changes and deletions."""
         return len(self.answers_s) + len(self.unanswered)
 
     @property
@@ -78,7 +79,7 @@ class Account:
 class Broken:
     """A client was told one thing, and another stands."""
 
-    rule: str  # lost-after-ack, stands-after-deletion, stands-after-refusal
+    rule: str  # lost-after-ack, other-capacity, stands-after-deletion, stands-after-refusal
     service_uuid: str
     why: str
 
@@ -143,6 +144,7 @@ def compare(account: Account, controller: ControllerClient) -> list[Broken]:
         ServiceRefused: the controller does not answer.
     """
     found = []
+    rates_gbps = {item.service_uuid: item.bit_rate_gbps for item in controller.services()}
     for known in account.services.values():
         stands = True
         try:
@@ -153,6 +155,9 @@ def compare(account: Account, controller: ControllerClient) -> list[Broken]:
             stands = False
         if known.told == CREATED and not stands:
             found.append(Broken("lost-after-ack", known.uuid, "it was acknowledged, and is not there"))
+        elif known.told == CREATED and abs((rates_gbps.get(known.uuid) or known.gbps) - known.gbps) > 0:
+            why = f"{known.gbps:g} Gb/s were acknowledged, and {rates_gbps[known.uuid]:g} stand"
+            found.append(Broken("other-capacity", known.uuid, why))
         elif known.told == DELETED and stands:
             found.append(Broken("stands-after-deletion", known.uuid, "its deletion was acknowledged"))
         elif known.told == REFUSED and stands:
@@ -169,7 +174,7 @@ def clear(account: Account, controller: ControllerClient) -> None:
 
 
 def live(target: Target, account: Account, ended: threading.Event, dice: random.Random) -> None:
-    """One client: a dice of creations, reads and deletions of its own services."""
+    """One client: a dice of creations, reads, changes and deletions of its own services."""
     with target.client() as client:
         own: list[Known] = []
         while not ended.is_set():
@@ -182,6 +187,8 @@ def live(target: Target, account: Account, ended: threading.Event, dice: random.
                 refusal, _ = _answer(account, "read", partial(client.service, known.uuid))
                 if refusal is not None and refusal.status == NOT_FOUND:
                     own.remove(known)  # found missing at the end, unless it is deleted
+            elif own and roll < 0.55:
+                _change(client, account, dice.choice(own), dice)
             else:
                 known = Known(str(uuid4()), UNKNOWN)
                 with account.lock:
@@ -201,9 +208,25 @@ def _create(
         lambda: client.request_service(source, destination, gbps, service_uuid=known.uuid),
     )
     if refusal is None:
-        known.told = CREATED
+        known.told, known.gbps = CREATED, gbps
     elif refusal.status not in (0, NOT_NOW):
         known.told, known.why = REFUSED, refusal.reason
+
+
+def _change(client: ControllerClient, account: Account, known: Known, dice: random.Random) -> None:
+    """Another capacity, or locked and unlocked; what is refused is left as it was."""
+    if dice.random() < 0.5:
+        gbps = dice.choice(RATES_GBPS)
+        refusal, _ = _answer(
+            account, f"change {known.uuid}", lambda: client.change_capacity(known.uuid, gbps)
+        )
+        if refusal is None:
+            known.gbps = gbps
+        elif refusal.status in (0, NOT_NOW):
+            known.gbps = math.nan  # one or the other
+        return
+    for is_locked in (True, False):
+        _answer(account, f"lock {known.uuid}", partial(client.lock_service, known.uuid, is_locked))
 
 
 def _delete(client: ControllerClient, account: Account, known: Known) -> None:

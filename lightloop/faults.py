@@ -31,13 +31,14 @@ BETWEEN_S = (0.5, 2.5)
 HUNG_S = (0.5, 3.0)  # of a process, a disk, a database
 STAYS_S = (1.0, 5.0)  # what elements and clocks do
 DIES_WITHIN_S = 3.0
-MAX_CUT = 2  # links at a time
+MAX_CUT = 2  # links at a time; and so many drained
 JUMPS_S = (-86_400.0, -60.0, 60.0, 86_400.0)
 SLOW_S = 2.0  # an element's answer
 THROWS = 10  # until one is possible just then, e.g. a repair where a link is cut
 STEPS = (
     *("controller.planned", "controller.computed", "controller.reserved", "controller.configured"),
     *("controller.stored", "controller.released", "controller.removed", "controller.cut"),
+    *("controller.drained", "controller.relocked"),
     *("pce.decided", "pce.logged", "elements.changed"),
 )
 _NOT_NOW = (0, 503)  # statuses after which one asks again
@@ -103,7 +104,7 @@ class Disturbance:
     Attributes:
         tell: told each fault, its kind and the words, as it begins.
         kind: whose turn it is.
-        cut: links that are.
+        cut, drained: links that are.
         staying: what is to end at a moment (``time.monotonic``), and how.
     """
 
@@ -113,6 +114,7 @@ class Disturbance:
     tell: Callable[[str, str], None]
     kind: str = ""
     cut: list[tuple[str, str]] = field(default_factory=list)
+    drained: list[tuple[str, str]] = field(default_factory=list)
     staying: dict[str, tuple[float, Callable[[], None]]] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
@@ -194,6 +196,8 @@ def disturb(
         disturbance.end_staying()
         for link in disturbance.cut:
             until_done(partial(disturbance.client.repair_link, *link))
+        for link in disturbance.drained:
+            until_done(partial(disturbance.client.undrain, *link))
 
 
 def until_done(ask: Callable[[], Any]) -> None:
@@ -225,6 +229,25 @@ def _repair(on: Disturbance) -> bool:
     link = on.cut.pop(on.dice.randrange(len(on.cut)))
     on.note(f"repair {'-'.join(link)}")
     until_done(partial(on.client.repair_link, *link))
+    return True
+
+
+def _drain(on: Disturbance) -> bool:
+    link = on.dice.choice(list(on.target.links))
+    if len(on.drained) >= MAX_CUT or link in on.drained:
+        return False
+    on.drained.append(link)
+    on.note(f"drain {'-'.join(link)}")
+    until_done(partial(on.client.drain, *link))
+    return True
+
+
+def _undrain(on: Disturbance) -> bool:
+    if not on.drained:
+        return False
+    link = on.drained.pop(on.dice.randrange(len(on.drained)))
+    on.note(f"undrain {'-'.join(link)}")
+    until_done(partial(on.client.undrain, *link))
     return True
 
 
@@ -360,6 +383,8 @@ def _no_switch(target: Target) -> str:
 KINDS: Mapping[str, Kind] = {
     "cut": Kind(20, _cut),
     "repair": Kind(20, _repair),
+    "drain": Kind(8, _drain),
+    "undrain": Kind(8, _undrain),
     "kill": Kind(15, _kill),
     "hang": Kind(8, _hang),
     "kill-at-step": Kind(15, _kill_at_step, _no_failpoints),

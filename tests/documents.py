@@ -54,6 +54,7 @@ NOT_RUN = {
     "lightloop down": "the last chapter of the story",
     "lightloop evaluate": "needs a champion of the default scenario; tests/tasks/test_evaluate.py",
     "lightloop drift check": "needs a champion, or a reference; tests/lightloop/test_drift_command.py",
+    "lightloop drain": "moves traffic; tests/lightloop/test_drain_command.py",
     "lightloop chaos": "its short form is in the last chapter of the story",
     "lightloop bench": "minutes to hours; each benchmark has a test in tests/benchmarks",
     "lightloop train": "minutes; tests/lightloop/test_train_command.py trains",

@@ -20,6 +20,8 @@
   writer.py       the way into the store: changes that wait share a transaction, the memory follows
   setting_up.py   one set-up: ask, verify, reserve, configure, store
   restoration.py  services without a lightpath, set up again
+  changing.py     changes of a service that is there, make before break
+  draining.py     links and nodes that take nothing new, and lose what they carry
   services.py     creation and deletion of services, cuts and repairs, recovery after a restart
   clients.py      what is conceded to clients that cannot send all that is needed
   restconf.py     RESTCONF: bodies, errors, the data tree

@@ -25,6 +25,7 @@ from controlplane.auth import NOBODY, AuthMiddleware, People, tell_trail
 from controlplane.controller.change_log import LAST_VERSION, PAGE_ROWS
 from controlplane.controller.clients import ClientSettings
 from controlplane.controller.datastore import Datastore
+from controlplane.controller.draining import Drain
 from controlplane.controller.maintenance import Maintenance
 from controlplane.controller.monitored import degraded, measured, not_ready
 from controlplane.controller.optical_tfs import Lightpaths, optical_tfs_handlers
@@ -40,7 +41,7 @@ from controlplane.controller.restconf import (
     yang_response,
 )
 from controlplane.controller.restoration import Restoration
-from controlplane.controller.routes import DATA, FAIL_LINK, REPAIR_LINK, TABLE
+from controlplane.controller.routes import DATA, DRAIN, FAIL_LINK, REPAIR_LINK, TABLE, UNDRAIN
 from controlplane.controller.services import ServiceManager
 from controlplane.controller.snapshot import Snapshots
 from controlplane.controller.state import NetworkState
@@ -69,6 +70,8 @@ OPERATIONS = (
     "tapi-path-computation:compute-p-2-p-path",
     FAIL_LINK,
     REPAIR_LINK,
+    DRAIN,
+    UNDRAIN,
     *READING_OPERATIONS,
     *CHANGING_OPERATIONS,
 )
@@ -228,6 +231,16 @@ def build_app(
         tell_trail(request, "-".join(nodes))
         return yang_response(_restoration(await change(lambda: manager.repair_link(nodes))))
 
+    async def drain(request: Request) -> Response:
+        nodes = _drain_input(await read_json(request))
+        tell_trail(request, "-".join(nodes))
+        return yang_response(_drain(await change(lambda: manager.draining.drain(nodes))))
+
+    async def undrain(request: Request) -> Response:
+        nodes = _drain_input(await read_json(request))
+        tell_trail(request, "-".join(nodes))
+        return yang_response(_restoration(await change(lambda: manager.draining.undrain(nodes))))
+
     async def notification_operation(request: Request) -> Response:
         body = await read_json(request) if await request.body() else {}
         operation = request.url.path.rpartition("/")[2]
@@ -256,7 +269,7 @@ def build_app(
     async def write(request: Request) -> Response:
         path = _below_data(request)
         act = datastore.writer(request.method, path)
-        body = await read_json(request) if request.method in ("POST", "PUT") else None
+        body = await read_json(request) if request.method in ("POST", "PUT", "PATCH") else None
 
         def act_on_conditions() -> Response:
             check_conditions(request, lambda: datastore.current(path, body))
@@ -266,7 +279,18 @@ def build_app(
 
     handlers: tuple[Callable[..., Any], ...] = (
         *(health, ready, metrics, host_meta, openapi, changes, snapshot, trail, root, options, operations),
-        *(compute, comp_route, fail_link, repair_link, notification_operation, notifications, read, write),
+        *(
+            compute,
+            comp_route,
+            fail_link,
+            repair_link,
+            drain,
+            undrain,
+            notification_operation,
+            notifications,
+            read,
+            write,
+        ),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
     for route, handler in TABLE.handled_by(*handlers):
@@ -294,6 +318,24 @@ def _link_input(body: Any) -> list[str]:
     if not (isinstance(nodes, list) and len(nodes) == 2 and all(isinstance(node, str) for node in nodes)):
         raise invalid('the body must be {"lightloop:input": {"nodes": ["A", "B"]}}')
     return nodes
+
+
+def _drain_input(body: Any) -> list[str]:
+    content = body.get("lightloop:input", body.get("input")) if isinstance(body, dict) else None
+    if isinstance(content, dict) and set(content) == {"node"} and isinstance(content["node"], str):
+        return [content["node"]]
+    if isinstance(content, dict) and set(content) == {"nodes"}:
+        return _link_input(body)
+    raise invalid(
+        'the body must be {"lightloop:input": {"node": "A"}}, or {"lightloop:input": {"nodes": ["A", "B"]}} '
+        "for a link"
+    )
+
+
+def _drain(result: Drain) -> dict[str, Any]:
+    stayed = [{"service-uuid": uuid, "reason": reason} for uuid, reason in result.stayed]
+    took_ms = str(round(result.took_s * 1000.0))
+    return {"lightloop:output": {"moved": list(result.moved), "stayed": stayed, "took-ms": took_ms}}
 
 
 def _restoration(result: Restoration) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def lightpath_change(kind: str, service: Service) -> dict[str, Any]:
         asked["ends_s"] = service.request.ends_s
     if service.began_s not in (0.0, service.set_up_s):
         asked["began_s"] = service.began_s
+    if path.leg:
+        asked["leg"] = path.leg
     return {"kind": kind, "service_uuid": service.uuid} | path.told() | asked
 
 
@@ -42,6 +44,8 @@ def standing(service: Service) -> dict[str, Any]:
     time are left out.
     """
     told = {"version": service.set_up_version} | lightpath_change("lightpath-added", service)
+    if service.request.is_locked:
+        told["is_locked"] = True
     if service.set_up_version:
         told |= {"cause": service.set_up_cause, "time_s": service.set_up_s}
     return told

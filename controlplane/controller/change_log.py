@@ -32,7 +32,8 @@ class Change:
 
     Attributes:
         version: its place in the log.
-        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore`` or ``repair``.
+        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore``, ``repair`` or
+            ``move``.
         happened: when.
         document: what changed (docs/contracts.md), version included.
     """

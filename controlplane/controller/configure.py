@@ -29,8 +29,8 @@ DEADLINE_S = 2.0  # after which nobody waits for an element any more
 class StateOfServices(Protocol):
     """What the state says."""
 
-    def service(self, uuid: str) -> Service | None:
-        """A service by its UUID; None when there is none."""
+    def carried_as(self, key: str) -> Service | None:
+        """The service whose lightpath the elements hold under a key; None when there is none."""
 
     def crossing(self, node: str) -> tuple[Service, ...]:
         """The services whose lightpath passes a node, or ends there."""
@@ -51,14 +51,14 @@ class ConfigurationFailed(ValueError):  # noqa: N818 - an answer to who asked, n
 def cross_connects(service: Service) -> dict[str, CrossConnect]:
     """What each element along a service's lightpath holds for it, by node."""
     path = service.path
-    if path is None:
+    if path is None or not service.carries:
         return {}
     return {node: _cross_connect(service, index) for index, node in enumerate(path.nodes)}
 
 
 def cross_connect_at(service: Service | None, node: str) -> CrossConnect | None:
     """What one element holds for a service; None where its lightpath does not pass there."""
-    if service is None or service.path is None or node not in service.path.nodes:
+    if service is None or service.path is None or not service.carries or node not in service.path.nodes:
         return None
     return _cross_connect(service, service.path.nodes.index(node))
 
@@ -68,7 +68,7 @@ def _cross_connect(service: Service, index: int) -> CrossConnect:
     assert path is not None
     is_first, is_last = index == 0, index == len(path.nodes) - 1
     return CrossConnect(
-        service_uuid=service.uuid,
+        service_uuid=service.key,
         in_port=ADD_DROP if is_first else path.nodes[index - 1],
         out_port=ADD_DROP if is_last else path.nodes[index + 1],
         first_slot=path.first_slot,
@@ -86,27 +86,27 @@ class _WantedNow:
         self._under_way: dict[str, dict[str, CrossConnect | None]] = {node: {} for node in nodes}
         self._lock = threading.Lock()
 
-    def begin(self, uuid: str, items: Mapping[str, CrossConnect | None]) -> None:
+    def begin(self, key: str, items: Mapping[str, CrossConnect | None]) -> None:
         with self._lock:
             for node, item in items.items():
-                self._under_way[node][uuid] = item
+                self._under_way[node][key] = item
 
-    def end(self, uuid: str, nodes: Iterable[str]) -> None:
+    def end(self, key: str, nodes: Iterable[str]) -> None:
         with self._lock:
             for node in nodes:
-                self._under_way[node].pop(uuid, None)
+                self._under_way[node].pop(key, None)
 
     def of(self, node: str, uuid: str) -> CrossConnect | None:
         # What is under way is looked at first: it ends when the state says it, and is never in neither.
         with self._lock:
             if uuid in self._under_way[node]:
                 return self._under_way[node][uuid]
-        return cross_connect_at(self._services.service(uuid), node)
+        return cross_connect_at(self._services.carried_as(uuid), node)
 
     def all(self, node: str) -> dict[str, CrossConnect]:
         with self._lock:
             over = dict(self._under_way[node])
-        told = ((item.uuid, cross_connect_at(item, node)) for item in self._services.crossing(node))
+        told = ((item.key, cross_connect_at(item, node)) for item in self._services.crossing(node))
         found = {**dict(told), **over}
         return {uuid: item for uuid, item in found.items() if item is not None}
 
@@ -146,31 +146,31 @@ class Configurator:
             self.queues[node].suspect()
 
     @contextmanager
-    def changed(self, uuid: str, items: Mapping[str, CrossConnect | None]) -> Iterator[None]:
+    def changed(self, key: str, items: Mapping[str, CrossConnect | None]) -> Iterator[None]:
         """Elements hold these for a service during the block, and after it what the state says.
 
         Args:
-            uuid: of the service, which nobody else changes meanwhile.
+            key: of the service's lightpath (``Service.key``); nobody else changes the service meanwhile.
             items: by node; None: nothing.
 
         Raises:
             ConfigurationFailed: an element refused, did not answer, or does not hold what it was told.
         """
-        self._wanted.begin(uuid, items)
+        self._wanted.begin(key, items)
         try:
-            self._reach(items, uuid)
+            self._reach(items, key)
             yield
         except BaseException:
-            self._wanted.end(uuid, items)
-            failed = self.wait(self.bring(dict.fromkeys(items, (uuid,))))
+            self._wanted.end(key, items)
+            failed = self.wait(self.bring(dict.fromkeys(items, (key,))))
             for error in failed.values():
-                log.warning("service %s is not taken back yet: %s", uuid, error)
+                log.warning("service %s is not taken back yet: %s", key, error)
             raise
-        self._wanted.end(uuid, items)
+        self._wanted.end(key, items)
 
-    def bring(self, uuids: Mapping[str, Collection[str]]) -> dict[str, Future[None]]:
-        """Begin to bring services to what is wanted, by node; see ``wait``."""
-        return {node: self.queues[node].bring(wanted) for node, wanted in uuids.items()}
+    def bring(self, keys: Mapping[str, Collection[str]]) -> dict[str, Future[None]]:
+        """Begin to bring lightpaths, by key, to what is wanted, by node; see ``wait``."""
+        return {node: self.queues[node].bring(wanted) for node, wanted in keys.items()}
 
     def audit(self, nodes: Iterable[str]) -> dict[str, BaseException]:
         """Bring elements to what is wanted; those that are not there yet, with the reason."""
@@ -189,8 +189,8 @@ class Configurator:
                 failed[node] = error
         return failed
 
-    def _reach(self, nodes: Iterable[str], uuid: str) -> None:
-        failed = self.wait(self.bring(dict.fromkeys(nodes, (uuid,))))
+    def _reach(self, nodes: Iterable[str], key: str) -> None:
+        failed = self.wait(self.bring(dict.fromkeys(nodes, (key,))))
         for error in failed.values():
             if not isinstance(error, ElementError):
                 raise error

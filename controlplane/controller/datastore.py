@@ -23,6 +23,7 @@ from controlplane.tapi.fields import as_uuid, bare
 from controlplane.tapi.path_body import PATH_RESOURCE
 from controlplane.tapi.query import Selection, parse_query, select
 from controlplane.tapi.service_body import ServiceRequest, parse_service
+from controlplane.tapi.service_patch import patched
 from controlplane.tapi.yang_library import MODULES_STATE, modules_state
 
 SERVICES = f"/restconf/data/{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service="
@@ -93,7 +94,7 @@ class Datastore:
         return 200, resource(document, path)
 
     def writer(self, method: str, path: str) -> Write:
-        """What a POST, PUT or DELETE does to the resource at a path; called with the decoded body.
+        """What a POST, PUT, PATCH or DELETE does to the resource at a path; called with the decoded body.
 
         Raises:
             TapiError: 405, nothing there can be changed so.
@@ -108,6 +109,8 @@ class Datastore:
                 return lambda body: self._create(self._parse(body, uuid))
             if method == "DELETE":
                 return lambda _body: self._delete(uuid)
+            if method == "PATCH":
+                return lambda body: self._patch(uuid, body)
         raise TapiError(
             405,
             "operation-not-supported",
@@ -123,7 +126,7 @@ class Datastore:
         if segments in _COLLECTIONS:
             methods = (*methods, "POST")
         if segments[:-1] == _COLLECTIONS[0] and segments[-1].startswith("connectivity-service="):
-            methods = (*methods, "PUT", "DELETE")
+            methods = (*methods, "PUT", "PATCH", "DELETE")
         return methods
 
     def current(self, path: str, body: Any = None) -> Response | None:
@@ -157,6 +160,14 @@ class Datastore:
     def _create(self, request: ServiceRequest) -> Response:
         service, is_new = self._manager.create(request)
         return yang_response(None, 201 if is_new else 204, {"Location": SERVICES + service.uuid})
+
+    def _patch(self, uuid: str, body: Any) -> Response:
+        def changed(known: ServiceRequest) -> ServiceRequest:
+            asked = self._parse(patched(body, known.document))
+            return replace(asked, capacity_nested=known.capacity_nested)
+
+        self._manager.changes.change(self._service(uuid).uuid, changed)
+        return yang_response(None, 204)
 
     def _delete(self, uuid: str) -> Response:
         self._manager.delete(self._service(uuid).uuid)

@@ -26,6 +26,8 @@ def measured(manager: ServiceManager) -> ControllerMetrics:
     metrics.spectrum_used.set(_spectrum_used(state.plant, lit))
     metrics.state_version.set(version)
     metrics.failed_links.set(len(failed_links))
+    metrics.drained.labels("link").set(len(state.drained.links))
+    metrics.drained.labels("node").set(len(state.drained.nodes))
     metrics.elements.set(len(state.plant.topology.node_names))
     metrics.suspect_elements.set(len(manager.configurator.suspects))
     for node, queue in manager.configurator.queues.items():

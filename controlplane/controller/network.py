@@ -7,12 +7,14 @@ twin, proposes. Not here: services and their order (``state.py``).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from configs.bands import bands_of
 from configs.schema import Config, PlantSection
 from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, Quality, SlotsByReach
+from controlplane.tapi.errors import invalid
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
 from envs.gsnr.bands import make_comb
@@ -120,6 +122,18 @@ def plant_view(config: Config) -> PlantView:
         latency_model=load_latency_model(),
         quality=_quality(plant, topology) if plant.bands else None,
     )
+
+
+def link_ends(plant: PlantView, nodes: Sequence[str]) -> tuple[str, str]:
+    """The ends of a link in the topology's order.
+
+    Raises:
+        TapiError: 400, there is no such link.
+    """
+    for fibre in plant.topology.fibres:
+        if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
+            return fibre.node_a, fibre.node_b
+    raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")
 
 
 def _quality(plant: PlantSection, topology: Topology) -> Quality:

@@ -15,8 +15,10 @@ from controlplane.tapi.errors import YANG_DATA_JSON
 from controlplane.tapi.json_schema import (
     comp_route_schema,
     compute_schema,
+    drain_schema,
     link_schema,
     operation_schema,
+    patch_schema,
     service_schema,
 )
 from controlplane.tapi.path_body import COMPUTE_OPERATION
@@ -24,6 +26,7 @@ from controlplane.tapi.path_body import COMPUTE_OPERATION
 HOST_META = "/.well-known/host-meta"
 OPERATIONS = "/restconf/operations"
 FAIL_LINK, REPAIR_LINK = "lightloop:fail-link", "lightloop:repair-link"
+DRAIN, UNDRAIN = "lightloop:drain", "lightloop:undrain"
 OPTICAL_TFS = "/OpticalTFS"
 READ = ("GET", "HEAD")
 DATA = "/restconf/data"
@@ -142,6 +145,18 @@ def _data() -> Iterator[ApiRoute]:
     yield _creation(service, "PUT", "create a service of this UUID")
     yield ApiRoute(
         service,
+        ("PATCH",),
+        "write",
+        Role.OPERATOR,
+        "change the capacity or the administrative state of a service",
+        answers={204: ""},
+        refusals=CHANGE_REFUSALS,
+        headers=_CONDITIONS,
+        body=patch_schema,
+        takes=YANG_DATA_JSON,
+    )
+    yield ApiRoute(
+        service,
         ("DELETE",),
         "write",
         Role.OPERATOR,
@@ -164,7 +179,7 @@ def _data() -> Iterator[ApiRoute]:
     )
 
 
-def _operation(name: str, does: str, told: str) -> ApiRoute:
+def _operation(name: str, does: str, told: str, body: Callable[[], Schema] = link_schema) -> ApiRoute:
     return ApiRoute(
         f"{OPERATIONS}/{name}",
         ("POST",),
@@ -173,7 +188,7 @@ def _operation(name: str, does: str, told: str) -> ApiRoute:
         told,
         answers=YANG_ANSWER,
         refusals=(404, 503),
-        body=link_schema,
+        body=body,
         takes=YANG_DATA_JSON,
     )
 
@@ -268,6 +283,8 @@ TABLE = RouteTable(
         _computation(COMP_ROUTE, "comp_route", "the same as TeraFlowSDN asks", comp_route_schema),
         _operation(FAIL_LINK, "fail_link", "cut a link; its services are restored"),
         _operation(REPAIR_LINK, "repair_link", "repair a link; services come back"),
+        _operation(DRAIN, "drain", "drain a link or node; its services move away", drain_schema),
+        _operation(UNDRAIN, "undrain", "end a drain", drain_schema),
         ApiRoute(
             "/restconf/streams/tapi-notification",
             ("GET",),

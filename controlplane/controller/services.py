@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 
 from controlplane.controller.change_documents import lightpath_change, removed_dark
+from controlplane.controller.changing import ServiceChanges
 from controlplane.controller.configure import ConfigurationFailed, Configurator
+from controlplane.controller.draining import Draining
+from controlplane.controller.network import link_ends
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.reservations import Reservations
 from controlplane.controller.restoration import Restoration, Restorer
@@ -27,7 +30,7 @@ from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.metrics import ControllerMetrics
 from controlplane.tapi.connectivity import Service
-from controlplane.tapi.errors import TapiError, invalid, unknown
+from controlplane.tapi.errors import TapiError, unknown
 from controlplane.tapi.purpose import CREATE
 from controlplane.tapi.schedule import refuse_past_end
 from controlplane.tapi.service_body import ROOT, ServiceRequest
@@ -37,12 +40,12 @@ DELETE, ENDED = "delete", "ended"  # why a service was released
 
 
 def _by_node(services: Iterable[Service]) -> dict[str, list[str]]:
-    """UUIDs of the services whose lightpath passes a node, by node."""
-    uuids: dict[str, list[str]] = defaultdict(list)
+    """Keys of the lightpaths that pass a node, by node."""
+    keys: dict[str, list[str]] = defaultdict(list)
     for service in services:
         for node in service.path.nodes if service.path else ():
-            uuids[node].append(service.uuid)
-    return uuids
+            keys[node].append(service.key)
+    return keys
 
 
 class ServiceManager:
@@ -74,7 +77,9 @@ class ServiceManager:
             state, pce, self.reservations, self.configurator, self.writer, self.metrics
         )
         self._lives = KeyedLocks()
+        self.changes = ServiceChanges(state, self._set_up, self.configurator, self.writer, self._lives)
         self._restorer = Restorer(state, self._set_up, self._lives, self.writer.trust, restored_first)
+        self.draining = Draining(state, self.writer, self.changes, self._restorer)
 
     @property
     def num_waiting(self) -> int:
@@ -164,7 +169,7 @@ class ServiceManager:
 
         nodes = service.path.nodes if service.path else ()
         try:
-            with self.configurator.changed(service.uuid, dict.fromkeys(nodes)):
+            with self.configurator.changed(service.key, dict.fromkeys(nodes)):
                 hit("controller.released")
                 self.writer.write(write, nodes)
                 hit("controller.removed")
@@ -180,7 +185,7 @@ class ServiceManager:
         Raises:
             TapiError: 400 there is no such link.
         """
-        ends = self._ends(nodes)
+        ends = link_ends(self.state.plant, nodes)
         concerned: set[str] = set()
 
         lost: list[Service] = []
@@ -219,7 +224,7 @@ class ServiceManager:
         Raises:
             TapiError: 400 there is no such link.
         """
-        ends = self._ends(nodes)
+        ends = link_ends(self.state.plant, nodes)
 
         def write(writing: Writing) -> Show[None]:
             if ends not in self.state.failed_links:
@@ -256,9 +261,3 @@ class ServiceManager:
     def _reloaded(self) -> None:
         self.reservations.end_left()
         self._restorer.try_all_again()
-
-    def _ends(self, nodes: Sequence[str]) -> tuple[str, str]:
-        for fibre in self.state.plant.topology.fibres:
-            if sorted((fibre.node_a, fibre.node_b)) == sorted(nodes):
-                return fibre.node_a, fibre.node_b
-        raise invalid(f"there is no link between {' and '.join(map(repr, nodes))}")

@@ -1,5 +1,8 @@
 """One set-up: a path is asked for, verified and reserved; elements are configured; the lightpath is stored.
 
+A service that has a lightpath is moved: the new one is set up beside it, one transaction stores the one in
+the place of the other, and only then do the elements let go of the old one.
+
 Set-ups run side by side. Nothing is held while the path computation element or an element is waited for, but
 the service's own life, and the slots. Not here: who may set up what (``services.py``), what happens after a
 cut (``restoration.py``).
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -26,20 +30,21 @@ from controlplane.keyed_locks import KeyedLocks
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import ControllerMetrics, SetUpStep
 from controlplane.tapi.connectivity import Service
-from controlplane.tapi.errors import TapiError
+from controlplane.tapi.context import Drained
+from controlplane.tapi.errors import TapiError, no_path
 from controlplane.tapi.path_body import hops_of
-from controlplane.tapi.purpose import Purpose
+from controlplane.tapi.purpose import CREATE, MOVE, Purpose
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
 MOST_ANSWERS = 12  # of the path computation element for one set-up, when others come first each time
-MOST_CUTS = 4  # of a link on the way, while the elements are configured
+MOST_CUTS = 4  # or drains, of a link on the way, while the elements are configured
 OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
 
 
-class _CutMeanwhileError(Exception):
-    """A link of the path was cut while the elements were configured."""
+class _ClosedMeanwhileError(Exception):
+    """A link of the path was cut, or what it crosses drained, while the elements were configured."""
 
 
 class Waiting:
@@ -93,17 +98,18 @@ class ServiceSetUp:
         self.waiting = Waiting()
 
     def carry(self, service: Service, cause: str, began: float) -> Service:
-        """The service with a lightpath; it has none yet, or not any more, and nobody else changes it.
+        """The service with a new lightpath, in the place of the one that it has; nobody else changes it.
 
         No route passes an element that does not answer; one that fails is gone around from then on.
+        What is drained is avoided, but the ends of a service that is there already.
 
         Args:
-            service: to be set up.
-            cause: ``create`` or ``restore``.
+            service: to be set up, or to be moved, with the request as it is to be from now on.
+            cause: ``create``, ``restore`` or ``move``.
             began: when, by ``time.perf_counter``.
 
         Raises:
-            TapiError: as ``ServiceManager.create``; nothing is allocated then.
+            TapiError: as ``ServiceManager.create``; nothing is changed then.
         """
         ends = {service.request.source, service.request.destination}
         dead = set(self._configurator.away - ends)
@@ -120,24 +126,46 @@ class ServiceSetUp:
                         ) from error
                     dead |= error.nodes
                     log.warning("service %s: %s; trying another route", service.uuid, error)
-                except _CutMeanwhileError:
-                    log.info("service %s: a link of its route was cut meanwhile; trying again", service.uuid)
+                except _ClosedMeanwhileError:
+                    log.info("service %s: its route was cut or drained meanwhile; trying again", service.uuid)
             raise TapiError(503, "operation-failed", "links are cut faster than the service can be set up")
 
     def _around(self, service: Service, cause: str, began: float, at: SetUpStep, dead: set[str]) -> Service:
         """The service on a route that passes nothing dead."""
-        request = service.request
-        request = replace(request, exclude_nodes=(*request.exclude_nodes, *sorted(dead)))
+        request, drained = service.request, self._avoided(service, cause)
+        request = replace(
+            request,
+            exclude_nodes=(*request.exclude_nodes, *sorted(dead | drained.nodes)),
+            exclude_links=(*request.exclude_links, *sorted(drained.links)),
+        )
         try:
             reservation = self._reserve(request, Purpose(request.uuid, cause, request.service_class), at)
         except TapiError as error:
             if dead and error.status == 409:  # without them there might be a way, so it is no refusal
                 around = f"{error.message} (no answer from the element(s) {', '.join(sorted(dead))})"
                 raise TapiError(503, "operation-failed", around) from error
+            if drained and error.status == 409:
+                message = f"{error.message} (avoided, being drained: {drained})"
+                raise TapiError(409, error.tag, message) from error
             raise
         with self._reserved(reservation):
             hit("controller.reserved")
-            return self._install(replace(service, path=reservation.path), cause, began, at)
+            return self._install(service, reservation.path, cause, began, at)
+
+    def _avoided(self, service: Service, cause: str) -> Drained:
+        """What is drained and must not be crossed.
+
+        Raises:
+            TapiError: 409, a new service begins or ends at a node that is drained.
+        """
+        drained = self._state.drained
+        ends = drained.nodes & {service.request.source, service.request.destination}
+        if not ends:
+            return drained
+        if cause == CREATE:
+            where = " and ".join(sorted(ends))
+            raise no_path(f"{where} is being drained: nothing new begins or ends there until that is undone")
+        return replace(drained, nodes=drained.nodes - ends)
 
     @contextmanager
     def _reserved(self, reservation: Reservation) -> Iterator[None]:
@@ -149,32 +177,51 @@ class ServiceSetUp:
             else:
                 self._reservations.end(reservation)
 
-    def _install(self, service: Service, cause: str, began: float, at: SetUpStep) -> Service:
-        path = service.path
-        assert path is not None
-        service = replace(service, lifecycle=INSTALLED)
-        links = {frozenset(hop) for hop in hops_of(path.nodes)}
+    def _install(self, service: Service, path: Lightpath, cause: str, began: float, at: SetUpStep) -> Service:
+        leg = 1 - service.path.leg if service.path else 0
+        new = Service(service.request, INSTALLED, replace(path, leg=leg), began_s=service.began_s)
+        released: dict[str, Future[None]] = {}
 
         def write(writing: Writing) -> Show[Service]:
-            if any(frozenset(ends) in links for ends in self._state.failed_links):
-                raise _CutMeanwhileError
-            done = replace(service, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
-            stored = writing.install(done, lightpath_change("lightpath-added", done), cause)
+            if self._is_closed(path, self._avoided(service, cause)):
+                raise _ClosedMeanwhileError
+            done = replace(new, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
+            added = lightpath_change("lightpath-added", done)
+            before = self._state.service(service.uuid)  # a cut may have come before
+            if before is None or before.path is None:
+                stored = writing.install(done, added, cause)
+            else:
+                stored = writing.move(done, lightpath_change("lightpath-removed", before), added, cause)
             done = stored.stamped(done)
 
             def show() -> Service:
-                self._state.installed(done, stored)
+                if before is None or before.path is None:
+                    self._state.installed(done, stored)
+                    return done
+                with self._reservations.none():  # who gets the slots then comes after it in every queue
+                    self._state.moved(before, done, stored)
+                    released.update(self._configurator.bring(dict.fromkeys(before.path.nodes, (before.key,))))
                 return done
 
             return show
 
         at.step = "elements"
-        with self._configurator.changed(service.uuid, cross_connects(service)):
+        with self._configurator.changed(new.key, cross_connects(new)):
             at.step = "database"
             hit("controller.configured")
-            done = self._writer.write(write, path.nodes)
+            nodes = {*path.nodes, *(service.path.nodes if service.path else ())}
+            done = self._writer.write(write, nodes)
             hit("controller.stored")
-            return done
+        for error in self._configurator.wait(released).values():
+            log.warning("service %s has moved: %s; to be released there yet", service.uuid, error)
+        if released:
+            self._metrics.releases.labels(MOVE).inc()
+        return done
+
+    def _is_closed(self, path: Lightpath, drained: Drained) -> bool:
+        links = {frozenset(hop) for hop in hops_of(path.nodes)}
+        closed = self._state.failed_links | drained.links
+        return any(frozenset(ends) in links for ends in closed) or not drained.nodes.isdisjoint(path.nodes)
 
     def _reserve(self, request: ServiceRequest, purpose: Purpose, at: SetUpStep) -> Reservation:
         """Slots on a path that the path computation element proposes and that is valid now.

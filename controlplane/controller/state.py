@@ -16,7 +16,7 @@ from controlplane.controller.change_log import PAGE_ROWS, Change
 from controlplane.controller.network import PlantView, SpectrumMap
 from controlplane.controller.store import INSTALLED, Store
 from controlplane.tapi.connectivity import Service
-from controlplane.tapi.context import NetworkView
+from controlplane.tapi.context import Drained, NetworkView
 from controlplane.tapi.ids import connection_uuid
 from controlplane.tapi.path_body import hops_of
 
@@ -31,6 +31,7 @@ class _Services:
         self.ends_s: dict[str, float] = {}
         self.of_connection: dict[str, str] = {}
         self.of_path: dict[str, str] = {}
+        self.of_key: dict[str, str] = {}
         for service in services:
             self.put(service)
 
@@ -47,6 +48,7 @@ class _Services:
             return
         self.of_connection[connection_uuid(service.uuid)] = service.uuid
         self.of_path[service.path.uuid] = service.uuid
+        self.of_key[service.key] = service.uuid
         for node in service.path.nodes:
             self.crossing.setdefault(node, {})[service.uuid] = None
 
@@ -65,6 +67,7 @@ class _Services:
             return
         self.of_connection.pop(connection_uuid(uuid), None)
         self.of_path.pop(before.path.uuid, None)
+        self.of_key.pop(before.key, None)
         for node in before.path.nodes:
             self.crossing[node].pop(uuid, None)
 
@@ -100,6 +103,7 @@ class NetworkState:
         self.store.check()
         services = _Services(self.store.services())
         failed_links, version = self.store.failed_links(), self.store.version()
+        drained = self.store.drained()
         lit = SpectrumMap(self.plant)
         for service in services.by_uuid.values():
             if service.path:
@@ -109,6 +113,7 @@ class NetworkState:
                 if service.lifecycle != INSTALLED and service.uuid not in services.by_uuid:
                     services.put(service)
             self._services, self._failed_links, self._version, self.lit = services, failed_links, version, lit
+            self._drained = drained
             self._revision += 1
         self.tell()
 
@@ -121,6 +126,16 @@ class NetworkState:
     def failed_links(self) -> frozenset[tuple[str, str]]:
         """Ends of the links that are cut, in the topology's order."""
         return self._failed_links
+
+    @property
+    def drained(self) -> Drained:
+        """The links and nodes that are drained."""
+        return self._drained
+
+    def carried_as(self, key: str) -> Service | None:
+        """The service whose lightpath the elements hold under a key (``Service.key``)."""
+        with self._lock:
+            return self._services.by_uuid.get(self._services.of_key.get(key, ""))
 
     def service(self, uuid: str) -> Service | None:
         """A service by its UUID; None when there is none."""
@@ -180,6 +195,7 @@ class NetworkState:
                 bands=self.plant.bands,
                 occupied=self.lit.by_port(),
                 failed_links=self._failed_links,
+                drained=self._drained,
                 services=tuple(self._services.by_uuid.values()),
                 revision=self._revision,
             )
@@ -238,6 +254,27 @@ class NetworkState:
                 self._services.drop(service.uuid)
             self._services.put(service)
             self._count(change)
+
+    def moved(self, before: Service, after: Service, last: Change) -> None:
+        """A service's lightpath was stored in the place of the one before."""
+        assert after.path is not None
+        with self._lock:
+            self._release(before)
+            self.lit.light(after.path.nodes, after.path.first_slot, after.path.num_slots)
+            self._services.put(after)
+            self._count(last)
+
+    def renewed(self, service: Service) -> None:
+        """A service was stored with another configuration and the same lightpath."""
+        with self._lock:
+            self._services.put(service)
+            self._revision += 1
+
+    def drained_are(self, drained: Drained) -> None:
+        """Other links and nodes are drained, as it was stored."""
+        with self._lock:
+            self._drained = drained
+            self._revision += 1
 
     def removed(self, service: Service, change: Change) -> None:
         """A service was dropped."""

@@ -26,6 +26,7 @@ from controlplane.controller.migrate import bring_up_to_date
 from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import Service
+from controlplane.tapi.context import Drained
 from controlplane.tapi.purpose import CREATE
 from controlplane.tapi.service_body import ServiceRequest
 
@@ -97,6 +98,7 @@ class Store:
                 # An empty state of another plant: its log means nothing here, so a new store begins.
                 connection.execute(delete(tables.changes))
                 connection.execute(delete(tables.failed_links))
+                connection.execute(delete(tables.drained))
                 kept = {}
             wanted = {"store": kept.get("store", str(uuid4())), "plant": plant_identity, _PROBE: ""}
             # An older version stored what it was about to set up.
@@ -189,6 +191,15 @@ class Store:
             rows = connection.execute(select(tables.failed_links.c.node_a, tables.failed_links.c.node_b))
             return frozenset((row.node_a, row.node_b) for row in rows)
 
+    def drained(self) -> Drained:
+        """What takes nothing new."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(tables.drained.c.node_a, tables.drained.c.node_b)).all()
+        return Drained(
+            frozenset((row.node_a, row.node_b) for row in rows if row.node_b),
+            frozenset(row.node_a for row in rows if not row.node_b),
+        )
+
 
 class Writing:
     """Changes of the state in one transaction, in the order of their versions.
@@ -217,8 +228,22 @@ class Writing:
             self.update(service)
         return stored
 
+    def move(self, service: Service, removal: dict[str, Any], addition: dict[str, Any], cause: str) -> Change:
+        """Store a service's lightpath in the place of the one before, with both changes; the last of them."""
+        self._log.append(removal, cause)
+        return self.install(service, addition, cause)
+
+    def drain(self, node_a: str, node_b: str) -> None:
+        """Store that a link, or a node where ``node_b`` is empty, takes nothing new."""
+        self._connection.execute(insert(tables.drained).values(node_a=node_a, node_b=node_b))
+
+    def undrain(self, node_a: str, node_b: str) -> None:
+        """Store that it takes what comes again."""
+        one = tables.drained.c
+        self._connection.execute(delete(tables.drained).where(one.node_a == node_a, one.node_b == node_b))
+
     def update(self, service: Service) -> None:
-        """Store another state of a service that has a lightpath."""
+        """Store another state of a service."""
         mine = tables.services.c.uuid == service.uuid
         self._connection.execute(update(tables.services).where(mine).values(_row(service)))
 
@@ -274,8 +299,9 @@ def _read_request(fields: dict[str, Any]) -> ServiceRequest:
     return ServiceRequest(max_latency_ms=math.inf if bound is None else bound, **fields)
 
 
-def _path_to_json(service: Service) -> str:
-    assert service.path is not None
+def _path_to_json(service: Service) -> str | None:
+    if service.path is None:
+        return None
     return json.dumps(asdict(service.path) | {name: getattr(service, name) for name in _SET_UP})
 
 
@@ -287,4 +313,5 @@ def _service(row: Any) -> Service:
         return service
     fields = json.loads(row.path)
     set_up = {name: fields[name] for name in _SET_UP if name in fields}  # older versions did not store it
-    return replace(service, path=Lightpath.read(fields["uuid"], fields), **set_up)
+    path = Lightpath.read(fields["uuid"], fields, leg=fields.get("leg", 0))
+    return replace(service, path=path, **set_up)

@@ -43,6 +43,14 @@ failed_links = Table(
     Column("node_b", String(200), primary_key=True),
 )
 
+# What takes nothing new; node_b is empty where it is a node.
+drained = Table(
+    "drained",
+    metadata,
+    Column("node_a", String(200), primary_key=True),
+    Column("node_b", String(200), primary_key=True),
+)
+
 # One row: the controller in charge. A later one has a higher epoch.
 claim = Table(
     "claim",

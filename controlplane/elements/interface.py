@@ -21,7 +21,8 @@ class CrossConnect:
     """A media channel through an element.
 
     Attributes:
-        service_uuid: whose lightpath it is; one cross-connect per service and element.
+        service_uuid: whose lightpath it is; one cross-connect per lightpath and element. The second
+            lightpath of a service that is moved has a UUID of its own.
         in_port, out_port: a neighbour's name, or ``ADD_DROP``; traffic from the source comes in at the first.
         first_slot, num_slots: block of 12.5 GHz slots.
         bidirectional: whether it carries the way back too.

@@ -34,7 +34,7 @@ from controlplane.pce.look import Look, Query, looks_at, settle
 from controlplane.pce.reasons import FallbackReason
 from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
-from controlplane.tapi.purpose import RESTORE
+from controlplane.tapi.purpose import MOVE, RESTORE
 from envs.candidates import Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
@@ -171,7 +171,7 @@ class PathComputer:
 
     def _turn(self, query: Query) -> _Turn:
         beside = self.challenger.in_use
-        if beside is None or query.purpose.cause == RESTORE:
+        if beside is None or query.purpose.cause in (RESTORE, MOVE):
             return _Turn(None, False)
         return _Turn(beside, is_canary(query.decision_id, beside.challenger.share))
 

@@ -31,8 +31,8 @@ class Service:
         lifecycle: ``PLANNED`` until it is configured and acknowledged, then ``INSTALLED``.
         path: the lightpath; None while planned, or while a cut leaves the service without one.
         setup_ms: from the arrival of the request to the stored lightpath.
-        set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``) and time (since 1970
-            UTC) of the change that set the lightpath up; 0 and empty where an older version stored it.
+        set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``, ``move``) and time
+            (since 1970 UTC) of the change that set the lightpath up; 0 and empty where it is not known.
         began_s: when it was first set up, whatever became of that lightpath; since 1970 UTC, 0 as above.
     """
 
@@ -50,6 +50,16 @@ class Service:
         """UUID of the service."""
         return self.request.uuid
 
+    @property
+    def key(self) -> str:
+        """Under which the elements hold its lightpath."""
+        return ids.cross_connect_key(self.uuid, self.path.leg if self.path else 0)
+
+    @property
+    def carries(self) -> bool:
+        """It has a lightpath, and the elements are to carry it."""
+        return self.path is not None and not self.request.is_locked
+
 
 def service_entry(service: Service) -> dict[str, Any]:
     """One entry of ``connectivity-service``: the client's configuration and our state.
@@ -59,7 +69,7 @@ def service_entry(service: Service) -> dict[str, Any]:
     """
     entry = dict(service.request.document) | {
         "connectivity-direction": service.request.direction,
-        "operational-state": "ENABLED" if service.path else "DISABLED",
+        "operational-state": "ENABLED" if service.carries else "DISABLED",
         "lifecycle-state": service.lifecycle,
     }
     if service.request.capacity_nested:
@@ -86,7 +96,7 @@ def connection_entry(service: Service, naming: Naming) -> dict[str, Any]:
         "name": names.pairs(service.path.name_pairs() | {names.SETUP_MS: float(service.setup_ms)}),
         "layer-protocol-name": "PHOTONIC_MEDIA",
         "direction": service.request.direction,
-        "operational-state": "ENABLED",
+        "operational-state": "ENABLED" if service.carries else "DISABLED",
         "lifecycle-state": service.lifecycle,
         "connection-end-point": [crossed[0], crossed[-1]],
         "route": [{"local-id": "working", "connection-end-point": crossed}],

@@ -28,6 +28,26 @@ _IN_SERVICE = {
 }
 
 
+@dataclass(frozen=True)
+class Drained:
+    """What carries what it carries, and takes nothing new.
+
+    Attributes:
+        links: by their ends, in the topology's order.
+        nodes: by name.
+    """
+
+    links: frozenset[tuple[str, str]] = frozenset()
+    nodes: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.links or self.nodes)
+
+    def __str__(self) -> str:
+        links = [f"link {'-'.join(ends)}" for ends in sorted(self.links)]
+        return ", ".join([*links, *(f"node {node}" for node in sorted(self.nodes))])
+
+
 class ServiceEntries:
     """The entries of single services; who keeps what it has told passes its own in the view."""
 
@@ -61,6 +81,7 @@ class NetworkView:
         occupied: slots taken towards a neighbour, by ``(node, neighbour)``, bit i = slot i; both directions
             of a fibre pair together.
         failed_links: ends of the links that are cut, in the topology's order.
+        drained: links and nodes that take nothing new.
         services: every service.
         revision: another number for every other state.
         entries: how single services are told.
@@ -72,6 +93,7 @@ class NetworkView:
     bands: tuple[SpectrumBand, ...]
     occupied: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failed_links: frozenset[tuple[str, str]] = frozenset()
+    drained: Drained = Drained()
     services: Sequence[Service] = ()
     revision: int = 0
     entries: ServiceEntries = field(default_factory=ServiceEntries)
@@ -184,7 +206,7 @@ def _node(view: NetworkView, node: str, by_port: Mapping[tuple[str, str], list[S
         "uuid": view.naming.node_uuid(node),
         "name": names.pairs({names.LOCAL_NAME: node, **position}),
         "layer-protocol-name": ["PHOTONIC_MEDIA"],
-        **_IN_SERVICE,
+        **_in_service(node in view.drained.nodes),
         "owned-node-edge-point": [
             _node_edge_point(view, node, port, by_port.get((node, port), ()))
             for port in (ADD_DROP, *neighbours(view, node))
@@ -239,7 +261,7 @@ def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict
         ],
         "layer-protocol-name": ["PHOTONIC_MEDIA"],
         "direction": "BIDIRECTIONAL",
-        **_IN_SERVICE,
+        **_in_service((node_a, node_b) in view.drained.links),
         "operational-state": "ENABLED" if up else "DISABLED",
         "cost-characteristic": [{"cost-name": "length-km", "cost-value": f"{length_km:g}"}],
         "latency-characteristic": [
@@ -251,6 +273,10 @@ def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict
         "validation-mechanism": [{"validation-mechanism": "NONE"}],
         "transitioned-layer-protocol-name": ["PHOTONIC_MEDIA", "NA"],
     }
+
+
+def _in_service(is_drained: bool) -> dict[str, str]:
+    return _IN_SERVICE | ({"administrative-state": "LOCKED"} if is_drained else {})
 
 
 def _taken_everywhere(view: NetworkView, node: str) -> int:

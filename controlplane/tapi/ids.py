@@ -52,6 +52,11 @@ def connection_uuid(service: str) -> str:
     return str(_uuid("connection", service))
 
 
+def cross_connect_key(service: str, leg: int) -> str:
+    """Under which the elements hold a lightpath of a service: the service's own UUID for leg 0."""
+    return str(_uuid("service", service, "leg", str(leg))) if leg else service
+
+
 def offered_service_uuid(trace: str, started: str, row: int) -> str:
     """UUID of the service that row ``row`` of a trace asks for, played from a stamp of time on."""
     return str(_uuid("offer", trace, started, str(row)))

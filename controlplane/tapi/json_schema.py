@@ -22,6 +22,7 @@ from controlplane.tapi.schema import (
     Uint64,
     Uuid,
 )
+from controlplane.tapi.service_patch import CHANGEABLE
 from controlplane.tapi.service_schema import CAPACITY, DIRECTION, SERVICE
 from controlplane.tapi.wire import MAX_TEXT
 
@@ -106,6 +107,24 @@ def link_schema() -> Schema:
     return _wrapped(
         "lightloop:input", {"type": "object", "required": ["nodes"], "properties": {"nodes": nodes}}
     )
+
+
+def drain_schema() -> Schema:
+    """The input of ``drain`` and ``undrain``: a node, or the two ends of a link."""
+    name = {"type": "string"}
+    link = {"type": "array", "minItems": 2, "maxItems": 2, "items": name}
+    inputs = [
+        {"type": "object", "required": [member], "properties": {member: kind}, "additionalProperties": False}
+        for member, kind in (("node", name), ("nodes", link))
+    ]
+    return _wrapped("lightloop:input", {"oneOf": inputs})
+
+
+def patch_schema() -> Schema:
+    """What of a connectivity service can be changed."""
+    members = {name: schema_of(SERVICE.members[name]) for name in CHANGEABLE}
+    entry = {"type": "object", "properties": members, "additionalProperties": False}
+    return _wrapped(SERVICE_NAME, {"type": "array", "minItems": 1, "maxItems": 1, "items": entry})
 
 
 def operation_schema() -> Schema:

@@ -20,7 +20,7 @@ def notification(
 
     Args:
         change: as in docs/contracts.md; its version is the sequence number.
-        cause: ``create``, ``delete``, ``cut``, ``restore`` or ``repair``.
+        cause: ``create``, ``delete``, ``cut``, ``restore``, ``repair`` or ``move``.
         happened: when.
         naming: the topology.
         store: identity of the store that numbered the change.
@@ -52,7 +52,7 @@ def notification(
         body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
     elif cause in ("delete", "ended"):
         body["changed-attributes"] = [_became("lifecycle-state", "INSTALLED", "PENDING_REMOVAL")]
-    else:
+    elif cause != "move":  # of a service that moves nothing is told to change but where it is
         up = change["kind"] in ("link-repaired", "lightpath-added")
         states = ("DISABLED", "ENABLED") if up else ("ENABLED", "DISABLED")
         body["changed-attributes"] = [_became("operational-state", *states)]

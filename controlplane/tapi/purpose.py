@@ -14,7 +14,8 @@ from controlplane.tapi import names
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_uuid, strip_prefixes
 
-CREATE, RESTORE = "create", "restore"
+CREATE, RESTORE, MOVE = "create", "restore", "move"
+CAUSES = (CREATE, RESTORE, MOVE)
 ANY_CLASS = "any"
 MAX_CLASS_CHARACTERS = 64
 
@@ -25,7 +26,7 @@ class Purpose:
 
     Attributes:
         service_uuid: of the service.
-        cause: ``create`` or ``restore``.
+        cause: ``create``, ``restore``, or ``move``: to another lightpath, beside the one that carries it.
         service_class: of the service, by name.
     """
 
@@ -61,8 +62,8 @@ def parse_purpose(document: Any) -> Purpose:
     path = "/tapi-path-computation:input/objective-function/name"
     if "service-uuid" not in told:
         return NOBODY
-    if told.get("cause") not in (CREATE, RESTORE):
-        raise invalid(f"{path}: cause {told.get('cause')!r}; {CREATE} or {RESTORE} is needed", path)
+    if told.get("cause") not in CAUSES:
+        raise invalid(f"{path}: cause {told.get('cause')!r}; one of {', '.join(CAUSES)} is needed", path)
     return Purpose(as_uuid(told["service-uuid"], path), told["cause"], class_of(told, path))
 
 

@@ -71,9 +71,16 @@ class ServiceRequest(ComputeRequest):
     capacity_nested: bool = field(default=False, compare=False)
 
     @property
+    def is_locked(self) -> bool:
+        """Its spectrum is kept, and no element carries it."""
+        return self.document.get("administrative-state") == "LOCKED"
+
+    @property
     def digest(self) -> str:
         """Equal for equal bodies, whatever the order of members, prefixes, and numbers sent as strings."""
-        return hashlib.sha256(json.dumps(self.document, sort_keys=True).encode()).hexdigest()
+        unlocked = ("administrative-state", "UNLOCKED")  # which is what a service is where nothing is said
+        told = {name: value for name, value in self.document.items() if (name, value) != unlocked}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def parse_service(
@@ -101,11 +108,11 @@ def parse_service(
     Raises:
         TapiError: 400; the message names the leaf and the remedy.
     """
-    body = _service_object(document)
+    body = service_object(document)
     constraint = body.get(CONSTRAINT)
     nested = isinstance(constraint, dict) and "requested-capacity" in constraint
     nested = nested or has_colon_directions(body)
-    body = in_model_words(_unnest(body), ROOT)
+    body = in_model_words(unnest(body), ROOT)
     _fill_local_ids(body)
     config = canonical(body, SERVICE, ROOT)
     if uuid_in_path is not None and config.setdefault("uuid", uuid_in_path) != uuid_in_path:
@@ -207,7 +214,12 @@ def build_service(
     return {"tapi-connectivity:connectivity-service": [service]}
 
 
-def _service_object(document: Any) -> dict[str, Any]:
+def service_object(document: Any) -> dict[str, Any]:
+    """The one service of a body, without prefixes.
+
+    Raises:
+        TapiError: 400, there is none, or more.
+    """
     body = strip_prefixes(document)
     if isinstance(body, dict) and set(body) == {"connectivity-context"}:
         body = body["connectivity-context"]
@@ -221,7 +233,12 @@ def _service_object(document: Any) -> dict[str, Any]:
     return dict(as_object(body["connectivity-service"], ROOT))
 
 
-def _unnest(body: dict[str, Any]) -> dict[str, Any]:
+def unnest(body: dict[str, Any]) -> dict[str, Any]:
+    """A service with what its wrappers hold in its own members.
+
+    Raises:
+        TapiError: 400, a member given twice with different values.
+    """
     for wrapper in WRAPPERS:
         inner = body.pop(wrapper, None)
         if inner is None:
@@ -247,7 +264,6 @@ def _refuse_other_kinds(config: Mapping[str, Any]) -> None:
     wanted = {
         "service-layer": ("PHOTONIC_MEDIA", "this network is photonic"),
         "service-type": ("POINT_TO_POINT_CONNECTIVITY", "ask once for each pair"),
-        "administrative-state": ("UNLOCKED", "a service carries traffic from its creation on"),
     }
     for name, (only, remedy) in wanted.items():
         if config.get(name, only) != only:

@@ -17,6 +17,7 @@ COMMANDS = (
     "evaluate",
     "replay",
     "request",
+    "drain",
     "offer",
     "bench",
     "services",

@@ -46,11 +46,12 @@ def chaos_command(
 ) -> None:
     """Disturb the running installation under load, then audit it. For a test installation: traffic is hit.
 
-    Clients create, read and delete services of their own and ask again until they are answered. Meanwhile a
-    dice has faults happen: cut, repair, kill, hang, full-disk, slow-database, endpoint. Where the processes
-    were started with failpoints (docs/operations.md), also kill-at-step, element-refuses, element-hangs,
-    element-lies, clock-jump. Then all is made whole, `lightloop audit` compares what is stored, and what each
-    client was told is compared with what stands. Exits with status 1 where anything is wrong.
+    Clients create, read, change and delete services of their own and ask again until they are answered.
+    Meanwhile a dice has faults happen: cut, repair, drain, undrain, kill, hang, full-disk, slow-database,
+    endpoint. Where the processes were started with failpoints (docs/operations.md), also kill-at-step,
+    element-refuses, element-hangs, element-lies, clock-jump. Then all is made whole, `lightloop audit`
+    compares what is stored, and what each client was told is compared with what stands. Exits with status 1
+    where anything is wrong.
 
     Examples:
       lightloop chaos --seconds 60 --clients 8

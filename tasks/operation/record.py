@@ -190,7 +190,7 @@ ASKS = pa.DataFrameSchema(
         "decision_id": _text(_SOME),
         "time_s": pa.Column(float, [pa.Check.gt(0), _FINITE]),
         "service_uuid": _text(pa.Check.str_matches(UUID)),
-        "cause": _text(pa.Check.isin(("create", "restore"))),
+        "cause": _text(pa.Check.isin(("create", "restore", "move"))),
         "service_class": _text(pa.Check.str_length(1, 64)),
         "is_constrained": pa.Column(object, pa.Check.isin((True, False))),
         "state_version": pa.Column(float, pa.Check.ge(0)),

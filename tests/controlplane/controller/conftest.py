@@ -292,8 +292,8 @@ class Lab:
         """Every element holds exactly the lightpaths of the state."""
         wanted: dict[str, set[str]] = {node: set() for node in self.host.nodes()}
         for service in self.state.services():
-            for node in service.path.nodes if service.path else ():
-                wanted[node].add(service.uuid)
+            for node in service.path.nodes if service.carries else ():
+                wanted[node].add(service.key)
         assert self.held() == wanted
 
     def assert_no_slot_is_lit_twice(self) -> None:
