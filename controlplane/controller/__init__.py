@@ -22,6 +22,7 @@
   restoration.py  services without a lightpath, set up again
   changing.py     changes of a service that is there, make before break
   draining.py     links and nodes that take nothing new, and lose what they carry
+  scheduled.py    services whose start is to come
   services.py     creation and deletion of services, cuts and repairs, recovery after a restart
   clients.py      what is conceded to clients that cannot send all that is needed
   restconf.py     RESTCONF: bodies, errors, the data tree

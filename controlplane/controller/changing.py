@@ -13,12 +13,12 @@ from dataclasses import replace
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import INSTALLED, Writing
+from controlplane.controller.store import Writing
 from controlplane.controller.writer import Show, Writer
 from controlplane.elements.interface import CrossConnect
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
-from controlplane.tapi.connectivity import Service
+from controlplane.tapi.connectivity import INSTALLED, Service
 from controlplane.tapi.errors import TapiError, no_path, unknown
 from controlplane.tapi.purpose import MOVE
 from controlplane.tapi.service_body import ServiceRequest

@@ -1,4 +1,4 @@
-"""The controller's background work: end what has ended, audit elements, retry restorations, shorten the log.
+"""The controller's background work: begin and end what is due, audit, retry restorations, shorten the log.
 
 Not here: how (``services.py``, ``compaction.py``).
 """
@@ -19,11 +19,11 @@ EVERYTHING_EVERY_S = 60.0
 
 
 class Maintenance:
-    """A thread that keeps elements, state and told ends equal, and one that keeps the change log short.
+    """Threads: elements, state and told ends are kept equal; told starts; the change log is kept short.
 
     Args:
         manager: does the work.
-        suspects_every_s: between looks at the suspect elements and at ends; so late may a release be.
+        suspects_every_s: between looks at the suspect elements, at starts and at ends; so late may one be.
         everything_every_s: between audits of all elements.
         compaction: removes old changes; None: all are kept.
     """
@@ -40,6 +40,7 @@ class Maintenance:
         self._everything_every_s = everything_every_s
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, name="maintenance", daemon=True)]
+        self._threads.append(threading.Thread(target=self._start_due, name="starts", daemon=True))
         if compaction:
             run = compaction.run
             self._threads.append(
@@ -56,6 +57,13 @@ class Maintenance:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def _start_due(self) -> None:
+        while not self._stop.wait(self._suspects_every_s):
+            try:
+                self._manager.scheduled.start_due()
+            except Exception:
+                log.exception("starts failed; trying again")
 
     def _run(self) -> None:
         last_full_s = time.monotonic()

@@ -15,8 +15,8 @@ from itertools import groupby
 
 from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import INSTALLED
 from controlplane.keyed_locks import KeyedLocks
+from controlplane.tapi.connectivity import INSTALLED
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import RESTORE
 

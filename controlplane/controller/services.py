@@ -21,15 +21,16 @@ from controlplane.controller.network import link_ends
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.reservations import Reservations
 from controlplane.controller.restoration import Restoration, Restorer
+from controlplane.controller.scheduled import ScheduledServices
 from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import PLANNED, Writing
+from controlplane.controller.store import Writing
 from controlplane.controller.writer import Show, Writer
 from controlplane.elements.interface import Southbound
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.metrics import ControllerMetrics
-from controlplane.tapi.connectivity import Service
+from controlplane.tapi.connectivity import PLANNED, Service
 from controlplane.tapi.errors import TapiError, unknown
 from controlplane.tapi.purpose import CREATE
 from controlplane.tapi.schedule import refuse_past_end
@@ -78,6 +79,7 @@ class ServiceManager:
         )
         self._lives = KeyedLocks()
         self.changes = ServiceChanges(state, self._set_up, self.configurator, self.writer, self._lives)
+        self.scheduled = ScheduledServices(state, self._set_up, self.writer, self._lives, clock)
         self._restorer = Restorer(state, self._set_up, self._lives, self.writer.trust, restored_first)
         self.draining = Draining(state, self.writer, self.changes, self._restorer)
 
@@ -92,7 +94,7 @@ class ServiceManager:
         self.configurator.close()
 
     def create(self, request: ServiceRequest) -> tuple[Service, bool]:
-        """The service set up for a request, and whether it is new.
+        """The service set up for a request, or kept for later, and whether it is new.
 
         Asking again with the same content answers with the service that is there.
 
@@ -115,6 +117,8 @@ class ServiceManager:
                     "or choose another uuid",
                 )
             refuse_past_end(request.ends_s, ROOT, self._clock())
+            if self.scheduled.is_to_come(request):
+                return self.scheduled.keep(request), True
             planned = Service(request, PLANNED)
             self.state.show(planned)
             hit("controller.planned")

@@ -22,14 +22,14 @@ from controlplane.controller.configure import ConfigurationFailed, Configurator,
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.reservations import Reservation, Reservations
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import INSTALLED, Writing
+from controlplane.controller.store import Writing
 from controlplane.controller.verify import PathRejected
 from controlplane.controller.writer import Show, Writer
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import ControllerMetrics, SetUpStep
-from controlplane.tapi.connectivity import Service
+from controlplane.tapi.connectivity import INSTALLED, SCHEDULED, Service
 from controlplane.tapi.context import Drained
 from controlplane.tapi.errors import TapiError, no_path
 from controlplane.tapi.path_body import hops_of
@@ -189,7 +189,8 @@ class ServiceSetUp:
             added = lightpath_change("lightpath-added", done)
             before = self._state.service(service.uuid)  # a cut may have come before
             if before is None or before.path is None:
-                stored = writing.install(done, added, cause)
+                is_known = before is not None and before.lifecycle == SCHEDULED
+                stored = writing.install(done, added, cause, is_known)
             else:
                 stored = writing.move(done, lightpath_change("lightpath-removed", before), added, cause)
             done = stored.stamped(done)

@@ -14,8 +14,8 @@ from typing import Any
 
 from controlplane.controller.change_log import PAGE_ROWS, Change
 from controlplane.controller.network import PlantView, SpectrumMap
-from controlplane.controller.store import INSTALLED, Store
-from controlplane.tapi.connectivity import Service
+from controlplane.controller.store import Store
+from controlplane.tapi.connectivity import INSTALLED, PLANNED, SCHEDULED, Service
 from controlplane.tapi.context import Drained, NetworkView
 from controlplane.tapi.ids import connection_uuid
 from controlplane.tapi.path_body import hops_of
@@ -29,6 +29,7 @@ class _Services:
         self.crossing: dict[str, dict[str, None]] = {}
         self.dark: dict[str, None] = {}
         self.ends_s: dict[str, float] = {}
+        self.starts_s: dict[str, float] = {}
         self.of_connection: dict[str, str] = {}
         self.of_path: dict[str, str] = {}
         self.of_key: dict[str, str] = {}
@@ -39,10 +40,14 @@ class _Services:
         """Add a service, or put another state of it in its place."""
         self._unlist(service.uuid)
         self.by_uuid[service.uuid] = service
-        if service.lifecycle != INSTALLED:
+        if service.lifecycle == PLANNED:
             return
         if service.request.ends_s is not None:
             self.ends_s[service.uuid] = service.request.ends_s
+        if service.lifecycle == SCHEDULED:
+            if service.request.starts_s is not None and not service.refused:
+                self.starts_s[service.uuid] = service.request.starts_s
+            return
         if service.path is None:
             self.dark[service.uuid] = None
             return
@@ -63,6 +68,7 @@ class _Services:
             return
         self.dark.pop(uuid, None)
         self.ends_s.pop(uuid, None)
+        self.starts_s.pop(uuid, None)
         if before.path is None:
             return
         self.of_connection.pop(connection_uuid(uuid), None)
@@ -110,7 +116,7 @@ class NetworkState:
                 lit.light(service.path.nodes, service.path.first_slot, service.path.num_slots)
         with self._lock:
             for service in self._services.by_uuid.values():
-                if service.lifecycle != INSTALLED and service.uuid not in services.by_uuid:
+                if service.lifecycle == PLANNED and service.uuid not in services.by_uuid:
                     services.put(service)
             self._services, self._failed_links, self._version, self.lit = services, failed_links, version, lit
             self._drained = drained
@@ -185,6 +191,11 @@ class NetworkState:
         with self._lock:
             return tuple((ends_s, uuid) for uuid, ends_s in self._services.ends_s.items())
 
+    def told_starts(self) -> tuple[tuple[float, str], ...]:
+        """When services are to be set up, since 1970 UTC, and their UUIDs."""
+        with self._lock:
+            return tuple((starts_s, uuid) for uuid, starts_s in self._services.starts_s.items())
+
     def view(self) -> NetworkView:
         """The state at one moment, for the TAPI builders."""
         with self._lock:
@@ -240,7 +251,7 @@ class NetworkState:
         """Take a planned service out of sight."""
         with self._lock:
             service = self._services.by_uuid.get(uuid)
-            if service is not None and service.lifecycle != INSTALLED:
+            if service is not None and service.lifecycle == PLANNED:
                 self._services.drop(uuid)
                 self._revision += 1
 
@@ -265,7 +276,7 @@ class NetworkState:
             self._count(last)
 
     def renewed(self, service: Service) -> None:
-        """A service was stored with another configuration and the same lightpath."""
+        """A service was stored with the same lightpath, or with none, and something else of it changed."""
         with self._lock:
             self._services.put(service)
             self._revision += 1

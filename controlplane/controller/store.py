@@ -25,15 +25,13 @@ from controlplane.controller.database import StoreError, open_engine
 from controlplane.controller.migrate import bring_up_to_date
 from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
-from controlplane.tapi.connectivity import Service
+from controlplane.tapi.connectivity import PLANNED, Service
 from controlplane.tapi.context import Drained
 from controlplane.tapi.purpose import CREATE
 from controlplane.tapi.service_body import ServiceRequest
 
-PLANNED = "PLANNED"
-INSTALLED = "INSTALLED"
 _PROBE = "probe"  # written to see whether there is room; SQLite writes nothing where nothing changes
-_BEGAN = "began_s"  # beside the request
+_BEGAN, _REFUSED = "began_s", "refused"  # beside the request
 _SET_UP = ("set_up_version", "set_up_cause", "set_up_s")  # beside the lightpath
 
 
@@ -216,13 +214,28 @@ class Writing:
         """Put the changes into the log; the last thing in the transaction."""
         self._log.flush()
 
-    def install(self, service: Service, change: dict[str, Any], cause: str) -> Change:
-        """Store a service with its lightpath, and the change; a new service comes last in order."""
+    def schedule(self, service: Service) -> None:
+        """Store a service whose start is to come; it comes last in order."""
+        row = _row(service) | {"uuid": service.uuid, "position": last_version(self._connection)}
+        self._connection.execute(insert(tables.services), [row])
+
+    def install(self, service: Service, change: dict[str, Any], cause: str, is_known: bool = False) -> Change:
+        """Store a service with its lightpath, and the change; a new service comes last in order.
+
+        Args:
+            service: with the lightpath.
+            change: that set it up.
+            cause: of it.
+            is_known: a service that is new was stored before, as one to come.
+        """
         assert service.path is not None
         stored = self._log.append(change, cause)
         service = stored.stamped(service)
         if cause == CREATE:
             row = _row(service) | {"uuid": service.uuid, "position": stored.version}
+            if is_known:
+                mine = tables.services.c.uuid == service.uuid
+                self._connection.execute(delete(tables.services).where(mine))
             self._connection.execute(insert(tables.services), [row])
         else:
             self.update(service)
@@ -273,7 +286,7 @@ class Writing:
 def _row(service: Service) -> dict[str, Any]:
     return {
         "lifecycle": service.lifecycle,
-        "request": _request_to_json(service.request, service.began_s),
+        "request": _request_to_json(service),
         "path": _path_to_json(service),
         "setup_ms": service.setup_ms,
     }
@@ -284,10 +297,12 @@ def _is_used(connection: Connection) -> bool:
     return bool(services)
 
 
-def _request_to_json(request: ServiceRequest, began_s: float = 0.0) -> str:
+def _request_to_json(service: Service) -> str:
+    request = service.request
     fields = asdict(request)
     fields["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
-    return json.dumps(fields | ({_BEGAN: began_s} if began_s else {}))
+    beside = {_BEGAN: service.began_s, _REFUSED: service.refused}
+    return json.dumps(fields | {name: value for name, value in beside.items() if value})
 
 
 def _read_request(fields: dict[str, Any]) -> ServiceRequest:
@@ -307,8 +322,10 @@ def _path_to_json(service: Service) -> str | None:
 
 def _service(row: Any) -> Service:
     request = json.loads(row.request)
-    began_s = request.pop(_BEGAN, 0.0)
-    service = Service(_read_request(request), row.lifecycle, setup_ms=row.setup_ms, began_s=began_s)
+    began_s, refused = request.pop(_BEGAN, 0.0), request.pop(_REFUSED, "")
+    service = Service(
+        _read_request(request), row.lifecycle, setup_ms=row.setup_ms, began_s=began_s, refused=refused
+    )
     if row.path is None:
         return service
     fields = json.loads(row.path)

@@ -19,7 +19,7 @@ services = Table(
     metadata,
     Column("uuid", String(36), primary_key=True),
     Column("position", _COUNT, nullable=False),  # order of creation
-    Column("lifecycle", String(20), nullable=False),  # PLANNED or INSTALLED
+    Column("lifecycle", String(20), nullable=False),  # SCHEDULED or INSTALLED; PLANNED by older versions
     Column("request", Text, nullable=False),  # JSON of ServiceRequest and of when it was first set up
     Column("path", Text),  # JSON of Lightpath and of which change set it up; null while there is none
     Column("setup_ms", Float, nullable=False),

@@ -19,6 +19,7 @@ OTSI = "tapi-photonic-media:PHOTONIC_LAYER_QUALIFIER_OTSi"
 
 SERVICE = "tapi-connectivity:connectivity-service"
 CONNECTION = "tapi-connectivity:connection"
+PLANNED, SCHEDULED, INSTALLED = "PLANNED", "SCHEDULED", "INSTALLED"
 CONNECTIVITY_CONTEXT = "tapi-connectivity:connectivity-context"
 
 
@@ -28,11 +29,13 @@ class Service:
 
     Attributes:
         request: what the client asked for.
-        lifecycle: ``PLANNED`` until it is configured and acknowledged, then ``INSTALLED``.
+        lifecycle: ``PLANNED`` until it is configured and acknowledged, then ``INSTALLED``; ``SCHEDULED``
+            while its start is to come, which TAPI calls planned too.
         path: the lightpath; None while planned, or while a cut leaves the service without one.
         setup_ms: from the arrival of the request to the stored lightpath.
         set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``, ``move``) and time
             (since 1970 UTC) of the change that set the lightpath up; 0 and empty where it is not known.
+        refused: why it could not be set up when its start came; empty where nothing kept it.
         began_s: when it was first set up, whatever became of that lightpath; since 1970 UTC, 0 as above.
     """
 
@@ -44,6 +47,7 @@ class Service:
     set_up_cause: str = ""
     set_up_s: float = 0.0
     began_s: float = 0.0
+    refused: str = ""
 
     @property
     def uuid(self) -> str:
@@ -70,8 +74,10 @@ def service_entry(service: Service) -> dict[str, Any]:
     entry = dict(service.request.document) | {
         "connectivity-direction": service.request.direction,
         "operational-state": "ENABLED" if service.carries else "DISABLED",
-        "lifecycle-state": service.lifecycle,
+        "lifecycle-state": "PLANNED" if service.lifecycle == SCHEDULED else service.lifecycle,
     }
+    if service.refused:
+        entry["name"] = [*entry.get("name", ()), *names.pairs({names.START_OUTCOME: service.refused})]
     if service.request.capacity_nested:
         told = ("requested-capacity", "connectivity-direction")
         entry[CONSTRAINT] = {name: entry[name] for name in told}

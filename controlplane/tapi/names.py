@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+START_OUTCOME = "start-outcome"  # of a service whose start came, and found no way
 SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
 LOCAL_NAME = "local-name"
 ENDS_S = "ends-s"  # of a path computation's service, in seconds since 1970 UTC; its client told it

@@ -1,7 +1,7 @@
-"""When a service ends, as its client tells it: ``schedule`` of a connectivity service.
+"""When a service begins and ends, as its client tells it: ``schedule`` of a connectivity service.
 
 Read as RFC 3339, or in the spelling that TAPI 2.1.3 gives for its ``date-and-time``; kept as it was written.
-Not here: who releases the service then (``controller/services.py``).
+Not here: who sets the service up then (``controller/scheduled.py``), and releases it (``services.py``).
 """
 
 from __future__ import annotations
@@ -12,36 +12,34 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from controlplane.tapi.errors import TapiError, invalid
+from controlplane.tapi.errors import invalid
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,18})?([Zz]|[+-]\d\d:\d\d)")
 _TAPI = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\.\d{1,18})?(?:(Z)|([+-]\d\d):?(\d\d))")
 EXAMPLE = "2031-05-01T18:00:00Z"
 
 
-def parse_end(schedule: Mapping[str, Any], path: str, now_s: float) -> float | None:
-    """When a service ends, in seconds since 1970 UTC; None where nothing is told.
+def parse_schedule(schedule: Mapping[str, Any], path: str) -> tuple[float | None, float | None]:
+    """When a service begins and when it ends, in seconds since 1970 UTC; None where nothing is told.
 
     Whether that is past is not looked at: a body that was taken once is taken again.
 
     Args:
         schedule: canonical.
         path: of it, for errors.
-        now_s: since 1970 UTC.
 
     Raises:
-        TapiError: 400, a time that cannot be read, or a start that is still to come.
+        TapiError: 400, a time that cannot be read, or an end that is not after the start.
     """
     start, end = schedule.get("start-time"), schedule.get("end-time")
-    if start is not None and read_time(start, f"{path}/start-time") > now_s:
-        raise TapiError(
-            400,
-            "operation-not-supported",
-            f"{path}/start-time: {start} is still to come, and a service that begins later is not supported "
-            "yet: ask for it when it is to begin, and leave start-time out",
-            f"{path}/start-time",
+    starts_s = None if start is None else read_time(start, f"{path}/start-time")
+    ends_s = None if end is None else read_time(end, f"{path}/end-time")
+    if starts_s is not None and ends_s is not None and ends_s <= starts_s:
+        raise invalid(
+            f"{path}/end-time: {end} is not after start-time, {start}; give a later end, or leave it out",
+            f"{path}/end-time",
         )
-    return None if end is None else read_time(end, f"{path}/end-time")
+    return starts_s, ends_s
 
 
 def refuse_past_end(ends_s: float | None, path: str, now_s: float) -> None:

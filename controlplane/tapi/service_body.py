@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from controlplane.tapi.fields import as_list, as_object, required, strip_prefixe
 from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import ANY_CLASS, class_of
-from controlplane.tapi.schedule import parse_end, told_time
+from controlplane.tapi.schedule import parse_schedule, told_time
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import CONSTRAINT, SERVICE, WRAPPERS
 
@@ -62,13 +61,15 @@ class ServiceRequest(ComputeRequest):
 
     ``document`` is the client's configuration in canonical form, as it is sent back. ``service_class`` groups
     services that behave alike; it does not steer the network. ``capacity_nested``: the client
-    looks for the capacity under ``connectivity-constraint``.
+    looks for the capacity under ``connectivity-constraint``. ``starts_s``: when it is to be set up, in
+    seconds since 1970 UTC; None: at once.
     """
 
     uuid: str
     service_class: str = ANY_CLASS
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
     capacity_nested: bool = field(default=False, compare=False)
+    starts_s: float | None = None
 
     @property
     def is_locked(self) -> bool:
@@ -123,6 +124,7 @@ def parse_service(
     _refuse_other_kinds(config)
     source, destination = _ends(config, naming)
     max_delay_us = _target(config, "max-allowed-delay")
+    starts_s, ends_s = parse_schedule(config.get("schedule", {}), f"{ROOT}/schedule")
     bit_rate_gbps = _bit_rate_gbps(config, channel_rate, default_rate_gbps)
     config.setdefault("requested-capacity", told_rate(bit_rate_gbps))
     return ServiceRequest(
@@ -138,7 +140,8 @@ def parse_service(
         exclude_nodes=named(config.get("exclude-node", ()), naming.node_names, f"{ROOT}/exclude-node"),
         include_links=named(config.get("include-link", ()), naming.link_ends, f"{ROOT}/include-link"),
         include_nodes=named(config.get("include-node", ()), naming.node_names, f"{ROOT}/include-node"),
-        ends_s=parse_end(config.get("schedule", {}), f"{ROOT}/schedule", time.time()),
+        starts_s=starts_s,
+        ends_s=ends_s,
         document=config,
         capacity_nested=nested,
     )

@@ -65,7 +65,10 @@ def capacity(value: Any, unit: Any = "GBPS") -> Any:
             ),
             "state of the network",
         ),
-        (change_service(schedule={"start-time": "20700101000000.0Z"}), "not supported"),
+        (
+            change_service(schedule={"start-time": "20700101000000.0Z", "end-time": "20690101000000.0Z"}),
+            "is not after start-time",
+        ),
         (change_service(schedule={"end-time": "2020-02-29T12:00:00+01:00"}), "is past"),
         (change_service(schedule={"end-time": "2070-02-30T12:00:00Z"}), "RFC 3339"),
         (change_service(schedule={"end-time": "2070-02-01T12:00:00"}), "RFC 3339"),
