@@ -134,7 +134,7 @@ def test_a_service_that_is_gone_before_anybody_deleted_it_is_lost(
 
 def test_kinds_that_an_installation_cannot_have_are_told(tmp_path: Path) -> None:
     target = Target(lambda: None, [("A", "B")], dict)
-    assert set(chosen_kinds(target)) == {"cut", "repair", "kill", "hang", "full-disk"}
+    assert set(chosen_kinds(target)) == {"cut", "repair", "drain", "undrain", "kill", "hang", "full-disk"}
     with pytest.raises(FaultError, match=r"element-lies: .* LIGHTLOOP_FAILPOINTS=@FILE lightloop up"):
         chosen_kinds(target, ["element-lies"])
     with pytest.raises(FaultError, match=r"'fire'; there are cut, repair"):
