@@ -68,6 +68,7 @@ def test_the_steps_make_the_declared_tables_and_take_a_database_from_before_them
         connection.execute(text("DROP TABLE failed_links"))
         connection.execute(text("DROP TABLE claim"))
         connection.execute(text("DROP TABLE subscriptions"))
+        connection.execute(text("DROP TABLE drained"))
     lab.start()
     assert differences() == []
     assert lab.state.services() == before
