@@ -75,7 +75,6 @@ def capacity(value: Any, unit: Any = "GBPS") -> Any:
         (change_service(schedule={"begins": "2070-02-01T12:00:00Z"}), "unknown in TAPI"),
         (change_service(service_type="MULTIPOINT_CONNECTIVITY"), "only POINT_TO_POINT"),
         (change_service(service_layer="ODU"), "only PHOTONIC_MEDIA"),
-        (change_service(administrative_state="LOCKED"), "only UNLOCKED"),
         (
             change_service(resilience_type={"protection-type": "ONE_PLUS_ONE_PROTECTION"}),
             "DYNAMIC_RESTORATION",
