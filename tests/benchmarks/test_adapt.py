@@ -13,6 +13,7 @@ from envs.heuristics import baseline
 from envs.policy import LinearPolicy
 
 
+@pytest.mark.long
 def test_a_champion_that_looks_at_no_demand_is_changed_by_no_forecast(tmp_path: Path) -> None:
     champion = baseline("ksp_ff")
     assert isinstance(champion, LinearPolicy)

@@ -85,6 +85,7 @@ def python(program: str, environment: dict[str, str], *arguments: str) -> subpro
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_training_runs_its_actors_on_a_cluster_that_wants_a_token(cluster: str, tmp_path: Path) -> None:
     config = load_config("five-node", [f"ray.address={cluster}"])

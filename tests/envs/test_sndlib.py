@@ -334,6 +334,7 @@ def test_nodes_are_found_by_map_by_name_and_by_place():
         match_nodes(renamed, FIVE, {"bee": "A"})
 
 
+@pytest.mark.long
 def test_measured_abilene_traffic_becomes_a_trace(shared_data):
     """The real archive, all of it: 14 days of 5-minute matrices, every node found by its place."""
     demands = read_demands(shared_data / "sndlib" / "abilene-5min-20040301-20040314.tgz")

@@ -28,7 +28,12 @@ from tasks.processes import ProcessManager
 
 LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
 PORTS = ("prefect", "mlflow", "model_a", "model_b", "pce", "controller", "elements", "console")
-SMALL = ("traffic.requests_per_trace=8000",)
+# Small, and with time for answers: a machine that other work shares is no fault of the loop.
+SMALL = (
+    "traffic.requests_per_trace=8000",
+    "gate.latency_budget_ms=1000",
+    "online.decision_deadline_ms=2000",
+)
 # In requests, so that one seed gives one policy on every machine; it passes the gate by far.
 ENOUGH = ("training.search.budget_requests=1200000", "training.budget_requests=10000")
 TRAINING = "continuous-training/continuous-training"
