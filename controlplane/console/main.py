@@ -18,6 +18,7 @@ from configs.schema import Config
 from controlplane.auth import NOBODY, AuthMiddleware, People, identity_of
 from controlplane.client import ControllerClient, PceClient
 from controlplane.console.feed import Feed
+from controlplane.console.loop.actions import LoopActions, PrefectClient
 from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
@@ -61,14 +62,16 @@ def build_app(
     settings: PageSettings,
     credentials: Credentials,
     people: People = NOBODY,
-    loop: LoopFeed | None = None,
+    prefect: PrefectClient | None = None,
 ) -> FastAPI:
     """The ASGI application: the pages at ``/`` and ``/loop``, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password. What a click changes the controller is asked for in the name of
     that user, with the console's own credentials.
     """
-    loop_feed = loop or LoopFeed()
+    loop_feed = LoopFeed()
+    asked = prefect or PrefectClient(f"{settings.prefect_url}/api", credentials)
+    actions = LoopActions(loop_feed, asked, settings.prefect_url)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -99,6 +102,10 @@ def build_app(
 
     for handler in (health, ready, metrics):
         app.add_api_route(TABLE.named(handler.__name__).path, handler)
+
+    for action in (actions.train, actions.promote, actions.roll_back, actions.lineage):
+        route = TABLE.named(action.__name__)
+        app.add_api_route(route.path, action, methods=list(route.methods))
 
     @ui.page(TABLE.named("index").path, title="lightloop", favicon=FAVICON)
     async def index(request: Request) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from controlplane.console.loop.actions import PromoteOrder, RollBackOrder, TrainOrder
 from controlplane.metrics import METRICS, READY
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, ApiRoute, RouteTable
+from controlplane.routes import HEALTH, JSON, ApiRoute, RouteTable
 
 TABLE = RouteTable(
     "console",
@@ -14,6 +15,45 @@ TABLE = RouteTable(
         ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
         ApiRoute("/", ("GET",), "index", Role.READER, "the page"),
         ApiRoute("/loop", ("GET",), "loop", Role.READER, "the loop page"),
+        ApiRoute(
+            "/loop/train",
+            ("POST",),
+            "train",
+            Role.OPERATOR,
+            "start a training",
+            answers={202: JSON},
+            refusals=(400, 503),
+            body=TrainOrder.model_json_schema,
+        ),
+        ApiRoute(
+            "/loop/promote",
+            ("POST",),
+            "promote",
+            Role.ADMINISTRATOR,
+            "have a version that passed its gate put into service",
+            answers={202: JSON},
+            refusals=(400, 503),
+            body=PromoteOrder.model_json_schema,
+        ),
+        ApiRoute(
+            "/loop/roll-back",
+            ("POST",),
+            "roll_back",
+            Role.ADMINISTRATOR,
+            "have the champion of before put back",
+            answers={202: JSON},
+            refusals=(400, 503),
+            body=RollBackOrder.model_json_schema,
+        ),
+        ApiRoute(
+            "/loop/lineage",
+            ("GET",),
+            "lineage",
+            Role.READER,
+            "where a decision, a service or a version comes from",
+            refusals=(400, 404),
+            query={"of": {"type": "string", "maxLength": 200}},
+        ),
         ApiRoute("/_nicegui/{path:path}", ("GET",), "files", Role.READER, "files of the page"),
         # What a click does the controller checks: the page asks it in its user's name.
         ApiRoute(

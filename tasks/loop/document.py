@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.history import Stretch, history
 from tasks.loop.live import LiveReader, bins_of, demand_of
-from tasks.loop.looks import Demand, Look, LookReader, demand_in
+from tasks.loop.looks import Demand, LookReader, MonitorLook, demand_in
 from tasks.loop.registered import LoopVersion, VersionReader
 from tasks.loop.trainings import TRAINING, CurveReader, LoopRun, loop_runs
 from tasks.promotion_budget import budget_state
@@ -75,7 +75,7 @@ class LoopReader:
         self._live = LiveReader(places.decisions)
         self._curve = CurveReader(places.training)
         self._told: tuple[LoopVersion, ...] = ()
-        self._seen: tuple[Look, ...] = ()
+        self._seen: tuple[MonitorLook, ...] = ()
         self._trained: tuple[KeptRun, ...] = ()
         self._experiment_id: str | None = None
         self._flows: Sequence[Mapping[str, Any]] = ()

@@ -19,7 +19,7 @@ DRIFT = "drift"  # kind of an MLflow run
 
 
 @dataclass(frozen=True)
-class Look:
+class MonitorLook:
     """One look.
 
     Attributes:
@@ -82,9 +82,9 @@ class LookReader:
 
     def __init__(self, registry: RegistryReader) -> None:
         self._registry = registry
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[str, MonitorLook] = {}
 
-    def looks(self, experiment_id: str, scenario: str) -> tuple[Look, ...]:
+    def looks(self, experiment_id: str, scenario: str) -> tuple[MonitorLook, ...]:
         """The looks of a scenario that have ended, oldest first, at most ``MOST_LOOKS``.
 
         Raises:
@@ -130,9 +130,9 @@ def _forecast(stored: DemandForecast) -> dict[str, Any]:
     }
 
 
-def _look(run: KeptRun, report: Mapping[str, Any]) -> Look:
+def _look(run: KeptRun, report: Mapping[str, Any]) -> MonitorLook:
     drifted = run.tags.get(DRIFT) == "true"
-    return Look(
+    return MonitorLook(
         run_id=run.run_id,
         flow_run_id=run.tags.get(FLOW_RUN_TAG, ""),
         time_s=run.ended_s or run.began_s,

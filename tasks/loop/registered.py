@@ -28,7 +28,7 @@ BLOCKING = ("evaluation/challenger_request_blocking", "quick_evaluation/request_
 
 
 @dataclass(frozen=True)
-class Score:
+class GateScore:
     """Request blocking of one policy on held-out traces.
 
     Attributes:
@@ -76,8 +76,8 @@ class LoopVersion:
     topology: str
     reason: str
     forecast: str
-    score: Score | None
-    rivals: tuple[Score, ...]
+    score: GateScore | None
+    rivals: tuple[GateScore, ...]
     figures: Mapping[str, float]
     traces: tuple[str, ...]
     windows: Mapping[str, str]
@@ -94,7 +94,7 @@ class VersionReader:
     def __init__(self, registry: RegistryReader) -> None:
         self._registry = registry
         self._runs: dict[str, KeptRun | None] = {}
-        self._tables: dict[str, tuple[Score, ...]] = {}
+        self._tables: dict[str, tuple[GateScore, ...]] = {}
 
     def versions(self) -> tuple[LoopVersion, ...]:
         """Every version, oldest first.
@@ -117,7 +117,7 @@ class VersionReader:
         own = next((item for item in table if item.role in OWN_ROLES), None)
         if own is None and (known := _first(metrics, BLOCKING)) is not None:
             ends = (metrics.get(f"quick_evaluation/request_blocking_{end}") for end in ("low", "high"))
-            own = Score(OWN_ROLES[-1], kept.tags.get("policy", ""), known, *ends)
+            own = GateScore(OWN_ROLES[-1], kept.tags.get("policy", ""), known, *ends)
         figures = {name: _first(metrics, names) for name, names in FIGURES.items()}
         return LoopVersion(
             number=kept.number,
@@ -148,7 +148,7 @@ class VersionReader:
             self._runs[run_id] = self._registry.run(run_id) if run_id else None
         return self._runs[run_id]
 
-    def _table(self, run: KeptRun) -> tuple[Score, ...]:
+    def _table(self, run: KeptRun) -> tuple[GateScore, ...]:
         if run.run_id in self._tables:
             return self._tables[run.run_id]
         found = _scores(self._registry.document(run.run_id, POLICY_TABLE))
@@ -157,13 +157,13 @@ class VersionReader:
         return found
 
 
-def _scores(table: Mapping[str, Any] | None) -> tuple[Score, ...]:
+def _scores(table: Mapping[str, Any] | None) -> tuple[GateScore, ...]:
     """Everybody of a run's table of policies."""
     if table is None:
         return ()
     rows = (dict(zip(table["columns"], row, strict=True)) for row in table["data"])
     return tuple(
-        Score(
+        GateScore(
             str(row["role"]),
             str(row["policy"]),
             float(row["request_blocking"]),

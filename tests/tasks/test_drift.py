@@ -197,6 +197,7 @@ def test_regret_stands_on_the_report(operation: Operation, traffic: PoissonTraff
         "against": "ksp_ff",
         "mean": 0.01,
         "ci95": [0.0, 0.02],
+        "replayed": {},
     }
 
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict
 CONTINUOUS_TRAINING = "continuous-training"  # flow
 
 
-class _Told(BaseModel):
+class _LoopPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Links(_Told):
+class Links(_LoopPart):
     """Where Prefect and MLflow stand; no experiment where none was made yet."""
 
     prefect: str
@@ -41,7 +41,7 @@ class Links(_Told):
         return f"{self.mlflow}/#/models/{model_name}/versions/{number}"
 
 
-class ServedStretch(_Told):
+class ServedStretch(_LoopPart):
     """One version in service; ``to_s`` is None while it serves."""
 
     version: str
@@ -56,7 +56,7 @@ class ServedStretch(_Told):
     promised_request_blocking: float | None
 
 
-class LiveStretch(_Told):
+class LiveStretch(_LoopPart):
     """What was blocked in a stretch of time, with its 95 % interval."""
 
     from_s: float
@@ -68,7 +68,7 @@ class LiveStretch(_Told):
     high: float
 
 
-class MeasuredScore(_Told):
+class MeasuredScore(_LoopPart):
     """Request blocking of a policy on held-out traces; the ends of its 95 % interval where known."""
 
     role: str
@@ -78,7 +78,7 @@ class MeasuredScore(_Told):
     high: float | None = None
 
 
-class ShownVersion(_Told):
+class ShownVersion(_LoopPart):
     """A registered version."""
 
     number: str
@@ -101,7 +101,7 @@ class ShownVersion(_Told):
     hyperparameters: dict[str, str]
 
 
-class ColumnSeen(_Told):
+class ColumnSeen(_LoopPart):
     """One column of a look."""
 
     drifted: bool
@@ -111,7 +111,7 @@ class ColumnSeen(_Told):
     ordinary: float | None
 
 
-class RegretSeen(_Told):
+class RegretSeen(_LoopPart):
     """Champion less the best of the others; and everybody's replayed blocking, mean and interval."""
 
     against: str
@@ -120,7 +120,7 @@ class RegretSeen(_Told):
     replayed: dict[str, tuple[float | None, float | None, float | None]] = {}
 
 
-class ShownLook(_Told):
+class ShownLook(_LoopPart):
     """A look of the drift monitor."""
 
     run_id: str
@@ -139,7 +139,7 @@ class ShownLook(_Told):
     page: str
 
 
-class ShownRun(_Told):
+class ShownRun(_LoopPart):
     """A flow run of the loop; it has begun where ``began_s`` is told, ended where ``ended_s`` is."""
 
     flow_run_id: str
@@ -155,7 +155,7 @@ class ShownRun(_Told):
     version: str
 
 
-class CurvePoint(_Told):
+class CurvePoint(_LoopPart):
     """One point of a training's curve, and the baselines on the same traces."""
 
     elapsed_s: float
@@ -165,14 +165,14 @@ class CurvePoint(_Told):
     baselines: dict[str, float]
 
 
-class SaidStep(_Told):
+class SaidStep(_LoopPart):
     """What a training said."""
 
     time_s: float
     text: str
 
 
-class ShownCurve(_Told):
+class ShownCurve(_LoopPart):
     """The curve of a training, and the last things that it said."""
 
     flow_run_id: str
@@ -181,7 +181,7 @@ class ShownCurve(_Told):
     steps: tuple[SaidStep, ...]
 
 
-class ProbationVerdict(_Told):
+class ProbationVerdict(_LoopPart):
     """What became of the last promotion."""
 
     version: str
@@ -190,7 +190,7 @@ class ProbationVerdict(_Told):
     reason: str
 
 
-class PromotionBudget(_Told):
+class PromotionBudget(_LoopPart):
     """The chance of a false promotion: allowed in 365 days, spent in the last 365, and what comes next."""
 
     yearly: float
@@ -199,7 +199,7 @@ class PromotionBudget(_Told):
     next_alpha: float
 
 
-class ShownForecast(_Told):
+class ShownForecast(_LoopPart):
     """The demand forecast in service; its pairs with the greatest weight first, the mean weight is 1."""
 
     hash: str
@@ -209,7 +209,7 @@ class ShownForecast(_Told):
     rates: tuple[dict[str, float], ...]
 
 
-class DemandThenAndNow(_Told):
+class DemandThenAndNow(_LoopPart):
     """(nodes, nodes) requests by source and destination: the champion's lessons, and of late."""
 
     version: str
@@ -220,7 +220,7 @@ class DemandThenAndNow(_Told):
     forecast: ShownForecast | None
 
 
-class LoopDocument(_Told):
+class LoopDocument(_LoopPart):
     """Everything of the loop at one moment. ``faults``: what does not answer, and why."""
 
     scenario: str

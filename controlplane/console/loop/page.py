@@ -7,8 +7,11 @@ from pathlib import Path
 from nicegui import Client, ui
 
 from controlplane.console.feed import Feed
+from controlplane.console.loop.drift import DriftPanel, EvidencePanel
 from controlplane.console.loop.feed import LoopFeed, LoopSnapshot
+from controlplane.console.loop.lineage import LineagePanel
 from controlplane.console.loop.panels import Events, LoopBanner, Timeline, told
+from controlplane.console.loop.registry import CurvePanel, RegistryPanel
 from controlplane.console.loop.times import Clock
 from controlplane.console.page import THEME_COOKIE, PageSettings, lay_ground
 from controlplane.console.palette import DARK, LIGHT, Palette
@@ -39,9 +42,14 @@ class LoopPage:
         with ui.element("main").classes("loop-board"):
             self._timeline = Timeline()
             self._events = Events()
+            self._registry = RegistryPanel()
+            self._curve = CurvePanel()
+            self._drift = DriftPanel()
+            self._evidence = EvidencePanel()
+            self._lineage = LineagePanel(lambda: feed.snapshot.document)
         self._show(feed.snapshot)
         client.on_delete(feed.subscribe(self._on_snapshot))
-        self._header.show(network.snapshot)
+        self._on_network(network.snapshot)
         client.on_delete(network.subscribe(self._on_network))
 
     async def settle(self) -> None:
@@ -66,6 +74,7 @@ class LoopPage:
     def _on_network(self, snapshot: Snapshot) -> None:
         with self._client:
             self._header.show(snapshot)
+            self._lineage.offer(snapshot)
 
     def _show(self, snapshot: LoopSnapshot) -> None:
         document = snapshot.document
@@ -74,6 +83,10 @@ class LoopPage:
         self._timeline.show(snapshot, events, self._palette)
         self._events.show(events, self._clock)
         if document is not None:
+            self._registry.show(document, self._clock)
+            self._curve.show(document, self._palette)
+            self._drift.show(document, self._palette)
+            self._evidence.show(document, self._clock, self._palette)
             self._header.point("MLflow", document.links.experiment())
 
     def _switch_theme(self) -> None:

@@ -78,13 +78,17 @@ class Events:
     """The marks of the picture as a list, newest first, with their links: for the keyboard, and to read."""
 
     def __init__(self) -> None:
+        self._drawn: object = None
         with box("panel events"):
             with box("panel-head"):
                 text("What happened", "panel-title")
             self._list = ui.element("ol").classes("event-list").props("data-testid=events tabindex=0")
 
     def show(self, events: tuple[LoopEvent, ...], clock: Clock) -> None:
-        """Bring the list in step."""
+        """Bring the list in step; what has not changed stays, and with it the keyboard's place."""
+        if (events, clock) == self._drawn:
+            return
+        self._drawn = (events, clock)
         self._list.clear()
         with self._list:
             if not events:
