@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from envs.plant import Plant
@@ -42,30 +43,43 @@ class LoadCurve:
         return math.log(max(mean, 0.1 / self.num_requests))
 
     def carried_erlang(self, target: float, guess_erlang: float, refinements: int = 3) -> float:
-        """Load at which the policy blocks ``target`` of the requests.
+        """Load at which the policy blocks ``target`` of the requests."""
+        return load_at(self._log_blocking, target, guess_erlang, refinements)
 
-        Log blocking is nearly straight in the load: bracket the target, then interpolate and narrow.
-        """
-        wanted = math.log(target)
-        low, high = 0.94 * guess_erlang, 1.04 * guess_erlang
-        at_low, at_high = self._log_blocking(low), self._log_blocking(high)
-        for _ in range(12):
-            if at_low <= wanted <= at_high:
-                break
-            if at_low > wanted:
-                high, at_high = low, at_low
-                low *= 0.92
-                at_low = self._log_blocking(low)
-            else:
-                low, at_low = high, at_high
-                high *= 1.08
-                at_high = self._log_blocking(high)
-        for _ in range(refinements):
-            share = (wanted - at_low) / (at_high - at_low)
-            middle = low + min(max(share, 0.1), 0.9) * (high - low)
-            at_middle = self._log_blocking(middle)
-            if at_middle < wanted:
-                low, at_low = middle, at_middle
-            else:
-                high, at_high = middle, at_middle
-        return low + (wanted - at_low) / (at_high - at_low) * (high - low)
+
+def load_at(
+    log_blocking: Callable[[float], float], target: float, guess_erlang: float, refinements: int = 3
+) -> float:
+    """Load in Erlang at which the blocking is ``target``.
+
+    Log blocking is nearly straight in the load: bracket the target, then interpolate and narrow.
+
+    Args:
+        log_blocking: natural logarithm of the blocking at a load in Erlang.
+        target: the blocking asked for.
+        guess_erlang: where to begin.
+        refinements: further loads between the two that bracket the target.
+    """
+    wanted = math.log(target)
+    low, high = 0.94 * guess_erlang, 1.04 * guess_erlang
+    at_low, at_high = log_blocking(low), log_blocking(high)
+    for _ in range(12):
+        if at_low <= wanted <= at_high:
+            break
+        if at_low > wanted:
+            high, at_high = low, at_low
+            low *= 0.92
+            at_low = log_blocking(low)
+        else:
+            low, at_low = high, at_high
+            high *= 1.08
+            at_high = log_blocking(high)
+    for _ in range(refinements):
+        share = (wanted - at_low) / (at_high - at_low)
+        middle = low + min(max(share, 0.1), 0.9) * (high - low)
+        at_middle = log_blocking(middle)
+        if at_middle < wanted:
+            low, at_low = middle, at_middle
+        else:
+            high, at_high = middle, at_middle
+    return low + (wanted - at_low) / (at_high - at_low) * (high - low)

@@ -1,4 +1,4 @@
-"""The picture of ``lightloop bench policy``: blocking against load of who matters, and the bound."""
+"""The picture of ``lightloop bench policy``: blocking against load of who matters, and what bounds them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.policy import AGENT, AT_PERMILLE, FAMILIES, GENERALIST, TEACHER
+
+DASHED = {
+    "estimate": "re-placing (estimate)",
+    "optimistic": "optimistic reference",
+    "proven": "proven bound",
+}
 
 
 def best_of_families(policies: Mapping[str, Any]) -> dict[str, str]:
@@ -30,16 +36,16 @@ def draw(measured: Mapping[str, Any], picture: Path) -> None:
         for family, name in best_of_families(policies).items()
     ]
     curves = [(policies[name], label) for name, label in shown]
-    curves.append((measured["bound"], "defragmentation (bound)"))
+    dashed = [(measured[name], label) for name, label in DASHED.items()]
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.subplots()
-    for row, label in curves:
+    for row, label in curves + dashed:
         points = [point for point in row["points"] if point["request_blocking"] > 0]
         loads = [point["load_erlang"] for point in points]
         percent = [100 * point["request_blocking"] for point in points]
         low = [100 * (point["request_blocking"] - max(point["ci95"][0], 1e-6)) for point in points]
         high = [100 * (point["ci95"][1] - point["request_blocking"]) for point in points]
-        style = "k--" if row is measured["bound"] else "-"
+        style = "--" if (row, label) in dashed else "-"
         axes.errorbar(
             loads, percent, yerr=[low, high], fmt=style, marker="o", ms=3, lw=1.4, capsize=2, label=label
         )

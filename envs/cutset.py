@@ -20,8 +20,9 @@ from itertools import combinations
 import numpy as np
 
 from envs.gsnr.listing import width_of
+from envs.offered import offered_by
 from envs.plant import Plant
-from envs.traffic import PoissonTraffic, traffic_arrays
+from envs.traffic import PoissonTraffic
 
 ENUMERATE_UP_TO_NODES = 16  # 2^15 cuts; beyond that, small sets of neighbours
 
@@ -63,24 +64,11 @@ def kaufman_roberts(capacity_slots: int, sizes_slots: np.ndarray, loads_erlang: 
 def cut_set_bound(plant: Plant, traffic: PoissonTraffic) -> CutSetBound:
     """The tightest cut-set bound found.
 
-    All cuts are tried up to 16 sites; in larger networks, all connected sets of up to four sites. The mean
-    holding time counts as it really is: truncated times are shorter than nominal.
+    All cuts are tried up to 16 sites; in larger networks, all connected sets of up to four sites.
     """
-    arrays = traffic_arrays(traffic, plant)
-    count = plant.num_nodes
-    weights = np.zeros((count, count))
-    for index, pair in enumerate(arrays.pair):  # back from the alias table to probabilities
-        weights[divmod(int(pair), count)] += arrays.pair_keep[index]
-        weights[divmod(int(arrays.pair[arrays.pair_alias[index]]), count)] += 1 - arrays.pair_keep[index]
-    share = weights / weights.sum()
-    # E[holding] of an exponential cut at c = 1 - e^-2 of its mass: 1 - 2 (1 - c) / c, times the mean.
-    cut = arrays.holding_cut
-    truth = 1.0 - 2.0 * (1.0 - cut) / cut if cut < 1.0 else 1.0
-    load_erlang = traffic.load_erlang * truth
-    rates = np.array(traffic.bit_rates_gbps)
-    rate_share = np.array(traffic.bit_rate_weights or (1.0,) * len(rates), np.float64)
-    rate_share /= rate_share.sum()
-    least_slots = _least_slots(plant, rates)
+    offered, count = offered_by(traffic, plant), plant.num_nodes
+    share, load_erlang, rate_share = offered.pair_share, offered.load_erlang, offered.rate_share
+    least_slots = _least_slots(plant, offered.rates_gbps)
     sources, destinations = plant.topology.link_source, plant.topology.link_destination
     best = CutSetBound(0.0, (), 0.0, 0)
     for sites in _cuts(plant):

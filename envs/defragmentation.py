@@ -1,10 +1,11 @@
-"""The reconfigurable-routing bound: what blocking would be if lightpaths could be moved freely.
+"""The re-placing estimate: about what blocking would be if lightpaths could be moved freely.
 
 Requests are served by KSP-FF; where one would be blocked, everything active and the newcomer are placed anew
-in an empty network, largest first (slots x hops on the pair's best path), each by KSP-FF. If all fit, the
-new placement stands and nothing is blocked. It is an estimate, as first fit is not an optimal packing: a
-policy that cannot move lightpaths is expected to stay below it and can pass it. After Doherty et al.,
-"Reinforcement learning for dynamic resource allocation in optical networks: hype or hope?", JOCN 2025.
+in an empty network, largest first (slots x hops on the pair's best path), each by KSP-FF, and where that
+fails each by FF-KSP. If all fit, the new placement stands and nothing is blocked. It is no bound, as first
+fit is not an optimal packing: a policy that cannot move lightpaths can pass it. Lines that none can cross
+are in ``linear_bound.py`` and ``cutset.py``. After Doherty et al., "Reinforcement learning for dynamic
+resource allocation in optical networks: hype or hope?", JOCN 2025, who re-place by KSP-FF.
 """
 
 from __future__ import annotations
@@ -66,6 +67,23 @@ def place(plant, free, scratch, pair, bit_rate_gbps, max_latency_ms):
 
 
 @inlined
+def place_slot_first(plant, free, scratch, pair, bit_rate_gbps, max_latency_ms):
+    """FF-KSP for one request: the lowest slot on any path; as ``place``."""
+    path_units, path_hops, path_format = plant.path_units, plant.path_hops, plant.path_format
+    best_path, best_slot, best_num = -1, -1, 0
+    for path in range(plant.first_path[pair], plant.first_path[pair + 1]):
+        if plant.path_latency_ms[path] > max_latency_ms:
+            continue
+        num_slots = slots_needed(plant.slots_per_gbps[path_format[path]], plant.guard_slots, bit_rate_gbps)
+        slot = first_fit_on_path(free, path_units[path, : path_hops[path]], num_slots, scratch)
+        if slot >= 0 and (best_path < 0 or slot < best_slot):
+            best_path, best_slot, best_num = path, slot, num_slots
+            if slot == 0:
+                break
+    return best_path, best_slot, best_num
+
+
+@inlined
 def asked_for(policy, entry, asked):
     """(pair, bit rate, bound) of an entry, or of the newcomer where it is negative."""
     if entry < 0:
@@ -95,7 +113,7 @@ def list_standing(policy, plant, net, asked):
 
 
 @inlined
-def place_anew(policy, plant, asked, order):
+def place_anew(policy, plant, asked, order, slot_first):
     """Place all of ``entries`` in an empty network, in an order; False where one of them finds no place."""
     trial, entries = policy.trial, policy.entries
     for unit in range(trial.shape[0]):
@@ -103,7 +121,10 @@ def place_anew(policy, plant, asked, order):
             trial[unit, w] = plant.full[w]
     for index in order:
         pair, rate_gbps, bound_ms = asked_for(policy, entries[index], asked)
-        path, slot, num_slots = place(plant, trial, policy.scratch, pair, rate_gbps, bound_ms)
+        if slot_first:
+            path, slot, num_slots = place_slot_first(plant, trial, policy.scratch, pair, rate_gbps, bound_ms)
+        else:
+            path, slot, num_slots = place(plant, trial, policy.scratch, pair, rate_gbps, bound_ms)
         if path < 0:
             return False
         allocate(trial, Block(plant.path_units[path, : plant.path_hops[path]], slot, num_slots))
@@ -143,10 +164,11 @@ def make_room(policy, plant, states, net, n, asked):
     """
     active = list_standing(policy, plant, net, asked)
     order = np.argsort(policy.sizes[: active + 1], kind="mergesort")
-    if not place_anew(policy, plant, asked, order):
-        return -1, -1, 0
-    move_standing(policy, plant, states, net, n, active)
-    return policy.new_path[active], policy.new_slot[active], policy.new_num[active]
+    for slot_first in (False, True):
+        if place_anew(policy, plant, asked, order, slot_first):
+            move_standing(policy, plant, states, net, n, active)
+            return policy.new_path[active], policy.new_slot[active], policy.new_num[active]
+    return -1, -1, 0
 
 
 @decided_by(Defragmenting)

@@ -14,6 +14,7 @@ from envs.spec import PlantSpec
 from envs.traffic import LatencyClass, PoissonTraffic
 from topologies.catalogue import load_topology
 
+# Bounds of 5QI 89 and 84: 3GPP TS 23.501, Table 5.7.4-1. Shares and stretches are our own.
 DEFAULT_CLASSES = (
     LatencyClass("urgent", 0.2, 15.0, 1.2),
     LatencyClass("business", 0.3, 30.0, 1.5),

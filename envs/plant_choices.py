@@ -47,7 +47,7 @@ class PlantChoices:
             everything lit goes on working.
         transceiver_snr_db: of the two ends together; None: left out.
         roadm_loss_db: made good at each link's end; None: left out.
-        power_model: what the network is charged for: ``"default"``, ``"subcarriers"`` or a file; "" nothing.
+        power_model: what the network is charged for: a name of ``SHIPPED_FILES`` or a file; "" nothing.
     """
 
     num_slots: Annotated[int, Ge(1), Le(4096)] = SLOTS_BY_REACH

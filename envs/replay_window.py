@@ -94,7 +94,7 @@ def replay_window(
     refuse_unfit(plant, policy)
     if policy == KernelPolicy(DEFRAGMENTATION):
         raise PolicyError(
-            "the defragmentation bound moves lightpaths, and does not know what those asked for that stood "
+            "defragmentation moves lightpaths, and does not know what those asked for that stood "
             "when the window began; replay another policy"
         )
     requests = window_requests(plant, window)

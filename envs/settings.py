@@ -32,7 +32,7 @@ class Setting:
     traffic: PoissonTraffic
     training_load_erlang: float
     source: str
-    departures_told: bool = False  # the published agent is told how long a request stays
+    departures_told: bool = False  # an agent of this setting that ships is told when services end
 
 
 TRAINING_SHARE = 1.2  # training load over best-known load, where the network is PtrNet-RSA's
@@ -107,8 +107,8 @@ TRAINING_SETTINGS = (
 def agent_plant(setting: Setting, departures_known: bool = False) -> PlantSpec:
     """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind.
 
-    ``departures_known``: it is also told when services end, as ``Setting.departures_told`` says of the
-    published agent; then twice as many starts are listed, as there are twice as many edges.
+    ``departures_known``: it is also told when services end, as the published transformer is; then twice as
+    many starts are listed, as there are twice as many edges.
     """
     rates_gbps, shares = future_rates(setting.traffic)
     return replace(

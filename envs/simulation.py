@@ -40,7 +40,7 @@ from topologies.detours import Avoided
 CHUNK = 4096  # requests drawn and served at a time: small enough for the second-level cache
 FIRST_FIT = {"ksp_ff": KSP_FF, "ff_ksp": FF_KSP}
 CAPACITY_LOSS = {"ksp_mscl": KSP_MSCL, "mscl_ksp": MSCL_KSP}
-DEFRAGMENTATION = "defragmentation"  # a bound rather than a policy: lightpaths may be moved
+DEFRAGMENTATION = "defragmentation"  # an estimate rather than a policy: lightpaths may be moved
 POLICY_NAMES = (*BASELINE_NAMES, *CAPACITY_LOSS, DEFRAGMENTATION)
 
 Server = Callable[[NetworkStates, Requests, int, Statistics], None]
@@ -206,7 +206,7 @@ def refuse_unfit(plant: Plant, policy: ScoringPolicy | KernelPolicy, cuts: tuple
     """Return where a policy can run on a plant.
 
     Raises:
-        PolicyError: fibres cut under the defragmentation bound, which knows of none; a policy with its own
+        PolicyError: fibres cut under defragmentation, which knows of none; a policy with its own
             kernel where quality of transmission decides.
     """
     if plant.thresholds_db and isinstance(policy, KernelPolicy):
@@ -215,7 +215,7 @@ def refuse_unfit(plant: Plant, policy: ScoringPolicy | KernelPolicy, cuts: tuple
             f"{', '.join(BASELINE_NAMES)}"
         )
     if cuts and policy == KernelPolicy(DEFRAGMENTATION):
-        raise PolicyError("the defragmentation bound does not know of cut fibres; leave one of the two out")
+        raise PolicyError("defragmentation does not know of cut fibres; leave one of the two out")
 
 
 def _run(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BAND_COLOURS = {"L": "#cc6677", "C": "#4477aa", "S": "#ddaa33"}
 BLOCKING_FLOOR = 1e-5  # %: what an interval that reaches 0 is drawn down to
-DASHED = ("defragmentation",)  # a bound
+DASHED = ("defragmentation",)  # no policy: lightpaths are moved
 
 Panel = Callable[["Axes", Sequence[Sequence[Row]]], None]
 

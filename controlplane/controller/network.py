@@ -96,7 +96,7 @@ class PlantView:
     def latency_ms(self, nodes: tuple[str, ...]) -> float:
         """One-way latency of a route."""
         model = self.latency_model
-        fibre_us = model.propagation_us_per_km * self.length_km(nodes)
+        fibre_us = model.line_us_per_km * self.length_km(nodes)
         return (fibre_us + model.node_us * len(nodes) + 2 * model.transponder_us) / 1000.0
 
 

@@ -245,7 +245,7 @@ def _node_edge_point(view: NetworkView, node: str, port: str, services: Sequence
 
 
 def _link(view: NetworkView, node_a: str, node_b: str, length_km: float) -> dict[str, Any]:
-    fibre_us = view.latency_model.propagation_us_per_km * length_km
+    fibre_us = view.latency_model.line_us_per_km * length_km
     shared = [group.name for group in view.naming.topology.risk_groups_of(node_a, node_b)]
     up = (node_a, node_b) not in view.failed_links
     return {

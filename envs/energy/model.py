@@ -22,7 +22,11 @@ LIGHTPATH = "lightpath"
 SUBCARRIER = "subcarrier"
 DATA_DIR = Path(__file__).parent.parent / "data"
 DEFAULT_FILE = DATA_DIR / "power.json"
-SHIPPED_FILES = {"default": DEFAULT_FILE, "subcarriers": DATA_DIR / "power_subcarriers.json"}
+SHIPPED_FILES = {
+    "default": DEFAULT_FILE,
+    "subcarriers": DATA_DIR / "power_subcarriers.json",
+    "pluggables": DATA_DIR / "power_pluggables.json",
+}
 _CHOICES = {"switched_by": (FIBRE_PAIR, DIRECTION), "per": (LIGHTPATH, SUBCARRIER)}
 
 

@@ -59,7 +59,9 @@ def simulate_command(
     ] = None,
     power: Annotated[
         str | None,
-        typer.Option(help="plant.power_model: default, subcarriers, or a file like envs/data/power.json."),
+        typer.Option(
+            help="plant.power_model: default, subcarriers, pluggables, or a file like envs/data/power.json."
+        ),
     ] = None,
     load: Annotated[list[float], typer.Option(help="Offered load in Erlang; repeat for a curve.")] = [],  # noqa: B006
     requests: Annotated[
@@ -80,7 +82,7 @@ def simulate_command(
     bounds: Annotated[
         bool,
         typer.Option(
-            "--bounds", help="Also the cut-set bound and, where slots alone decide, that of defragmentation."
+            "--bounds", help="Also the cut-set bound and, where slots alone decide, the re-placing estimate."
         ),
     ] = False,
     picture: Annotated[
@@ -97,8 +99,8 @@ def simulate_command(
 
     Policies: ksp_ff, ff_ksp, ksp_bf, ksp_lf, least_fragmentation, load_aware, random, ksp_mscl, mscl_ksp; for
     bands band_by_band, fewest_channels, max_margin, most_reserve, qot_mscl; for power most_used and
-    least_marginal_power; and defragmentation, which may move lightpaths and so is a bound. The cut-set bound
-    is a closed formula.
+    least_marginal_power; and defragmentation, which may move lightpaths: an estimate of what is possible, no
+    bound. The cut-set bound is a closed formula; `lightloop bench bounds` proves a tighter one.
 
     Examples:
       lightloop simulate --policy ksp_ff --policy ff_ksp --load 190 --load 250 --picture blocking.png
@@ -134,7 +136,7 @@ def simulate_command(
     warmup = default_warmup if warmup is None else warmup
     cuts = tuple(_cut(text, plant.topology, requests // runs + warmup) for text in cut)
     chosen = [(one, plant_for(text, plant)) for text, one in policies]
-    # Moving lightpaths bounds nothing where their noise decides: the cut-set bound stands alone there.
+    # Moving lightpaths says nothing where their noise decides: the cut-set bound stands alone there.
     chosen += [(policy_named(DEFRAGMENTATION), plant)] if bounds and not plant.thresholds_db else []
     for one, _ in chosen:
         refuse_unfit(plant, one, cuts)

@@ -98,7 +98,7 @@ def test_policies_stay_above_the_bounds(setting: str) -> None:
     assert moved.high < fixed.low
 
 
-def test_defragmentation_reproduces_the_published_bound() -> None:
+def test_replacing_reproduces_the_published_estimate() -> None:
     # About 251.7 Erlang at 0.1 % (read off a figure, and called optimistic since): ours must fall near it.
     chosen = benchmark_setting("deeprmsa-nsfnet")
     plant = build_plant(load_topology(chosen.topology), replace(chosen.plant, k_paths=50))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -91,6 +92,9 @@ def test_latency_is_the_sum_of_its_terms(plant: Plant) -> None:
     # 1000 km over 2 hops: fibre 4.9 us/km, 3 nodes, 2 transponders.
     expected_ms = (4900 + 3 * model.node_us + 2 * model.transponder_us) / 1000
     assert model.path_latency_ms(np.array([1000.0]), np.array([2]))[0] == pytest.approx(expected_ms)
+    compensated = replace(model, compensating_share=0.2)  # 200 km of compensating fibre more
+    longer = model.path_latency_ms(np.array([1200.0]), np.array([2]))
+    assert compensated.path_latency_ms(np.array([1000.0]), np.array([2])) == pytest.approx(longer)
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,11 @@ def test_unreadable_power_files_are_refused(tmp_path: Path) -> None:
     file.write_text("[]")
     with pytest.raises(PowerModelError, match="is a list"):
         load_power_model(file)
+
+
+def test_pluggables_draw_the_same_at_any_rate_and_a_sleeping_site_keeps_its_shelf() -> None:
+    model = load_power_model(SHIPPED_FILES["pluggables"])
+    watts = {model.transponder.lightpath_w(rate, DEEPRMSA_FORMATS[0]) for rate in (25.0, 100.0)}
+    assert watts == {2 * 21.0}
+    assert model.amplifier.site_w == 2 * 30.0 + 140.0
+    assert model.amplifier.sleep_share * model.amplifier.site_w == pytest.approx(140.0)
