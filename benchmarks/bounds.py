@@ -55,7 +55,8 @@ class BoundCurve:
         """Load at which a line is at 0.1 %."""
 
         def log_blocking(load_erlang: float) -> float:
-            return math.log(max(getattr(self.at(load_erlang), line).mean, LEAST_BLOCKING))
+            mean = getattr(self.at(load_erlang), line).mean
+            return 0.0 if math.isnan(mean) else math.log(max(mean, LEAST_BLOCKING))
 
         return load_at(log_blocking, TARGET, guess_erlang, refinements=1)
 
@@ -93,4 +94,6 @@ def at_loads(curve: BoundCurve, loads_erlang: list[float]) -> list[dict[str, Any
 
 
 def _row(blocking: Interval) -> dict[str, Any]:
+    if math.isnan(blocking.mean):
+        return {"request_blocking": None, "ci95": None}
     return {"request_blocking": blocking.mean, "ci95": [blocking.low, blocking.high]}

@@ -58,7 +58,7 @@ class LinearBound:
     """Request blocking, with intervals over batches of snapshots."""
 
     proven: Interval
-    optimistic: Interval
+    optimistic: Interval  # not a number where a batch has no snapshot that fits: far too much is offered
     num_snapshots: int
 
 
@@ -227,6 +227,6 @@ def linear_bound(
         number = np.array([demands.number.sum() for demands in drawn])
         too_many = removed > 0
         proven.append(removed.mean() / load)
-        fit = max(1.0 - too_many.mean(), 1.0 / each)
-        optimistic.append(((number - load) * too_many).mean() / (load * fit))
+        fit = 1.0 - too_many.mean()
+        optimistic.append(((number - load) * too_many).mean() / (load * fit) if fit else np.nan)
     return LinearBound(interval(proven), interval(optimistic), BATCHES * each)

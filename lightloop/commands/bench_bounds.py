@@ -76,6 +76,8 @@ def bounds(
 
 
 def _percent(line: dict[str, Any]) -> str:
+    if line["request_blocking"] is None:
+        return "nothing fits"
     mean = f"{100 * line['request_blocking']:.4f}"
     if "ci95" not in line:
         return mean
