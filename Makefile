@@ -9,7 +9,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status test test-nojit test-long lint clean
+.PHONY: help install demo up down status docs test test-nojit test-long lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ down: $(INSTALLED) ## stop everything
 
 status: $(INSTALLED) ## each service with its address and health
 	$(BIN)/lightloop status
+
+docs: $(INSTALLED_DEV) ## build the documentation site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/lint-imports

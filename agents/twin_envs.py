@@ -1,10 +1,10 @@
-"""The twin as RLlib's runners are given it. Not here: the environment itself (``envs/lightpath_env.py``)."""
+"""The twin as RLlib's runners are given it. Not here: the environment (``envs/lightpath_vector_env.py``)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.lightpath_env import LightpathVectorEnv
+from envs.lightpath_vector_env import LightpathVectorEnv
 from envs.plant import Plant
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.snapshot import StandingSnapshot

@@ -156,16 +156,18 @@ class Home:
             self.training,
             self.state,
         ):
-            try:
-                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                reason = "a file is in its place" if self.root.is_file() else error.strerror
-                raise HomeError(
-                    f"{folder} cannot be made: {reason}; set {HOME_VARIABLE} to a folder that you "
-                    "may write to"
-                ) from None
+            self._make(folder)
         return self
+
+    def _make(self, folder: Path) -> None:
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = "a file is in its place" if self.root.is_file() else error.strerror
+            raise HomeError(
+                f"{folder} cannot be made: {reason}; set {HOME_VARIABLE} to a folder that you may write to"
+            ) from None
 
     def tighten(self) -> Home:
         """Take other users' rights to the folder and to what is kept in it away."""
@@ -176,10 +178,14 @@ class Home:
         return self
 
     def credentials(self) -> Credentials:
-        """From the environment where set, else from ``secrets.env``, made at first use (mode 600)."""
+        """From the environment where set, else from ``secrets.env``, made at first use (mode 600).
+
+        Raises:
+            HomeError: the home cannot be made.
+        """
         file = self.root / "secrets.env"
         if not file.exists():
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make(self.root)
             made = Credentials("admin", secrets.token_urlsafe(18), secrets.token_urlsafe(32))
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as stream:

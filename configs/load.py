@@ -79,10 +79,11 @@ def load_config(scenario: str | None = None, overrides: Sequence[str] = ()) -> C
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        files = ", ".join(str(source.name) for source in sources)
+        given = [item for item in overrides if item.partition("=")[0].strip() == key]
+        place = f"given by {given[-1]}" if given else f"read from {', '.join(item.name for item in sources)}"
         value, why = first.get("input"), first["msg"].removeprefix("Value error, ")
         at_fault = "" if isinstance(value, Mapping) else f"value {value!r}; "
-        raise ConfigError(f"{key}: {why} ({at_fault}read from {files})") from None
+        raise ConfigError(f"{key}: {why} ({at_fault}{place})") from None
 
 
 def override(key: str, value: Any) -> str:

@@ -19,7 +19,9 @@ Where to go:
   simulation.py                         figures with intervals
   statistics.py, settings.py            what is counted; the published benchmark settings
   evaluation.py, search.py              paired replay of traces; the score of many weight vectors at once
-  latency_rsa.py, registration.py       gymnasium environments
+  lightpath_env.py, lightpath_vector_env.py  gymnasium environments of one network, and of many
+  latency_rsa.py, registration.py       those of a use case; their ids
+  rendering.py                          what an environment looks like
   around.py                             rows for the paths around what has failed
   network.py                            one network's spectrum for the online side
 Nothing here knows of Prefect, Ray, MLflow or torch.
@@ -27,4 +29,4 @@ Nothing here knows of Prefect, Ray, MLflow or torch.
 
 from envs.registration import register_all
 
-register_all()  # gymnasium finds environments by the import of their package: `import envs`
+register_all()  # gymnasium finds them by `import envs`, or by "envs:" before an id

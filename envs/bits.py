@@ -184,3 +184,9 @@ def block_mask(first_slot, num_slots, word):
     width = high - low
     ones = ALL if width == 64 else (U1 << np.uint64(width)) - U1
     return ones << np.uint64(low)
+
+
+def taken_slots(free: np.ndarray, num_slots: int) -> np.ndarray:
+    """(num_units, num_slots) bool, True where a slot is not free; ``free`` (num_units, num_words) uint64."""
+    as_bytes = np.ascontiguousarray(free).view(np.uint8)
+    return np.unpackbits(as_bytes, axis=1, bitorder="little")[:, :num_slots] == 0

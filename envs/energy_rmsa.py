@@ -1,13 +1,15 @@
 """Energy-aware RMSA: what is lit draws power, and a lightpath may go where the network is lit already.
 
-The environments are those of ``lightpath_env.py`` with this use case's plant, traffic and reward.
+The environments are those of ``lightpath_env.py`` and ``lightpath_vector_env.py`` with this use case's plant,
+traffic and reward.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from envs.lightpath_env import LightpathEnv, LightpathVectorEnv
+from envs.lightpath_env import LightpathEnv
+from envs.lightpath_vector_env import LightpathVectorEnv
 from envs.plant import Plant, build_plant
 from envs.reward import RewardWeights
 from envs.spec import PlantSpec

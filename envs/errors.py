@@ -15,3 +15,7 @@ class TrafficError(ValueError):
 
 class PolicyError(ValueError):
     """An unknown policy, or one that does not fit the observation it is given."""
+
+
+class ActionError(ValueError):
+    """Actions, or arrays to observe into, of another shape or kind than the networks need."""

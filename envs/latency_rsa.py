@@ -1,13 +1,15 @@
 """Latency-aware RSA: requests carry a bit rate and a latency bound; candidates over it do not exist.
 
-The environments are those of ``lightpath_env.py`` with this use case's plant, traffic and reward.
+The environments are those of ``lightpath_env.py`` and ``lightpath_vector_env.py`` with this use case's plant,
+traffic and reward.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from envs.lightpath_env import LightpathEnv, LightpathVectorEnv
+from envs.lightpath_env import LightpathEnv
+from envs.lightpath_vector_env import LightpathVectorEnv
 from envs.plant import Plant, build_plant
 from envs.reward import RewardWeights
 from envs.spec import PlantSpec

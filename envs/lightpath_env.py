@@ -1,7 +1,7 @@
-"""Lightpath requests as gymnasium environments: one network, or many in lockstep, for every use case.
+"""Lightpath requests as a gymnasium environment: one network, for every use case.
 
 What a use case chooses (plant, traffic, reward) is in a file of its own, such as ``latency_rsa.py``.
-What a step does: ``lockstep.py``.
+What a step does: ``lockstep.py``. Many networks at once: ``lightpath_vector_env.py``.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
 
+from envs.errors import ActionError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
-from envs.lockstep import Lockstep, lockstep_on_traffic
+from envs.lockstep import Buffers, lockstep_on_traffic
 from envs.plant import Plant
+from envs.rendering import FRAMES_PER_S, NetworkPicture, check_render_mode
 from envs.reward import ONLY_BLOCKING, RewardWeights
-from envs.snapshot import StandingSnapshot
 from envs.traffic import PoissonTraffic
 
 LARGEST_FEATURE = 1000.0  # dimensionless; a bound for the space, far above what any network shows
+SEEDS = 2**31
 
 Observations = dict[str, np.ndarray]
 
@@ -52,15 +52,18 @@ class LightpathEnv(gym.Env[Observations, np.int64]):
 
     **info**: ``request_blocking`` so far in the episode.
 
+    **Rendering**: ``rgb_array``, a map with the load of each link beside the spectrum.
+
     Args:
         plant: the network.
         traffic: what arrives.
         episode_requests: length of an episode.
         warmup_requests: requests served by KSP-FF after a reset, so that an episode starts in a busy network.
         reward: weights of the reward.
+        render_mode: ``rgb_array`` or None.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's own convention
+    metadata = {"render_modes": ["rgb_array"], "render_fps": FRAMES_PER_S}  # noqa: RUF012 - gymnasium's way
 
     def __init__(
         self,
@@ -69,142 +72,77 @@ class LightpathEnv(gym.Env[Observations, np.int64]):
         episode_requests: int = 1000,
         warmup_requests: int = 0,
         reward: RewardWeights = ONLY_BLOCKING,
+        render_mode: str | None = None,
     ) -> None:
+        self.render_mode = check_render_mode(render_mode)
         self.plant = plant
         self.observation_space = observation_space(self.plant)
         self.action_space = gym.spaces.Discrete(self.plant.spec.max_candidates)
         self._episode_requests = episode_requests
-        self._warmup_requests = warmup_requests
         self._run = lockstep_on_traffic(self.plant, traffic, 1, warmup_requests, reward)
         self._buffers = self._run.observation_buffers()
         self._reward = np.zeros(1, np.float32)
         self._steps = 0
+        self._picture: NetworkPicture | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
         """An empty network, warmed up, and its first observation."""
         super().reset(seed=seed)
-        self._run.reset(int(self.np_random.integers(2**31)))
-        self._run.observe_into(*self._buffers)
-        for _ in range(self._warmup_requests):
-            self._run.step_into(np.zeros(1, np.int64), *self._buffers, self._reward)
+        self._run.reset(int(self.np_random.integers(SEEDS)))
+        self._run.warm_up_into(*self._buffers)
         self._steps = 0
         return self._observation(), {}
 
     def step(self, action: np.int64) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
-        """Carry the choice out and bring the next request."""
-        self._run.step_into(np.array([action], np.int64), *self._buffers, self._reward)
+        """Carry the choice out and bring the next request.
+
+        Raises:
+            ActionError: not one index.
+        """
+        self._run.step_into(checked_actions(action, ()).reshape(1), *self._buffers, self._reward)
         self._steps += 1
-        info = {"request_blocking": _blocking(self._run)}
+        info = {"request_blocking": float(blocking_of_each(self._run.statistics)[0])}
         return self._observation(), float(self._reward[0]), False, self._steps >= self._episode_requests, info
 
+    def action_masks(self) -> np.ndarray:
+        """(M,) bool, True = the candidate exists. sb3-contrib's MaskablePPO asks for it by this name."""
+        return self._buffers[1][0].copy()
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """(H, W, 3) uint8, the network now; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        self._picture = self._picture or NetworkPicture(self.plant)
+        return self._picture.frame(self._run.states.free[0])
+
     def _observation(self) -> Observations:
-        features, mask, context = self._buffers
-        return {
-            "features": features[0].copy(),
-            "action_mask": mask[0].astype(np.int8),
-            "context": context[0].copy(),
-        }
+        return {name: rows[0] for name, rows in observations_in(self._buffers).items()}
 
 
-class LightpathVectorEnv(VectorEnv):
-    """N networks in lockstep: see ``LightpathEnv``.
+def observations_in(buffers: Buffers) -> Observations:
+    """Copies of what networks observe, by name; one row a network."""
+    features, mask, context = buffers
+    return {"features": features.copy(), "action_mask": mask.astype(np.int8), "context": context.copy()}
 
-    The networks share a clock of steps, so all end an episode together; the step after it resets them
-    (``AutoresetMode.NEXT_STEP``). ``reset_into`` and ``step_into`` are the same world without episodes and
-    without allocations, for whoever collects rollouts in bulk. With ``begin`` each network starts from that
-    snapshot, and there is no warm-up.
+
+def checked_actions(actions: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Actions as int64.
+
+    Raises:
+        ActionError: of another shape than needed, or not whole numbers; names both.
     """
-
-    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
-
-    def __init__(
-        self,
-        plant: Plant,
-        traffic: PoissonTraffic,
-        num_envs: int = 64,
-        seed: int = 0,
-        episode_requests: int = 1000,
-        warmup_requests: int = 0,
-        reward: RewardWeights = ONLY_BLOCKING,
-        begin: StandingSnapshot | None = None,
-    ) -> None:
-        self.plant = plant
-        self.num_envs = num_envs
-        self.single_observation_space = observation_space(self.plant)
-        self.single_action_space = gym.spaces.Discrete(self.plant.spec.max_candidates)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._seed = seed
-        self._episode_requests = episode_requests
-        self._warmup_requests = 0 if begin else warmup_requests
-        self._run = lockstep_on_traffic(self.plant, traffic, num_envs, self._warmup_requests, reward, begin)
-        self._buffers = self._run.observation_buffers()
-        self._rewards = np.zeros(num_envs, np.float32)
-        self._steps = 0
-
-    @property
-    def request_blocking(self) -> float:
-        """Request blocking of all networks since the reset, after the warm-up."""
-        return _blocking(self._run)
-
-    def reset_into(
-        self, features: np.ndarray, mask: np.ndarray, context: np.ndarray, seed: int | None = None
-    ) -> None:
-        """Networks at their begin or warmed up; writes (N, M, F) float32, (N, M) bool, (N, C) float32."""
-        self._run.reset(self._seed if seed is None else seed)
-        self._run.observe_into(features, mask, context)
-        first = np.zeros(self.num_envs, np.int64)
-        for _ in range(self._warmup_requests):
-            self._run.step_into(first, features, mask, context, self._rewards)
-
-    def step_into(
-        self,
-        actions: np.ndarray,
-        features: np.ndarray,
-        mask: np.ndarray,
-        context: np.ndarray,
-        rewards: np.ndarray,
-    ) -> None:
-        """Carry out actions (N,) int64; writes the next observations and the rewards (N,) float32."""
-        self._run.step_into(actions, features, mask, context, rewards)
-
-    def reset(
-        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, dict[str, Any]]:
-        """First observations of empty, warmed-up networks. A list of seeds is folded into one."""
-        super().reset(seed=seed if seed is None or isinstance(seed, int) else seed[0])
-        if isinstance(seed, list):
-            seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        self.reset_into(*self._buffers, seed=int(self.np_random.integers(2**31)) if seed is None else seed)
-        self._steps = 0
-        return self._observation(), {}
-
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """One request in every network."""
-        never = np.zeros(self.num_envs, np.bool_)
-        if self._steps >= self._episode_requests:
-            observation, info = self.reset()
-            return observation, np.zeros(self.num_envs, np.float32), never, never.copy(), info
-        self._run.step_into(np.asarray(actions, np.int64), *self._buffers, self._rewards)
-        self._steps += 1
-        ended = np.full(self.num_envs, self._steps >= self._episode_requests)
-        return (
-            self._observation(),
-            self._rewards.copy(),
-            never,
-            ended,
-            {"request_blocking": self.request_blocking},
+    given = np.asarray(actions)
+    if given.shape != shape:
+        raise ActionError(
+            f"actions have the shape {given.shape}; {shape} is needed, one index of a candidate a network"
         )
+    if given.dtype.kind not in "iu":
+        raise ActionError(f"actions are of type {given.dtype}; whole numbers are needed, e.g. int64")
+    return given.astype(np.int64)
 
-    def _observation(self) -> Observations:
-        features, mask, context = self._buffers
-        return {"features": features.copy(), "action_mask": mask.astype(np.int8), "context": context.copy()}
 
-
-def _blocking(run: Lockstep) -> float:
-    offered = int(run.statistics.offered.sum())
-    return float(run.statistics.blocked.sum()) / offered if offered else 0.0
+def blocking_of_each(statistics: Any) -> np.ndarray:
+    """(N,) float64 request blocking of each network since its reset, after its warm-up; 0 at first."""
+    return statistics.blocked.sum(axis=1) / np.maximum(statistics.offered.sum(axis=1), 1)

@@ -6,9 +6,9 @@ and writes the next observations, all in one compiled call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from envs.around import Around
 from envs.candidates import observe_request
 from envs.compiled import inlined, kernel
 from envs.describe import Seen
+from envs.errors import ActionError
 from envs.features import NUM_CONTEXT, NUM_FEATURES
 from envs.listed import CandidateArrays, new_candidates
 from envs.parts import count_listed, draw_parts_kw
@@ -132,20 +133,29 @@ class Lockstep:
     detours: Mapping[tuple[Avoided, int], int] = field(default_factory=dict)  # see ``Around.rows``
     _stream: tuple[TrafficArrays, np.ndarray, np.ndarray] | None = None  # (TrafficArrays, rng states, clocks)
 
-    def reset(self, seed: int | None = None) -> None:
-        """Networks as at their begin, zero counts; with ``seed``, new streams of requests and ends."""
-        for n in range(len(self.position)):
+    def reset(self, seed: int | Sequence[int] | None = None) -> None:
+        """Networks as at their begin, zero counts; with ``seed``, new streams of requests and ends.
+
+        Args:
+            seed: one for all, or one for each network, which then lives as it would alone with that seed.
+        """
+        num = len(self.position)
+        first = num * (seed or 0) if seed is None or isinstance(seed, int) else None
+        for n in range(num):
             clear(self.states, self.plant, n)
             if self.begin is not None:
-                self.begin.put_into(
-                    self.plant, self.states, n, BEGIN_SEED + len(self.position) * (seed or 0) + n
-                )
+                own = first + n if first is not None else seed[n]  # type: ignore[index]
+                self.begin.put_into(self.plant, self.states, n, BEGIN_SEED + own)
         self.served[:] = 0
         self.position[:] = 0
         clear_statistics(self.statistics)
         if self.traffic is not None:
             if seed is not None or self._stream is None:
-                streams = stream_states(seed or 0, len(self.position))
+                streams = (
+                    stream_states(seed or 0, num)
+                    if seed is None or isinstance(seed, int)
+                    else np.concatenate([stream_states(each, 1) for each in seed])
+                )
                 traffic = traffic_arrays(self.traffic, self.plant)
                 if self.begin is not None:
                     down = down_of(self.plant, self.begin.failed_links)
@@ -153,7 +163,7 @@ class Lockstep:
                 self._stream = (
                     traffic,
                     streams,
-                    np.zeros(len(self.position)),
+                    np.zeros(num),
                 )
             self._stream[2][:] = 0.0
             self.position[:] = self.requests.arrival_s.shape[1]
@@ -164,8 +174,40 @@ class Lockstep:
             traffic, rng_states, clock_s = self._stream
             refill(traffic, rng_states, clock_s, self.requests, self.position)
 
+    def take_in(self, network: int, other: Lockstep) -> None:
+        """Go on with one network as ``other`` has it: one network alone, of the same plant and traffic."""
+        assert self._stream is not None
+        assert other._stream is not None
+        for ours, theirs in (
+            (self.states, other.states),
+            (self.requests, other.requests),
+            (self.candidates, other.candidates),
+            (self.statistics, other.statistics),
+            (self.position, other.position),
+            (self.served, other.served),
+            (self._stream[1], other._stream[1]),
+            (self._stream[2], other._stream[2]),
+        ):
+            _put_row(ours, network, theirs)
+
+    def warm_up_into(self, features: np.ndarray, mask: np.ndarray, context: np.ndarray) -> None:
+        """Serve ``warmup`` requests by the first candidate (KSP-FF); write the observations after them."""
+        first, rewards = np.zeros(len(self.position), np.int64), np.zeros(len(self.position), np.float32)
+        self.observe_into(features, mask, context)
+        for _ in range(self.warmup):
+            self.step_into(first, features, mask, context, rewards)
+
     def observe_into(self, features: np.ndarray, mask: np.ndarray, context: np.ndarray) -> None:
-        """Write the pending observations: (N, M, F) float32, (N, M) bool, (N, C) float32."""
+        """Write the pending observations: (N, M, F) float32, (N, M) bool, (N, C) float32.
+
+        Raises:
+            ActionError: an array of another shape.
+        """
+        num, size = len(self.position), self.plant.spec.max_candidates
+        needed = ((num, size, NUM_FEATURES), (num, size), (num, NUM_CONTEXT))
+        given = (features.shape, mask.shape, context.shape)
+        if given != needed:
+            raise ActionError(f"arrays to observe into have the shapes {given}; {needed} are needed")
         seen = Seen(features, mask, context)
         observe_all(self.plant.arrays, self.states, self.requests, self.position, self.candidates, seen)
 
@@ -178,7 +220,13 @@ class Lockstep:
         rewards: np.ndarray,
         more: bool = True,
     ) -> None:
-        """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe."""
+        """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe.
+
+        Raises:
+            ActionError: actions of another shape.
+        """
+        if actions.shape != self.position.shape:
+            raise ActionError(f"actions have the shape {actions.shape}; {self.position.shape} is needed")
         arrays, answered = self.plant.arrays, Served(self.position, self.served, self.warmup)
         rewards[:] = step_all(
             arrays,
@@ -223,6 +271,16 @@ class Lockstep:
             np.zeros((num, size), np.bool_),
             np.zeros((num, NUM_CONTEXT), np.float32),
         )
+
+
+def _put_row(into: Any, network: int, one: Any) -> None:
+    """Copy what is one network's own; what networks share has one shape in both."""
+    if isinstance(into, np.ndarray):
+        if into.shape != one.shape:
+            into[network] = one[0]
+    elif isinstance(into, tuple):
+        for ours, theirs in zip(into, one, strict=True):
+            _put_row(ours, network, theirs)
 
 
 def lockstep_on_traffic(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.bits import block_mask
+from envs.bits import block_mask, taken_slots
 from envs.blocks import Block
 from envs.blueprint import Room
 from envs.energy.meter import mark_start
@@ -173,8 +173,7 @@ class Network:
 
     def occupied(self) -> np.ndarray:
         """(num_units, num_slots) bool, True where a slot is taken or its link has failed."""
-        as_bytes = np.ascontiguousarray(self.free).view(np.uint8)
-        return np.unpackbits(as_bytes, axis=1, bitorder="little")[:, : self.plant.spec.num_slots] == 0
+        return taken_slots(self.free, self.plant.spec.num_slots)
 
     def _fibre(self, node_a: int, node_b: int) -> int:
         names = self.plant.topology.node_names

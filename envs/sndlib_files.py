@@ -51,6 +51,7 @@ SECONDS_BY_UNIT = {
 }
 TIME_FORMATS = {13: "%Y%m%d-%H%M", 12: "%Y%m%d%H%M", 8: "%Y%m%d", 6: "%Y%m"}  # by length of the text
 DAY_S = 86_400.0
+LONGEST_STEP_S = 2_000_000  # months differ in length: from here on a longer step is no gap
 
 
 class SndlibError(TraceError):
@@ -71,7 +72,8 @@ class Demands:
     first_time: str  # as written in the file, "" where the files tell no time
     origin: str  # who measured, as written in the file
     file: str  # the first one, for messages
-    num_gaps: int  # intervals missing, covered by the matrix before them
+    num_gaps: int  # intervals missing or empty; the matrix before them covers them
+    gaps: tuple[str, ...] = ()  # where they are
 
     @property
     def duration_s(self) -> float:
@@ -133,7 +135,7 @@ def read_demands(path: Path, on_progress: Callable[[float], None] | None = None)
     Raises:
         SndlibError: nothing there, an unreadable archive, or a matrix that is malformed: not SNDlib XML, an
             unknown unit, granularity or time, a negative demand, a demand of a node that is not listed, nodes
-            that change from file to file, two matrices of the same time.
+            that change from file to file, two matrices of the same time, or no demand in any.
     """
     matrices: list[_Matrix] = []
     for name, data, done in _documents(path):
@@ -294,6 +296,20 @@ def _in_order_of_time(matrices: list[_Matrix]) -> Demands:
     if not granularity_s and not len(steps_s):
         raise SndlibError(f"{matrices[0].file}: granularity is missing")
     step_s = min(granularity_s) if granularity_s else float(np.median(steps_s))
+    # An interval without any demand was not measured: networks of this kind are never silent.
+    measured = np.array([matrix.demand_gbps.any() for matrix in matrices])
+    if not measured.any():
+        raise SndlibError(f"{matrices[0].file}: no demand in any of {len(matrices)} matrices")
+    first, last = np.flatnonzero(measured)[[0, -1]]
+    at_the_ends = {"at the beginning": first, "at the end": len(measured) - 1 - last}
+    matrices = [matrix for matrix, kept in zip(matrices, measured, strict=True) if kept]
+    epoch_s = epoch_s[measured]
+    steps_s = np.diff(epoch_s)
+    within = np.zeros(len(steps_s), int)
+    if step_s < LONGEST_STEP_S:
+        within = np.round(steps_s / step_s).astype(int) - 1
+    missing = {f"after {matrix.time or matrix.file}": n for matrix, n in zip(matrices, within, strict=False)}
+    missing |= at_the_ends
     return Demands(
         node_ids=matrices[0].node_ids,
         position_deg=matrices[0].position_deg,
@@ -303,5 +319,6 @@ def _in_order_of_time(matrices: list[_Matrix]) -> Demands:
         first_time=matrices[0].time,
         origin=matrices[0].origin,
         file=matrices[0].file,
-        num_gaps=int(np.sum(np.round(steps_s / step_s) - 1)) if step_s < 2_000_000 else 0,
+        num_gaps=int(sum(missing.values())),
+        gaps=tuple(f"{count} {place}" for place, count in missing.items() if count > 0),
     )

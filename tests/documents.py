@@ -2,7 +2,7 @@
 
 A command is run as it is written, with the further options of ``QUICKER`` behind; of an option that is given
 twice the last wins. Or it is run on the installation of the story. Or it stands in ``NOT_RUN`` with the
-reason. One that is in none of them is a red test.
+reason. One that is in none of them is a red test. The tutorial is run whole: ``tests/test_pages.py``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+TUTORIAL = PROJECT / "docs" / "tutorial.md"
 PROGRAMS = ("lightloop", "make", "prefect", "mlflow", "ray", "python", "pip", "source", "export", "eval")
 SIMULATED = "--requests 400 --runs 2 --warmup 0"
 # Begin of a command: what is put behind it.
@@ -59,6 +60,8 @@ NOT_RUN = {
     "lightloop bench": "minutes to hours; each benchmark has a test in tests/benchmarks",
     "lightloop train": "minutes; tests/lightloop/test_train_command.py trains",
     "lightloop topologies import Geant2012.graphml": "a file of the reader's; test_importers.py",
+    "make docs": "tests/test_pages.py builds the site",
+    "make install": "what the tests run in was made by it",
     "lightloop topologies show geant.json": "what the line before it has written",
     "lightloop trace import-sndlib": "an archive of the reader's; test_trace_command.py",
     "lightloop trace from-operation --from 20": "a span of the reader's; test_trace_operation_command.py",
@@ -100,8 +103,10 @@ class Written:
 
 def written() -> Iterator[Written]:
     """Every command in a block of README or docs."""
-    pages = (PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md")))
+    pages = (PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md")))
     for page in pages:
+        if page == TUTORIAL:
+            continue
         for block in re.findall(r"```(?:sh|bash|shell)?\n(.*?)```", page.read_text(), re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
                 text = line.partition("  #")[0].strip()

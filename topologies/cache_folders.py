@@ -17,7 +17,8 @@ def cache_folder(name: str) -> Path:
     """Where a cache is kept: in the installation, else in the user's own cache, else in a temporary folder.
 
     The installation is the folder that ``LIGHTLOOP_HOME`` names, where it is there; the user's cache is
-    ``XDG_CACHE_HOME`` or ``~/.cache``. The folder that is returned is there and can be written to.
+    ``XDG_CACHE_HOME`` or ``~/.cache``; a user without a home, as in a container, has none. The folder that is
+    returned is there and can be written to.
 
     Raises:
         OSError: nothing can be written anywhere, not even in the temporary folder.
@@ -27,7 +28,7 @@ def cache_folder(name: str) -> Path:
         folder = Path(home) / "state" / name
     else:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "lightloop" / name
-    if may_write(folder):
+    if folder.is_absolute() and may_write(folder):
         return folder
     return temporary_folder(f"lightloop-{name}")
 

@@ -172,7 +172,9 @@ def import_sndlib(
     with _progress("reading demand matrices") as on_progress:
         demands = read_demands(source, on_progress).select(first_day, days, max_intervals)
     trace = trace_from_demands(demands, traffic, plant, config.traffic.seed if seed is None else seed, nodes)
-    _store_and_report(trace, output_folder, as_json, {"gaps_bridged": demands.num_gaps})
+    _store_and_report(
+        trace, output_folder, as_json, {"gaps_bridged": demands.num_gaps, "gaps": list(demands.gaps)}
+    )
 
 
 @commands.command("show")

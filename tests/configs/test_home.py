@@ -20,8 +20,9 @@ def test_a_file_in_the_place_of_the_home_is_told(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.touch()
 
-    with pytest.raises(HomeError, match=r"a file is in its place.*LIGHTLOOP_HOME"):
-        Home(file).create()
+    for use in (Home(file).create, Home(file).credentials):
+        with pytest.raises(HomeError, match=r"a file is in its place.*LIGHTLOOP_HOME"):
+            use()
 
 
 def test_a_home_that_no_file_system_can_hold_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from configs.load import CONFIG_DIR, ConfigError, dump_config, load_config, scen
 
 @pytest.mark.parametrize("port", ["80000", "0", "-1", "5000.5", "five"])
 def test_a_port_that_no_machine_has_is_refused_with_key_and_value(port: str) -> None:
-    with pytest.raises(ConfigError, match=r"services\.mlflow_port"):
+    with pytest.raises(ConfigError, match=rf"services\.mlflow_port.*given by services\.mlflow_port={port}"):
         load_config("five-node", [f"services.mlflow_port={port}"])
 
 

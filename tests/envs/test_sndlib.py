@@ -41,7 +41,7 @@ def matrix_xml(time="20040301-0000", demands=(("A", "B", "100"),), nodes="ABCDE"
 
 def write_folder(tmp_path: Path, *documents: str) -> Path:
     folder = tmp_path / "matrices"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for index, document in enumerate(documents):
         (folder / f"m{index:03}.xml").write_text(document, encoding="utf-8")
     return folder
@@ -118,6 +118,20 @@ def test_a_gap_is_covered_by_the_matrix_before_it(tmp_path):
     demands = read_demands(write_folder(tmp_path, *documents))
     assert demands.interval_s.tolist() == [300, 900, 300]
     assert demands.num_gaps == 2
+    assert demands.gaps == ("2 after 20040301-0005",)
+
+
+def test_an_interval_without_any_demand_is_a_gap_and_not_silence(tmp_path):
+    quiet = {"0005", "0010", "0025"}
+    times = ("0000", "0005", "0010", "0015", "0020", "0025")
+    some = (("A", "B", "100"),)
+    documents = [matrix_xml(f"20040301-{t}", demands=() if t in quiet else some) for t in times]
+    demands = read_demands(write_folder(tmp_path, *documents))
+    assert demands.demand_gbps[:, 0, 1].tolist() == [0.1, 0.1, 0.1]
+    assert demands.interval_s.tolist() == [900, 300, 300]
+    assert demands.gaps == ("2 after 20040301-0000", "1 at the end")
+    with pytest.raises(SndlibError, match="no demand in any of 1 matrices"):
+        read_demands(write_folder(tmp_path / "quiet", matrix_xml(demands=())))
 
 
 def test_nodes_may_be_listed_in_another_order(tmp_path):

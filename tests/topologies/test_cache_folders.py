@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import tempfile
 from pathlib import Path
@@ -34,6 +35,18 @@ def test_a_folder_that_others_may_write_to_or_a_link_is_not_trusted(
     (tmp_path / "theirs").mkdir(mode=0o700)
     natural.symlink_to(tmp_path / "theirs")
     assert temporary_folder("things") != natural
+
+
+def test_a_user_without_a_home_gets_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As ``docker run --user 12345`` makes one: no HOME, and no entry among the users."""
+    for name in (HOME_VARIABLE, "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: {}[uid])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    assert cache_folder("things").parent == tmp_path
+    assert not (tmp_path / "~").exists()
 
 
 def test_the_installation_comes_before_the_users_cache_and_is_not_made(

@@ -132,6 +132,30 @@ def test_what_networkx_writes_is_read(tmp_path, suffix, kind):
     assert "distance, read as km" in topology.source
 
 
+LAYERS = """<network name="Two" version="5"><node id="7" name="A" xCoord="8" yCoord="50"/>
+<node id="9" name="B" xCoord="9" yCoord="51"/><layer id="1" name="IP"><link originNodeId="7"
+destinationNodeId="7" lengthInKm="1"/></layer><layer id="2" name="WDM">
+<link originNodeId="7" destinationNodeId="9" lengthInKm="150.5"/>
+<link originNodeId="9" destinationNodeId="7" lengthInKm="150.5"/></layer></network>"""
+OLDER = """<network name="Two"><physicalTopology><node name="A" xCoord="8" yCoord="50"/>
+<node name="B" xCoord="9" yCoord="51"/><link originNodeId="0" destinationNodeId="1" linkLengthInKm="{}"/>
+<link originNodeId="1" destinationNodeId="0" linkLengthInKm="{}"/></physicalTopology></network>"""
+
+
+@pytest.mark.parametrize(
+    ("text", "length_km"),
+    [
+        (LAYERS, 150.5),
+        (OLDER.format(150.5, 150.5), 150.5),
+        (OLDER.format(0, 0), great_circle_km(50, 8, 51, 9)),
+    ],
+)
+def test_net2plans_fibres_are_read_from_either_version(tmp_path, text, length_km):
+    file = tmp_path / "net.n2p"
+    file.write_text(text, encoding="utf-8")
+    assert km(read(file).topology) == {("A", "B"): pytest.approx(length_km, abs=1e-3)}
+
+
 def test_pixels_are_no_map_even_where_some_lie_within_the_bounds(tmp_path):
     nodes = {"A": (10.0, 10.0), "B": (300.0, 20.0), "C": (50.0, 400.0)}
     file = graphml(tmp_path, nodes, [("A", "B"), ("B", "C"), ("C", "A")])

@@ -12,6 +12,7 @@ Where to go:
   graphml.py         GraphML of the Internet Topology Zoo and others
   networkx_graph.py  node-link JSON and GML, as networkx writes them
   gnpy_json.py       GNPy network
+  net2plan.py        Net2Plan's .n2p
   attributed_graph.py  what GraphML, GML and node-link JSON share
   draft.py           what they hand over; options of an import
   assembly.py        what is done after reading: lengths, positions, repairs, refusals
@@ -33,6 +34,7 @@ from topologies.importers import (
     gnpy_json,
     gnpy_workbook,
     graphml,
+    net2plan,
     networkx_graph,
     sndlib_native,
     sndlib_xml,
@@ -45,7 +47,8 @@ from topologies.importers.workbook import sheets_of
 from topologies.model import Topology
 
 TABLES = (".csv", ".xlsx", ".xls")
-KNOWN_SUFFIXES = (".json", *TABLES, ".graphml", ".gml", ".xml", ".txt", ".native", ".snd")
+XML = (".xml", ".graphml", ".n2p")
+KNOWN_SUFFIXES = (".json", *TABLES, *XML, ".gml", ".txt", ".native", ".snd")
 
 
 def import_topology(path: Path) -> Topology:
@@ -74,7 +77,7 @@ def read_topology(path: Path, options: ImportOptions) -> Imported:
         data = path.read_bytes()
     except OSError as error:
         raise TopologyError(f"{path}: {error.strerror}") from None
-    readers = {".xml": _from_xml, ".graphml": _from_xml, **dict.fromkeys(TABLES, _from_tables)}
+    readers = {**dict.fromkeys(XML, _from_xml), **dict.fromkeys(TABLES, _from_tables)}
     found = readers.get(suffix, _from_text)(data, path, options)
     return found if isinstance(found, Imported) else assemble(found, options)
 
@@ -123,6 +126,8 @@ def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft | Import
         raise TopologyError(f"{path}: {error}") from None
     if local_name(root) == "graphml":
         return graphml.read(root, path, options)
+    if net2plan.is_network(root):
+        return net2plan.read(root, path, options)
     if local_name(root) == "network":
         return sndlib_xml.read(root, path, options)
     raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <network>, <graphml>")
