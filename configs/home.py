@@ -125,6 +125,11 @@ class Home:
         return self.root / "evaluations"
 
     @property
+    def alarms(self) -> Path:
+        """Alarms of the console, and who has taken note of them."""
+        return self.root / "console" / "alarms.json"
+
+    @property
     def users(self) -> Path:
         """Users with their roles and hashed passwords."""
         return self.root / "users.json"

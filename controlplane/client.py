@@ -116,10 +116,22 @@ class _Client:
         """The header that says who asks: people's login, or the token between our own processes."""
         return bearer_header(credentials)["Authorization"]
 
+    def amiss(self) -> list[str]:
+        """What the process says of itself is missing or degraded (``GET /ready``).
+
+        Raises:
+            ServiceRefused: it does not answer.
+        """
+        ready = (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE)
+        document = self._send("GET", "/ready", accepted=ready).json()
+        return [str(reason) for reason in document["reasons"]]
+
     def _get(self, path: str) -> Any:
         return self._send("GET", path).json()
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, accepted: Sequence[int] = ()
+    ) -> httpx.Response:
         headers = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
         if self._acting_for:
             headers[ACTING_FOR] = self._acting_for
@@ -130,7 +142,7 @@ class _Client:
                 f"{self.whom} at {' or '.join(self._urls)} does not answer ({error}); "
                 "`lightloop status` says what runs"
             ) from error
-        if answer.is_success:
+        if answer.is_success or answer.status_code in accepted:
             return answer
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             reason = "the credentials are not accepted; start all processes with the same secrets.env"
@@ -164,6 +176,14 @@ class PceClient(_Client):
     def decisions(self, limit: int) -> list[dict[str, Any]]:
         """The last decisions, newest first."""
         return self._get(f"/decisions?limit={limit}")
+
+    def why(self, decision_id: str) -> dict[str, Any]:
+        """Why a decision came out as it did (docs/contracts.md).
+
+        Raises:
+            ServiceRefused: with 404, it is none of the last ones of the process that is asked.
+        """
+        return self._get(f"/decisions/{quote(decision_id, safe='')}/why")
 
 
 class ControllerClient(_Client, NetworkOperations):
@@ -201,6 +221,18 @@ class ControllerClient(_Client, NetworkOperations):
         """The topology context, by name; of nodes and links what tells which they are, and no spectrum."""
         fields = "topology(name;node(uuid;name);link(name;node-edge-point/node-uuid;cost-characteristic))"
         return self._get(f"{CONTEXT}/tapi-topology:topology-context?fields={fields}")
+
+    def drained_links(self) -> frozenset[frozenset[str]]:
+        """Links that take nothing new because they are drained, by their two ends."""
+        fields = "topology(node(uuid;name);link(node-edge-point/node-uuid;administrative-state))"
+        found = self._get(f"{CONTEXT}/tapi-topology:topology-context?fields={fields}")
+        (topology,) = found["tapi-topology:topology-context"]["topology"]
+        by_uuid = {node["uuid"]: names.as_dict(node["name"])["local-name"] for node in topology["node"]}
+        return frozenset(
+            frozenset(by_uuid[point["node-uuid"]] for point in link["node-edge-point"])
+            for link in topology["link"]
+            if link.get("administrative-state") == "LOCKED"
+        )
 
     def sips(self) -> dict[str, str]:
         """Node name to the UUID of its service interface point; asked for once."""
@@ -323,6 +355,10 @@ class ControllerClient(_Client, NetworkOperations):
         while page["next"] is not None:
             page = self._get(f"/snapshot?version={page['version']}&after={page['next']}")
             yield page
+
+    def set_ups(self, limit: int) -> list[dict[str, Any]]:
+        """The last set-ups and those under way, newest first (docs/contracts.md)."""
+        return self._get(f"/setups?limit={limit}")
 
     async def notifications(self) -> AsyncIterator[None]:
         """One item once connected, then one per notification, until the stream ends.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar, Literal, TypeVar, get_args
+from typing import ClassVar, Literal, Protocol, TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -194,10 +194,10 @@ class PceMetrics(Metrics):
         )
 
 
-class SetUpStep:
+class SetUpStep(Protocol):
     """Where a set-up is, so that a failure can be counted against it."""
 
-    step = SET_UP_STEPS[0]
+    step: str  # of SET_UP_STEPS
 
 
 class ControllerMetrics(Metrics):
@@ -261,17 +261,17 @@ class ControllerMetrics(Metrics):
         self.change_log = self._gauge("change_log_changes", "changes that are kept in the log")
 
     @contextmanager
-    def setting_up(self, cause: str, began: float) -> Iterator[SetUpStep]:
+    def setting_up(self, cause: str, began: float, at: SetUpStep) -> Iterator[None]:
         """Count a set-up and what came of it.
 
         Args:
             cause: ``create``, ``restore`` or ``move``.
             began: when it began, by ``time.perf_counter``.
+            at: the step that it is in.
         """
         self.offered.labels(cause).inc()
-        at = SetUpStep()
         try:
-            yield at
+            yield
         except BaseException as error:
             if isinstance(error, TapiError) and error.status == _BLOCKED_STATUS:
                 self.blocked.labels(cause).inc()

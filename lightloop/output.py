@@ -36,6 +36,12 @@ def emit(document: Mapping[str, Any], as_json: bool, render: Callable[[Console],
         render(stdout)
 
 
+def tell_line(document: Mapping[str, Any]) -> None:
+    """Print a document on one line, for who reads line by line."""
+    sys.stdout.write(json.dumps(plain(document)) + "\n")
+    sys.stdout.flush()
+
+
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; not-a-number and infinities become None."""
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The console: a page that shows the running network and requests services, and one that shows the loop.
+"""The console: a page of the running network, one of the loop, and one of two policies side by side.
 
   network.py    what the controller has told: topology, lightpaths, failed links; changes applied to it (pure)
   viewmodel.py  counts, table rows, spectrum rows and blocks made from it (pure)
@@ -7,9 +7,17 @@
   feed.py       follows the controller and the PCE by ``controlplane.client``, the only two it talks to;
                 reconnects, tells the open pages
   page.py       the page: panels put together, what a click does
+  set_ups.py    set-ups as the controller tells them; steps.py: their six steps (pure); step_panel.py
+  why.py        why a path was chosen, in words (pure); why_panel.py
+  alarms.py     what is amiss and who took note, kept in a file; alarm_panel.py
+  load.py       offered traffic, by a program of its own; load_panel.py
+  link_panel.py one link: cut, repair, what came of it
+  patches.py    what has changed between two states of a chart (pure)
   panels.py     the page's parts: header, counts, request form, tables
   loop/         the loop page
+  compare/      the page that plays two policies side by side in the twin
   main.py       the process
 
-Not here: state of its own. What the page shows is rebuilt from the controller whenever either starts.
+Not here: state of the network. What the page shows is rebuilt from the controller whenever either starts;
+only the alarms are kept.
 """

@@ -16,6 +16,7 @@ from controlplane.console import viewmodel
 from controlplane.console.network import NetworkCopy, ShownLightpath
 from controlplane.console.palette import FONT, Palette
 from controlplane.console.viewmodel import Decision
+from controlplane.console.why import Drawn
 from topologies.model import Topology
 
 MAP_ASPECT = 1.93  # width over height that the map is drawn for
@@ -53,8 +54,14 @@ def frame(topology: Topology, aspect: float = MAP_ASPECT) -> Frame:
     )
 
 
-def network_map(state: NetworkCopy, selected: str | None, palette: Palette, window: Frame) -> dict[str, Any]:
-    """Nodes, fibre pairs coloured by spectrum use, and the lightpath in focus along its route."""
+def network_map(
+    state: NetworkCopy,
+    selected: str | None,
+    palette: Palette,
+    window: Frame,
+    pointed: Drawn | None = None,
+) -> dict[str, Any]:
+    """Nodes, fibre pairs coloured by spectrum use, the lightpath in focus, the route that is pointed at."""
     path = viewmodel.focus(state, selected)
     route = [list(window.places[node]) for node in path.nodes] if path else []
     return {
@@ -109,7 +116,34 @@ def network_map(state: NetworkCopy, selected: str | None, palette: Palette, wind
                 "labelLayout": {"hideOverlap": True},
                 "data": _node_points(state, path, palette, window),
             },
+            pointed_route(pointed, palette, window),
+            {
+                "id": "grips",  # what a pointer can take a fibre by
+                "type": "lines",
+                "coordinateSystem": "cartesian2d",
+                "z": 1,
+                "lineStyle": {"width": 16, "opacity": 0.01},
+                "data": [
+                    {name: line[name] for name in ("name", "coords", "value", "tooltip")}
+                    for line in _fibre_lines(state, palette, window)
+                ],
+            },
         ],
+    }
+
+
+def pointed_route(pointed: Drawn | None, palette: Palette, window: Frame) -> dict[str, Any]:
+    """The map's series with the route that is pointed at, which is not lit."""
+    coords = [list(window.places[node]) for node in pointed.nodes] if pointed else []
+    return {
+        "id": "pointed",
+        "type": "lines",
+        "coordinateSystem": "cartesian2d",
+        "polyline": True,
+        "silent": True,
+        "z": 3,
+        "lineStyle": {"color": palette.warn, "width": 3.5, "type": [7, 4], "opacity": 1},
+        "data": [{"coords": coords}] if coords else [],
     }
 
 
@@ -204,9 +238,11 @@ def _fibre_lines(state: NetworkCopy, palette: Palette, window: Frame) -> list[di
     use = viewmodel.fibre_use(state)
     lines = []
     for index, fibre in enumerate(state.topology.fibres):
-        cut = frozenset((fibre.node_a, fibre.node_b)) in state.failed
+        ends = frozenset((fibre.node_a, fibre.node_b))
+        cut, drained = ends in state.failed, ends in state.drained
         label = f"{fibre.node_a} – {fibre.node_b}"
         said = "cut" if cut else f"{use[index]:.0%} of slots in use"
+        said += ", drained" if drained and not cut else ""
         lines.append(
             {
                 "name": label,
@@ -214,7 +250,7 @@ def _fibre_lines(state: NetworkCopy, palette: Palette, window: Frame) -> list[di
                 "value": float(use[index]),
                 "lineStyle": {
                     "color": palette.bad if cut else palette.use_colour(float(use[index])),
-                    "type": "dashed" if cut else "solid",
+                    "type": "dashed" if cut else "dotted" if drained else "solid",
                     "width": 2.5,
                     "opacity": 1,
                 },

@@ -6,15 +6,21 @@ import asyncio
 import contextlib
 import logging
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 
+from controlplane.auth import Identity
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
+from controlplane.console.alarms import Alarm, AlarmBook
 from controlplane.console.network import ChangeError, NetworkCopy, topology_from_context
+from controlplane.console.permit import need
+from controlplane.console.set_ups import ShownSetUp
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
 from controlplane.metrics import ConsoleMetrics
+from controlplane.roles import Role
 from topologies.grid import SpectrumBand
 from topologies.model import Topology
 
@@ -26,6 +32,8 @@ PCE_SETTLE_S = 0.4  # longer, since the list of decisions is long
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 4.0
 NUM_DECISIONS = 100
+NUM_SET_UPS = 20
+ALARMS_S = 5.0  # between two questions about what is amiss
 
 Listener = Callable[[Snapshot], None]
 
@@ -45,17 +53,21 @@ class Feed:
         topology: Topology,
         bands: tuple[SpectrumBand, ...],
         shared_spectrum: bool,
+        alarms: AlarmBook | None = None,
     ) -> None:
         self.controller = controller
         self._pce = pce
         self._known = topology
         self._empty = (bands, shared_spectrum)
-        self.snapshot = Snapshot()
+        self._alarms = alarms or AlarmBook()
+        self.snapshot = Snapshot(alarms=self._alarms.alarms)
         self.metrics = ConsoleMetrics()
         self._listeners: set[Listener] = set()
         self._network_asked = asyncio.Lock()
         self._network_stirred = asyncio.Event()
         self._pce_stirred = asyncio.Event()
+        self._set_ups_stirred = asyncio.Event()
+        self._asking = 0  # requests of open pages that are on their way
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call a listener with every new snapshot; what comes back ends it."""
@@ -85,6 +97,10 @@ class Feed:
             group.create_task(
                 self._follow(self._refresh_pce, self._pce_stirred, self._pce_gone, PCE_SETTLE_S)
             )
+            group.create_task(
+                self._follow(self._refresh_set_ups, self._set_ups_stirred, self._no_set_ups, SETTLE_S)
+            )
+            group.create_task(self._watch_alarms())
             group.create_task(self._listen())
 
     def close(self) -> None:
@@ -111,10 +127,29 @@ class Feed:
             state = followed
             self._publish(replace(self.snapshot, network=state, controller_fault=None))
 
+    async def why(self, decision_id: str) -> dict[str, Any]:
+        """Why a decision came out as it did, as the PCE says.
+
+        Raises:
+            ServiceRefused: it does not answer, or does not know the decision any more.
+        """
+        return await to_thread(self._pce.why, decision_id)
+
     def stir(self) -> None:
         """Ask both at once, e.g. because a request was refused."""
         self._network_stirred.set()
         self._pce_stirred.set()
+        self._set_ups_stirred.set()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow the steps of the set-ups closely as long as the block lasts."""
+        self._asking += 1
+        self._set_ups_stirred.set()
+        try:
+            yield
+        finally:
+            self._asking -= 1
 
     def _follow_changes(self, state: NetworkCopy) -> NetworkCopy:
         """The network as it is now: by the changes since, or by the snapshot where they are not to be had."""
@@ -143,6 +178,49 @@ class Feed:
         listed = await to_thread(self._pce.decisions, NUM_DECISIONS)
         decisions = tuple(Decision.from_json(row) for row in listed)
         self._publish(replace(self.snapshot, pce=status, pce_fault=None, decisions=decisions))
+
+    async def _refresh_set_ups(self) -> None:
+        listed = await to_thread(self.controller.set_ups, NUM_SET_UPS)
+        set_ups = tuple(ShownSetUp.from_json(row) for row in listed)
+        self._publish(replace(self.snapshot, set_ups=set_ups))
+        if self._asking or any(each.step is not None for each in set_ups):
+            self._set_ups_stirred.set()
+
+    def note_alarm(self, key: str, who: Identity) -> Alarm | None:
+        """Somebody takes note of an alarm, which is returned; None: it is not there any more.
+
+        Raises:
+            NotPermittedError: it takes an operator.
+        """
+        need(Role.OPERATOR, who, "taking note of an alarm")
+        alarm = self._alarms.note(key, who.name)
+        self._publish(replace(self.snapshot, alarms=self._alarms.alarms))
+        return alarm
+
+    async def refresh_drained(self) -> None:
+        """Ask which links are drained, which the changes do not tell.
+
+        Raises:
+            ServiceRefused: the controller does not answer.
+        """
+        drained = await to_thread(self.controller.drained_links)
+        async with self._network_asked:
+            state = self.snapshot.network
+            if state is not None and drained != state.drained:
+                self._publish(replace(self.snapshot, network=replace(state, drained=drained)))
+
+    async def _watch_alarms(self) -> None:
+        while True:
+            with contextlib.suppress(Exception):  # that it does not answer is told below
+                await self.refresh_drained()
+            for source, client in (("controller", self.controller), ("PCE", self._pce)):
+                try:
+                    reasons = await to_thread(client.amiss)
+                except Exception as error:  # whatever it sends, it is not as it should be
+                    reasons = [_said(error)]
+                self._alarms.tell(source, reasons)
+            self._publish(replace(self.snapshot, alarms=self._alarms.alarms))
+            await asyncio.sleep(ALARMS_S)
 
     async def _follow(
         self,
@@ -173,6 +251,7 @@ class Feed:
                 async for _ in self.controller.notifications():
                     retry_s = FIRST_RETRY_S
                     self._network_stirred.set()
+                    self._set_ups_stirred.set()
             except ServiceRefused as error:
                 logger.debug("%s", error)
             await asyncio.sleep(retry_s)
@@ -180,6 +259,9 @@ class Feed:
 
     def _controller_gone(self, reason: str) -> None:
         self._publish(replace(self.snapshot, controller_fault=reason))
+
+    def _no_set_ups(self, reason: str) -> None:
+        logger.debug("set-ups: %s", reason)  # that the controller is away is told by the network
 
     def _pce_gone(self, reason: str) -> None:
         self._publish(replace(self.snapshot, pce_fault=reason))

@@ -116,13 +116,14 @@ class RequestForm:
         try:
             await to_thread(self._controller.sips)  # known but right after a start: not timed
             begun = time.perf_counter()
-            uuid = await to_thread(
-                self._controller.request_service,
-                self.source.value,
-                self.destination.value,
-                self.bit_rate.value,
-                math.inf if self.bound.value is None else self.bound.value,
-            )
+            with self._feed.watching():
+                uuid = await to_thread(
+                    self._controller.request_service,
+                    self.source.value,
+                    self.destination.value,
+                    self.bit_rate.value,
+                    math.inf if self.bound.value is None else self.bound.value,
+                )
             took_ms = (time.perf_counter() - begun) * 1000
             await self._feed.refresh_network()
         except ServiceRefused as error:

@@ -17,7 +17,11 @@ from configs.load import load_config
 from configs.schema import Config
 from controlplane.auth import NOBODY, AuthMiddleware, People, identity_of
 from controlplane.client import ControllerClient, PceClient
+from controlplane.console.alarms import AlarmBook
+from controlplane.console.compare.contestants import Races
+from controlplane.console.compare.page import ComparePage, asked_of
 from controlplane.console.feed import Feed
+from controlplane.console.load import LoadRunner
 from controlplane.console.loop.actions import LoopActions, PrefectClient
 from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
@@ -34,14 +38,15 @@ stroke-width="2.6" stroke="#4f46e5"><path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9"/><ci
 fill="#4f46e5"/></svg>"""
 
 
-def make_feed(config: Config, credentials: Credentials) -> Feed:
-    """The feed of a configuration's controller and PCE."""
+def make_feed(config: Config, credentials: Credentials, alarms: AlarmBook | None = None) -> Feed:
+    """The feed of a configuration's controller and PCE; alarms are kept in a book, or in memory only."""
     return Feed(
         ControllerClient.of(config, credentials, TIMEOUT_S),
         PceClient(config.pce_urls, credentials, TIMEOUT_S),
         load_topology(config.plant.topology),
         bands_of(config),
         config.plant.shared_spectrum,
+        alarms,
     )
 
 
@@ -63,13 +68,14 @@ def build_app(
     credentials: Credentials,
     people: People = NOBODY,
     prefect: PrefectClient | None = None,
+    races: Races | None = None,
 ) -> FastAPI:
-    """The ASGI application: the pages at ``/`` and ``/loop``, ``GET /health``, ``/ready`` and ``/metrics``.
+    """The ASGI application: its three pages, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password. What a click changes the controller is asked for in the name of
     that user, with the console's own credentials.
     """
-    loop_feed = LoopFeed()
+    loop_feed, runner = LoopFeed(), LoadRunner()
     asked = prefect or PrefectClient(f"{settings.prefect_url}/api", credentials)
     actions = LoopActions(loop_feed, asked, settings.prefect_url)
 
@@ -80,6 +86,7 @@ def build_app(
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following
+        await runner.close()
         await loop_feed.close()
         feed.close()
 
@@ -109,11 +116,22 @@ def build_app(
 
     @ui.page(TABLE.named("index").path, title="lightloop", favicon=FAVICON)
     async def index(request: Request) -> None:
-        controller = feed.controller.acting_for(identity_of(request).name)
+        who = identity_of(request)
+        controller = feed.controller.acting_for(who.name)
         theme = request.cookies.get(THEME_COOKIE)
-        page = ConsolePage(feed, controller, settings, ui.context.client, theme)
+        page = ConsolePage(feed, runner, controller, who, settings, ui.context.client, theme)
         await ui.context.client.connected()
-        await page.settle_theme()
+        await page.settle()
+
+    if races is not None:
+
+        @ui.page(TABLE.named("compare").path, title="lightloop: side by side", favicon=FAVICON)
+        async def compare(request: Request) -> None:
+            race = asked_of(request.query_params, races.load_erlang)
+            theme = request.cookies.get(THEME_COOKIE)
+            page = ComparePage(feed, races, settings, ui.context.client, theme, race)
+            await ui.context.client.connected()
+            await page.settle()
 
     @ui.page(TABLE.named("loop").path, title="lightloop: the loop", favicon=FAVICON)
     async def loop_page(request: Request) -> None:
@@ -132,7 +150,10 @@ def main() -> None:
     config, home = load_config(), Home.from_environment()
     credentials = home.credentials()
     people = People.of(home, TABLE.process)
-    app = build_app(make_feed(config, credentials), page_settings(config), credentials, people)
+    alarms = AlarmBook(home.alarms)
+    races = Races(config, home.serving / "endpoint.json", credentials)
+    feed = make_feed(config, credentials, alarms)
+    app = build_app(feed, page_settings(config), credentials, people, races=races)
     run(
         Guard(app, config.services.names_of("console")),
         config.services.listens_on("console"),

@@ -47,6 +47,7 @@ class NetworkCopy:
     store: str = ""  # that the version is of; empty before anything was said
     lightpaths: Mapping[str, ShownLightpath] = field(default_factory=dict)  # by service, in order of set-up
     failed: frozenset[frozenset[str]] = frozenset()  # fibre pairs that are cut, by their two ends
+    drained: frozenset[frozenset[str]] = frozenset()  # those that take nothing new, likewise
 
     @property
     def num_slots(self) -> int:

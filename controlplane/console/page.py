@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import to_thread
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 
 from nicegui import Client, ui
 
+from controlplane.auth import Identity
 from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console import charts, spectrum, viewmodel
+from controlplane.console.alarm_panel import AlarmPanel
+from controlplane.console.alarms import num_open
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
+from controlplane.console.link_panel import LinkPanel
+from controlplane.console.load import Load, LoadRunner
+from controlplane.console.load_panel import LoadPanel
 from controlplane.console.network import NetworkCopy
 from controlplane.console.palette import DARK, FONT, LIGHT, Palette
-from controlplane.console.panels import Banner, CountsLine, Header, Policy, box, replace_options, text
+from controlplane.console.panels import (
+    Banner,
+    CountsLine,
+    Header,
+    Policy,
+    box,
+    bring_options,
+    replace_series,
+    text,
+)
+from controlplane.console.permit import NotPermittedError
+from controlplane.console.step_panel import Steps
 from controlplane.console.tables import Decisions, Services
 from controlplane.console.viewmodel import Snapshot
+from controlplane.console.why import Drawn, Why
+from controlplane.console.why_panel import WhyPanel
+from controlplane.roles import Role
 
+DRAWN_S = 1.0  # that a browser takes to draw the charts, once it answers; all is sent until then
 THEME_COOKIE = "lightloop-theme"
+DECISIONS, WHY, LOAD, ALARMS = "Decisions", "Why this path", "Load", "Alarms"  # names of the tabs
 STYLE_SHEET = Path(__file__).with_name("console.css")
 
 
@@ -27,6 +50,7 @@ def lay_ground() -> None:
     """Colours of both themes and the style sheet, for the page that is being made."""
     variables = f":root{{--font:{FONT};{LIGHT.css()}}} body.body--dark{{{DARK.css()}}}"
     ui.add_css(variables + STYLE_SHEET.read_text())
+    ui.add_head_html("<script>document.documentElement.lang = 'en'</script>")
 
 
 @dataclass(frozen=True)
@@ -46,16 +70,23 @@ class ConsolePage:
     def __init__(
         self,
         feed: Feed,
+        runner: LoadRunner,
         controller: ControllerClient,
+        who: Identity,
         settings: PageSettings,
         client: Client,
         theme: str | None,
     ) -> None:
         self._feed = feed
+        self._runner = runner
         self._controller = controller  # asks in the name of whoever opened the page
+        self._who = who
         self._client = client
         self._selected: str | None = None
         self._drawn: tuple[object, ...] = ()
+        self._told: tuple[object, ...] = ()
+        self._pointed: Drawn | None = None
+        self._is_drawn = False  # the browser has drawn the charts
         self._window: tuple[str, charts.Frame] | None = None
         self._theme = theme
         self._palette: Palette = DARK if theme == "dark" else LIGHT
@@ -74,26 +105,32 @@ class ConsolePage:
                 )
                 self._policy = Policy()
             with box("stack"):
+                self._steps = Steps(self._show_why)
                 self._build_map()
                 self._build_grid()
             with box("stack"):
                 self._services = Services(self._toggle, self._remove)
-                self._decisions = Decisions()
+                self._build_tabs()
         self._show(feed.snapshot)
+        self._on_load(runner.load)
         client.on_delete(feed.subscribe(self._on_snapshot))
+        client.on_delete(runner.subscribe(self._on_load))
 
-    async def settle_theme(self) -> None:
-        """Where the browser has not chosen yet, follow the system's preference from now on."""
+    async def settle(self) -> None:
+        """Where the browser has not chosen yet, follow the system's preference; from now on it is there."""
+        asked = "window.matchMedia('(prefers-color-scheme: dark)').matches"
+        try:
+            dark = await ui.run_javascript(asked, timeout=10.0)
+        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+            return
         if self._theme is None:
-            asked = "window.matchMedia('(prefers-color-scheme: dark)').matches"
-            try:
-                dark = await ui.run_javascript(asked, timeout=10.0)
-            except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
-                return
             self._use_theme("dark" if dark else "light")
+        await asyncio.sleep(DRAWN_S)
+        self._is_drawn = True
 
     def _build_map(self) -> None:
-        with box("panel grow-2"):
+        self._link = LinkPanel(self._controller, self._link_chosen, self._feed.refresh_drained)
+        with box("panel grow-2 map-panel"):
             with box("panel-head"):
                 text("Network", "panel-title")
                 with box("focus", "focus"):
@@ -104,6 +141,7 @@ class ConsolePage:
                 ).classes("icon-button")
                 self._clear.props("flat round dense size=xs data-testid=clear aria-label='Clear selection'")
                 box("push")
+                self._link.build_list()
                 with box("scale"):
                     ui.label("Spectrum in use")
                     ui.label("0")
@@ -112,6 +150,7 @@ class ConsolePage:
             self._map = (
                 ui.echart({}, on_point_click=self._on_map_click).classes("chart").props("data-testid=map")
             )
+            self._link.build()
 
     def _build_grid(self) -> None:
         with box("panel grow-1"):
@@ -121,34 +160,68 @@ class ConsolePage:
             self._grid = ui.echart({}, on_point_click=lambda event: self._toggle(event.name))
             self._grid.classes("chart").props("data-testid=grid")
 
+    def _build_tabs(self) -> None:
+        with box("panel grow-1"):
+            with ui.tabs().classes("panel-tabs").props("dense no-caps inline-label align=left") as self._tabs:
+                for name in (DECISIONS, WHY, LOAD, ALARMS):
+                    tab = ui.tab(name).props(f"data-testid=tab-{name.split()[0].lower()}")
+                with tab:
+                    self._num_alarms = (
+                        ui.badge("0", color=None).props("data-testid=num-alarms").classes("alarm-count")
+                    )
+            with ui.tab_panels(self._tabs, value=DECISIONS, animated=False).classes("panel-pages"):
+                with ui.tab_panel(DECISIONS):
+                    self._decisions = Decisions(self._show_why)
+                with ui.tab_panel(WHY):
+                    self._why = WhyPanel(self._point)
+                with ui.tab_panel(LOAD):
+                    self._load = LoadPanel(self._runner, self._who)
+                with ui.tab_panel(ALARMS):
+                    self._alarms = AlarmPanel(self._note_alarm, self._who.role.covers(Role.OPERATOR))
+
+    def _on_load(self, load: Load) -> None:
+        with self._client:
+            self._load.show(load, self._palette)
+
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         with self._client:
             self._show(snapshot)
 
     def _show(self, snapshot: Snapshot) -> None:
+        self._steps.show(snapshot, self._selected)
+        told = (replace(snapshot, set_ups=()), self._selected, self._palette)
+        if told == self._told:  # only the steps of a request have gone on
+            return
+        self._told = told
         self._header.show(snapshot)
         self._banner.show(snapshot)
         self._figures.show(snapshot)
         self._policy.show(snapshot, self._palette)
         self._decisions.show(snapshot)
+        self._alarms.show(snapshot.alarms)
+        self._num_alarms.set_text(str(num_open(snapshot.alarms)))
+        self._num_alarms.set_visibility(num_open(snapshot.alarms) > 0)
         state = snapshot.network
         if state is None:
             self._services.show(snapshot, None)
             return
         if self._selected not in state.lightpaths:
             self._selected = None
-        drawn = (state.version, state.topology.content_hash, self._selected, self._palette)
+        drawn = (state.version, state.topology.content_hash, state.drained, self._selected, self._palette)
         if drawn != self._drawn:
             self._drawn = drawn
             self._form.offer(state.topology)
             self._services.show(snapshot, self._selected)
+            self._link.show(state)
             self._draw(state)
 
     def _draw(self, state: NetworkCopy) -> None:
         if self._window is None or self._window[0] != state.topology.content_hash:
             self._window = (state.topology.content_hash, charts.frame(state.topology))
-        replace_options(self._map, charts.network_map(state, self._selected, self._palette, self._window[1]))
-        replace_options(self._grid, spectrum.spectrum_grid(state, self._selected, self._palette))
+        shown = state, self._selected, self._palette
+        drawn = charts.network_map(*shown, self._window[1], self._pointed)
+        bring_options(self._map, drawn, self._is_drawn)
+        bring_options(self._grid, spectrum.spectrum_grid(*shown, self._pointed), self._is_drawn)
         path = viewmodel.focus(state, self._selected)
         self._clear.set_visibility(self._selected is not None)
         self._focus_mark.set_visibility(path is not None)
@@ -171,12 +244,53 @@ class ConsolePage:
         self._selected = service_uuid
         self._show(self._feed.snapshot)
 
-    def _toggle(self, service_uuid: str) -> None:
+    async def _toggle(self, service_uuid: str) -> None:
         self._select(None if service_uuid == self._selected else service_uuid)
+        state = self._feed.snapshot.network
+        path = state.lightpaths.get(self._selected or "") if state else None
+        if path is not None:
+            await self._show_why(path.decision_id)
+
+    async def _show_why(self, decision_id: str) -> None:
+        """Ask the PCE why a decision came out as it did, and show what it says."""
+        self._tabs.set_value(WHY)
+        self._point(None)
+        self._why.wait()
+        try:
+            document = await self._feed.why(decision_id)
+        except ServiceRefused as error:
+            self._why.fail(
+                "The PCE keeps only its last decisions, and this is none of them."
+                if error.status == HTTPStatus.NOT_FOUND
+                else f"No answer: {error}."
+            )
+        else:
+            self._why.show(Why.from_json(document, self._feed.snapshot.network))
+
+    def _point(self, drawn: Drawn | None) -> None:
+        """Draw a route and its block that are not lit, or take them away."""
+        state, self._pointed = self._feed.snapshot.network, drawn
+        if state is None or self._window is None:
+            return
+        replace_series(self._map, charts.pointed_route(drawn, self._palette, self._window[1]))
+        replace_series(self._grid, spectrum.pointed_block(state, drawn, self._palette))
 
     def _on_map_click(self, event: object) -> None:
         if getattr(event, "series_type", "") == "scatter":
             self._form.take_end(str(getattr(event, "name", "")))
+        elif getattr(event, "series_type", "") == "lines" and (name := getattr(event, "name", "")):
+            self._link.take(str(name))
+
+    def _link_chosen(self) -> None:
+        if state := self._feed.snapshot.network:
+            self._link.show(state)
+        self._feed.stir()
+
+    async def _note_alarm(self, key: str) -> None:
+        try:
+            self._feed.note_alarm(key, self._who)
+        except NotPermittedError as error:
+            ui.notify(f"Not noted: {error}", type="negative", position="bottom-right")
 
     async def _remove(self, service_uuid: str) -> None:
         try:

@@ -6,6 +6,7 @@ from nicegui import ui
 
 from controlplane.console import charts, viewmodel
 from controlplane.console.palette import Palette
+from controlplane.console.patches import patches, script
 from controlplane.console.viewmodel import Snapshot
 
 LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-width="2.4">
@@ -14,7 +15,7 @@ LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-wid
 <path d="M8.2 12h7.6" stroke="var(--soft)" stroke-width="1.8"/></svg>"""
 
 
-PAGES = {"Network": "/", "Loop": "/loop"}
+PAGES = {"Network": "/", "Loop": "/loop", "Side by side": "/compare"}
 
 
 def box(classes: str, testid: str | None = None) -> ui.element:
@@ -29,11 +30,37 @@ def text(words: str, classes: str, testid: str | None = None) -> ui.label:
     return label.props(f"data-testid={testid}") if testid else label
 
 
+def bring_options(chart: ui.echart, options: dict[str, object], may_patch: bool) -> None:
+    """Bring a chart to other options in every browser that shows it; sent is only what has changed.
+
+    Args:
+        chart: the chart.
+        options: what it is to show.
+        may_patch: the browser has drawn it before; else all is sent.
+    """
+    found = patches(chart.options, options) if may_patch and chart.options else None
+    if found is None:
+        replace_options(chart, options)
+        return
+    with chart.props.suspend_updates():  # a browser that comes later gets it whole
+        chart.options.update(options)
+    if found:
+        chart.client.run_javascript(script(chart.id, found))
+
+
 def replace_options(chart: ui.echart, options: dict[str, object]) -> None:
     """Draw a chart anew in every browser that shows it."""
     chart.options.clear()
     chart.options.update(options)
     chart.update()
+
+
+def replace_series(chart: ui.echart, series: dict[str, object]) -> None:
+    """Draw one series of a chart anew in every browser that shows it, and nothing else."""
+    kept = chart.options["series"]
+    with chart.props.suspend_updates():
+        chart.options["series"] = [series if each["id"] == series["id"] else each for each in kept]
+    chart.run_chart_method("setOption", {"series": [{"id": series["id"], "data": series["data"]}]})
 
 
 class Header:
@@ -52,7 +79,9 @@ class Header:
             with ui.element("nav").classes("head-links").props("aria-label=Pages"):
                 for name, url in PAGES.items():
                     here = " aria-current=page" if name == page else ""
-                    ui.link(name, url).classes("head-link").props(f"data-testid=page-{name.lower()}{here}")
+                    ui.link(name, url).classes("head-link").props(
+                        f"data-testid=page-{name.split()[0].lower()}{here}"
+                    )
                 self._links = {
                     name: self._outside(name, url)
                     for name, url in (("Prefect", prefect_url), ("MLflow", mlflow_url))

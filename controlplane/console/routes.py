@@ -14,6 +14,7 @@ TABLE = RouteTable(
         ApiRoute(READY, ("GET",), "ready", Role.READER, "whether everything needed is there, with reasons"),
         ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
         ApiRoute("/", ("GET",), "index", Role.READER, "the page"),
+        ApiRoute("/compare", ("GET",), "compare", Role.READER, "two policies side by side in the twin"),
         ApiRoute("/loop", ("GET",), "loop", Role.READER, "the loop page"),
         ApiRoute(
             "/loop/train",

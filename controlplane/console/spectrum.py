@@ -13,6 +13,7 @@ from controlplane.console import viewmodel
 from controlplane.console.charts import card, round_step, tooltip
 from controlplane.console.network import NetworkCopy, ShownLightpath
 from controlplane.console.palette import FONT, SERVICES, Palette
+from controlplane.console.why import Drawn
 from topologies.grid import SpectrumBand, band_of
 
 _NAMED_ROWS = 24  # more rows than this: names of some only
@@ -35,6 +36,20 @@ _DRAW_BLOCK = """(params, api) => {
 }"""
 
 
+# The outline of a block that is not lit.
+_DRAW_OUTLINE = """(params, api) => {
+  const corner = api.coord([api.value(0), api.value(1)]);
+  const size = api.size([api.value(2), 1]);
+  const height = Math.max(size[1] * 0.86, 3);
+  return {
+    type: 'rect',
+    shape: {x: corner[0], y: corner[1] - height / 2, width: Math.max(size[0], 2), height, r: 1},
+    style: {fill: 'transparent', stroke: api.visual('color'), lineWidth: 2},
+    transition: [],
+  };
+}"""
+
+
 def column(bands: Sequence[SpectrumBand], slot: int) -> float:
     """Where a slot begins on the horizontal axis: 12.5 GHz columns from the lowest band's edge."""
     band = band_of(bands, slot, 1)
@@ -42,7 +57,9 @@ def column(bands: Sequence[SpectrumBand], slot: int) -> float:
     return offset_mhz / _SLOT_MHZ + slot - band.first_slot
 
 
-def spectrum_grid(state: NetworkCopy, selected: str | None, palette: Palette) -> dict[str, Any]:
+def spectrum_grid(
+    state: NetworkCopy, selected: str | None, palette: Palette, pointed: Drawn | None = None
+) -> dict[str, Any]:
     """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
     chosen = state.lightpaths.get(selected or "")
     names = [state.unit_name(unit) for unit in range(state.num_units)]
@@ -124,6 +141,25 @@ def spectrum_grid(state: NetworkCopy, selected: str | None, palette: Palette) ->
                     "data": [*_named_bands(bands, text), *_gaps(bands, palette, text)] if several else [],
                 },
             },
+            pointed_block(state, pointed, palette),
+        ],
+    }
+
+
+def pointed_block(state: NetworkCopy, pointed: Drawn | None, palette: Palette) -> dict[str, Any]:
+    """The grid's series with the block that is pointed at, which is not lit, on each link of its route."""
+    units = state.units(pointed.nodes) if pointed else ()
+    return {
+        "id": "pointed",
+        "type": "custom",
+        ":renderItem": _DRAW_OUTLINE,
+        "clip": True,
+        "silent": True,
+        "z": 5,
+        "encode": {"x": 0, "y": 1},
+        "itemStyle": {"color": palette.warn},
+        "data": [
+            [column(state.bands, pointed.first_slot), unit, pointed.num_slots] for unit in units if pointed
         ],
     }
 

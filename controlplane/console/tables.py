@@ -14,7 +14,8 @@ from controlplane.console.viewmodel import Snapshot
 # The row's parent is the virtual scroller, and only the scroller's parent is the table that hears events.
 _SERVICE_ROW = """
 <q-tr :props="props" :class="{chosen: props.row.selected}" data-testid="service-row"
-      :data-service="props.row.uuid" @click="$parent.$parent.$emit('pick', props.row.uuid)">
+      :data-service="props.row.uuid" tabindex="0" @click="$parent.$parent.$emit('pick', props.row.uuid)"
+      @keyup.enter.self="$parent.$parent.$emit('pick', props.row.uuid)">
   <q-td key="pair" :props="props" class="rest"><span class="swatch"
     :style="{background: props.row.swatch}"></span><span class="name">{{ props.row.pair }}</span>
     <q-tooltip anchor="top start" self="bottom start" :delay="400">{{
@@ -36,8 +37,10 @@ _SERVICE_ROW = """
 """
 
 _DECISION_ROW = """
-<q-tr :props="props" data-testid="decision-row">
-  <q-td key="time" :props="props" class="faint">{{ props.row.time }}</q-td>
+<q-tr :props="props" data-testid="decision-row" tabindex="0"
+      @click="$parent.$parent.$emit('why', props.row.decision_id)"
+      @keyup.enter="$parent.$parent.$emit('why', props.row.decision_id)">
+  <q-td key="time" :props="props" class="faint" :title="props.row.utc">{{ props.row.time }}</q-td>
   <q-td key="pair" :props="props" class="name">{{ props.row.pair }}</q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
   <q-td key="detail" :props="props" :class="['rest', props.row.accepted ? 'quiet' : 'refused']"><span
@@ -48,6 +51,7 @@ _DECISION_ROW = """
 """
 
 
+MOST_ROWS = 300  # a table is sent whole at each change
 _QUANTITIES = ("gsnr", "power")  # columns of which the first that a service tells is there: room is for one
 
 
@@ -58,7 +62,9 @@ def _column(name: str, label: str, align: str = "left", sortable: bool = True) -
 class Services:
     """What is set up; a click selects, the cross deletes."""
 
-    def __init__(self, on_pick: Callable[[str], None], on_remove: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, on_pick: Callable[[str], Awaitable[None]], on_remove: Callable[[str], Awaitable[None]]
+    ) -> None:
         with box("panel grow-2"):
             with box("panel-head"):
                 text("Services", "panel-title")
@@ -85,41 +91,43 @@ class Services:
 
     def show(self, snapshot: Snapshot, selected: str | None) -> None:
         """Bring the table in step with a snapshot."""
-        rows = viewmodel.service_rows(snapshot.network, selected)
+        every = viewmodel.service_rows(snapshot.network, selected)
+        rows = every[:MOST_ROWS] + [row for row in every[MOST_ROWS:] if row["selected"]]
         for row in rows:
             row["swatch"] = "var(--accent)" if row["selected"] else SERVICES[row["colour"] % len(SERVICES)]
         known = [name for name in _QUANTITIES if any(row[name] is not None for row in rows)][:1]
         columns = [each for each in self._columns if each["name"] in known or each["name"] not in _QUANTITIES]
         if columns != self._table.columns:
             self._table.columns = columns
-        self._table.rows = rows
+        if rows != self._table.rows:  # a table is sent whole
+            self._table.rows = rows
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)
-        self._note.set_text(f"{len(rows)} up" if rows else "")
+        listed = f", the newest {MOST_ROWS} are listed" if len(every) > MOST_ROWS else ""
+        self._note.set_text(f"{len(every):,} up{listed}" if every else "")
 
 
 class Decisions:
-    """What the PCE decided last."""
+    """What the PCE decided last; a click asks why."""
 
-    def __init__(self) -> None:
-        with box("panel grow-1"):
-            with box("panel-head"):
-                text("Last decisions", "panel-title")
-            columns = [
-                _column("time", "Time", sortable=False),
-                _column("pair", "From → to", sortable=False),
-                _column("rate", "Gb/s", "right", sortable=False),
-                _column("detail", "Route, or why not", sortable=False),
-                _column("total", "ms", "right", sortable=False),
-            ]
-            self._table = ui.table(columns=columns, rows=[], row_key="key").classes("rows decisions")
-            self._table.props("dense flat virtual-scroll hide-bottom data-testid=decisions")
-            self._table.add_slot("body", _DECISION_ROW)
-            self._empty = text("No decision yet.", "empty")
+    def __init__(self, on_why: Callable[[str], Awaitable[None]]) -> None:
+        columns = [
+            _column("time", "Time", sortable=False),
+            _column("pair", "From → to", sortable=False),
+            _column("rate", "Gb/s", "right", sortable=False),
+            _column("detail", "Route, or why not", sortable=False),
+            _column("total", "ms", "right", sortable=False),
+        ]
+        self._table = ui.table(columns=columns, rows=[], row_key="key").classes("rows decisions")
+        self._table.props("dense flat virtual-scroll hide-bottom data-testid=decisions")
+        self._table.add_slot("body", _DECISION_ROW)
+        self._table.on("why", lambda event: on_why(str(event.args)))
+        self._empty = text("No decision yet.", "empty")
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring the list in step with a snapshot."""
         rows = viewmodel.decision_rows(snapshot.decisions)
-        self._table.rows = rows
+        if rows != self._table.rows:
+            self._table.rows = rows
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)

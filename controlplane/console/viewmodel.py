@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Literal
 
 import numpy as np
 
+from controlplane.console.alarms import Alarm
 from controlplane.console.network import NetworkCopy, ShownLightpath
+from controlplane.console.set_ups import ShownSetUp
 
 Health = Literal["good", "warn", "bad", "unknown"]
 
@@ -57,6 +59,10 @@ class Decision:
     accepted: bool
     total_ms: float
     note: str  # why it was refused, or why the fallback decided
+    service_uuid: str = ""  # for which it was; empty: computed for no service
+    sync_ms: float = 0.0  # bringing the databases up to date
+    observe_ms: float = 0.0  # listing the candidates
+    inference_ms: float | None = None  # None: no model was asked
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Decision:
@@ -75,6 +81,10 @@ class Decision:
             accepted=accepted,
             total_ms=float(row.get("total_ms") or 0.0),
             note=str((row.get("fallback_reason") if accepted else row.get("reason")) or ""),
+            service_uuid=str(row.get("service_uuid") or ""),
+            sync_ms=float(row.get("sync_ms") or 0.0),
+            observe_ms=float(row.get("observe_ms") or 0.0),
+            inference_ms=None if row.get("inference_ms") is None else float(row["inference_ms"]),
         )
 
 
@@ -87,6 +97,8 @@ class Snapshot:
     pce: PceStatus | None = None
     pce_fault: str | None = "not asked yet"
     decisions: tuple[Decision, ...] = ()  # newest first
+    set_ups: tuple[ShownSetUp, ...] = ()  # newest first
+    alarms: tuple[Alarm, ...] = ()  # those that nobody has noted first
 
 
 @dataclass(frozen=True)
@@ -129,6 +141,12 @@ def fibre_use(state: NetworkCopy) -> np.ndarray:
     """(num_fibres,) float64, share of the slots in use per fibre pair; of the fuller direction if two."""
     use = unit_use(state)
     return use if state.shared_spectrum else use.reshape(-1, 2).max(axis=1)
+
+
+def num_over(state: NetworkCopy, ends: tuple[str, str]) -> int:
+    """Lightpaths over a link, in either direction."""
+    units = {*state.units(ends), *state.units(ends[::-1])}
+    return sum(not units.isdisjoint(state.units(path.nodes)) for path in state.lightpaths.values())
 
 
 def blocks(state: NetworkCopy) -> tuple[ShownBlock, ...]:
@@ -231,7 +249,9 @@ def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
     return [
         {
             "key": f"{decision.decision_id}/{index}",
+            "decision_id": decision.decision_id,
             "time": datetime.fromtimestamp(decision.time_s).strftime("%H:%M:%S") if decision.time_s else "",
+            "utc": utc_text(decision.time_s),
             "pair": f"{decision.source} → {decision.destination}",
             "rate_text": f"{decision.bit_rate_gbps:g}",
             "accepted": decision.accepted,
@@ -273,6 +293,15 @@ def quality_text(path: ShownLightpath) -> str | None:
 def power_text(path: ShownLightpath) -> str | None:
     """What the set-up switched on; None when not known."""
     return None if path.marginal_w is None else f"{path.marginal_w:,.0f} W switched on"
+
+
+def utc_text(time_s: float) -> str:
+    """``2026-01-31 12:00:00 UTC``; empty for a time that is not known.
+
+    >>> utc_text(0.0), utc_text(1.0)
+    ('', '1970-01-01 00:00:01 UTC')
+    """
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if time_s else ""
 
 
 def slot_text(first_slot: int, num_slots: int) -> str:

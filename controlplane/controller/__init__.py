@@ -19,6 +19,7 @@
   configure.py    elements brought to what is wanted; element_queue.py: one element's work, audit and health
   writer.py       the way into the store: changes that wait share a transaction, the memory follows
   setting_up.py   one set-up: ask, verify, reserve, configure, store
+  progress.py     where each set-up is, and what each of its steps took
   restoration.py  services without a lightpath, set up again
   changing.py     changes of a service that is there, make before break
   draining.py     links and nodes that take nothing new, and lose what they carry

@@ -179,6 +179,9 @@ def build_app(
     def snapshot(version: Version | None = None, after: Version = 0, limit: Rows = PAGE_ROWS) -> Response:
         return Response(snapshots.page(version, max(0, after), limit), media_type="application/json")
 
+    def setups(limit: Rows = PAGE_ROWS) -> Response:
+        return Response(json.dumps(manager.progress.told(limit)), media_type="application/json")
+
     def openapi() -> Response:
         return Response(json.dumps(description(TABLE)), media_type=JSON)
 
@@ -278,19 +281,9 @@ def build_app(
         return await change(act_on_conditions)
 
     handlers: tuple[Callable[..., Any], ...] = (
-        *(health, ready, metrics, host_meta, openapi, changes, snapshot, trail, root, options, operations),
-        *(
-            compute,
-            comp_route,
-            fail_link,
-            repair_link,
-            drain,
-            undrain,
-            notification_operation,
-            notifications,
-            read,
-            write,
-        ),
+        *(health, ready, metrics, host_meta, openapi, changes, snapshot, setups, trail, root),
+        *(options, operations, compute, comp_route),
+        *(fail_link, repair_link, drain, undrain, notification_operation, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
     for route, handler in TABLE.handled_by(*handlers):

@@ -249,6 +249,15 @@ TABLE = RouteTable(
             query={"version": _VERSION, "after": _VERSION, **PAGE},
         ),
         ApiRoute(
+            "/setups",
+            ("GET",),
+            "setups",
+            Role.READER,
+            "the last set-ups and those under way, newest first, with the time of each step",
+            refusals=(400,),
+            query=PAGE,
+        ),
+        ApiRoute(
             "/trail",
             ("GET",),
             "trail",

@@ -19,6 +19,7 @@ from controlplane.controller.configure import ConfigurationFailed, Configurator
 from controlplane.controller.draining import Draining
 from controlplane.controller.network import link_ends
 from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.progress import SetUpProgress
 from controlplane.controller.reservations import Reservations
 from controlplane.controller.restoration import Restoration, Restorer
 from controlplane.controller.scheduled import ScheduledServices
@@ -87,6 +88,11 @@ class ServiceManager:
     def num_waiting(self) -> int:
         """Set-ups that wait for their turn."""
         return len(self._set_up.waiting)
+
+    @property
+    def progress(self) -> SetUpProgress:
+        """Where each set-up is."""
+        return self._set_up.progress
 
     def close(self) -> None:
         """Let what is under way end, then stop."""

@@ -20,6 +20,7 @@ from dataclasses import replace
 from controlplane.controller.change_documents import lightpath_change
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.pce_client import PathComputation
+from controlplane.controller.progress import SetUpProgress
 from controlplane.controller.reservations import Reservation, Reservations
 from controlplane.controller.state import NetworkState
 from controlplane.controller.store import Writing
@@ -96,6 +97,7 @@ class ServiceSetUp:
         self._metrics = metrics
         self._turns = KeyedLocks()
         self.waiting = Waiting()
+        self.progress = SetUpProgress()
 
     def carry(self, service: Service, cause: str, began: float) -> Service:
         """The service with a new lightpath, in the place of the one that it has; nobody else changes it.
@@ -113,7 +115,8 @@ class ServiceSetUp:
         """
         ends = {service.request.source, service.request.destination}
         dead = set(self._configurator.away - ends)
-        with self._metrics.setting_up(cause, began) as at:
+        at = self.progress.begin(service, cause, began)
+        with self._metrics.setting_up(cause, began, at), at.ending():
             for _ in range(MOST_CUTS):
                 try:
                     return self._around(service, cause, began, at, dead)

@@ -7,6 +7,7 @@ Where do I go to ...
   follow the controller's state                databases.py; what it tells: controller_feed.py
   see what a model's answer must satisfy       decide.py
   see what one look at the network holds       look.py
+  say why a decision came out as it did        why.py; what it is kept on: considered.py; in_the_way.py
   ask about many requests at once              batches.py; slots that they hold: holds.py
   bind a route to what a client asks of it     constraint.py
   ask a challenger, and drop it                challenger.py; what it would have chosen: shadow.py

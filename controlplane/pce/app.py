@@ -44,7 +44,8 @@ from controlplane.pce.inference import InferenceClient
 from controlplane.pce.monitored import measured, not_ready
 from controlplane.pce.route_answers import RouteAnswers
 from controlplane.pce.routes import TABLE
-from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid
+from controlplane.pce.why import why
+from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid, unknown
 from controlplane.tapi.wire import decode_json
 from envs.forecast import ForecastError
 from envs.heuristics import baseline
@@ -317,6 +318,15 @@ async def _decisions(request: Request) -> Response:
     return JSONResponse(newest_first[: int(limit)])
 
 
+async def _why(request: Request) -> Response:
+    computation: PathComputer = request.app.state.computation
+    decision_id = request.path_params["decision_id"]
+    considered = computation.considered.of(decision_id)
+    if considered is None:
+        raise unknown(f"no decision {decision_id!r} among the last ones of this process")
+    return JSONResponse(await why(considered, computation.fallback))
+
+
 async def _body(request: Request) -> Any:
     return decode_json(await request.body())
 
@@ -362,4 +372,5 @@ _HANDLERS = (
     _endpoint,
     _challenger,
     _decisions,
+    _why,
 )

@@ -18,6 +18,7 @@ from controlplane.lightpath import Lightpath
 from controlplane.metrics import PceMetrics
 from controlplane.pce.batches import Batches, NoChoiceError
 from controlplane.pce.challenger import Beside, ChallengerInUse, is_canary
+from controlplane.pce.considered import Considered, LastConsidered
 from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Choice, choose
 from controlplane.pce.decision_log import DecisionLog
@@ -106,6 +107,7 @@ class PathComputer:
         self.num_fallbacks = 0
         self.metrics = PceMetrics()
         self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
+        self.considered = LastConsidered()
         self.log = log
         self._max_waiting = max_waiting
 
@@ -139,6 +141,7 @@ class PathComputer:
         self._count(record, turn, look)
         row = shown(record.row())
         self.recent.append(row)
+        self.considered.add(Considered(record, look, chosen.choice if chosen else None))
         if turn.beside is not None and chosen is not None:
             if not turn.is_canary:
                 self.shadow.hold(Decided(turn.beside, look, chosen.choice.index, row))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -29,11 +29,15 @@ class WrongScoresError(ValueError):
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidate to take: its index, its score, and the next best score (None with one candidate)."""
+    """The candidate to take: its index, its score, and the next best score (None with one candidate).
+
+    ``scores``: (M,) of every action, as they came.
+    """
 
     index: int
     score: float
     second_score: float | None
+    scores: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def choose(action_mask: np.ndarray, scores: np.ndarray) -> Choice:
             f"the highest score, {scores[index]}, is that of action {index}, which is masked"
         )
     others = np.delete(scores, index)[np.delete(action_mask, index)]
-    return Choice(index, float(scores[index]), float(others.max()) if others.size else None)
+    return Choice(index, float(scores[index]), float(others.max()) if others.size else None, scores)
 
 
 def still_feasible(

@@ -137,6 +137,19 @@ class InferenceClient:
         self._breaker.success()
         return self._chosen(observations, content)
 
+    async def scores(self, observations: Sequence[Observation], within_s: float) -> list[np.ndarray]:
+        """(M,) scores of each observation, asked by a person: whatever comes of it, the breaker is not told.
+
+        Raises:
+            InferenceError: as ``choose_all``, but for ``breaker-open``.
+        """
+        with self.used():
+            content = await self._ask(request_body(*observations), within_s)
+        try:
+            return response_scores(content, len(observations))
+        except WrongScoresError as error:
+            raise InferenceError("wrong", f"{self.url}: {error}") from None
+
     def _chosen(self, observations: Sequence[Observation], content: bytes) -> list[Choice | InferenceError]:
         chosen: list[Choice | InferenceError] = []
         try:
@@ -176,7 +189,7 @@ class InferenceClient:
             async with asyncio.timeout(within_s):
                 status, content = await self._post(body)
         except TimeoutError:
-            raise InferenceError("late", f"{self.url}: no answer in {self.deadline_s * 1000:g} ms") from None
+            raise InferenceError("late", f"{self.url}: no answer in {within_s * 1000:.0f} ms") from None
         except (aiohttp.ClientError, OSError) as error:
             raise InferenceError("down", f"{self.url}: {error!r}") from None
         if status != HTTPStatus.OK:

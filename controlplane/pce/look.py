@@ -62,6 +62,8 @@ class Look:
         shows_holds: slots held for set-ups on their way are shown as taken, which no state of the controller
             is; a twin cannot repeat what is chosen.
         is_under_holds: it shows slots as free that are held, because without them nothing can be chosen.
+        occupied: (num_units, num_slots) bool, True where a slot was taken; only where no spectrum was found.
+        avoided: what no path may cross: links that have failed, and what the client excludes.
         took_ms: how long looking took.
     """
 
@@ -76,6 +78,8 @@ class Look:
     revision: int
     shows_holds: bool = False
     is_under_holds: bool = False
+    occupied: np.ndarray | None = None
+    avoided: Avoided = NOTHING
     took_ms: float = 0.0
 
     def has_changed(self) -> bool:
@@ -137,7 +141,11 @@ def _look(in_use: Serving, query: Query, databases: Databases) -> Look:
         bounds = constraint.told() if some and constraint is not None else ""
         blocked = why_blocked(plant, request, databases.failed_links, bounds, query.avoided)
     revision, version = network.revision, databases.version
-    return Look(query, in_use, observation, candidates, blocked, version, databases, network, revision)
+    look = Look(query, in_use, observation, candidates, blocked, version, databases, network, revision)
+    if blocked is not None and blocked.by == "spectrum":
+        avoided = network.avoided | query.avoided
+        look = dataclasses.replace(look, occupied=network.occupied(), avoided=avoided)
+    return look
 
 
 def settle(look: Look, choice: Choice) -> bool:

@@ -95,5 +95,13 @@ TABLE = RouteTable(
             refusals=(400,),
             query={"limit": {"type": "string", "pattern": "^[0-9]{1,9}$"}},
         ),
+        ApiRoute(
+            "/decisions/{decision_id}/why",
+            ("GET",),
+            "why",
+            Role.READER,
+            "candidates, scores and what spoke for each; of a refusal what would have to be free",
+            refusals=(404,),
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, stderr, tell_line
 
 if TYPE_CHECKING:
     from configs.home import Home
@@ -64,6 +64,9 @@ def offer_command(
         str | None, typer.Option(metavar="STAMP", help="Delete what stands of an earlier offer of the trace.")
     ] = None,
     as_json: JsonFlag = False,
+    every_s: Annotated[
+        float | None, typer.Option(min=0.2, help="With --json: a line of figures so often, and at the end.")
+    ] = None,
 ) -> None:
     """Play a trace over TAPI, creations and deletions, in compressed time, beside the twin's figure.
 
@@ -108,12 +111,15 @@ def offer_command(
             return
         before = len(controller.services())
         promise = _promise(config, home, plant, offer) if twin else _no_promise()
-        played = _play(offer, controller, promise, as_json)
+        played = _play(offer, controller, promise, every_s if as_json else None)
         document = document_of(offer, played, promise) | {"standing_before": before, "cleared": 0}
         if clear:
             gone, failures = clear_rows(offer, played.standing, controller)
             document |= {"cleared": gone, "standing": len(failures)}
-    emit(document, as_json, lambda console: _summary(console, document, clear))
+    if as_json and every_s is not None:
+        tell_line(document)
+    else:
+        emit(document, as_json, lambda console: _summary(console, document, clear))
     if played.stopped:
         raise typer.Exit(INTERRUPTED_STATUS)
 
@@ -163,8 +169,8 @@ def _step(text: str) -> None:
     stderr.print(f"· {text}", markup=False, highlight=False, style="dim")
 
 
-def _play(offer: Offer, controller: ControllerClient, promise: Promise, as_json: bool) -> Played:
-    """The offer played, with a table that redraws itself on stderr."""
+def _play(offer: Offer, controller: ControllerClient, promise: Promise, every_s: float | None) -> Played:
+    """The offer played, with a table that redraws itself on stderr, or lines of figures on stdout."""
     from lightloop.offering import play
 
     stop = threading.Event()
@@ -172,8 +178,26 @@ def _play(offer: Offer, controller: ControllerClient, promise: Promise, as_json:
         f"trace {offer.trace.id}, {offer.num_requests:,} requests at {offer.speed:g} s per second, "
         f"{offer.num_clients} client(s); this offer is {offer.started}"
     )
+    if every_s is not None:
+        with _interruptible(stop):
+            return play(offer, controller, stop, told_every(every_s, offer, promise))
     with _interruptible(stop), Live(console=stderr, refresh_per_second=4, transient=True) as live:
         return play(offer, controller, stop, lambda played: live.update(_progress(offer, played, promise)))
+
+
+def told_every(every_s: float, offer: Offer, promise: Promise) -> Callable[[Played], None]:
+    """Prints a line of figures, but not more often."""
+    from lightloop.offered_figures import document_of
+
+    last_s = -every_s
+
+    def tell(played: Played) -> None:
+        nonlocal last_s
+        if played.took_s >= last_s + every_s:
+            last_s = played.took_s
+            tell_line(document_of(offer, played, promise))
+
+    return tell
 
 
 @contextmanager

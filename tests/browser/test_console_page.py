@@ -31,6 +31,13 @@ return {colour: [...colour].slice(0, 3), x: box.x + x, y: box.y + y};
 """
 )
 
+# What axe-core finds against WCAG, level A and AA: rule, how many places, the first of them.
+AXE = """
+const done = arguments[0];
+axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}).then(found =>
+  done(found.violations.map(each => [each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)])));
+"""
+
 LIMIT_S = 30.0  # for whatever the page is expected to do
 
 
@@ -169,6 +176,12 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
     page.until(lambda: page.words("figure-services") == "1")
     page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
 
+    # no model is in service here, so there is no inference
+    for name in ("request", "controller", "pce", "decision", "elements"):
+        page.until(lambda name=name: "done" in page.one(f"step-{name}").get_attribute("class"))
+        assert page.words(f"step-{name}").endswith(" ms")
+    assert "CA1 → NY" in page.words("steps-headline")
+
 
 def test_a_service_placed_elsewhere_appears_by_itself(page: Page, client: ControllerClient) -> None:
     page.browser.execute_script("window.untouched = true")
@@ -186,8 +199,13 @@ def test_an_impossible_latency_bound_shows_the_reason_and_allocates_nothing(
     page.request("CA1", "NY", "100", "0.5")
     page.until(lambda: page.all("result-refused"))
     assert "0.5" in page.words("result-reason")
+    page.until(lambda: "0.5" in page.words("steps-reason"))
+    page.until(lambda: "refused" in page.one("step-decision").get_attribute("class"))
+    page.click("steps-why")
+    page.until(lambda: "“latency”" in page.words("why-sentence"))
     assert client.services() == ()
     assert page.services() == []
+    page.click("tab-decisions")
     page.until(lambda: "CA1 → NY" in page.all("decision-row")[0].text)
 
 
@@ -244,6 +262,54 @@ def test_a_row_or_a_block_selects_a_service_and_its_cross_deletes_it(
     assert [lightpath.service_uuid for lightpath in client.services()] == [first.service_uuid]
 
 
+def test_why_a_path_was_chosen_is_told_and_drawn(page: Page, client: ControllerClient) -> None:
+    from selenium.webdriver import ActionChains
+
+    lightpath = client.place_service("WA", "TX", 100)
+    page.until(lambda: page.services() == [lightpath.service_uuid])
+    page.click("service-row")
+    page.until(lambda: page.all("why-candidate"))
+    assert "WA → TX" in page.words("why-title")
+    assert "chosen" in page.all("why-candidate")[0].text
+    assert "ksp_ff" in page.words("why-rule")
+
+    another = next(row for row in page.all("why-candidate") if "chosen" not in row.text)
+    ActionChains(page.browser).move_to_element(another).perform()
+    places = {node["name"]: node["value"] for node in page.drawn("map", "nodes")}
+    nodes = another.text.splitlines()[0].split(" · ")
+    page.until(lambda: page.drawn("map", "pointed")[0]["coords"] == [places[node] for node in nodes])
+    assert len(page.drawn("grid", "pointed")) == len(nodes) - 1
+
+
+def test_a_link_is_cut_repaired_and_drained_on_the_page(page: Page, client: ControllerClient) -> None:
+    lightpath = client.place_service("CA1", "CA2", 100)
+    page.until(lambda: page.services() == [lightpath.service_uuid])
+    a, b = lightpath.nodes[:2]
+    lines = [line["name"] for line in page.drawn("map", "fibres")]
+    name = next(line for line in lines if set(line.split(" – ")) == {a, b})
+    page.choose("link-list", name)
+    page.until(lambda: page.words("link-title") == name)
+    page.click("link-cut")
+    page.until(lambda: "1 service restored, none lost" in page.words("link-outcome"))
+    page.until(lambda: page.one("link-repair").is_displayed())
+    (moved,) = client.services()
+    assert {a, b} not in [set(link.split("-")) for link in moved.links]
+    page.click("link-repair")
+    page.until(lambda: "repaired" in page.words("link-outcome"))
+    page.until(lambda: page.one("link-cut").is_displayed())
+
+    (now,) = client.services()
+    a, b = now.nodes[:2]
+    name = next(line for line in lines if set(line.split(" – ")) == {a, b})
+    page.choose("link-list", name)
+    page.until(lambda: page.words("link-title") == name)
+    page.click("link-drain")
+    page.until(lambda: "1 service moved, none stayed" in page.words("link-outcome"))
+    page.until(lambda: "drained" in page.words("link-note"))
+    page.click("link-undrain")
+    page.until(lambda: page.one("link-drain").is_displayed())
+
+
 def test_light_and_dark_are_remembered(page: Page) -> None:
     body = lambda: page.browser.find_element("tag name", "body").get_attribute("class")  # noqa: E731
     page.until(lambda: "body--light" in body())
@@ -273,6 +339,28 @@ def test_the_page_fits_the_screen_and_loads_nothing_from_elsewhere(page: Page, o
     assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     links = [page.one(f"link-{name}").get_attribute("href") for name in ("prefect", "mlflow")]
     assert links == [online.config.services.url("prefect") + "/", online.config.services.url("mlflow") + "/"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_meets_wcag_aa(page: Page, client: ControllerClient, theme: str) -> None:
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    lightpath = client.place_service("WA", "TX", 100)
+    page.until(lambda: page.services() == [lightpath.service_uuid])
+    body = lambda: page.browser.find_element("tag name", "body").get_attribute("class")  # noqa: E731
+    if f"body--{theme}" not in body():
+        page.click("theme")
+    page.until(lambda: f"body--{theme}" in body())
+    page.browser.execute_script(AXE_SCRIPT)
+    page.browser.set_script_timeout(60)
+    for tab in ("decisions", "why", "load", "alarms"):
+        page.click(f"tab-{tab}")
+        page.until(lambda tab=tab: page.one(f"tab-{tab}").get_attribute("aria-selected") == "true")
+        time.sleep(0.5)  # colours change gradually
+        assert page.browser.execute_async_script(AXE) == []
+    if theme == "dark":
+        page.click("theme")
+        page.until(lambda: "body--light" in body())
 
 
 def test_a_dead_controller_is_said_and_a_new_one_is_found(

@@ -21,6 +21,7 @@ from controlplane.tapi.errors import errors_document
 from controlplane.tapi.ids import offered_service_uuid
 from controlplane.tapi.names import as_dict
 from envs.trace import Trace
+from lightloop.commands.offer import told_every
 from lightloop.offered_figures import counts_of, document_of
 from lightloop.offered_twin import Promise
 from lightloop.offering import BLOCKED, CARRIED, FAILED, Offer, OfferError, Turns, clear, play, schedule
@@ -227,3 +228,17 @@ def test_a_trace_that_does_not_fit_is_refused_before_anything_is_sent(recorder: 
     with pytest.raises(OfferError, match="node 'Z', which the running network does not have; there: A, B, C"):
         offered(recorder, Offer(foreign, 5, 1.0, STAMP))
     assert recorder.calls == []
+
+
+def test_figures_are_told_a_line_at_a_time_and_not_too_often(
+    offer: Offer, recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played = offered(recorder, offer)
+    tell = told_every(10.0, offer, Promise("none", why="for this test"))
+    for took_s in (0.0, 9.9, 10.0, 15.0):
+        played.took_s = took_s
+        tell(played)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["took_s"] for line in lines] == [0.0, 10.0]
+    assert lines[0]["offered"] == counts_of(played).offered
+    assert lines[0]["twin"]["request_blocking"] is None

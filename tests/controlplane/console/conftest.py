@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from configs.home import Credentials
 from controlplane.auth import own_identity
+from controlplane.metrics import ready_answer
 from controlplane.tapi.ids import node_uuid, sip_uuid
 from topologies.catalogue import load_topology
 from topologies.model import Topology
@@ -37,6 +38,8 @@ class FakeController:
         self.services: dict[str, dict[str, Any]] = {}
         self.bodies: list[dict[str, Any]] = []
         self.decisions: list[dict[str, Any]] = []
+        self.set_ups: list[dict[str, Any]] = []
+        self.amiss: dict[str, list[str]] = {"controller": [], "PCE": []}  # what each says of itself
         self.listeners: set[asyncio.Queue[int]] = set()
         self.silent = False  # True: answers nothing but 503
         self.store = "store"
@@ -172,6 +175,14 @@ def controller_app(fake: FakeController) -> FastAPI:
             "changes": page,
         }
 
+    @app.get("/ready")
+    async def ready() -> Response:
+        return ready_answer([], fake.amiss["controller"])
+
+    @app.get("/setups")
+    async def set_ups(limit: int) -> list[dict[str, Any]]:
+        return fake.set_ups[:limit]
+
     @app.get("/restconf/streams/tapi-notification")
     async def stream() -> StreamingResponse:
         async def events() -> AsyncIterator[str]:
@@ -240,6 +251,10 @@ def pce_app(fake: FakeController) -> FastAPI:
             "decisions": len(fake.decisions),
             "fallbacks": sum(row["decided_by"] == "fallback" for row in fake.decisions),
         }
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        return ready_answer(fake.amiss["PCE"], [])  # with 503, where there is something
 
     @app.get("/decisions")
     async def decisions(limit: int = 50) -> list[dict[str, Any]]:

@@ -76,6 +76,14 @@ def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkCopy) 
         assert (line["value"] > 0) == (frozenset(name.split(" – ")) in used)
 
 
+def test_map_marks_drained_fibres(state: NetworkCopy) -> None:
+    drained = replace(state, drained=frozenset({frozenset(("WA", "IL"))}))
+    options = charts.network_map(drained, None, LIGHT, charts.frame(state.topology))
+    dotted = {line["name"] for line in series(options, "fibres") if line["lineStyle"]["type"] == "dotted"}
+    assert len(dotted) == 1
+    assert set(dotted.pop().split(" – ")) == {"WA", "IL"}
+
+
 def test_grid_has_a_block_per_lightpath_and_link(state: NetworkCopy) -> None:
     blocks = series(spectrum.spectrum_grid(state, None, LIGHT), "blocks")
     expected = {

@@ -12,9 +12,12 @@ import pytest
 import uvicorn
 
 from configs.home import Credentials
+from controlplane.auth import Identity
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.console import feed as console_feed
 from controlplane.console.feed import Feed
+from controlplane.console.permit import NotPermittedError
+from controlplane.roles import Role
 from controlplane.tapi.ids import sip_uuid
 from topologies.catalogue import load_topology
 from topologies.grid import c_band
@@ -240,5 +243,64 @@ def test_the_controllers_topology_is_shown_whatever_is_configured(fake: Any, app
             await until(lambda: feed.snapshot.network)
             assert feed.snapshot.network is not None
             assert feed.snapshot.network.topology.name == "nsfnet"
+
+    story(told)
+
+
+def test_the_steps_of_a_set_up_are_followed_while_it_is_under_way(
+    fake: Any, apps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_feed, "REFRESH_S", 3600.0)
+    row = {
+        "service_uuid": "s",
+        "source": "WA",
+        "destination": "NY",
+        "bit_rate_gbps": 100.0,
+        "cause": "create",
+        "began_s": 1.0,
+        "outcome": "under-way",
+        "step": "path-computation",
+        "reason": None,
+        "spent_ms": {"request": 0.1, "path-computation": 2.0},
+        "total_ms": 2.1,
+    }
+
+    async def told() -> None:
+        async with in_step(apps) as feed:
+            await until(lambda: feed.snapshot.network and not feed.snapshot.pce_fault)
+            await asyncio.sleep(0.3)  # the first questions are over
+            with feed.watching():
+                fake.set_ups.append(row)
+                await until(lambda: [each.step for each in feed.snapshot.set_ups] == ["path-computation"])
+            fake.set_ups[0] = row | {"outcome": "carried", "step": None}
+            await until(lambda: feed.snapshot.set_ups[0].outcome == "carried")
+            asked = fake.questions.count("/setups")
+            await asyncio.sleep(0.5)
+            assert fake.questions.count("/setups") <= asked + 1  # nothing goes on: nobody asks
+
+    story(told)
+
+
+def test_what_is_amiss_becomes_an_alarm_until_it_is_noted(
+    fake: Any, apps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_feed, "ALARMS_S", 0.05)
+    fake.amiss |= {"controller": ["elements suspect: NY"], "PCE": ["no space left on device"]}
+
+    def alarms(feed: Feed) -> set[tuple[str, bool]]:
+        return {(each.about, each.ended_s is None) for each in feed.snapshot.alarms}
+
+    async def told() -> None:
+        async with in_step(apps) as feed:
+            await until(lambda: alarms(feed) == {("elements", True), ("disk", True)})
+            fake.amiss["PCE"] = []
+            await until(lambda: alarms(feed) == {("elements", True), ("disk", False)})
+            for alarm in feed.snapshot.alarms:
+                with pytest.raises(NotPermittedError, match="needs the role operator; bob is reader"):
+                    feed.note_alarm(alarm.key, Identity("bob", Role.READER))
+                assert feed.note_alarm(alarm.key, Identity("ann", Role.OPERATOR)) is not None
+            assert [(each.about, each.noted_by) for each in feed.snapshot.alarms] == [("elements", "ann")]
+            fake.amiss["controller"] = []
+            await until(lambda: not feed.snapshot.alarms)
 
     story(told)

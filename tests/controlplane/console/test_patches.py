@@ -1,0 +1,64 @@
+"""Only what has changed is sent; applied to what was there it gives what is there now."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from controlplane.console import charts, spectrum
+from controlplane.console.network import NetworkCopy
+from controlplane.console.palette import DARK, LIGHT
+from controlplane.console.patches import key, patches
+from topologies.grid import c_band
+from topologies.model import Topology
+
+
+def applied(options: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The items of each series after the patches, as the browser has them; the order does not count."""
+    items = {each["id"]: {key(item): item for item in each["data"]} for each in options["series"]}
+    for patch in found:
+        if "data" in patch:
+            items[patch["id"]] = {key(item): item for item in patch["data"]}
+            continue
+        for name in patch["gone"]:
+            del items[patch["id"]][name]
+        items[patch["id"]] |= {key(item): item for item in patch["put"]}
+    return items
+
+
+def grid(state: NetworkCopy, selected: str | None = None) -> dict[str, Any]:
+    return spectrum.spectrum_grid(state, selected, LIGHT)
+
+
+def test_a_set_up_and_a_release_send_their_own_blocks_only(fake: Any, nsfnet: Topology) -> None:
+    first, *_ = (fake.place(*pair) for pair in (("WA", "NY"), ("CA2", "DC"), ("TX", "MI"), ("UT", "GA")))
+    fake.place("CA1", "IL")
+    before = NetworkCopy(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
+    known = fake.version
+    fake.remove(first)
+    added = fake.place("NE", "NJ")
+    after = before.apply(fake.version, fake.changes[known:])
+
+    found = patches(grid(before), grid(after))
+    assert found is not None
+    (patch,) = found
+    assert {item["name"] for item in patch["put"]} == {added}
+    assert {name.partition("/")[0] for name in patch["gone"]} == {first}
+    assert applied(grid(before), found) == applied(grid(after), [])
+
+    window = charts.frame(nsfnet)
+    drawn = [charts.network_map(state, None, LIGHT, window) for state in (before, after)]
+    found = patches(*drawn)
+    assert found is not None
+    assert applied(drawn[0], found) == applied(drawn[1], [])
+    paths = (before.lightpaths[first], after.lightpaths[added])
+    moved = {frozenset(hop) for path in paths for hop in pairwise(path.nodes)}
+    sent = next(patch for patch in found if patch["id"] == "fibres")["put"]
+    assert {frozenset(item["name"].split(" – ")) for item in sent} <= moved
+
+
+def test_nothing_changed_sends_nothing_and_other_colours_send_all(fake: Any, nsfnet: Topology) -> None:
+    fake.place("WA", "NY")
+    state = NetworkCopy(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
+    assert patches(grid(state), grid(state)) == []
+    assert patches(grid(state), spectrum.spectrum_grid(state, None, DARK)) is None
