@@ -57,6 +57,14 @@ def make(
         float | None, typer.Option("--load", help="Offered load in Erlang, network-wide.")
     ] = None,
     generator: Annotated[str | None, typer.Option("--generator", help="poisson or diurnal.")] = None,
+    pair_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--pair-weights",
+            help="CSV matrix of relative demand, a row and a column for each node. Default: all pairs alike.",
+            dir_okay=False,
+        ),
+    ] = None,
     seed: SeedOption = None,
     settings: SetOption = None,
     output_folder: FolderOption = None,
@@ -71,10 +79,13 @@ def make(
       lightloop trace make --load 200 --generator diurnal --seed 7 --json
 
       lightloop trace make --set plant.topology=cost239 --set traffic.mean_holding_time_s=600
+
+      lightloop trace make --set plant.topology=nsfnet --pair-weights deeprmsa_nsfnet_traffic_matrix.csv
     """
     from configs.build import plant_of, traffic_of
     from configs.load import load_config
     from envs.traffic import make_trace
+    from lightloop.pair_weights import read_pair_weights
 
     overrides = [
         *(settings or ()),
@@ -83,9 +94,10 @@ def make(
     ]
     config = load_config(scenario, overrides)
     num_requests = config.traffic.requests_per_trace if requests is None else requests
-    trace = make_trace(
-        traffic_of(config), plant_of(config), num_requests, config.traffic.seed if seed is None else seed
-    )
+    traffic, plant = traffic_of(config), plant_of(config)
+    if pair_weights is not None:
+        traffic = dataclasses.replace(traffic, pair_weights=read_pair_weights(pair_weights, plant.num_nodes))
+    trace = make_trace(traffic, plant, num_requests, config.traffic.seed if seed is None else seed)
     _store_and_report(trace, output_folder, as_json)
 
 

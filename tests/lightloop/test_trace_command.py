@@ -48,6 +48,23 @@ def run(*arguments):
     return result
 
 
+def test_make_follows_a_matrix_of_pair_weights(tmp_path):
+    file = tmp_path / "weights.csv"
+    file.write_text("0,3,0,0,0\n0,0,1,0,0\n" + "0,0,0,0,0\n" * 3)
+    made = ("make", "--scenario", "five-node", "--requests", 2000, "--pair-weights", file, "--json")
+    trace = read_trace(json.loads(run(*made).stdout)["file"])
+    pairs = list(zip(trace.source.tolist(), trace.destination.tolist(), strict=True))
+    assert set(pairs) == {(0, 1), (1, 2)}
+    assert pairs.count((0, 1)) / 2000 == pytest.approx(0.75, abs=0.04)  # four standard deviations
+    for text, message in (
+        ("0,1\n1,0\n", "2 rows of 2 values; 5 of 5"),
+        ("0,-1,0,0,0\n" * 5, "column 2: '-1'"),
+    ):
+        file.write_text(text)
+        with pytest.raises(Refusal, match=message):
+            run(*made)
+
+
 def test_make_stores_the_trace_and_tells_about_it(tmp_path):
     told = json.loads(run("make", "--scenario", "five-node", "--requests", 300, "--json").stdout)
     assert told["file"] == str(tmp_path / "home" / "traces" / f"{told['trace_id']}.parquet")
