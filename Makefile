@@ -9,10 +9,10 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status docs test test-nojit test-long lint clean
+.PHONY: help install demo up down status docs screenshots test test-nojit test-long lint clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo "  SCENARIO=name selects one of configs/scenarios (now: $(SCENARIO)); LIGHTLOOP_HOME=folder, where it runs (var)"
 
 install: $(INSTALLED) ## make .venv from the pinned requirements
@@ -50,6 +50,9 @@ lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshots: $(INSTALLED_DEV) ## the pictures of README and docs, light and dark, from a demo; leaves it running
+	$(BIN)/python -m benchmarks.screenshots --scenario $(SCENARIO)
 
 test: lint test-nojit ## lint, then every test but the long ones, in TEST_PROCESSES processes
 	$(BIN)/pytest -m "not long" -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder

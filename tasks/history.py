@@ -105,7 +105,13 @@ def history(
         decisions: folder of the decision log.
         promised: request blocking by version.
     """
-    rows = demands(read_columns(decisions, COLUMNS))
+    return history_of(promotions, demands(read_columns(decisions, COLUMNS)), promised)
+
+
+def history_of(
+    promotions: Sequence[Promotion], rows: pd.DataFrame, promised: Callable[[str], float | None]
+) -> tuple[Stretch, ...]:
+    """The same from decisions that have been read already, as ``demands`` gives them."""
     known: dict[str, float | None] = {}
     policies: dict[str, str] = {}
     told = []

@@ -49,6 +49,7 @@ ON_THE_INSTALLATION = (
 NOT_RUN = {
     "make demo": "a quarter of an hour; its steps are the first chapter of the story",
     "lightloop demo": "the same",
+    "make screenshots": "the demo, and Chromium; its scenes are the browser tests'",
     "make down": "the last chapter of the story stops everything",
     "make test": "runs this",
     "lightloop up": "the story's installation is started with it",

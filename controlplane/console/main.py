@@ -138,6 +138,8 @@ def build_app(
         page = LoopPage(feed, loop_feed, settings, ui.context.client, request.cookies.get(THEME_COOKIE))
         await ui.context.client.connected()
         await page.settle()
+        if of := request.query_params.get("of"):
+            await page.walk(of)
 
     ui.run_with(app, title="lightloop", tailwind=False, show_welcome_message=False, dark=None)
     return app

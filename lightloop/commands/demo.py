@@ -83,6 +83,9 @@ def demo(
         console.print(drawing.lightpath_table(document["lightpaths"][-SHOWN:]))
         print_addresses(console, config, home)
         console.print(
+            f"The whole story stands on one time axis: {config.services.url('console')}/loop", highlight=False
+        )
+        console.print(
             f"drift.clock_speed stays {config.drift.clock_speed:g}; for traffic at its own pace: "
             "lightloop up --set drift.clock_speed=1\n"
             "make down (or lightloop down) stops it; make demo tells it again.",

@@ -225,6 +225,7 @@ def print_addresses(console: Console, config: Config, home: Home) -> None:
     table = Table.grid(padding=(0, 2))
     at = config.services
     table.add_row("Console", at.url("console"))
+    table.add_row("Loop page", at.url("console") + "/loop")
     table.add_row("Prefect", at.url("prefect"))
     table.add_row("MLflow", at.url("mlflow"))
     table.add_row("TAPI", at.url("controller") + "/restconf/data/tapi-common:context")

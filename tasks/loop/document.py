@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.history import Stretch, history
-from tasks.loop.live import LiveReader, bins_of, demand_of
+from tasks.history import Stretch, history_of
+from tasks.loop.live import LiveReader, demand_of
 from tasks.loop.looks import Demand, LookReader, MonitorLook, demand_in
 from tasks.loop.registered import LoopVersion, VersionReader
 from tasks.loop.trainings import TRAINING, CurveReader, LoopRun, loop_runs
@@ -87,7 +87,7 @@ class LoopReader:
         rows = self._live.rows()
         promised = {item.number: item.score.value if item.score else None for item in self._told}
         promotions = read_promotions(places.promotions, name)
-        served = history(promotions, places.decisions, promised.get)
+        served = history_of(promotions, rows, promised.get)
         runs = loop_runs(self._flows, self._trained, {item.run_id: item.number for item in self._told})
         return {
             "scenario": places.scenario,
@@ -100,7 +100,7 @@ class LoopReader:
             },
             "faults": faults,
             "served": [_served(item) for item in served],
-            "live": [asdict(item) for item in bins_of(rows)],
+            "live": [asdict(item) for item in self._live.bins()],
             "versions": [asdict(item) for item in self._told],
             "looks": [asdict(item) for item in self._seen],
             "runs": [asdict(item) for item in runs],

@@ -54,6 +54,8 @@ class LiveReader:
         self._folder = folder
         self._rows = pd.DataFrame(columns=list(COLUMNS))
         self._until_s = -np.inf
+        self._demands = self._rows
+        self._bins: tuple[LiveBin, ...] = ()
 
     def rows(self) -> pd.DataFrame:
         """Every decision on what somebody asked for, by the columns of ``COLUMNS``, oldest first."""
@@ -61,7 +63,13 @@ class LiveReader:
         if len(fresh):
             self._until_s = float(fresh["time_s"].max())
             self._rows = pd.concat([self._rows, fresh], ignore_index=True) if len(self._rows) else fresh
-        return demands(self._rows)
+            self._demands = demands(self._rows)
+            self._bins = bins_of(self._demands)
+        return self._demands
+
+    def bins(self) -> tuple[LiveBin, ...]:
+        """Stretches of what ``rows`` gave last, made once for each change."""
+        return self._bins
 
 
 def bins_of(rows: pd.DataFrame) -> tuple[LiveBin, ...]:

@@ -46,4 +46,5 @@ def test_the_demo_tells_the_whole_story_and_leaves_all_running(tmp_path: Path) -
     assert -1 not in places
     assert places == sorted(places)
     assert done.stdout.count(" 0 failed") == 4
+    assert "/loop" in done.stdout.partition("The whole story stands on one time axis: ")[2].splitlines()[0]
     assert status.returncode == 0

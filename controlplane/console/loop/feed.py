@@ -14,7 +14,7 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,10 +42,12 @@ class LoopSnapshot:
     Attributes:
         document: the last that was told; None: none yet.
         fault: why there is no newer one; empty: all is well, or it is on its way.
+        is_late: nobody has looked for a while, and a newer one is being made.
     """
 
     document: LoopDocument | None = None
     fault: str = ""
+    is_late: bool = False
 
 
 class LoopFeed:
@@ -65,6 +67,7 @@ class LoopFeed:
         """Have a listener told every change; call the answer to end that."""
         self._listeners.add(listener)
         if self._task is None or self._task.done():
+            self.snapshot = replace(self.snapshot, is_late=self.snapshot.document is not None)
             self._task = asyncio.create_task(self._run())
         return lambda: self._listeners.discard(listener)
 

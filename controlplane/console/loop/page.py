@@ -47,8 +47,8 @@ class LoopPage:
             self._drift = DriftPanel()
             self._evidence = EvidencePanel()
             self._lineage = LineagePanel(lambda: feed.snapshot.document)
-        self._show(feed.snapshot)
         client.on_delete(feed.subscribe(self._on_snapshot))
+        self._show(feed.snapshot)
         self._on_network(network.snapshot)
         client.on_delete(network.subscribe(self._on_network))
 
@@ -66,6 +66,10 @@ class LoopPage:
         if self._theme is None:
             self._use_theme("dark" if dark else "light")
         self._show(self._feed.snapshot)
+
+    async def walk(self, of: str) -> None:
+        """Show the chain behind a decision, a service or a version, as if it had been clicked on."""
+        await self._lineage.walk(of)
 
     def _on_snapshot(self, snapshot: LoopSnapshot) -> None:
         with self._client:

@@ -64,7 +64,9 @@ class Timeline:
         self._empty.set_text(NOTHING_YET)
         if is_there:
             served = f"version {document.champion} serves" if document.champion else "nothing serves"
-            self._note.set_text(f"{document.model_name} · {served} · {len(document.versions)} versions")
+            late = " · reading anew what is stored…" if snapshot.is_late else ""
+            count = f"{len(document.versions)} version" + ("" if len(document.versions) == 1 else "s")
+            self._note.set_text(f"{document.model_name} · {served} · {count}{late}")
             replace_options(self._chart, timeline(document, events, palette))
 
     @staticmethod

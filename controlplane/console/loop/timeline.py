@@ -212,7 +212,7 @@ def _measured(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:
             "itemStyle": {"color": palette.soft},
             "label": {
                 "show": True,
-                "position": "right",
+                "position": "top",
                 "formatter": "{b}",
                 "color": palette.soft,
                 "fontSize": 11,

@@ -56,6 +56,9 @@ def test_a_page_is_told_and_keeps_the_last_document_when_the_program_fails(
         await asyncio.wait_for(is_over.wait(), 60)
         stop()
         await feed.close()
+        feed.subscribe(listen)()
+        assert feed.snapshot.is_late  # what was told last is shown, and said to be that
+        await feed.close()
 
     asyncio.run(follow())
     assert [item.fault for item in told] == [

@@ -1,0 +1,207 @@
+"""The pictures of README and docs, light and dark, from a demo that really runs. ``make screenshots``.
+
+``python -m benchmarks.screenshots`` tells the demo in the installation of ``LIGHTLOOP_HOME``, then takes the
+pictures; with ``--running`` it takes them of what runs there already. A scene is a page and what a person
+does on it before the picture. Needs Chromium and its driver. Not here: pictures of measured figures, which
+the benchmark of each draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.home import Home
+from configs.load import load_config
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+THEMES = ("light", "dark")
+SIZE = (1440, 900)
+PHONE = (390, 844)
+LIMIT_S = 180.0  # for what a scene waits for
+SETTLE_S = 2.5  # charts draw themselves
+THEME_COOKIE = "lightloop-theme"
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
+
+
+class ScreenshotError(ValueError):
+    """A picture cannot be taken; says of what, and what is missing."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture.
+
+    Attributes:
+        name: of its file; the dark one has ``-dark`` behind.
+        path: of the console.
+        prepare: what a person does first.
+        size: width and height of the window, px.
+    """
+
+    name: str
+    path: str
+    prepare: Callable[[Any], None]
+    size: tuple[int, int] = SIZE
+
+
+def network(browser: Any) -> None:
+    """The latest service is chosen."""
+    click(browser, "service-row")
+
+
+def loop(browser: Any) -> None:
+    """The time axis with its marks, as of now."""
+    until(browser, "event")
+    deadline = time.monotonic() + LIMIT_S
+    while "reading anew" in until(browser, "timeline-note").text and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def registry(browser: Any) -> None:
+    """Registry, training, demand then and now."""
+    loop(browser)
+    until(browser, "version-row")
+    show(browser, "registry")
+
+
+def lineage(browser: Any) -> None:
+    """The chain behind the latest lightpath."""
+    until(browser, "event")
+    click(browser, "offered")
+    until(browser, "step")
+    show(browser, "lineage")
+
+
+SCENES = (
+    Scene("console", "/", network),
+    Scene("loop", "/loop", loop),
+    Scene("loop-registry", "/loop", registry),
+    Scene("loop-lineage", "/loop", lineage),
+    Scene("loop-phone", "/loop", loop, PHONE),
+)
+
+
+def until(browser: Any, testid: str) -> Any:
+    """The first element of that name, once it is there.
+
+    Raises:
+        ScreenshotError: it does not come.
+    """
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        if found := browser.find_elements("css selector", f"[data-testid={testid}]"):
+            return found[0]
+        time.sleep(0.2)
+    raise ScreenshotError(f"{browser.current_url} shows no {testid} within {LIMIT_S:g} s")
+
+
+def click(browser: Any, testid: str) -> None:
+    """Click on the first element of that name; one that is drawn anew meanwhile is looked for again."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            until(browser, testid).click()
+            return
+        except ScreenshotError:
+            raise
+        except Exception as error:
+            if time.monotonic() > deadline:
+                raise ScreenshotError(f"{testid} cannot be clicked: {error}") from None
+            time.sleep(0.3)
+
+
+def show(browser: Any, testid: str) -> None:
+    """Have an element stand at the top of the window."""
+    found = until(browser, testid)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start'}); window.scrollBy(0, -14);", found)
+
+
+def take(url: str, login_url: str, folder: Path, scenes: tuple[Scene, ...] = SCENES) -> list[Path]:
+    """The files of the pictures.
+
+    Args:
+        url: of the console.
+        login_url: the same with user and password in it.
+        folder: of the pictures.
+        scenes: which.
+
+    Raises:
+        ScreenshotError: there is no Chromium, or a page does not show what it should.
+    """
+    taken = []
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as profile:
+        browser = _browser(profile)
+        try:
+            browser.get(login_url)  # once told, the browser remembers user and password
+            for scene in scenes:
+                for theme in THEMES:
+                    _size(browser, *scene.size)
+                    browser.add_cookie({"name": THEME_COOKIE, "value": theme})
+                    browser.get(url + scene.path)
+                    scene.prepare(browser)
+                    time.sleep(SETTLE_S)
+                    file = folder / f"{scene.name}{'-dark' if theme == 'dark' else ''}.png"
+                    browser.save_screenshot(str(file))
+                    taken.append(file)
+        finally:
+            browser.quit()
+    return taken
+
+
+def _size(browser: Any, width: int, height: int) -> None:
+    """Have the page itself so large: a window is larger than what it shows."""
+    told = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", told)
+
+
+def _browser(profile: str) -> Any:
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if binary is None or driver is None:
+        raise ScreenshotError("Chromium is missing; on Debian: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    return webdriver.Chrome(options=options, service=Service(driver))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tell the demo, unless it runs; take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenario", default="latency-rsa")
+    parser.add_argument("--running", action="store_true", help="take pictures of what runs already")
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    asked = parser.parse_args(arguments)
+    home = Home.from_environment()
+    if not asked.running:
+        lightloop = str(Path(sys.executable).with_name("lightloop"))
+        subprocess.run([lightloop, "demo", "--scenario", asked.scenario, "--keep"], check=True)
+    if not home.config_file.exists():
+        print(f"nothing was ever started in {home.root}; leave --running away", file=sys.stderr)
+        return 1
+    config, login = load_config(str(home.config_file)), home.credentials()
+    url = config.services.url("console")
+    try:
+        taken = take(url, url.replace("://", f"://{login.user}:{login.password}@"), asked.out)
+    except ScreenshotError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\n".join(map(str, taken)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
