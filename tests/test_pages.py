@@ -117,6 +117,6 @@ def test_the_tutorial_works_as_written(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert (tmp_path / "first-agent" / "policy" / "policy.json").is_file()
     assert (tmp_path / "north.svg").is_file()
-    for line in "\n".join(blocks_of(with_services)).splitlines():
+    for line in "".join(blocks_of(with_services)).splitlines():
         assert line.split(" ")[0] in PROGRAMS
         assert any(line.startswith(start) for start in (*ON_THE_INSTALLATION, *NOT_RUN)), line
