@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, Response
 
 from controlplane.pce.reasons import BlockedBy, FallbackReason
 from controlplane.tapi.errors import TapiError
-from controlplane.tapi.purpose import CAUSES
+from controlplane.tapi.purpose import CREATE, MOVE, RESTORE
 
 METRICS, READY = "/metrics", "/ready"
 Kind = Literal["counter", "gauge", "histogram"]
@@ -42,6 +42,7 @@ BLOCKED_BY: tuple[str, ...] = get_args(BlockedBy)
 UNANSWERED = ("databases", "decision-log")
 CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")
+CAUSES = (CREATE, RESTORE, MOVE)
 RELEASES = ("delete", "ended", "cut", "move")
 ELEMENT_OPERATIONS = ("edit",)
 # A set-up takes some ms, and at worst the time limits of everybody whom it asks.

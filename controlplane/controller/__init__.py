@@ -18,7 +18,8 @@
   reservations.py who has which slots before a lightpath is stored
   configure.py    elements brought to what is wanted; element_queue.py: one element's work, audit and health
   writer.py       the way into the store: changes that wait share a transaction, the memory follows
-  setting_up.py   one set-up: ask, verify, reserve, configure, store
+  setting_up.py   one set-up: ask, verify, reserve; disjoint.py: two lightpaths that have nothing in common
+  installing.py   elements configured, lightpaths stored, the ones before released
   progress.py     where each set-up is, and what each of its steps took
   restoration.py  services without a lightpath, set up again
   changing.py     changes of a service that is there, make before break

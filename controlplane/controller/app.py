@@ -333,4 +333,5 @@ def _drain(result: Drain) -> dict[str, Any]:
 
 def _restoration(result: Restoration) -> dict[str, Any]:
     lost = [{"service-uuid": uuid, "reason": reason} for uuid, reason in result.lost]
-    return {"lightloop:output": {"restored": list(result.restored), "lost": lost}}
+    reverted = {"reverted": list(result.reverted)} if result.reverted else {}
+    return {"lightloop:output": {"restored": list(result.restored), "lost": lost} | reverted}

@@ -12,7 +12,7 @@ def lightpath_change(kind: str, service: Service) -> dict[str, Any]:
     path = service.path
     assert path is not None
     asked: dict[str, Any] = {
-        "bit_rate_gbps": service.request.bit_rate_gbps,
+        "bit_rate_gbps": service.rate_gbps,
         "service_class": service.request.service_class,
         "decision_id": path.decision_id,
     }
@@ -20,9 +20,15 @@ def lightpath_change(kind: str, service: Service) -> dict[str, Any]:
         asked["ends_s"] = service.request.ends_s
     if service.began_s not in (0.0, service.set_up_s):
         asked["began_s"] = service.began_s
+    asked |= _pair(service)
     if path.leg:
         asked["leg"] = path.leg
     return {"kind": kind, "service_uuid": service.uuid} | path.told() | asked
+
+
+def _pair(service: Service) -> dict[str, Any]:
+    told = {"protects": service.request.protects, "disjoint": service.request.disjoint}
+    return {name: value for name, value in told.items() if value}
 
 
 def removed_dark(service: Service) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def removed_dark(service: Service) -> dict[str, Any]:
         "nodes": [request.source, request.destination],
         "bit_rate_gbps": request.bit_rate_gbps,
         "service_class": request.service_class,
-    }
+    } | _pair(service)
 
 
 def standing(service: Service) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from controlplane.controller import tables
 from controlplane.failpoints import now_s
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.errors import TapiError
-from controlplane.tapi.purpose import CREATE
+from controlplane.tapi.purpose import CREATE, PROTECT
 
 LAST_VERSION = 2**63 - 1  # what a database counts to
 PAGE_ROWS = 1000
@@ -32,8 +32,8 @@ class Change:
 
     Attributes:
         version: its place in the log.
-        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore``, ``repair`` or
-            ``move``.
+        cause: ``create``, ``delete``, ``ended`` (its told end came), ``cut``, ``restore``, ``repair``,
+            ``move`` or ``protect``.
         happened: when.
         document: what changed (docs/contracts.md), version included.
     """
@@ -60,7 +60,7 @@ class Change:
             set_up_version=self.version,
             set_up_cause=self.cause,
             set_up_s=self.time_s,
-            began_s=service.began_s or (self.time_s if self.cause == CREATE else 0.0),
+            began_s=service.began_s or (self.time_s if self.cause in (CREATE, PROTECT) else 0.0),
         )
 
 

@@ -6,8 +6,10 @@ service stays as it was. Not here: who asks for it (``draining.py``, ``datastore
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
@@ -22,6 +24,8 @@ from controlplane.tapi.connectivity import INSTALLED, Service
 from controlplane.tapi.errors import TapiError, no_path, unknown
 from controlplane.tapi.purpose import MOVE
 from controlplane.tapi.service_body import ServiceRequest
+
+log = logging.getLogger(__name__)
 
 
 class ServiceChanges:
@@ -55,12 +59,54 @@ class ServiceChanges:
         Raises:
             TapiError: as ``ServiceManager.create``; it stays where it was.
         """
-        with self._lives.of(uuid):
+        known = self._state.service(uuid)
+        with self._lives.of(known.request.life if known else uuid):
             self._writer.trust()
             service = self._state.service(uuid)
             if service is None or service.path is None or not is_needed(service):
                 return None
             return self._set_up.carry(service, MOVE, time.perf_counter())
+
+    def go_back(self) -> tuple[str, ...]:
+        """Services that a cut moved go back to their first lightpath, or to all of their capacity.
+
+        Those that cannot stay as they are, until the next repair.
+
+        Returns:
+            UUIDs of those that did.
+        """
+        gone = []
+        for known in self._state.services():
+            if known.path is None or not (known.home or known.carried_gbps):
+                continue
+            with self._lives.of(known.request.life):
+                try:
+                    self._writer.trust()
+                    service = self._state.service(known.uuid)
+                    if service and service.path and self._goes_back(service):
+                        gone.append(service.request.life)
+                except TapiError as error:
+                    log.info("service %s does not go back yet: %s", known.uuid, error.message)
+                except Exception:
+                    log.exception("service %s does not go back: a defect", known.uuid)
+        return tuple(dict.fromkeys(gone))
+
+    def _goes_back(self, service: Service) -> bool:
+        home = service.home
+        if home is not None and service.path is not None:
+            here = service.path.nodes, service.path.first_slot
+            if here == (home.nodes, home.first_slot):
+                return False
+            try:
+                self._set_up.carry_back(service, home, time.perf_counter())
+                return True
+            except TapiError as error:
+                if error.status != 409 or not service.carried_gbps:
+                    raise
+        if service.carried_gbps:
+            self._set_up.carry(service, MOVE, time.perf_counter())
+            return True
+        return False
 
     def change(self, uuid: str, changed: Callable[[ServiceRequest], ServiceRequest]) -> Service:
         """A service as it was asked to be: with another capacity, or locked, or unlocked.
@@ -77,7 +123,7 @@ class ServiceChanges:
         with self._lives.of(uuid.lower()):
             self._writer.trust()
             service = self._state.service(uuid)
-            if service is None or service.lifecycle != INSTALLED:
+            if service is None or service.lifecycle != INSTALLED or service.request.protects:
                 raise unknown(f"no connectivity service {uuid!r} that is set up")
             request = changed(service.request)
             if request.digest == service.request.digest:
@@ -86,7 +132,7 @@ class ServiceChanges:
                 return self._with_capacity(service, request)
             if request.is_locked != service.request.is_locked:
                 return self._lock(service, request)
-            return self._writer.write(self._renewal(replace(service, request=request)))
+            return self._writer.write(self._renewal(service, request))
 
     def _with_capacity(self, service: Service, request: ServiceRequest) -> Service:
         if service.path is None:
@@ -97,8 +143,10 @@ class ServiceChanges:
                 "operation-not-supported",
                 "requested-capacity and administrative-state change one after the other: ask twice",
             )
+        asked = {service.uuid: request, request.protection.uuid: request.protection}
+        legs = [(replace(leg, request=asked[leg.uuid], home=None), MOVE) for leg in self._state.legs(service)]
         try:
-            return self._set_up.carry(replace(service, request=request), MOVE, time.perf_counter())
+            return self._set_up.carry_all(legs, time.perf_counter())[0]
         except TapiError as error:
             if error.status != 409:
                 raise
@@ -108,30 +156,41 @@ class ServiceChanges:
             ) from error
 
     def _lock(self, service: Service, request: ServiceRequest) -> Service:
-        after = replace(service, request=request)
-        nodes = service.path.nodes if service.path else ()
-        wanted: Mapping[str, CrossConnect | None] = cross_connects(after) or dict.fromkeys(nodes)
+        legs = self._state.legs(service)
         try:
-            with self._configurator.changed(service.key, wanted):
+            with ExitStack() as configured:
+                for leg in legs:
+                    after = replace(leg, request=replace(request, uuid=leg.uuid))
+                    taken = dict.fromkeys(leg.path.nodes if leg.path else ())
+                    wanted: Mapping[str, CrossConnect | None] = cross_connects(after) or taken
+                    configured.enter_context(self._configurator.changed(leg.key, wanted))
                 hit("controller.relocked")
-                return self._writer.write(self._renewal(after), nodes)
+                nodes = {node for leg in legs for node in (leg.path.nodes if leg.path else ())}
+                return self._writer.write(self._renewal(service, request), nodes)
         except ConfigurationFailed as error:
             raise TapiError(
                 503, "operation-failed", f"the elements could not be configured: {error}; nothing was changed"
             ) from error
 
-    def _renewal(self, after: Service) -> Callable[[Writing], Show[Service]]:
+    def _renewal(self, service: Service, request: ServiceRequest) -> Callable[[Writing], Show[Service]]:
+        asked = {service.uuid: request, request.protection.uuid: request.protection}
+        legs = self._state.legs(service)
+
         def write(writing: Writing) -> Show[Service]:
-            now = self._state.service(after.uuid)
-            assert now is not None
-            if now.path != after.path:
-                raise TapiError(503, "operation-failed", "its lightpath was cut meanwhile; ask again")
-            done = replace(now, request=after.request)
-            writing.update(done)
+            renewed = []
+            for leg in legs:
+                now = self._state.service(leg.uuid)
+                assert now is not None
+                if now.path != leg.path:
+                    raise TapiError(503, "operation-failed", "a lightpath was cut meanwhile; ask again")
+                renewed.append(replace(now, request=asked[leg.uuid]))
+            for item in renewed:
+                writing.update(item)
 
             def show() -> Service:
-                self._state.renewed(done)
-                return done
+                for item in renewed:
+                    self._state.renewed(item)
+                return renewed[0]
 
             return show
 

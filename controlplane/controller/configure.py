@@ -51,14 +51,16 @@ class ConfigurationFailed(ValueError):  # noqa: N818 - an answer to who asked, n
 def cross_connects(service: Service) -> dict[str, CrossConnect]:
     """What each element along a service's lightpath holds for it, by node."""
     path = service.path
-    if path is None or not service.carries:
+    if path is None or service.request.is_locked:
         return {}
     return {node: _cross_connect(service, index) for index, node in enumerate(path.nodes)}
 
 
 def cross_connect_at(service: Service | None, node: str) -> CrossConnect | None:
     """What one element holds for a service; None where its lightpath does not pass there."""
-    if service is None or service.path is None or not service.carries or node not in service.path.nodes:
+    if service is None or service.path is None or service.request.is_locked:
+        return None
+    if node not in service.path.nodes:
         return None
     return _cross_connect(service, service.path.nodes.index(node))
 

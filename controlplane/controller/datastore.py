@@ -179,7 +179,7 @@ class Datastore:
             # A version before took UUIDs with a line break behind; by that name no address leads to them.
             odd = (item for item in self._state.services() if item.uuid.strip() == uuid.lower().strip())
             service = next(odd, None)
-        if service is None:
+        if service is None or service.request.protects:
             raise unknown(f"no connectivity service {uuid!r}")
         return service
 

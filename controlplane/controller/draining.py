@@ -78,19 +78,21 @@ class Draining:
         for service in self._over(one):
             ends = {service.request.source, service.request.destination}
             if one.nodes & ends:
-                stayed.append((service.uuid, f"it begins or ends at {' and '.join(one.nodes & ends)}"))
+                stayed.append(
+                    (service.request.life, f"it begins or ends at {' and '.join(one.nodes & ends)}")
+                )
                 continue
             try:
                 found = self._changes.move(service.uuid, lambda now: now in self._over(one))
             except TapiError as error:
-                stayed.append((service.uuid, error.message))
+                stayed.append((service.request.life, error.message))
             except Exception as error:
                 log.exception("service %s is not moved: a defect", service.uuid)
-                stayed.append((service.uuid, f"a defect in the controller: {error!r}"))
+                stayed.append((service.request.life, f"a defect in the controller: {error!r}"))
             else:
                 if found is not None:
-                    moved.append(service.uuid)
-        report = Drain(tuple(moved), tuple(stayed), time.perf_counter() - began)
+                    moved.append(service.request.life)
+        report = Drain(tuple(dict.fromkeys(moved)), tuple(stayed), time.perf_counter() - began)
         log.info("%s drained: %s", one, report)
         return report
 

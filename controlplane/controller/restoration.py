@@ -16,7 +16,7 @@ from itertools import groupby
 from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
 from controlplane.keyed_locks import KeyedLocks
-from controlplane.tapi.connectivity import INSTALLED
+from controlplane.tapi.connectivity import INSTALLED, Service
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.purpose import RESTORE
 
@@ -26,11 +26,15 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Restoration:
-    """What became of the services without a lightpath: restored, or still without and why."""
+    """What became of the services without a lightpath: restored, or still without and why.
+
+    After a repair also which went back to their first lightpath, or to all of their capacity.
+    """
 
     restored: tuple[str, ...] = ()
     lost: tuple[tuple[str, str], ...] = ()
     took_s: float = 0.0
+    reverted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         total = len(self.restored) + len(self.lost)
@@ -85,9 +89,13 @@ class Restorer:
     def restore(self, uuids: Iterable[str]) -> Restoration:
         """Set services up again; one that fails, for whatever reason, stops no other.
 
-        Those of one class go at the same time; a class begins when the one before it has ended.
+        Those of one class go at the same time; a class begins when the one before it has ended. The second
+        lightpath of a protected service is told under the service's UUID.
         """
         began = time.perf_counter()
+        uuids = tuple(uuids)
+        known = {uuid: self._state.service(uuid) for uuid in uuids}
+        told = {uuid: service.request.life if service else uuid for uuid, service in known.items()}
         waiting = sorted(((self._rank(uuid), uuid) for uuid in uuids), key=lambda item: item[0])
         tickets = {uuid: self._set_up.waiting.join() for _, uuid in waiting}
         restored: list[str] = []
@@ -97,10 +105,10 @@ class Restorer:
             outcomes = self._threads.map(lambda uuid: self._restore(uuid, tickets[uuid]), group)
             for uuid, why in zip(group, outcomes, strict=True):
                 if why:
-                    lost.append((uuid, why))
+                    lost.append((told[uuid], why))
                 elif why is not None:
-                    restored.append(uuid)
-        return Restoration(tuple(restored), tuple(lost), time.perf_counter() - began)
+                    restored.append(told[uuid])
+        return Restoration(tuple(dict.fromkeys(restored)), tuple(lost), time.perf_counter() - began)
 
     def _rank(self, uuid: str) -> int:
         service = self._state.service(uuid)
@@ -110,14 +118,15 @@ class Restorer:
     def _restore(self, uuid: str, ticket: object) -> str | None:
         """Why a service is still without a lightpath; empty: it has one; None: it needs none."""
         try:
-            with self._lives.of(uuid):
+            known = self._state.service(uuid)
+            with self._lives.of(known.request.life if known else uuid):
                 self._set_up.waiting.leave(ticket)
                 self._trust()
                 service = self._state.service(uuid)
                 if service is None or service.path or service.lifecycle != INSTALLED:
                     self._note(uuid, False)
                     return None
-                self._set_up.carry(service, RESTORE, time.perf_counter())
+                self._set_up_again(service)
         except TapiError as error:
             log.warning("service %s has no lightpath: %s", uuid, error.message)
             self._note(uuid, error.status >= 500)
@@ -130,6 +139,17 @@ class Restorer:
             self._set_up.waiting.leave(ticket)
         self._note(uuid, False)
         return ""
+
+    def _set_up_again(self, service: Service) -> None:
+        """With all that it asks for, or where it allows that with as much as fits."""
+        began = time.perf_counter()
+        try:
+            self._set_up.carry(service, RESTORE, began)
+        except TapiError as error:
+            if error.status != 409 or service.request.lowest_gbps is None:
+                raise
+            carried = self._set_up.carry_less(service, RESTORE, began)
+            log.warning("service %s is restored with %g Gb/s only", service.uuid, carried.carried_gbps)
 
     def _note(self, uuid: str, is_to_be_tried: bool) -> None:
         with self._lock:

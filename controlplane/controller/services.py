@@ -12,6 +12,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import replace
 
 from controlplane.controller.change_documents import lightpath_change, removed_dark
 from controlplane.controller.changing import ServiceChanges
@@ -129,10 +131,13 @@ class ServiceManager:
             self.state.show(planned)
             hit("controller.planned")
             try:
-                return self._set_up.carry(planned, CREATE, arrived), True
+                self._set_up.carry(planned, CREATE, arrived)
             except BaseException:
                 self.state.hide(request.uuid)
                 raise
+            made = self.state.service(request.uuid)
+            assert made is not None
+            return made, True
 
     def delete(self, uuid: str) -> None:
         """Release a service, its elements and its spectrum.
@@ -143,7 +148,7 @@ class ServiceManager:
         with self._lives.of(uuid.lower()):
             self.writer.trust()
             service = self.state.service(uuid)
-            if service is None:
+            if service is None or service.request.protects:
                 raise unknown(f"no connectivity service {uuid!r}")
             self._release(service, DELETE)
 
@@ -170,18 +175,29 @@ class ServiceManager:
         return tuple(ended)
 
     def _release(self, service: Service, cause: str) -> None:
-        def write(writing: Writing) -> Show[None]:
-            now = self.state.service(service.uuid)  # a cut may have come before
-            assert now is not None
-            change = lightpath_change("lightpath-removed", now) if now.path else removed_dark(now)
-            stored = writing.remove(now.uuid, change, cause)
-            return lambda: self.state.removed(now, stored)
+        legs = self.state.legs(service)
 
-        nodes = service.path.nodes if service.path else ()
+        def write(writing: Writing) -> Show[None]:
+            removed = []
+            for leg in legs:
+                now = self.state.service(leg.uuid)  # a cut may have come before
+                assert now is not None
+                change = lightpath_change("lightpath-removed", now) if now.path else removed_dark(now)
+                removed.append((now, writing.remove(now.uuid, change, cause)))
+
+            def show() -> None:
+                for now, stored in removed:
+                    self.state.removed(now, stored)
+
+            return show
+
         try:
-            with self.configurator.changed(service.key, dict.fromkeys(nodes)):
+            with ExitStack() as released:
+                for leg in legs:
+                    nodes = dict.fromkeys(leg.path.nodes if leg.path else ())
+                    released.enter_context(self.configurator.changed(leg.key, nodes))
                 hit("controller.released")
-                self.writer.write(write, nodes)
+                self.writer.write(write, {node for leg in legs if leg.path for node in leg.path.nodes})
                 hit("controller.removed")
         except ConfigurationFailed as error:
             raise TapiError(
@@ -209,6 +225,9 @@ class ServiceManager:
             concerned.update(_by_node(over))
             removals = [(service.uuid, lightpath_change("lightpath-removed", service)) for service in over]
             stored = writing.fail_link(*ends, {"kind": "link-failed", "nodes": list(ends)}, removals)
+            for service in over:
+                if service.request.reverts:
+                    writing.update(service.darkened)
 
             def show() -> dict[str, Future[None]]:
                 with self.reservations.none():  # who gets the slots then comes after it in every queue
@@ -231,6 +250,8 @@ class ServiceManager:
     def repair_link(self, nodes: Sequence[str]) -> Restoration:
         """Note that a link works again, and set up the services that are without a lightpath.
 
+        Then services that a cut moved, or left with less than they ask for, go back, if they ask for it.
+
         Raises:
             TapiError: 400 there is no such link.
         """
@@ -244,6 +265,7 @@ class ServiceManager:
 
         self.writer.write(write, is_alone=True)
         found = self._restorer.restore(service.uuid for service in self.state.dark())
+        found = replace(found, reverted=self.changes.go_back())
         log.info("link %s-%s repaired: %s", *ends, found)
         return found
 

@@ -1,7 +1,4 @@
-"""One set-up: a path is asked for, verified and reserved; elements are configured; the lightpath is stored.
-
-A service that has a lightpath is moved: the new one is set up beside it, one transaction stores the one in
-the place of the other, and only then do the elements let go of the old one.
+"""One set-up: a path is asked for, verified and reserved; then it is installed (``installing.py``).
 
 Set-ups run side by side. Nothing is held while the path computation element or an element is waited for, but
 the service's own life, and the slots. Not here: who may set up what (``services.py``), what happens after a
@@ -11,30 +8,29 @@ cut (``restoration.py``).
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from controlplane.controller.change_documents import lightpath_change
-from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
+from controlplane.controller.configure import ConfigurationFailed, Configurator
+from controlplane.controller.disjoint import apart_from, on_route, two_routes
+from controlplane.controller.installing import ClosedMeanwhileError, Installer, NewLightpath
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.progress import SetUpProgress
 from controlplane.controller.reservations import Reservation, Reservations
 from controlplane.controller.state import NetworkState
-from controlplane.controller.store import Writing
 from controlplane.controller.verify import PathRejected
-from controlplane.controller.writer import Show, Writer
+from controlplane.controller.writer import Writer
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.lightpath import Lightpath
 from controlplane.metrics import ControllerMetrics, SetUpStep
-from controlplane.tapi.connectivity import INSTALLED, SCHEDULED, Service
+from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import Drained
 from controlplane.tapi.errors import TapiError, no_path
-from controlplane.tapi.path_body import hops_of
-from controlplane.tapi.purpose import CREATE, MOVE, Purpose
+from controlplane.tapi.purpose import CREATE, MOVE, PROTECT, Purpose
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
@@ -42,10 +38,6 @@ MOST_ANSWERS = 12  # of the path computation element for one set-up, when others
 MOST_CUTS = 4  # or drains, of a link on the way, while the elements are configured
 OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
-
-
-class _ClosedMeanwhileError(Exception):
-    """A link of the path was cut, or what it crosses drained, while the elements were configured."""
 
 
 class Waiting:
@@ -95,6 +87,7 @@ class ServiceSetUp:
         self._configurator = configurator
         self._writer = writer
         self._metrics = metrics
+        self._installer = Installer(state, reservations, configurator, writer, metrics)
         self._turns = KeyedLocks()
         self.waiting = Waiting()
         self.progress = SetUpProgress()
@@ -102,8 +95,9 @@ class ServiceSetUp:
     def carry(self, service: Service, cause: str, began: float) -> Service:
         """The service with a new lightpath, in the place of the one that it has; nobody else changes it.
 
-        No route passes an element that does not answer; one that fails is gone around from then on.
-        What is drained is avoided, but the ends of a service that is there already.
+        A new service that asks for protection gets two. No route passes an element that does not answer; one
+        that fails is gone around from then on. What is drained is avoided, but the ends of a service that is
+        there already.
 
         Args:
             service: to be set up, or to be moved, with the request as it is to be from now on.
@@ -113,13 +107,78 @@ class ServiceSetUp:
         Raises:
             TapiError: as ``ServiceManager.create``; nothing is changed then.
         """
+        legs = [(service, cause)]
+        if cause == CREATE and service.request.disjoint:
+            legs.append((Service(service.request.protection, service.lifecycle), PROTECT))
+        return self.carry_all(legs, began)[0]
+
+    def carry_less(self, service: Service, cause: str, began: float) -> Service:
+        """As ``carry``, with the highest rate in whole Gb/s that fits, below what is asked for.
+
+        Raises:
+            TapiError: as ``carry``; 409 where the lowest rate that the service allows does not fit either.
+        """
+        request = service.request
+        low, high, fits = int(request.lowest_gbps or 0.0), math.ceil(request.bit_rate_gbps) - 1, 0
+        purpose = Purpose(request.uuid, cause, request.service_class)
+        refusal = no_path("less does not fit either")
+        while low <= high:
+            middle = (low + high) // 2
+            asked = self._bounded(replace(service, request=replace(request, bit_rate_gbps=middle)), cause)
+            try:
+                self._pce.compute(asked, self._reservations.moment[0], purpose, len(self.waiting))
+                fits, low = middle, middle + 1
+            except TapiError as error:
+                if error.status != 409:
+                    raise
+                refusal, high = error, middle - 1
+        if not fits:
+            raise refusal
+        return self.carry_all([(service, cause)], began, fits)[0]
+
+    def carry_back(self, service: Service, path: Lightpath, began: float) -> Service:
+        """The service on a lightpath that it had before, if its slots are free and it may still be used.
+
+        Raises:
+            TapiError: 409 it may not; 503 as ``carry``. It stays where it is then.
+        """
+        with self._metrics.setting_up(MOVE, began) as at, ExitStack() as held:
+            at.step = "check"
+            try:
+                reservation = self._reservations.reserve(path, self._bounded(service, MOVE))
+                held.enter_context(self._reserved(reservation))
+                new = NewLightpath(replace(service, home=None), reservation.path, MOVE)
+                return self._installer.install([new], began, at)[0]
+            except (PathRejected, ClosedMeanwhileError) as error:
+                raise no_path(f"its first lightpath cannot be used again: {error}") from error
+            except ConfigurationFailed as error:
+                why = f"the elements could not be configured: {error}; nothing was changed"
+                raise TapiError(503, "operation-failed", why) from error
+
+    def carry_all(
+        self, legs: Sequence[tuple[Service, str]], began: float, rate_gbps: float = 0.0
+    ) -> tuple[Service, ...]:
+        """As ``carry``, of one service or of the two lightpaths of a protected one, each with its cause.
+
+        Args:
+            legs: each with its cause.
+            began: when, by ``time.perf_counter``.
+            rate_gbps: of one service, where that is less than it asks for; else 0.
+
+        Raises:
+            TapiError: as ``ServiceManager.create``; nothing is changed then.
+        """
+        (service, cause), *_ = legs
         ends = {service.request.source, service.request.destination}
         dead = set(self._configurator.away - ends)
         at = self.progress.begin(service, cause, began)
         with self._metrics.setting_up(cause, began, at), at.ending():
             for _ in range(MOST_CUTS):
                 try:
-                    return self._around(service, cause, began, at, dead)
+                    with ExitStack() as held:
+                        reserved = self._reserve_all(legs, at, dead, held, rate_gbps)
+                        hit("controller.reserved")
+                        return self._installer.install(reserved, began, at)
                 except ConfigurationFailed as error:
                     if error.nodes & ends or error.nodes <= dead:
                         raise TapiError(
@@ -129,18 +188,76 @@ class ServiceSetUp:
                         ) from error
                     dead |= error.nodes
                     log.warning("service %s: %s; trying another route", service.uuid, error)
-                except _ClosedMeanwhileError:
+                except ClosedMeanwhileError:
                     log.info("service %s: its route was cut or drained meanwhile; trying again", service.uuid)
             raise TapiError(503, "operation-failed", "links are cut faster than the service can be set up")
 
-    def _around(self, service: Service, cause: str, began: float, at: SetUpStep, dead: set[str]) -> Service:
-        """The service on a route that passes nothing dead."""
-        request, drained = service.request, self._avoided(service, cause)
-        request = replace(
+    def _reserve_all(
+        self,
+        legs: Sequence[tuple[Service, str]],
+        at: SetUpStep,
+        dead: set[str],
+        held: ExitStack,
+        rate_gbps: float,
+    ) -> list[NewLightpath]:
+        """Slots for each, on routes that pass nothing dead; given back when ``held`` ends."""
+        if len(legs) == 1:
+            ((service, cause),) = legs
+            request = self._apart(service)
+            if rate_gbps:
+                request = replace(request, bit_rate_gbps=rate_gbps)
+            new = self._reserve_one(service, request, cause, at, dead, held)
+            return [replace(new, carried_gbps=rate_gbps)]
+        (first, cause), (second, other_cause) = legs
+        with ExitStack() as mine:
+            one = self._reserve_one(first, first.request, cause, at, dead, mine)
+            try:
+                request = apart_from(second.request, one.path.nodes)
+                two = self._reserve_one(second, request, other_cause, at, dead, mine)
+            except TapiError as error:
+                if error.status != 409:
+                    raise
+                log.debug("service %s: nothing apart from %s", first.uuid, one.path.nodes)
+            else:
+                held.enter_context(mine.pop_all())
+                return [one, two]
+        # The first route may stand in the way of every other. Two that are apart are looked for together.
+        avoided = self._installer.avoided(first, cause)
+        closed = Drained(avoided.links | self._state.failed_links, avoided.nodes | dead)
+        topology = self._state.plant.topology
+        only = on_route(topology, first.request, two_routes(topology, first.request, closed)[0])
+        one = self._reserve_one(first, only, cause, at, dead, held)
+        request = apart_from(second.request, one.path.nodes)
+        return [one, self._reserve_one(second, request, other_cause, at, dead, held)]
+
+    def _apart(self, service: Service) -> ServiceRequest:
+        """Its request, kept apart from the other lightpath of a protected service."""
+        others = [leg.path for leg in self._state.legs(service)[1:] if leg.path]
+        return apart_from(service.request, others[0].nodes) if others else service.request
+
+    def _bounded(self, service: Service, cause: str, dead: Collection[str] = ()) -> ServiceRequest:
+        """Its request with all that must be avoided now."""
+        return self._around(self._apart(service), self._installer.avoided(service, cause), dead)
+
+    @staticmethod
+    def _around(request: ServiceRequest, drained: Drained, dead: Collection[str]) -> ServiceRequest:
+        return replace(
             request,
-            exclude_nodes=(*request.exclude_nodes, *sorted(dead | drained.nodes)),
+            exclude_nodes=(*request.exclude_nodes, *sorted({*dead, *drained.nodes})),
             exclude_links=(*request.exclude_links, *sorted(drained.links)),
         )
+
+    def _reserve_one(
+        self,
+        service: Service,
+        request: ServiceRequest,
+        cause: str,
+        at: SetUpStep,
+        dead: set[str],
+        held: ExitStack,
+    ) -> NewLightpath:
+        drained = self._installer.avoided(service, cause)
+        request = self._around(request, drained, dead)
         try:
             reservation = self._reserve(request, Purpose(request.uuid, cause, request.service_class), at)
         except TapiError as error:
@@ -151,24 +268,8 @@ class ServiceSetUp:
                 message = f"{error.message} (avoided, being drained: {drained})"
                 raise TapiError(409, error.tag, message) from error
             raise
-        with self._reserved(reservation):
-            hit("controller.reserved")
-            return self._install(service, reservation.path, cause, began, at)
-
-    def _avoided(self, service: Service, cause: str) -> Drained:
-        """What is drained and must not be crossed.
-
-        Raises:
-            TapiError: 409, a new service begins or ends at a node that is drained.
-        """
-        drained = self._state.drained
-        ends = drained.nodes & {service.request.source, service.request.destination}
-        if not ends:
-            return drained
-        if cause == CREATE:
-            where = " and ".join(sorted(ends))
-            raise no_path(f"{where} is being drained: nothing new begins or ends there until that is undone")
-        return replace(drained, nodes=drained.nodes - ends)
+        held.enter_context(self._reserved(reservation))
+        return NewLightpath(service, reservation.path, cause)
 
     @contextmanager
     def _reserved(self, reservation: Reservation) -> Iterator[None]:
@@ -179,53 +280,6 @@ class ServiceSetUp:
                 self._reservations.leave(reservation)
             else:
                 self._reservations.end(reservation)
-
-    def _install(self, service: Service, path: Lightpath, cause: str, began: float, at: SetUpStep) -> Service:
-        leg = 1 - service.path.leg if service.path else 0
-        new = Service(service.request, INSTALLED, replace(path, leg=leg), began_s=service.began_s)
-        released: dict[str, Future[None]] = {}
-
-        def write(writing: Writing) -> Show[Service]:
-            if self._is_closed(path, self._avoided(service, cause)):
-                raise _ClosedMeanwhileError
-            done = replace(new, setup_ms=round((time.perf_counter() - began) * 1000.0, 3))
-            added = lightpath_change("lightpath-added", done)
-            before = self._state.service(service.uuid)  # a cut may have come before
-            if before is None or before.path is None:
-                is_known = before is not None and before.lifecycle == SCHEDULED
-                stored = writing.install(done, added, cause, is_known)
-            else:
-                stored = writing.move(done, lightpath_change("lightpath-removed", before), added, cause)
-            done = stored.stamped(done)
-
-            def show() -> Service:
-                if before is None or before.path is None:
-                    self._state.installed(done, stored)
-                    return done
-                with self._reservations.none():  # who gets the slots then comes after it in every queue
-                    self._state.moved(before, done, stored)
-                    released.update(self._configurator.bring(dict.fromkeys(before.path.nodes, (before.key,))))
-                return done
-
-            return show
-
-        at.step = "elements"
-        with self._configurator.changed(new.key, cross_connects(new)):
-            at.step = "database"
-            hit("controller.configured")
-            nodes = {*path.nodes, *(service.path.nodes if service.path else ())}
-            done = self._writer.write(write, nodes)
-            hit("controller.stored")
-        for error in self._configurator.wait(released).values():
-            log.warning("service %s has moved: %s; to be released there yet", service.uuid, error)
-        if released:
-            self._metrics.releases.labels(MOVE).inc()
-        return done
-
-    def _is_closed(self, path: Lightpath, drained: Drained) -> bool:
-        links = {frozenset(hop) for hop in hops_of(path.nodes)}
-        closed = self._state.failed_links | drained.links
-        return any(frozenset(ends) in links for ends in closed) or not drained.nodes.isdisjoint(path.nodes)
 
     def _reserve(self, request: ServiceRequest, purpose: Purpose, at: SetUpStep) -> Reservation:
         """Slots on a path that the path computation element proposes and that is valid now.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controlplane.controller.change_log import PAGE_ROWS, Change
@@ -19,6 +20,7 @@ from controlplane.tapi.connectivity import INSTALLED, PLANNED, SCHEDULED, Servic
 from controlplane.tapi.context import Drained, NetworkView
 from controlplane.tapi.ids import connection_uuid
 from controlplane.tapi.path_body import hops_of
+from controlplane.tapi.service_body import ServiceRequest
 
 
 class _Services:
@@ -40,9 +42,10 @@ class _Services:
         """Add a service, or put another state of it in its place."""
         self._unlist(service.uuid)
         self.by_uuid[service.uuid] = service
+        self._tell_protection(service.request)
         if service.lifecycle == PLANNED:
             return
-        if service.request.ends_s is not None:
+        if service.request.ends_s is not None and not service.request.protects:
             self.ends_s[service.uuid] = service.request.ends_s
         if service.lifecycle == SCHEDULED:
             if service.request.starts_s is not None and not service.refused:
@@ -76,6 +79,13 @@ class _Services:
         self.of_key.pop(before.key, None)
         for node in before.path.nodes:
             self.crossing[node].pop(uuid, None)
+
+    def _tell_protection(self, request: ServiceRequest) -> None:
+        """Have a protected service know its second lightpath as it stands now."""
+        first = self.by_uuid.get(request.life) if request.disjoint else None
+        if first is not None:
+            second = self.by_uuid.get(first.request.protection.uuid)
+            self.by_uuid[first.uuid] = replace(first, protection=second.path if second else None)
 
     def named(self, uuids: Iterable[str]) -> tuple[Service, ...]:
         """Services by their UUIDs."""
@@ -157,6 +167,14 @@ class NetworkState:
         """The service whose lightpath was computed as a path."""
         with self._lock:
             return self._services.by_uuid.get(self._services.of_path.get(uuid.lower(), ""))
+
+    def legs(self, service: Service) -> tuple[Service, ...]:
+        """A service, and what protects it; where it is the latter, and what it protects."""
+        request = service.request
+        if not request.disjoint:
+            return (service,)
+        other = self.service(request.protects or request.protection.uuid)
+        return (service,) if other is None else (service, other)
 
     def services(self) -> tuple[Service, ...]:
         """Every service, in order of creation."""
@@ -300,7 +318,7 @@ class NetworkState:
             self._failed_links |= {ends}
             for service in lost:
                 self._release(service)
-                self._services.put(Service(service.request, service.lifecycle, began_s=service.began_s))
+                self._services.put(service.darkened)
             self._count(last)
 
     def link_repaired(self, ends: tuple[str, str], change: Change) -> None:

@@ -27,12 +27,12 @@ from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import PLANNED, Service
 from controlplane.tapi.context import Drained
-from controlplane.tapi.purpose import CREATE
+from controlplane.tapi.purpose import CREATE, PROTECT
 from controlplane.tapi.service_body import ServiceRequest
 
 _PROBE = "probe"  # written to see whether there is room; SQLite writes nothing where nothing changes
-_BEGAN, _REFUSED = "began_s", "refused"  # beside the request
-_SET_UP = ("set_up_version", "set_up_cause", "set_up_s")  # beside the lightpath
+_BEGAN, _REFUSED, _HOME = "began_s", "refused", "home"  # beside the request
+_SET_UP = ("set_up_version", "set_up_cause", "set_up_s", "carried_gbps")  # beside the lightpath
 
 
 class Store:
@@ -231,7 +231,7 @@ class Writing:
         assert service.path is not None
         stored = self._log.append(change, cause)
         service = stored.stamped(service)
-        if cause == CREATE:
+        if cause in (CREATE, PROTECT):
             row = _row(service) | {"uuid": service.uuid, "position": stored.version}
             if is_known:
                 mine = tables.services.c.uuid == service.uuid
@@ -301,7 +301,8 @@ def _request_to_json(service: Service) -> str:
     request = service.request
     fields = asdict(request)
     fields["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
-    beside = {_BEGAN: service.began_s, _REFUSED: service.refused}
+    home = asdict(service.home) if service.home else None
+    beside = {_BEGAN: service.began_s, _REFUSED: service.refused, _HOME: home}
     return json.dumps(fields | {name: value for name, value in beside.items() if value})
 
 
@@ -323,8 +324,14 @@ def _path_to_json(service: Service) -> str | None:
 def _service(row: Any) -> Service:
     request = json.loads(row.request)
     began_s, refused = request.pop(_BEGAN, 0.0), request.pop(_REFUSED, "")
+    home = request.pop(_HOME, None)
     service = Service(
-        _read_request(request), row.lifecycle, setup_ms=row.setup_ms, began_s=began_s, refused=refused
+        _read_request(request),
+        row.lifecycle,
+        setup_ms=row.setup_ms,
+        began_s=began_s,
+        refused=refused,
+        home=Lightpath.read(home["uuid"], home) if home else None,
     )
     if row.path is None:
         return service

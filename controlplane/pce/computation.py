@@ -35,7 +35,7 @@ from controlplane.pce.look import Look, Query, looks_at, settle
 from controlplane.pce.reasons import FallbackReason
 from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
-from controlplane.tapi.purpose import MOVE, RESTORE
+from controlplane.tapi.purpose import MOVE, PROTECT, RESTORE
 from envs.candidates import Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
@@ -174,7 +174,7 @@ class PathComputer:
 
     def _turn(self, query: Query) -> _Turn:
         beside = self.challenger.in_use
-        if beside is None or query.purpose.cause in (RESTORE, MOVE):
+        if beside is None or query.purpose.cause in (RESTORE, MOVE, PROTECT):
             return _Turn(None, False)
         return _Turn(beside, is_canary(query.decision_id, beside.challenger.share))
 

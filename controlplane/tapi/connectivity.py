@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from controlplane.lightpath import Lightpath
@@ -36,6 +36,10 @@ class Service:
         set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``, ``move``) and time
             (since 1970 UTC) of the change that set the lightpath up; 0 and empty where it is not known.
         refused: why it could not be set up when its start came; empty where nothing kept it.
+        home: the lightpath that a cut took, of a service that goes back to it after the repair.
+        carried_gbps: where it was restored with less than it asks for; else 0.
+        protection: the second lightpath of a protected service, as it stands now; stored as a service of its
+            own (``ServiceRequest.protection``), which TAPI does not show.
         began_s: when it was first set up, whatever became of that lightpath; since 1970 UTC, 0 as above.
     """
 
@@ -48,6 +52,9 @@ class Service:
     set_up_s: float = 0.0
     began_s: float = 0.0
     refused: str = ""
+    home: Lightpath | None = None
+    carried_gbps: float = 0.0
+    protection: Lightpath | None = field(default=None, compare=False)
 
     @property
     def uuid(self) -> str:
@@ -60,9 +67,20 @@ class Service:
         return ids.cross_connect_key(self.uuid, self.path.leg if self.path else 0)
 
     @property
+    def rate_gbps(self) -> float:
+        """What its lightpath carries, or would."""
+        return self.carried_gbps or self.request.bit_rate_gbps
+
+    @property
+    def darkened(self) -> Service:
+        """The service as a cut of its lightpath leaves it."""
+        home = self.home or (self.path if self.request.reverts else None)
+        return Service(self.request, self.lifecycle, began_s=self.began_s, home=home)
+
+    @property
     def carries(self) -> bool:
         """It has a lightpath, and the elements are to carry it."""
-        return self.path is not None and not self.request.is_locked
+        return (self.path or self.protection) is not None and not self.request.is_locked
 
 
 def service_entry(service: Service) -> dict[str, Any]:
@@ -76,13 +94,16 @@ def service_entry(service: Service) -> dict[str, Any]:
         "operational-state": "ENABLED" if service.carries else "DISABLED",
         "lifecycle-state": "PLANNED" if service.lifecycle == SCHEDULED else service.lifecycle,
     }
+    if service.carried_gbps:
+        entry["name"] = [*entry.get("name", ()), *names.pairs({names.CARRIED_GBPS: service.carried_gbps})]
     if service.refused:
         entry["name"] = [*entry.get("name", ()), *names.pairs({names.START_OUTCOME: service.refused})]
     if service.request.capacity_nested:
         told = ("requested-capacity", "connectivity-direction")
         entry[CONSTRAINT] = {name: entry[name] for name in told}
-    if service.path:
-        entry["connection"] = [{"connection-uuid": ids.connection_uuid(service.uuid)}]
+    standing = ((service.path, service.uuid), (service.protection, ids.protection_uuid(service.uuid)))
+    if connections := [ids.connection_uuid(uuid) for path, uuid in standing if path]:
+        entry["connection"] = [{"connection-uuid": uuid} for uuid in connections]
     return entry
 
 
@@ -105,7 +126,12 @@ def connection_entry(service: Service, naming: Naming) -> dict[str, Any]:
         "operational-state": "ENABLED" if service.carries else "DISABLED",
         "lifecycle-state": service.lifecycle,
         "connection-end-point": [crossed[0], crossed[-1]],
-        "route": [{"local-id": "working", "connection-end-point": crossed}],
+        "route": [
+            {
+                "local-id": "protection" if service.request.protects else "working",
+                "connection-end-point": crossed,
+            }
+        ],
     }
 
 

@@ -168,7 +168,9 @@ def topology(view: NetworkView) -> dict[str, Any]:
 def connectivity_context(view: NetworkView) -> dict[str, Any]:
     """Services and the connections that carry them."""
     return {
-        "connectivity-service": [view.entries.service(view, service) for service in view.services],
+        "connectivity-service": [
+            view.entries.service(view, service) for service in view.services if not service.request.protects
+        ],
         "connection": [view.entries.connection(view, service) for service in view.services if service.path],
     }
 

@@ -57,6 +57,11 @@ def cross_connect_key(service: str, leg: int) -> str:
     return str(_uuid("service", service, "leg", str(leg))) if leg else service
 
 
+def protection_uuid(service: str) -> str:
+    """UUID under which the second lightpath of a protected service is stored, decided and told."""
+    return str(_uuid("service", service, "protection"))
+
+
 def offered_service_uuid(trace: str, started: str, row: int) -> str:
     """UUID of the service that row ``row`` of a trace asks for, played from a stamp of time on."""
     return str(_uuid("offer", trace, started, str(row)))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LOWEST_RATE_GBPS = "lowest-rate-gbps"  # that a service may be restored with
+CARRIED_GBPS = "carried-gbps"  # where that is less than was asked for
+DISJOINT = "disjoint"  # of a protected service: link or node
 START_OUTCOME = "start-outcome"  # of a service whose start came, and found no way
 SETUP_MS = "setup-ms"  # from the request's arrival to the stored lightpath, on a connection only
 LOCAL_NAME = "local-name"

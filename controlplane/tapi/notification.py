@@ -26,12 +26,11 @@ def notification(
         store: identity of the store that numbered the change.
     """
     is_link = change["kind"] in ("link-failed", "link-repaired")
+    uuid = change.get("protects") or change.get("service_uuid")
     body: dict[str, Any] = {
         "uuid": ids.notification_uuid(store, change["version"]),
         "target-object-type": "LINK" if is_link else "CONNECTIVITY_SERVICE",
-        "target-object-identifier": (
-            naming.link_uuid(*change["nodes"]) if is_link else change["service_uuid"]
-        ),
+        "target-object-identifier": (naming.link_uuid(*change["nodes"]) if is_link else uuid),
         "event-time-stamp": happened.astimezone(UTC).strftime("%Y%m%d%H%M%S.")
         + f"{happened.microsecond // 100000}Z",
         "sequence-number": str(change["version"]),
@@ -40,19 +39,22 @@ def notification(
         "additional-info": names.pairs({"change": change["kind"], "cause": cause}),
     }
     created = {"create": "OBJECT_CREATION", "delete": "OBJECT_DELETION", "ended": "OBJECT_DELETION"}
-    body["notification-type"] = created.get(cause, "ATTRIBUTE_VALUE_CHANGE")
+    is_protection = "protects" in change  # a second lightpath is no object of its own
+    body["notification-type"] = created.get("" if is_protection else cause, "ATTRIBUTE_VALUE_CHANGE")
     if is_link:
         body["target-object-name"] = names.pairs({names.LOCAL_NAME: "-".join(change["nodes"])})
     else:
-        body["target-object-name"] = names.pairs({"service-uuid": change["service_uuid"]})
+        body["target-object-name"] = names.pairs({"service-uuid": uuid})
         if change["kind"] != "service-removed":  # which had no lightpath
             block = {name: change[name.replace("-", "_")] for name in _BLOCK}
             body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
+    if is_protection:
+        return {NOTIFICATION: body}
     if cause == "create":
         body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
     elif cause in ("delete", "ended"):
         body["changed-attributes"] = [_became("lifecycle-state", "INSTALLED", "PENDING_REMOVAL")]
-    elif cause != "move":  # of a service that moves nothing is told to change but where it is
+    elif cause != "move" and "disjoint" not in change:  # it may be carried all the while
         up = change["kind"] in ("link-repaired", "lightpath-added")
         states = ("DISABLED", "ENABLED") if up else ("ENABLED", "DISABLED")
         body["changed-attributes"] = [_became("operational-state", *states)]

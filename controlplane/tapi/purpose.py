@@ -14,8 +14,8 @@ from controlplane.tapi import names
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.fields import as_uuid, strip_prefixes
 
-CREATE, RESTORE, MOVE = "create", "restore", "move"
-CAUSES = (CREATE, RESTORE, MOVE)
+CREATE, RESTORE, MOVE, PROTECT = "create", "restore", "move", "protect"
+CAUSES = (CREATE, RESTORE, MOVE, PROTECT)
 ANY_CLASS = "any"
 MAX_CLASS_CHARACTERS = 64
 
@@ -26,7 +26,8 @@ class Purpose:
 
     Attributes:
         service_uuid: of the service.
-        cause: ``create``, ``restore``, or ``move``: to another lightpath, beside the one that carries it.
+        cause: ``create``, ``restore``, ``move`` (to another lightpath, beside the one that carries it), or
+            ``protect``: the second lightpath of a service that is being created.
         service_class: of the service, by name.
     """
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -14,9 +14,11 @@ from controlplane.tapi.capacity import ChannelRate, rate_of_channel_gbps, read_r
 from controlplane.tapi.dialects import has_colon_directions, in_model_words, media_channel_width_ghz
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
+from controlplane.tapi.ids import protection_uuid
 from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import ANY_CLASS, class_of
+from controlplane.tapi.resilience import disjoint_of, lowest_gbps_of
 from controlplane.tapi.schedule import parse_schedule, told_time
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import CONSTRAINT, SERVICE, WRAPPERS
@@ -62,7 +64,10 @@ class ServiceRequest(ComputeRequest):
     ``document`` is the client's configuration in canonical form, as it is sent back. ``service_class`` groups
     services that behave alike; it does not steer the network. ``capacity_nested``: the client
     looks for the capacity under ``connectivity-constraint``. ``starts_s``: when it is to be set up, in
-    seconds since 1970 UTC; None: at once.
+    seconds since 1970 UTC; None: at once. ``disjoint``: ``link`` or ``node``, where a second lightpath is to
+    protect it that has none of these in common with the first; else empty. ``protects``: of such a second
+    lightpath, the service's UUID. ``lowest_gbps``: what it may be restored with where no more fits; None:
+    only with all of it.
     """
 
     uuid: str
@@ -70,6 +75,24 @@ class ServiceRequest(ComputeRequest):
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
     capacity_nested: bool = field(default=False, compare=False)
     starts_s: float | None = None
+    disjoint: str = ""
+    protects: str = ""
+    lowest_gbps: float | None = None
+
+    @property
+    def reverts(self) -> bool:
+        """After a repair it goes back to the lightpath that a cut took from it."""
+        return self.document.get("reversion-mode") == "REVERTIVE"
+
+    @property
+    def life(self) -> str:
+        """The UUID under whose lock it is changed: both lightpaths of a protected service have one life."""
+        return self.protects or self.uuid
+
+    @property
+    def protection(self) -> ServiceRequest:
+        """What the second lightpath of a protected service is set up for."""
+        return replace(self, uuid=protection_uuid(self.uuid), protects=self.uuid, starts_s=None)
 
     @property
     def is_locked(self) -> bool:
@@ -141,6 +164,8 @@ def parse_service(
         include_links=named(config.get("include-link", ()), naming.link_ends, f"{ROOT}/include-link"),
         include_nodes=named(config.get("include-node", ()), naming.node_names, f"{ROOT}/include-node"),
         starts_s=starts_s,
+        disjoint=disjoint_of(config, ROOT),
+        lowest_gbps=lowest_gbps_of(config, bit_rate_gbps, ROOT),
         ends_s=ends_s,
         document=config,
         capacity_nested=nested,
@@ -271,12 +296,6 @@ def _refuse_other_kinds(config: Mapping[str, Any]) -> None:
     for name, (only, remedy) in wanted.items():
         if config.get(name, only) != only:
             raise invalid(f"{ROOT}/{name}: only {only} is supported; {remedy}", f"{ROOT}/{name}")
-    protection = config.get("resilience-type", {}).get("protection-type", "DYNAMIC_RESTORATION")
-    if protection not in ("DYNAMIC_RESTORATION", "NO_PROTECTON"):
-        path = f"{ROOT}/resilience-type/protection-type"
-        raise invalid(
-            f"{path}: {protection}; services are restored after a cut (DYNAMIC_RESTORATION) only", path
-        )
     for point in config["end-point"]:
         layer = point.get("layer-protocol-name", "PHOTONIC_MEDIA")
         if layer != "PHOTONIC_MEDIA":

@@ -76,7 +76,7 @@ class ToldChange:
         time_s: since 1970 UTC.
         kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed``, ``link-repaired``, or
             ``service-removed``: of one that a cut had left without a lightpath.
-        cause: ``create``, ``delete``, ``ended``, ``cut``, ``restore``, ``repair``, ``move``.
+        cause: ``create``, ``delete``, ``ended``, ``cut``, ``restore``, ``repair``, ``move``, ``protect``.
         nodes: of the route, source first; of a link, and of a service without a lightpath, its ends.
         service_uuid, service_class, decision_id: of a lightpath; empty for a link, the last one also in
             changes of versions that did not tell it.
@@ -190,7 +190,7 @@ ASKS = pa.DataFrameSchema(
         "decision_id": _text(_SOME),
         "time_s": pa.Column(float, [pa.Check.gt(0), _FINITE]),
         "service_uuid": _text(pa.Check.str_matches(UUID)),
-        "cause": _text(pa.Check.isin(("create", "restore", "move"))),
+        "cause": _text(pa.Check.isin(("create", "restore", "move", "protect"))),
         "service_class": _text(pa.Check.str_length(1, 64)),
         "is_constrained": pa.Column(object, pa.Check.isin((True, False))),
         "state_version": pa.Column(float, pa.Check.ge(0)),

@@ -76,7 +76,7 @@ def capacity(value: Any, unit: Any = "GBPS") -> Any:
         (change_service(service_type="MULTIPOINT_CONNECTIVITY"), "only POINT_TO_POINT"),
         (change_service(service_layer="ODU"), "only PHOTONIC_MEDIA"),
         (
-            change_service(resilience_type={"protection-type": "ONE_PLUS_ONE_PROTECTION"}),
+            change_service(resilience_type={"protection-type": "ONE_FOR_ONE_PROTECTION"}),
             "DYNAMIC_RESTORATION",
         ),
         (change_service(connectivity_direction="SIDEWAYS"), "not one of"),

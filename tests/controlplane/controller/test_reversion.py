@@ -1,0 +1,88 @@
+"""After the repair: back to the first lightpath, or to all of the capacity, for those that ask for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controlplane.tapi.names import pairs
+from controlplane.tapi.service_body import parse_service
+
+SERVICE = "tapi-connectivity:connectivity-service"
+
+
+def made(lab: Any, gbps: int, names: dict[str, str], **members: Any) -> Any:
+    body = lab.body("A", "C", gbps)
+    body[SERVICE][0] |= members
+    if names:
+        body[SERVICE][0]["name"] = pairs(names)
+    return lab.manager.create(parse_service(body, lab.naming, lab.plant.shared_spectrum))[0]
+
+
+def test_who_asks_for_it_goes_back_if_the_slots_are_still_free(lab: Any) -> None:
+    back, late = (made(lab, 25, {}, **{"reversion-mode": "REVERTIVE"}) for _ in range(2))
+    stays = made(lab, 25, {})
+    lab.manager.fail_link(["A", "C"])
+    lab.stop()
+    lab.start()
+    lab.manager.fail_link(["A", "B"])  # and once more elsewhere
+    assert {item.path.nodes for item in lab.state.services()} == {("A", "E", "D", "C")}
+    lab.manager.repair_link(["A", "B"])
+    assert lab.state.service(back.uuid).path.nodes == ("A", "E", "D", "C")  # its own link is cut still
+    plain = lab.manager.state.service(late.uuid).home
+    assert (plain.nodes, plain.first_slot) == (late.path.nodes, late.path.first_slot)
+
+    found = lab.manager.repair_link(["A", "C"])
+
+    assert set(found.reverted) == {back.uuid, late.uuid}
+    for before in (back, late):
+        after = lab.state.service(before.uuid)
+        block = before.path.nodes, before.path.first_slot, before.path.num_slots
+        assert (after.path.nodes, after.path.first_slot, after.path.num_slots) == block
+        assert (after.home, after.began_s) == (None, before.began_s)
+    assert lab.state.service(stays.uuid).path.nodes == ("A", "E", "D", "C")
+    lab.assert_elements_hold_the_state()
+    lab.assert_no_slot_is_lit_twice()
+
+
+def test_slots_that_somebody_else_has_by_then_keep_it_where_it_is(lab: Any) -> None:
+    back = made(lab, 25, {}, **{"reversion-mode": "REVERTIVE"})
+    lab.manager.fail_link(["A", "C"])
+    lab.pce.away = True
+    lab.manager.repair_link(["A", "C"])  # goes back without being asked about
+    assert lab.state.service(back.uuid).path.nodes == ("A", "C")
+    lab.pce.away = False
+    lab.manager.fail_link(["A", "C"])
+    home = lab.state.service(back.uuid).home
+    lab.state.lit.light(home.nodes, home.first_slot, home.num_slots)  # as if somebody had taken them
+    assert lab.manager.repair_link(["A", "C"]).reverted == ()
+    assert lab.state.service(back.uuid).home == home
+    lab.state.lit.release(home.nodes, home.first_slot, home.num_slots)
+    lab.assert_elements_hold_the_state()
+
+
+def test_one_that_allows_it_is_restored_with_the_most_that_fits(lab: Any) -> None:
+    for pair in ("AB", "AE"):  # leave five slots free on the ways around
+        lab.manager.create(lab.request(*pair, 1300))
+    first = made(lab, 400, {"lowest-rate-gbps": "50"})
+    none = made(lab, 400, {"lowest-rate-gbps": "390"})
+    found = lab.manager.fail_link(["A", "C"])
+    assert [uuid for uuid, _ in found.lost] == [none.uuid]
+    less = lab.state.service(first.uuid)
+    route = lab.plant.length_km(less.path.nodes)
+    assert less.request.bit_rate_gbps == 400
+    assert 50 <= less.carried_gbps < 400
+    room = 32 - max(item.path.first_slot + item.path.num_slots for item in lab.state.services()[:2])
+    assert less.path.num_slots <= room
+    # one Gb/s more would need another slot than there is
+    _, size, _, _ = lab.pce._shape(less.carried_gbps + 1, route)
+    assert size > room
+    told = [item for item in lab.state.feed(0)["changes"] if item.get("service_uuid") == first.uuid]
+    assert told[-1]["bit_rate_gbps"] == less.carried_gbps
+    lab.stop()
+    lab.start()
+    assert lab.state.service(first.uuid) == less
+    found = lab.manager.repair_link(["A", "C"])
+    assert (found.restored, found.reverted) == ((none.uuid,), (first.uuid,))
+    assert lab.state.service(first.uuid).carried_gbps == 0
+    lab.assert_elements_hold_the_state()
+    lab.assert_no_slot_is_lit_twice()
