@@ -166,6 +166,10 @@ class PceMetrics(Metrics):
         )
         self.lightpaths = self._gauge("lightpaths", "lightpaths in the databases")
         self.model_in_service = self._gauge("model_in_service", "1 where a model is in service, else 0")
+        self.model_since = self._gauge(
+            "model_in_service_since_timestamp_seconds",
+            "when the model in service was put there, since 1970 UTC; NaN where none is",
+        )
         self.degraded = self._gauge(
             "degraded", "1 where the model that is said to decide does not, as GET /status tells with reasons"
         )

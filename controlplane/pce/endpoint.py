@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -186,6 +187,11 @@ class EndpointInUse:
     def endpoint(self) -> Endpoint | None:
         """Which it is; None where no model is in service."""
         return self.in_use.endpoint
+
+    @property
+    def since_s(self) -> float:
+        """When it was put in service, since 1970 UTC; NaN where no model is in service."""
+        return self._written[1] / 1e9 if self.endpoint is not None else math.nan
 
     @property
     def client(self) -> InferenceClient | None:

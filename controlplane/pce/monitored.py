@@ -22,6 +22,7 @@ def measured(computation: PathComputer) -> PceMetrics:
     metrics.lightpaths.set(len(databases.lightpaths))
     endpoint = computation.endpoint
     metrics.model_in_service.set(endpoint.endpoint is not None)
+    metrics.model_since.set(endpoint.since_s)
     metrics.degraded.set(bool(endpoint.trouble(computation.fallback.name)))
     metrics.model_info.clear()
     if endpoint.endpoint is not None:

@@ -112,6 +112,26 @@ def test_what_a_client_includes_is_visited_also_after_a_cut(lab: Lab) -> None:
     assert lab.state.service(over_c.uuid).path.nodes == STORED[1]
 
 
+def test_two_lightpaths_stay_apart_while_links_are_drained_and_cut(lab: Lab) -> None:
+    pair, _ = lab.manager.create(replace(lab.request("A", "Z", 25), disjoint="node"))
+
+    def routes() -> list[tuple[str, ...]]:
+        return [item.path.nodes for item in lab.state.services() if item.path]
+
+    assert routes() == [STORED[0], AROUND]
+    assert lab.manager.draining.drain(["A", "B"]).moved == (pair.uuid,)
+    assert routes() == [STORED[1], AROUND]
+    ((uuid, why),) = lab.manager.draining.drain(["D", "E"]).stayed
+    assert (uuid, routes()) == (pair.uuid, [STORED[1], AROUND])
+    assert "link D-E" in why
+    assert lab.manager.draining.undrain(["D", "E"]).lost == ()
+    assert [uuid for uuid, _ in lab.manager.fail_link(CUT).lost] == [pair.uuid]  # nothing else is apart
+    assert routes() == [AROUND]
+    assert lab.manager.repair_link(CUT).restored == (pair.uuid,)
+    assert routes() == [STORED[1], AROUND]
+    lab.assert_elements_hold_the_state()
+
+
 def test_a_defect_in_one_restoration_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [lab.manager.create(lab.request("A", "Z", 25))[0] for _ in range(3)]
     verify = reservations.verify_path

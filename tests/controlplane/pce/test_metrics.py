@@ -24,6 +24,7 @@ def test_the_values_of_labels_are_all_that_there_are() -> None:
 
 
 def test_decisions_are_counted_by_whom_and_why(start, model, controller):
+    began_s = time.time() - 1.0  # the clock of a file system is coarse
     with start() as pce:
         assert pce.ask("A", "B").status_code == 200  # no model yet
         pce.use(model.url)
@@ -48,6 +49,7 @@ def test_decisions_are_counted_by_whom_and_why(start, model, controller):
     named = {"model_name": "lightloop", "model_version": "7", "policy": "ppo", "forecast": ""}
     assert found.value("pce_model_info", **named) == 1
     assert found.value("pce_endpoint_switches_total") == found.value("pce_model_in_service") == 1
+    assert began_s <= found.value("pce_model_in_service_since_timestamp_seconds") <= time.time()
     assert found.value("pce_state_version") == version
     assert found.value("pce_lightpaths") == 1
     assert found.value("pce_unanswered_total", reason="databases") == 0
