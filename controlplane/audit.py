@@ -35,6 +35,7 @@ class StandingLightpath:
     time_s: float  # of its set-up, since 1970 UTC; 0: not known
     leg: int = 0
     is_locked: bool = False
+    protects: str = ""  # the service, where it is a second lightpath
 
     @classmethod
     def read(cls, change: Mapping[str, Any]) -> StandingLightpath:
@@ -49,6 +50,7 @@ class StandingLightpath:
             float(change.get("time_s") or 0.0),
             int(change.get("leg") or 0),
             bool(change.get("is_locked")),
+            str(change.get("protects") or ""),
         )
 
     @property
@@ -62,8 +64,9 @@ class Violation:
     """Two that do not agree.
 
     Attributes:
-        rule: ``slots-used-twice``, ``on-a-failed-link``, ``element-missing``, ``element-orphan``,
-            ``element-unreachable``, ``decision-missing``, ``decision-differs`` or ``pce-behind``.
+        rule: ``slots-used-twice``, ``on-a-failed-link``, ``protection-shares-a-link``,
+            ``element-missing``, ``element-orphan``, ``element-unreachable``, ``decision-missing``,
+            ``decision-differs`` or ``pce-behind``.
         where: element, link or process.
         service_uuid: of the service; empty where none is concerned.
         why: both sides in words.
@@ -122,6 +125,7 @@ def violations(seen: Looked, shared_spectrum: bool) -> list[Violation]:
     found = [
         *_spectrum(seen.lightpaths, shared_spectrum),
         *_failed(seen.lightpaths, seen.failed_links),
+        *_protection(seen.lightpaths),
         *_elements(seen),
         *_decisions(seen),
     ]
@@ -153,6 +157,19 @@ def _failed(
         for hop in pairwise(one.nodes):
             if frozenset(hop) in failed:
                 yield Violation("on-a-failed-link", "-".join(hop), one.service_uuid, f"{one.words} stands")
+
+
+def _protection(lightpaths: Iterable[StandingLightpath]) -> Iterator[Violation]:
+    """Two lightpaths of one service with a link in common."""
+    lightpaths = tuple(lightpaths)
+    first = {one.service_uuid: one for one in lightpaths if not one.protects}
+    for one in lightpaths:
+        other = first.get(one.protects)
+        crossed = {frozenset(hop) for hop in pairwise(other.nodes)} if other else set()
+        for hop in pairwise(one.nodes):
+            if other and frozenset(hop) in crossed:
+                why = f"{one.words} protects {other.words}"
+                yield Violation("protection-shares-a-link", "-".join(hop), one.protects, why)
 
 
 def _elements(seen: Looked) -> Iterator[Violation]:

@@ -37,6 +37,14 @@ class NetworkOperations(ABC):
         """End a drain; which services found a way by it."""
         return self._drain("undrain", nodes)
 
+    def create(self, body: dict[str, Any]) -> None:
+        """Create a service of which the whole body is given.
+
+        Raises:
+            ServiceRefused: no path, a body that is wrong, or the controller cannot be reached.
+        """
+        self._send("POST", SERVICE, body)
+
     def change_capacity(self, uuid: str, bit_rate_gbps: float) -> None:
         """Give a service another capacity: a second lightpath is set up, then the first is released.
 

@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,8 @@ from uuid import uuid4
 import numpy as np
 
 from controlplane.client import ControllerClient, ServiceRefused
+from controlplane.tapi.resilience import PROTECTED
+from controlplane.tapi.service_body import build_service
 from lightloop.faults import AGAIN_S, BETWEEN_S, PATIENCE_S, Disturbance, Kind, Target, disturb
 
 MAX_OWN = 12  # services of a client at a time
@@ -193,20 +195,27 @@ def live(target: Target, account: Account, ended: threading.Event, dice: random.
                 known = Known(str(uuid4()), UNKNOWN)
                 with account.lock:
                     account.services[known.uuid] = known
-                source, destination = dice.sample(target.nodes, 2)
-                _create(client, account, known, source, destination, dice.choice(RATES_GBPS))
+                _create(client, account, known, dice, target.nodes)
                 if known.told == CREATED:
                     own.append(known)
 
 
 def _create(
-    client: ControllerClient, account: Account, known: Known, source: str, destination: str, gbps: float
+    client: ControllerClient, account: Account, known: Known, dice: random.Random, nodes: Sequence[str]
 ) -> None:
-    refusal, _ = _answer(
-        account,
-        f"create {known.uuid}",
-        lambda: client.request_service(source, destination, gbps, service_uuid=known.uuid),
-    )
+    """Any service; one in five with two lightpaths."""
+    (source, destination), gbps = dice.sample(nodes, 2), dice.choice(RATES_GBPS)
+    is_protected = dice.random() < 0.2
+
+    def ask() -> None:
+        ends = client.sips()[source], client.sips()[destination]
+        body = build_service(known.uuid, *ends, gbps)
+        if is_protected:
+            protected = {"protection-type": PROTECTED[0]}
+            body["tapi-connectivity:connectivity-service"][0]["resilience-type"] = protected
+        client.create(body)
+
+    refusal, _ = _answer(account, f"create {known.uuid}", ask)
     if refusal is None:
         known.told, known.gbps = CREATED, gbps
     elif refusal.status not in (0, NOT_NOW):

@@ -55,6 +55,14 @@ def rules(seen: Looked) -> set[str]:
     return {item.rule for item in violations(seen, shared_spectrum=True)}
 
 
+def test_a_protection_on_the_way_of_what_it_protects_is_found(sound: Looked) -> None:
+    one = sound.lightpaths[0]
+    second = replace(one, service_uuid="second", protects=one.service_uuid, first_slot=20)
+    assert "protection-shares-a-link" in rules(replace(sound, lightpaths=(*sound.lightpaths, second)))
+    apart = replace(second, nodes=("A", "B", "C"))
+    assert "protection-shares-a-link" not in rules(replace(sound, lightpaths=(one, apart)))
+
+
 def test_nothing_is_found_where_all_agree(sound: Looked) -> None:
     assert len(sound.lightpaths) == 2
     assert violations(sound, shared_spectrum=True) == []
