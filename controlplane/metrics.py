@@ -43,6 +43,7 @@ UNANSWERED = ("databases", "decision-log")
 CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")
 CAUSES = (CREATE, RESTORE, MOVE)
+LOOP_CHANGES = ("promote", "rollback")
 RELEASES = ("delete", "ended", "cut", "move")
 ELEMENT_OPERATIONS = ("edit",)
 # A set-up takes some ms, and at worst the time limits of everybody whom it asks.
@@ -327,6 +328,17 @@ class ConsoleMetrics(Metrics):
         )
         self.state_version = self._gauge(
             "state_version", "version of the network's state that the pages show"
+        )
+        self.loop_changes = self._told(
+            "loop_changes", "changes of the champion, as the promotion log has them", "action", LOOP_CHANGES
+        )
+        self.champion_since = self._gauge(
+            "champion_since_timestamp_seconds",
+            "when the last of them was, since 1970 UTC; NaN where there was none",
+        )
+        self.last_drift_check = self._gauge(
+            "last_drift_check_timestamp_seconds",
+            "when the drift monitor last looked at new requests, since 1970 UTC; NaN where it never did",
         )
 
 

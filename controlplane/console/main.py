@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -27,6 +28,7 @@ from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
 from controlplane.console.routes import TABLE
+from controlplane.console.told_of_loop import measured_loop
 from controlplane.guard import Guard
 from controlplane.http_server import run
 from controlplane.metrics import ready_answer
@@ -69,11 +71,13 @@ def build_app(
     people: People = NOBODY,
     prefect: PrefectClient | None = None,
     races: Races | None = None,
+    loop_files: tuple[Path, str] | None = None,
 ) -> FastAPI:
     """The ASGI application: its three pages, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password. What a click changes the controller is asked for in the name of
-    that user, with the console's own credentials.
+    that user, with the console's own credentials. ``loop_files``: folder of the loop's files and the model's
+    name, of which ``/metrics`` tells; None: nothing is told of the loop.
     """
     loop_feed, runner = LoopFeed(), LoadRunner()
     asked = prefect or PrefectClient(f"{settings.prefect_url}/api", credentials)
@@ -105,7 +109,10 @@ def build_app(
         return ready_answer([], feed.trouble())
 
     async def metrics(request: Request) -> Response:
-        return feed.measured().answer(request.headers.get("accept"))
+        measured = feed.measured()
+        if loop_files is not None:
+            await asyncio.to_thread(measured_loop, measured, *loop_files)
+        return measured.answer(request.headers.get("accept"))
 
     for handler in (health, ready, metrics):
         app.add_api_route(TABLE.named(handler.__name__).path, handler)
@@ -155,7 +162,8 @@ def main() -> None:
     alarms = AlarmBook(home.alarms)
     races = Races(config, home.serving / "endpoint.json", credentials)
     feed = make_feed(config, credentials, alarms)
-    app = build_app(feed, page_settings(config), credentials, people, races=races)
+    loop_files = home.serving, f"{config.mlflow.model_name}-{config.scenario}"
+    app = build_app(feed, page_settings(config), credentials, people, races=races, loop_files=loop_files)
     run(
         Guard(app, config.services.names_of("console")),
         config.services.listens_on("console"),

@@ -142,7 +142,8 @@ class ServiceSetUp:
         Raises:
             TapiError: 409 it may not; 503 as ``carry``. It stays where it is then.
         """
-        with self._metrics.setting_up(MOVE, began) as at, ExitStack() as held:
+        at = self.progress.begin(service, MOVE, began)
+        with self._metrics.setting_up(MOVE, began, at), at.ending(), ExitStack() as held:
             at.step = "check"
             try:
                 reservation = self._reservations.reserve(path, self._bounded(service, MOVE))

@@ -5,7 +5,11 @@ Who may open it: tests/deployments/test_logins.py.
 
 from __future__ import annotations
 
+import json
+import math
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -13,6 +17,8 @@ from starlette.testclient import TestClient
 from configs.load import load_config
 from controlplane.auth import bearer_header
 from controlplane.console.main import build_app, make_feed, page_settings
+from controlplane.console.told_of_loop import measured_loop
+from controlplane.metrics import ConsoleMetrics
 from tests.controlplane.console.conftest import CREDENTIALS
 from tests.scraping import Scrape
 
@@ -23,6 +29,39 @@ def test_the_form_offers_the_configured_rates_and_bounds(monkeypatch: pytest.Mon
     assert settings.bit_rates_gbps == (25, 50, 75, 100)
     assert settings.bounds_ms == (15, 30)
     assert settings.mlflow_url == "http://127.0.0.1:5999"
+
+
+def test_promotions_and_looks_for_drift_are_counted_from_their_files(tmp_path: Path) -> None:
+    metrics = ConsoleMetrics()
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"lightloop_console_{name}", labels)
+
+    measured_loop(metrics, tmp_path, "mine")
+    assert value("loop_changes_total", action="promote") == 0
+    assert math.isnan(value("champion_since_timestamp_seconds") or 0.0)
+    assert math.isnan(value("last_drift_check_timestamp_seconds") or 0.0)
+    lines: list[str] = []
+    for number, (action, version) in enumerate(
+        (("promote", "1"), ("switching", "2"), ("promote", "2"), ("rollback", "1"), ("undone", "3"))
+    ):
+        line = {"action": action, "version": version, "time_s": 100.0 + number}
+        lines.append(json.dumps(line | {"model_name": "mine"}))
+        lines.append(json.dumps(line | {"model_name": "another", "time_s": 900.0}))
+    torn = '{"action": "promo'  # a line that is being written
+    (tmp_path / "promotions.jsonl").write_text("\n".join([*lines, torn]))
+    (tmp_path / "drift.json").write_text("{}")
+    os.utime(tmp_path / "drift.json", (50.0, 77.0))
+    measured_loop(metrics, tmp_path, "mine")
+    assert (
+        value("loop_changes_total", action="promote"),
+        value("loop_changes_total", action="rollback"),
+    ) == (
+        2,
+        1,
+    )
+    assert value("champion_since_timestamp_seconds") == 103.0
+    assert value("last_drift_check_timestamp_seconds") == 77.0
 
 
 def test_metrics_and_readiness_tell_who_answers() -> None:
