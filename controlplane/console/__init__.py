@@ -14,7 +14,7 @@
   link_panel.py one link: cut, repair, what came of it
   patches.py    what has changed between two states of a chart (pure)
   panels.py     the page's parts: header, counts, request form, tables
-  loop/         the loop page
+  loop/         the loop page; told_of_loop.py: what /metrics tells of the loop, from the home's files
   compare/      the page that plays two policies side by side in the twin
   main.py       the process
 
