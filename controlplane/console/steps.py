@@ -76,7 +76,8 @@ def six_steps(set_up: ShownSetUp, decision: Decision | None) -> tuple[Step, ...]
         took_ms[_CONTROLLER] = (took_ms[_CONTROLLER] or 0.0) + way_ms
         took_ms[_PCE] = looked_ms
         took_ms[_INFERENCE] = decision.inference_ms
-        took_ms[_DECISION] = path_ms - way_ms - looked_ms - inference_ms
+        # Looking and inference are measured apart and may overlap: then nothing is left for the decision.
+        took_ms[_DECISION] = max(0.0, path_ms - way_ms - looked_ms - inference_ms)
     lights = _lights(set_up, decision)
     return tuple(
         Step(name, light, None if light == "waiting" else ms, meaning)
