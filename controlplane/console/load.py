@@ -186,6 +186,8 @@ class LoadRunner:
         saying = asyncio.create_task(process.stderr.read())
         while line := await process.stdout.readline():
             figures = json.loads(line)
+            if self.load.figures is None and self.load.state == "stopping":
+                process.send_signal(signal.SIGINT)  # the one before came too early to be heard
             state: State = "stopping" if self.load.state == "stopping" else "running"
             self._tell(replace(self.load, state=state, figures=figures))
         said = await saying

@@ -11,7 +11,7 @@ from controlplane.console.form import FIELD
 from controlplane.console.load import AskedLoad, Load, LoadRunner, OfferedLoadError, facts
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
-from controlplane.console.permit import NotPermittedError
+from controlplane.console.permit import Noted, NotPermittedError
 
 SOURCES = {"scenario": "The scenario's traffic", "trace": "A stored trace", "last day": "The last 24 hours"}
 MOST_POINTS = 600
@@ -24,10 +24,11 @@ class LoadPanel:
     Args:
         runner: of this console.
         who: opened the page.
+        noted: writes into the trail.
     """
 
-    def __init__(self, runner: LoadRunner, who: Identity) -> None:
-        self._runner, self._who = runner, who
+    def __init__(self, runner: LoadRunner, who: Identity, noted: Noted) -> None:
+        self._runner, self._who, self._noted = runner, who, noted
         self._points: list[Point] = []
         self._began_s = 0.0
         with box("scroll load", "load"):
@@ -86,12 +87,14 @@ class LoadPanel:
                 (self._trace.value or "").strip() if self._source.value == "trace" else "",
             )
             self._runner.start(asked, self._who)
+            self._noted("load started", " ".join(asked.words()))
         except (OfferedLoadError, NotPermittedError) as error:
             self._said.set_text(f"Not started: {error}.")
 
     def _do_stop(self) -> None:
         try:
             self._runner.stop(self._who)
+            self._noted("load stopped", "")
         except NotPermittedError as error:
             self._said.set_text(f"Not stopped: {error}.")
 

@@ -27,6 +27,7 @@ from controlplane.console.loop.actions import LoopActions, PrefectClient
 from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
 from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
+from controlplane.console.permit import noting
 from controlplane.console.routes import TABLE
 from controlplane.console.told_of_loop import measured_loop
 from controlplane.guard import Guard
@@ -126,7 +127,8 @@ def build_app(
         who = identity_of(request)
         controller = feed.controller.acting_for(who.name)
         theme = request.cookies.get(THEME_COOKIE)
-        page = ConsolePage(feed, runner, controller, who, settings, ui.context.client, theme)
+        noted = noting(people.trail, who, request.client.host if request.client else "")
+        page = ConsolePage(feed, runner, controller, who, settings, ui.context.client, theme, noted)
         await ui.context.client.connected()
         await page.settle()
 

@@ -32,7 +32,7 @@ from controlplane.console.panels import (
     replace_series,
     text,
 )
-from controlplane.console.permit import NotPermittedError
+from controlplane.console.permit import Noted, NotPermittedError
 from controlplane.console.step_panel import Steps
 from controlplane.console.tables import Decisions, Services
 from controlplane.console.viewmodel import Snapshot
@@ -76,8 +76,10 @@ class ConsolePage:
         settings: PageSettings,
         client: Client,
         theme: str | None,
+        noted: Noted,
     ) -> None:
         self._feed = feed
+        self._noted = noted
         self._runner = runner
         self._controller = controller  # asks in the name of whoever opened the page
         self._who = who
@@ -175,7 +177,7 @@ class ConsolePage:
                 with ui.tab_panel(WHY):
                     self._why = WhyPanel(self._point)
                 with ui.tab_panel(LOAD):
-                    self._load = LoadPanel(self._runner, self._who)
+                    self._load = LoadPanel(self._runner, self._who, self._noted)
                 with ui.tab_panel(ALARMS):
                     self._alarms = AlarmPanel(self._note_alarm, self._who.role.covers(Role.OPERATOR))
 
@@ -288,9 +290,12 @@ class ConsolePage:
 
     async def _note_alarm(self, key: str) -> None:
         try:
-            self._feed.note_alarm(key, self._who)
+            alarm = self._feed.note_alarm(key, self._who)
         except NotPermittedError as error:
             ui.notify(f"Not noted: {error}", type="negative", position="bottom-right")
+        else:
+            if alarm is not None:
+                self._noted("alarm noted", alarm.key)
 
     async def _remove(self, service_uuid: str) -> None:
         try:
