@@ -4,6 +4,7 @@
   feed.py       has that command tell it while a page is open
   events.py     marks of the time axis with their links (pure)
   timeline.py   the one picture of all of them as ECharts options (pure)
+  lanes.py      its lanes: bars and marks (pure)
   charts.py     evidence, demand then and now, the training's curve as ECharts options (pure)
   rows.py       rows and facts of registry, drift and lineage (pure)
   times.py      local times, UTC beside them

@@ -12,20 +12,18 @@ import time
 from typing import Any
 
 from controlplane.console.charts import card, round_step, tooltip
-from controlplane.console.loop.document import CONTINUOUS_TRAINING, LoopDocument, MeasuredScore
+from controlplane.console.loop.document import LoopDocument, MeasuredScore
 from controlplane.console.loop.events import LANES, LoopEvent
-from controlplane.console.palette import FONT, SERVICES, Palette
+from controlplane.console.loop.lanes import LANE, ROWS, marks, spans, version_colour
+from controlplane.console.palette import FONT, Palette
 
 LEFT, RIGHT = 78, 18
-LANE_NAMES = {"drift": "Drift", "training": "Training", "gate": "Gate", "service": "In service"}
-ROWS = [LANE_NAMES[lane] for lane in reversed(LANES)]  # the first is drawn lowest
-SYMBOLS = {"drift": "triangle", "training": "circle", "gate": "diamond", "service": "rect"}
 GRIDS = (
     {"left": LEFT, "right": RIGHT, "top": 34, "height": "44%"},
     {"left": LEFT, "right": RIGHT, "top": "56%", "height": "13%"},
     {"left": LEFT, "right": RIGHT, "top": "73%", "bottom": 26},
 )
-BLOCKING, EVIDENCE, LANE = range(3)
+BLOCKING, EVIDENCE = 0, 1
 SHORTEST_S = 60.0  # of the axis
 
 
@@ -79,8 +77,8 @@ def timeline(
             *_measured(document, palette),
             _replayed(document, palette),
             *_evidence(document, palette),
-            _spans(document, palette, now_s),
-            *(_marks(lane, events, palette) for lane in LANES),
+            spans(document, palette, now_s),
+            *(marks(lane, events, palette) for lane in LANES),
         ],
     }
 
@@ -297,78 +295,6 @@ def _evidence(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
-def _spans(document: LoopDocument, palette: Palette, now_s: float) -> dict[str, Any]:
-    """Bars of what lasts: versions in service, trainings."""
-    data = []
-    for item in document.served:
-        data.append(
-            _bar(
-                "service",
-                item.from_s,
-                item.to_s or now_s,
-                version_colour(item.version),
-                f"version {item.version}",
-            )
-        )
-    for run in document.runs:
-        if run.flow == CONTINUOUS_TRAINING and run.began_s is not None:
-            colour = palette.accent if run.ended_s is None else palette.faint
-            data.append(_bar("training", run.began_s, run.ended_s or now_s, colour, run.reason or "by hand"))
-    return {
-        "id": "spans",
-        "type": "lines",
-        "coordinateSystem": "cartesian2d",
-        "xAxisIndex": LANE,
-        "yAxisIndex": LANE,
-        "silent": True,
-        "z": 2,
-        "data": data,
-    }
-
-
-def _bar(lane: str, from_s: float, to_s: float, colour: str, name: str) -> dict[str, Any]:
-    row = ROWS.index(LANE_NAMES[lane])  # a series of lines takes no names of an axis
-    return {
-        "name": name,
-        "coords": [[1000 * from_s, row], [1000 * to_s, row]],
-        "lineStyle": {"color": colour, "width": 11, "opacity": 0.45, "cap": "butt"},
-    }
-
-
-def _marks(lane: str, events: tuple[LoopEvent, ...], palette: Palette) -> dict[str, Any]:
-    colours = {"good": palette.good, "warn": palette.warn, "bad": palette.bad, "plain": palette.soft}
-    return {
-        "id": f"marks-{lane}",
-        "type": "scatter",
-        "xAxisIndex": LANE,
-        "yAxisIndex": LANE,
-        "symbol": SYMBOLS[lane],
-        "symbolSize": 12,
-        "cursor": "pointer",
-        "z": 4,
-        "data": [
-            {
-                "name": event.title,
-                "value": [1000 * event.time_s, LANE_NAMES[lane]],
-                "itemStyle": {
-                    "color": colours[event.tone],
-                    "borderColor": palette.surface,
-                    "borderWidth": 1.5,
-                },
-                "tooltip": {"formatter": card(event.title, _wrapped(event.said))},
-                "url": event.links[0].url if event.links else "",
-            }
-            for event in events
-            if event.lane == lane
-        ],
-    }
-
-
-def version_colour(number: str) -> str:
-    """The same colour for a version everywhere on the page."""
-    return SERVICES[int(number) % len(SERVICES)] if number.isdecimal() else SERVICES[0]
-
-
 def score_text(score: MeasuredScore) -> str:
     """``1.20 % (1.05 to 1.36)``.
 
@@ -381,16 +307,6 @@ def score_text(score: MeasuredScore) -> str:
         else f" ({100 * score.low:.2f} to {100 * score.high:.2f})"
     )
     return f"{100 * score.value:.2f} %{ends}"
-
-
-def _wrapped(said: str, most: int = 64) -> list[str]:
-    """A sentence in lines that a tooltip holds."""
-    lines = [""]
-    for word in said.split():
-        if len(lines[-1]) + len(word) > most:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines[:8]
 
 
 def _time_axis(
