@@ -45,7 +45,7 @@ FIRST_PATHS = 10  # of each demand in the first program; priced, the others come
 TOLERANCE = 1e-6  # requests
 
 
-class Demands(NamedTuple):
+class OfferedSnapshot(NamedTuple):
     """What is up at a moment, alike requests together."""
 
     number: np.ndarray  # (n,) int64 requests
@@ -121,7 +121,7 @@ def fits(demands, path_units, path_hops, capacity_slots, num_units):
     return False
 
 
-def fewest_removed(plant: Plant, demands: Demands) -> int:
+def fewest_removed(plant: Plant, demands: OfferedSnapshot) -> int:
     """At least so many of the requests must go for the rest to fit: equation (2), rounded up."""
     arrays = plant.arrays
     if fits(demands, arrays.path_units, arrays.path_hops, plant.spec.num_slots, plant.num_units):
@@ -141,7 +141,9 @@ def fewest_removed(plant: Plant, demands: Demands) -> int:
         listed |= helps
 
 
-def _program(plant: Plant, demands: Demands, listed: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def _program(
+    plant: Plant, demands: OfferedSnapshot, listed: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Requests carried at most over the ``listed`` paths; prices of links and of demands, none negative."""
     who, column = np.nonzero(listed)
     units = plant.arrays.path_units[demands.path[who, column]]
@@ -157,7 +159,7 @@ def _program(plant: Plant, demands: Demands, listed: np.ndarray) -> tuple[float,
     return -float(found.fun), prices[: plant.num_units], prices[plant.num_units :]
 
 
-class Snapshots:
+class SnapshotDraws:
     """Draws what would be up at a moment if nothing were ever blocked.
 
     Raises:
@@ -182,7 +184,7 @@ class Snapshots:
         self._class_share = share / share.sum()
         self._bounds_ms = traffic_arrays(traffic, plant).max_latency_ms
 
-    def draw(self, random: np.random.Generator) -> Demands:
+    def draw(self, random: np.random.Generator) -> OfferedSnapshot:
         """One snapshot."""
         number = random.poisson(self.offered.load_erlang)
         pair_share = self.offered.pair_share.ravel()
@@ -198,7 +200,7 @@ class Snapshots:
         path[path >= last[:, None]] = -1
         path[self._arrays.path_latency_ms[path] > self._bounds_ms[of_class, pair][:, None]] = -1
         path = np.take_along_axis(path, np.argsort(path < 0, axis=1, kind="stable"), axis=1)
-        return Demands(count, path, self._sizes[size[:, None], self._arrays.path_format[path]])
+        return OfferedSnapshot(count, path, self._sizes[size[:, None], self._arrays.path_format[path]])
 
 
 def linear_bound(
@@ -213,12 +215,12 @@ def linear_bound(
         seed: of the snapshots.
 
     Raises:
-        TrafficError, PlantError: see ``Snapshots``.
+        TrafficError, PlantError: see ``SnapshotDraws``.
         ValueError: fewer snapshots than batches.
     """
     if num_snapshots < BATCHES:
         raise ValueError(f"num_snapshots is {num_snapshots}; at least {BATCHES} are needed")
-    snapshots, random = Snapshots(plant, traffic), np.random.default_rng(seed)
+    snapshots, random = SnapshotDraws(plant, traffic), np.random.default_rng(seed)
     load, each = snapshots.offered.load_erlang, num_snapshots // BATCHES
     proven, optimistic = [], []
     for _ in range(BATCHES):

@@ -11,7 +11,7 @@ from envs.traffic import PoissonTraffic, traffic_arrays
 
 
 @dataclass(frozen=True)
-class Offered:
+class OfferedTraffic:
     """Poisson traffic in the long run; insensitive to the law of the holding times, but for their mean."""
 
     load_erlang: float  # with the true mean holding time: truncated times are shorter than nominal
@@ -20,7 +20,7 @@ class Offered:
     rate_share: np.ndarray  # (R,) sums to one
 
 
-def offered_by(traffic: PoissonTraffic, plant: Plant) -> Offered:
+def offered_by(traffic: PoissonTraffic, plant: Plant) -> OfferedTraffic:
     """The traffic on a plant, at its mean rate."""
     arrays = traffic_arrays(traffic, plant)
     count = plant.num_nodes
@@ -32,7 +32,7 @@ def offered_by(traffic: PoissonTraffic, plant: Plant) -> Offered:
     cut = arrays.holding_cut
     truth = 1.0 - 2.0 * (1.0 - cut) / cut if cut < 1.0 else 1.0
     rate_share = np.array(traffic.bit_rate_weights or (1.0,) * len(traffic.bit_rates_gbps), np.float64)
-    return Offered(
+    return OfferedTraffic(
         load_erlang=traffic.load_erlang * truth,
         pair_share=weights / weights.sum(),
         rates_gbps=np.array(traffic.bit_rates_gbps),

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import poisson
 
 from envs.errors import PlantError, TrafficError
-from envs.linear_bound import Demands, Snapshots, fewest_removed, linear_bound
+from envs.linear_bound import OfferedSnapshot, SnapshotDraws, fewest_removed, linear_bound
 from envs.plant import Plant, build_plant
 from envs.simulation import simulate
 from envs.spec import PlantSpec
@@ -39,7 +39,7 @@ def test_one_link_has_closed_formulas() -> None:
     assert found.proven.half_width < 0.025
 
 
-def most_carried(plant: Plant, demands: Demands) -> int:
+def most_carried(plant: Plant, demands: OfferedSnapshot) -> int:
     """By trying every path, or none, for every request: slots anywhere on a link, as the bound has it."""
     requests = [c for c, count in enumerate(demands.number) for _ in range(count)]
     most = 0
@@ -59,7 +59,7 @@ def most_carried(plant: Plant, demands: Demands) -> int:
 def test_no_more_are_removed_than_a_search_of_all_placements_removes() -> None:
     plant = build_plant(RING, PlantSpec(num_slots=6, guard_slots=0, k_paths=2, shared_spectrum=True))
     traffic = PoissonTraffic(8.0, 1.0, truncate_holding=False, bit_rates_gbps=(25.0, 100.0, 200.0))
-    snapshots, random = Snapshots(plant, traffic), np.random.default_rng(1)
+    snapshots, random = SnapshotDraws(plant, traffic), np.random.default_rng(1)
     exact = tried = 0
     while tried < 40:
         demands = snapshots.draw(random)
