@@ -238,7 +238,8 @@ class ControllerClient(_Client, NetworkOperations):
         """Node name to the UUID of its service interface point; asked for once."""
         if (known := self._sips) is None:
             found = self._get(f"{CONTEXT}/service-interface-point?fields=uuid;name")
-            self._sips = known = sips_by_node(found["tapi-common:service-interface-point"])
+            listed = found["tapi-common:service-interface-point"]
+            self._sips = known = {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
         return known
 
     def nodes(self) -> tuple[str, ...]:
@@ -380,11 +381,6 @@ class ControllerClient(_Client, NetworkOperations):
                         yield
         except httpx.HTTPError as error:
             raise ServiceRefused(f"notifications: {error}") from error
-
-
-def sips_by_node(listed: list[dict[str, Any]]) -> dict[str, str]:
-    """Node name to the UUID of its service interface point."""
-    return {names.as_dict(sip["name"])["node"]: sip["uuid"] for sip in listed}
 
 
 def _asked_gbps(service: dict[str, Any]) -> float | None:

@@ -29,6 +29,12 @@ class ShownLightpath(Lightpath):
     bit_rate_gbps: float
     version: int  # of the change that set it up; the most recent has the highest
     colour: int  # index of a palette colour
+    protects: str = ""  # UUID of the service whose second lightpath it is
+
+    @property
+    def owner(self) -> str:
+        """UUID of the service that a person asked for."""
+        return self.protects or self.service_uuid
 
     @property
     def label(self) -> str:
@@ -135,6 +141,7 @@ class NetworkCopy:
             bit_rate_gbps=float(change["bit_rate_gbps"]),
             version=int(change["version"]),
             colour=colour,
+            protects=str(change.get("protects") or ""),
         )
 
 

@@ -32,7 +32,7 @@ _SERVICE_ROW = """
     :delay="400">{{ props.row.decided_by }}</q-tooltip></q-td>
   <q-td key="remove" auto-width><q-btn flat dense round size="sm" icon="close" class="remove"
     data-testid="delete" :aria-label="'Delete ' + props.row.pair"
-    @click.stop="$parent.$parent.$emit('remove', props.row.uuid)"></q-btn></q-td>
+    @click.stop="$parent.$parent.$emit('remove', props.row.owner)"></q-btn></q-td>
 </q-tr>
 """
 

@@ -222,6 +222,7 @@ def service_rows(state: NetworkCopy | None, selected: str | None) -> list[dict[s
     return [
         {
             "uuid": path.service_uuid,
+            "owner": path.owner,
             "pair": path.label,
             "about": _about(path),
             "rate": path.bit_rate_gbps,
@@ -271,7 +272,7 @@ def _decision_detail(decision: Decision) -> str:
 
 
 def _about(path: ShownLightpath) -> str:
-    known = (quality_text(path), power_text(path))
+    known = (quality_text(path), power_text(path), f"protects {path.protects[:8]}" if path.protects else None)
     told = [each for each in known if each]
     return " · ".join([*path.nodes, path.modulation_format, *told, path.service_uuid[:8]])
 

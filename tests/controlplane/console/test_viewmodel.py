@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,16 @@ def test_service_rows_are_newest_first_and_mark_the_selected() -> None:
     assert [row["selected"] for row in rows] == [False, True, False]
     assert [row["slots"] for row in rows] == ["6–8", "4–5", "0–3"]
     assert viewmodel.service_rows(None, None) == []
+
+
+def test_a_second_lightpath_is_removed_with_the_service_that_it_protects() -> None:
+    network = state()
+    shown = network.lightpaths["00000001-uuid"]
+    second = replace(shown, protects="00000002-uuid")
+    rows = viewmodel.service_rows(replace(network, lightpaths={second.service_uuid: second}), None)
+    assert [(row["uuid"], row["owner"]) for row in rows] == [("00000001-uuid", "00000002-uuid")]
+    assert "protects 00000002" in rows[0]["about"]
+    assert shown.owner == "00000001-uuid"
 
 
 def test_decision_rows_say_the_route_or_why_not() -> None:
