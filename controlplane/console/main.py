@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from nicegui import app as pages
 from nicegui import ui
 
 from configs.bands import bands_of
@@ -150,6 +151,8 @@ def build_app(
         if of := request.query_params.get("of"):
             await page.walk(of)
 
+    # Quasar's bar for requests in the background has no name that a screen reader could tell.
+    pages.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(app, title="lightloop", tailwind=False, show_welcome_message=False, dark=None)
     return app
 
