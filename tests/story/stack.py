@@ -119,11 +119,12 @@ class Stack:
         state = {"type": "CANCELLING" if begun else "CANCELLED"}
         self.prefect.post(f"/flow_runs/{run_id}/set_state", {"state": state})
 
-    def end_trainings(self) -> None:
+    def end_trainings(self, but: str = "") -> None:
         """Cancel the trainings that drift has started: the story's requests are not the champion's."""
 
         def going_on() -> list[str]:
-            return [r for r in self.training_runs() if self.prefect.flow_run(r)["state_type"] not in ENDED]
+            others = (run for run in self.training_runs() if run != but)
+            return [run for run in others if self.prefect.flow_run(run)["state_type"] not in ENDED]
 
         for run_id in going_on():
             self.cancel(run_id)

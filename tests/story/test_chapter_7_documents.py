@@ -47,10 +47,13 @@ def test_the_commands_of_the_docs_are_taken(stack: Stack) -> None:
     )
 
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
-    trainings = {run["parameters"].get("window"): run["id"] for run in asked(stack, TRAINING)[:2]}
+    by_hand = [
+        run for run in asked(stack, TRAINING) if not run["parameters"].get("reason", "").startswith("drift")
+    ]
+    trainings = {run["parameters"].get("window"): run["id"] for run in by_hand[:2]}
     assert set(trainings) == {None, "last:20"}
     # One training waits for the other, and the first chapter has seen a plain one through.
-    stack.cancel(trainings[None])
+    stack.end_trainings(but=trainings["last:20"])
     stack.finished(trainings["last:20"], timeout_s=500)
     ended = {name: stack.finished(asked(stack, name)[0]["id"]) for name in OTHERS}
     assert ended["provision/provision"]["parameters"]["version"] == other

@@ -312,7 +312,7 @@ def test_the_log_says_for_which_service_also_of_what_was_refused(start, controll
     ("purpose", "why"),
     [
         (Purpose("none", "create", "gold"), "is not a UUID"),
-        (Purpose(SERVICE, "delete", "gold"), "create or restore"),
+        (Purpose(SERVICE, "delete", "gold"), "create, restore, move, protect"),
         (Purpose(SERVICE, "create", "g" * 65), "1 to 64 characters"),
     ],
 )
