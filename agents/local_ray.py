@@ -61,17 +61,23 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
 
 @contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """SIGTERM is answered after the block as it was before it.
+    """SIGTERM is answered in the block and after it as it was before.
 
-    ``ray.init`` puts a handler of its own there, which ends the process at once: a run that is cancelled
+    ``ray.init`` would put a handler of its own there, which ends the process at once: a run that is cancelled
     would tell nobody. Where nobody had one, SIGTERM leaves by ``SystemExit``, so that Ray is shut down.
     """
+    from ray._private import utils
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, _leave if before in (signal.SIG_DFL, None) else before)
+    if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, None):
+        signal.signal(signal.SIGTERM, _leave)
+    rays_own, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = rays_own
 
 
 def _leave(number: int, _: FrameType | None) -> None:

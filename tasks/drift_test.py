@@ -111,22 +111,25 @@ def evidence(
     tests = {name: test for name, test in COLUMNS.items() if not only or name in only}
     step = max(1, window_requests // STARTS)
     starts = [step * j for j in range(STARTS) if step * j < offered.num_requests]
-    found: dict[str, list[_Seen]] = {}
+    found: dict[str, dict[int, _Seen]] = {}  # by start; some rows tell nothing, e.g. where all are blocked
     for start in starts:
         rest = offered.rows(start)
         for name, test in tests.items():
             seen = test(reference, rest, tolerance)
             if seen is not None:
-                found.setdefault(name, []).append(seen)
-    columns = tuple(_column(name, seen) for name, seen in found.items())
-    by_start = [logsumexp([seen[j].log_e for seen in found.values()]) for j in range(len(starts))]
+                found.setdefault(name, {})[start] = seen
+    columns = tuple(_column(name, list(seen.values())) for name, seen in found.items())
+    by_start = [
+        logsumexp([seen[start].log_e if start in seen else 0.0 for seen in found.values()])
+        for start in starts
+    ]
     log_e = logsumexp([column.log_e for column in columns]) - np.log(len(columns)) if columns else 0.0
     since = starts[int(np.argmax(by_start))] if columns else 0
     return Evidence(offered.num_requests, float(log_e), columns, since)
 
 
 def _column(name: str, seen: list[_Seen]) -> ColumnEvidence:
-    # A start that has not come yet has an e-value of 1.
+    # A start that has not come yet, or from which nothing is told, has an e-value of 1.
     logs = [item.log_e for item in seen] + [0.0] * (STARTS - len(seen))
     best = max(seen, key=lambda item: item.log_e)
     log_e = float(logsumexp(logs) - np.log(STARTS))

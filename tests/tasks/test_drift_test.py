@@ -153,6 +153,22 @@ def test_a_change_in_the_middle_of_a_window_is_dated(
     assert "holding times" not in {column.name for column in found.columns}
 
 
+def test_where_all_the_later_requests_are_blocked_holding_times_are_those_of_the_earlier(
+    reference: TrafficReference, plant: Plant, traffic: PoissonTraffic
+) -> None:
+    seen = offered_in(make_trace(traffic, plant, WINDOW, 4))
+    assert seen.held_s is not None
+    is_late = np.arange(WINDOW) >= WINDOW // 2
+    told = replace(
+        seen, held_s=np.where(is_late, np.nan, seen.held_s), service_class=np.where(is_late, -1, 0)
+    )
+
+    found = evidence(reference, told, WINDOW, TOLERANCE)
+
+    assert {"holding times", "service classes"} <= {column.name for column in found.columns}
+    assert 0 <= found.since_request < WINDOW
+
+
 def test_blocking_is_compared_with_what_the_twin_blocks_of_the_same_requests(
     reference: TrafficReference, plant: Plant, traffic: PoissonTraffic
 ) -> None:

@@ -135,7 +135,8 @@ def test_a_card_tells_what_it_is_how_good_and_the_way_back() -> None:
     assert "not met its gate yet" in version_card("agent", origin, [], None)
 
 
-def test_sigterm_while_ray_runs_reaches_whoever_answered_it_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts", [False, True], ids=["while it runs", "while it starts"])
+def test_sigterm_reaches_whoever_answered_it_before_ray(starts: bool) -> None:
     import subprocess
     import sys
 
@@ -144,10 +145,14 @@ def test_sigterm_while_ray_runs_reaches_whoever_answered_it_before(tmp_path: Pat
         "from agents.local_ray import ray_session\n"
         "class Told(BaseException): pass\n"
         "def tell(*_): raise Told\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"if {starts}:\n"
+        "    from ray._private.node import Node\n"
+        "    Node.start_head_processes = die\n"
         "signal.signal(signal.SIGTERM, tell)\n"
         "try:\n"
         "    with ray_session('', 1):\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        die()\n"
         "        import time; time.sleep(30)\n"
         "except Told:\n"
         "    print('told')\n"
