@@ -21,6 +21,7 @@ from typing import Any
 
 from configs.home import Home
 from configs.load import load_config
+from controlplane.console.theme import THEME_COOKIE
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 THEMES = ("light", "dark")
@@ -28,7 +29,6 @@ SIZE = (1440, 900)
 PHONE = (390, 844)
 LIMIT_S = 180.0  # for what a scene waits for
 SETTLE_S = 2.5  # charts draw themselves
-THEME_COOKIE = "lightloop-theme"
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 
 

@@ -214,40 +214,41 @@ def until_done(ask: Callable[[], Any]) -> None:
 
 
 def _cut(on: Disturbance) -> bool:
-    link = on.dice.choice(list(on.target.links))
-    if len(on.cut) >= MAX_CUT or link in on.cut:
-        return False
-    on.cut.append(link)
-    on.note(f"cut {'-'.join(link)}")
-    until_done(partial(on.client.fail_link, *link))
-    return True
+    return _take_out(on, on.cut, "cut", on.client.fail_link)
 
 
 def _repair(on: Disturbance) -> bool:
-    if not on.cut:
-        return False
-    link = on.cut.pop(on.dice.randrange(len(on.cut)))
-    on.note(f"repair {'-'.join(link)}")
-    until_done(partial(on.client.repair_link, *link))
-    return True
+    return _bring_back(on, on.cut, "repair", on.client.repair_link)
 
 
 def _drain(on: Disturbance) -> bool:
-    link = on.dice.choice(list(on.target.links))
-    if len(on.drained) >= MAX_CUT or link in on.drained:
-        return False
-    on.drained.append(link)
-    on.note(f"drain {'-'.join(link)}")
-    until_done(partial(on.client.drain, *link))
-    return True
+    return _take_out(on, on.drained, "drain", on.client.drain)
 
 
 def _undrain(on: Disturbance) -> bool:
-    if not on.drained:
+    return _bring_back(on, on.drained, "undrain", on.client.undrain)
+
+
+def _take_out(
+    on: Disturbance, out: list[tuple[str, str]], word: str, ask: Callable[[str, str], object]
+) -> bool:
+    link = on.dice.choice(list(on.target.links))
+    if len(out) >= MAX_CUT or link in out:
         return False
-    link = on.drained.pop(on.dice.randrange(len(on.drained)))
-    on.note(f"undrain {'-'.join(link)}")
-    until_done(partial(on.client.undrain, *link))
+    out.append(link)
+    on.note(f"{word} {'-'.join(link)}")
+    until_done(partial(ask, *link))
+    return True
+
+
+def _bring_back(
+    on: Disturbance, out: list[tuple[str, str]], word: str, ask: Callable[[str, str], object]
+) -> bool:
+    if not out:
+        return False
+    link = out.pop(on.dice.randrange(len(out)))
+    on.note(f"{word} {'-'.join(link)}")
+    until_done(partial(ask, *link))
     return True
 
 

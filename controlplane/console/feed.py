@@ -15,6 +15,7 @@ import httpx
 from controlplane.auth import Identity
 from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.console.alarms import Alarm, AlarmBook
+from controlplane.console.listeners import Listeners
 from controlplane.console.network import ChangeError, NetworkCopy, topology_from_context
 from controlplane.console.permit import need
 from controlplane.console.set_ups import ShownSetUp
@@ -62,7 +63,7 @@ class Feed:
         self._alarms = alarms or AlarmBook()
         self.snapshot = Snapshot(alarms=self._alarms.alarms)
         self.metrics = ConsoleMetrics()
-        self._listeners: set[Listener] = set()
+        self._listeners: Listeners[Snapshot] = Listeners()
         self._network_asked = asyncio.Lock()
         self._network_stirred = asyncio.Event()
         self._pce_stirred = asyncio.Event()
@@ -71,8 +72,7 @@ class Feed:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call a listener with every new snapshot; what comes back ends it."""
-        self._listeners.add(listener)
-        return lambda: self._listeners.discard(listener)
+        return self._listeners.add(listener)
 
     def measured(self) -> ConsoleMetrics:
         """The metrics with every gauge as it is now."""
@@ -273,11 +273,7 @@ class Feed:
         if snapshot.pce_fault != before.pce_fault:
             logger.info("PCE: %s", snapshot.pce_fault or "in step")
         if snapshot != before:
-            for listener in tuple(self._listeners):
-                try:
-                    listener(snapshot)
-                except Exception:  # one page's defect must not stop the others
-                    logger.exception("a page could not show the news")
+            self._listeners.tell(snapshot)
 
 
 def _said(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Offered traffic, started and stopped by a person: ``lightloop offer`` in a process, one at a time.
 
-The command is a program of the training side, which the online side never loads. It tells a line of figures
-whenever they have changed. Not here: sending requests (``lightloop.offering``), looks (``load_panel.py``).
+The command tells a line of figures whenever they have changed. Not here: sending requests
+(``lightloop.offering``), looks (``load_panel.py``).
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from controlplane.auth import Identity
+from controlplane.console.listeners import Listeners
 from controlplane.console.permit import need
+from controlplane.console.program import COMMAND, begin, last_words
 from controlplane.roles import Role
 
 logger = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "lightloop.main")
 EVERY_S = 1.0
 STOP_S = 30.0  # that it may take to answer what is under way and to clear what stands
 MOST_LINE_BYTES = 4 * 1024 * 1024
@@ -106,15 +105,14 @@ class LoadRunner:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
-        self._listeners: set[Callable[[Load], None]] = set()
+        self._listeners: Listeners[Load] = Listeners()
         self._task: asyncio.Task[None] | None = None
         self._process: Process | None = None
         self.load = Load()
 
     def subscribe(self, listener: Callable[[Load], None]) -> Callable[[], None]:
         """Have a listener told every change; call the answer to end that."""
-        self._listeners.add(listener)
-        return lambda: self._listeners.discard(listener)
+        return self._listeners.add(listener)
 
     def start(self, asked: AskedLoad, who: Identity) -> None:
         """Begin to offer.
@@ -176,7 +174,7 @@ class LoadRunner:
         try:
             return str(json.loads(told)["trace"])
         except (ValueError, KeyError):
-            raise OfferedLoadError(_last_words(said)) from None
+            raise OfferedLoadError(last_words(said)) from None
 
     async def _offer(self, words: Sequence[str]) -> str:
         """Follow an offer to its end; why it failed, or nothing."""
@@ -193,32 +191,14 @@ class LoadRunner:
         said = await saying
         status = await process.wait()
         was_stopped = self.load.state == "stopping"
-        return "" if status == 0 or was_stopped else _last_words(said)
+        return "" if status == 0 or was_stopped else last_words(said)
 
     def _tell(self, load: Load) -> None:
         self.load = load
-        for listener in tuple(self._listeners):
-            try:
-                listener(load)
-            except Exception:  # one page's defect must not stop the others
-                logger.exception("a page could not show the load")
+        self._listeners.tell(load)
 
     async def _started(self, *words: str) -> Process:
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            *words,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            limit=MOST_LINE_BYTES,
-            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "1000"},
-        )
-
-
-def _last_words(said: bytes) -> str:
-    """What a program said at its end, as a person reads it."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("lightloop: ")[:500] if lines else "it ended without a word"
+        return await begin(self._command, words, MOST_LINE_BYTES)
 
 
 def facts(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:

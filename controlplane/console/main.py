@@ -27,9 +27,10 @@ from controlplane.console.load import LoadRunner
 from controlplane.console.loop.actions import LoopActions, PrefectClient
 from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
-from controlplane.console.page import THEME_COOKIE, ConsolePage, PageSettings
+from controlplane.console.page import ConsolePage, PageSettings
 from controlplane.console.permit import noting
 from controlplane.console.routes import TABLE
+from controlplane.console.theme import THEME_COOKIE
 from controlplane.console.told_of_loop import measured_loop
 from controlplane.guard import Guard
 from controlplane.http_server import run

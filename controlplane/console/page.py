@@ -21,7 +21,7 @@ from controlplane.console.link_panel import LinkPanel
 from controlplane.console.load import Load, LoadRunner
 from controlplane.console.load_panel import LoadPanel
 from controlplane.console.network import NetworkCopy
-from controlplane.console.palette import DARK, FONT, LIGHT, Palette
+from controlplane.console.palette import DARK, FONT, LIGHT
 from controlplane.console.panels import (
     Banner,
     CountsLine,
@@ -35,13 +35,13 @@ from controlplane.console.panels import (
 from controlplane.console.permit import Noted, NotPermittedError
 from controlplane.console.step_panel import Steps
 from controlplane.console.tables import Decisions, Services
+from controlplane.console.theme import IS_SYSTEM_DARK, Theme
 from controlplane.console.viewmodel import Snapshot
 from controlplane.console.why import Drawn, Why
 from controlplane.console.why_panel import WhyPanel
 from controlplane.roles import Role
 
 DRAWN_S = 1.0  # that a browser takes to draw the charts, once it answers; all is sent until then
-THEME_COOKIE = "lightloop-theme"
 DECISIONS, WHY, LOAD, ALARMS = "Decisions", "Why this path", "Load", "Alarms"  # names of the tabs
 STYLE_SHEET = Path(__file__).with_name("console.css")
 
@@ -90,14 +90,12 @@ class ConsolePage:
         self._pointed: Drawn | None = None
         self._is_drawn = False  # the browser has drawn the charts
         self._window: tuple[str, charts.Frame] | None = None
-        self._theme = theme
-        self._palette: Palette = DARK if theme == "dark" else LIGHT
-        self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+        self._theme = Theme(theme)
         lay_ground()
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark", "Network"
+            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Network"
         )
-        self._header.theme_button.on_click(self._switch_theme)
+        self._theme.switched_by(self._header.theme_button, lambda: self._show(feed.snapshot))
         self._banner = Banner()
         self._figures = CountsLine()
         with box("board"):
@@ -120,13 +118,11 @@ class ConsolePage:
 
     async def settle(self) -> None:
         """Where the browser has not chosen yet, follow the system's preference; from now on it is there."""
-        asked = "window.matchMedia('(prefers-color-scheme: dark)').matches"
         try:
-            dark = await ui.run_javascript(asked, timeout=10.0)
+            is_dark = await ui.run_javascript(IS_SYSTEM_DARK, timeout=10.0)
         except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
             return
-        if self._theme is None:
-            self._use_theme("dark" if dark else "light")
+        self._theme.follow(bool(is_dark))
         await asyncio.sleep(DRAWN_S)
         self._is_drawn = True
 
@@ -183,7 +179,7 @@ class ConsolePage:
 
     def _on_load(self, load: Load) -> None:
         with self._client:
-            self._load.show(load, self._palette)
+            self._load.show(load, self._theme.palette)
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         with self._client:
@@ -191,14 +187,14 @@ class ConsolePage:
 
     def _show(self, snapshot: Snapshot) -> None:
         self._steps.show(snapshot, self._selected)
-        told = (replace(snapshot, set_ups=()), self._selected, self._palette)
+        told = (replace(snapshot, set_ups=()), self._selected, self._theme.palette)
         if told == self._told:  # only the steps of a request have gone on
             return
         self._told = told
         self._header.show(snapshot)
         self._banner.show(snapshot)
         self._figures.show(snapshot)
-        self._policy.show(snapshot, self._palette)
+        self._policy.show(snapshot, self._theme.palette)
         self._decisions.show(snapshot)
         self._alarms.show(snapshot.alarms)
         self._num_alarms.set_text(str(num_open(snapshot.alarms)))
@@ -209,7 +205,13 @@ class ConsolePage:
             return
         if self._selected not in state.lightpaths:
             self._selected = None
-        drawn = (state.version, state.topology.content_hash, state.drained, self._selected, self._palette)
+        drawn = (
+            state.version,
+            state.topology.content_hash,
+            state.drained,
+            self._selected,
+            self._theme.palette,
+        )
         if drawn != self._drawn:
             self._drawn = drawn
             self._form.offer(state.topology)
@@ -220,7 +222,7 @@ class ConsolePage:
     def _draw(self, state: NetworkCopy) -> None:
         if self._window is None or self._window[0] != state.topology.content_hash:
             self._window = (state.topology.content_hash, charts.frame(state.topology))
-        shown = state, self._selected, self._palette
+        shown = state, self._selected, self._theme.palette
         drawn = charts.network_map(*shown, self._window[1], self._pointed)
         bring_options(self._map, drawn, self._is_drawn)
         bring_options(self._grid, spectrum.spectrum_grid(*shown, self._pointed), self._is_drawn)
@@ -274,8 +276,8 @@ class ConsolePage:
         state, self._pointed = self._feed.snapshot.network, drawn
         if state is None or self._window is None:
             return
-        replace_series(self._map, charts.pointed_route(drawn, self._palette, self._window[1]))
-        replace_series(self._grid, spectrum.pointed_block(state, drawn, self._palette))
+        replace_series(self._map, charts.pointed_route(drawn, self._theme.palette, self._window[1]))
+        replace_series(self._grid, spectrum.pointed_block(state, drawn, self._theme.palette))
 
     def _on_map_click(self, event: object) -> None:
         if getattr(event, "series_type", "") == "scatter":
@@ -304,16 +306,3 @@ class ConsolePage:
             if error.status != HTTPStatus.NOT_FOUND:  # one that is gone already is fine
                 ui.notify(f"Not deleted: {error}", type="negative", position="bottom-right")
         self._feed.stir()
-
-    def _switch_theme(self) -> None:
-        self._use_theme("light" if self._palette is DARK else "dark")
-        ui.run_javascript(
-            f"document.cookie='{THEME_COOKIE}={self._theme}; path=/; max-age=31536000; samesite=lax'"
-        )
-
-    def _use_theme(self, theme: str) -> None:
-        self._theme = theme
-        self._palette = DARK if theme == "dark" else LIGHT
-        self._mode.set_value(theme == "dark")
-        self._header.theme_button.props(f"icon={'light_mode' if theme == 'dark' else 'dark_mode'}")
-        self._show(self._feed.snapshot)

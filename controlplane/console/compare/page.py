@@ -15,9 +15,10 @@ from controlplane.console.compare.race import Race
 from controlplane.console.feed import Feed
 from controlplane.console.form import FIELD
 from controlplane.console.network import NetworkCopy
-from controlplane.console.page import THEME_COOKIE, PageSettings, lay_ground
-from controlplane.console.palette import DARK, LIGHT, Palette
+from controlplane.console.page import PageSettings, lay_ground
+from controlplane.console.palette import Palette
 from controlplane.console.panels import Header, box, bring_options, replace_options, text
+from controlplane.console.theme import IS_SYSTEM_DARK, Theme
 from controlplane.console.viewmodel import Snapshot
 from envs.heuristics import BASELINE_NAMES
 
@@ -70,17 +71,16 @@ class ComparePage:
         theme: str | None,
         asked: RaceAsked,
     ) -> None:
-        self._races, self._client, self._theme = races, client, theme
-        self._palette: Palette = DARK if theme == "dark" else LIGHT
-        self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+        self._races, self._client = races, client
+        self._theme = Theme(theme)
         self._playing: asyncio.Task[None] | None = None
         self._race: Race | None = None
         self._states: list[NetworkCopy] = []
         lay_ground()
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark", "Side by side"
+            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Side by side"
         )
-        self._header.theme_button.on_click(self._switch_theme)
+        self._theme.switched_by(self._header.theme_button, self._redraw)
         with ui.element("main").classes("compare-board"):
             self._build_form(asked)
             with box("compare-lanes"):
@@ -96,13 +96,13 @@ class ComparePage:
 
     async def settle(self) -> None:
         """Where the browser has not chosen yet, follow the system's preference."""
-        if self._theme is None:
-            asked = "window.matchMedia('(prefers-color-scheme: dark)').matches"
-            try:
-                dark = await ui.run_javascript(asked, timeout=10.0)
-            except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
-                return
-            self._use_theme("dark" if dark else "light")
+        if self._theme.is_chosen:
+            return
+        try:
+            is_dark = await ui.run_javascript(IS_SYSTEM_DARK, timeout=10.0)
+        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+            return
+        self._theme.follow(bool(is_dark))
 
     def _build_form(self, asked: RaceAsked) -> None:
         names = [MODEL, *BASELINE_NAMES]
@@ -160,7 +160,7 @@ class ComparePage:
         self._race, self._states = race, [empty, empty]
         for lane, (name, _, grid) in zip(race.lanes, self._lanes, strict=True):
             name.set_text(lane.contestant.name)
-            replace_options(grid, spectrum.spectrum_grid(empty, None, self._palette))
+            replace_options(grid, spectrum.spectrum_grid(empty, None, self._theme.palette))
         self._start.set_visibility(False)
         self._stop.set_visibility(True)
         self._playing = asyncio.create_task(self._play(race))
@@ -198,12 +198,16 @@ class ComparePage:
             share = lane.num_blocked / max(race.num_served, 1)
             use = viewmodel.unit_use(self._states[side]).mean()
             figure.set_text(f"{lane.num_blocked:,} blocked ({share:.2%}) · {use:.0%} of slots in use")
-            drawn = spectrum.spectrum_grid(self._states[side], None, self._palette)
+            drawn = spectrum.spectrum_grid(self._states[side], None, self._theme.palette)
             bring_options(grid, drawn, may_patch=True)
-        replace_options(self._curves, curves_chart(race, self._palette))
+        replace_options(self._curves, curves_chart(race, self._theme.palette))
         left, right = race.differing()
         self._said.set_text(f"Request {race.num_served:,} of {race.trace.num_requests:,}")
         self._differing.set_text(f"only the left blocked {left:,}, only the right {right:,}")
+
+    def _redraw(self) -> None:
+        if self._race is not None and self._race.num_served:
+            self._draw(self._race, ([], []))
 
     def _halt(self) -> None:
         if self._playing is not None:
@@ -213,20 +217,6 @@ class ComparePage:
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         with self._client:
             self._header.show(snapshot)
-
-    def _switch_theme(self) -> None:
-        self._use_theme("light" if self._palette is DARK else "dark")
-        ui.run_javascript(
-            f"document.cookie='{THEME_COOKIE}={self._theme}; path=/; max-age=31536000; samesite=lax'"
-        )
-
-    def _use_theme(self, theme: str) -> None:
-        self._theme = theme
-        self._palette = DARK if theme == "dark" else LIGHT
-        self._mode.set_value(theme == "dark")
-        self._header.theme_button.props(f"icon={'light_mode' if theme == 'dark' else 'dark_mode'}")
-        if self._race is not None and self._race.num_served:
-            self._draw(self._race, ([], []))
 
 
 def curves_chart(race: Race, palette: Palette) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Has ``lightloop loop`` tell the loop's document while a page is open. Not here: reading what is stored.
 
-The command is a program of the training side, which the online side never loads. One runs for all pages; it
-ends with the last of them.
+One runs for all pages; it ends with the last of them.
 """
 
 from __future__ import annotations
@@ -10,20 +9,19 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from controlplane.console.listeners import Listeners
 from controlplane.console.loop.document import LoopDocument
+from controlplane.console.program import COMMAND, begin, last_words
 
 logger = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "lightloop.main")
 EVERY_S = 3.0
 AGAIN_S = 5.0  # after the command has ended by itself
 LINGER_S = 20.0  # without a page, before it is ended: a page that is loaded anew finds it running
@@ -59,17 +57,17 @@ class LoopFeed:
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
-        self._listeners: set[Callable[[LoopSnapshot], None]] = set()
+        self._listeners: Listeners[LoopSnapshot] = Listeners()
         self._task: asyncio.Task[None] | None = None
         self.snapshot = LoopSnapshot()
 
     def subscribe(self, listener: Callable[[LoopSnapshot], None]) -> Callable[[], None]:
         """Have a listener told every change; call the answer to end that."""
-        self._listeners.add(listener)
+        unsubscribe = self._listeners.add(listener)
         if self._task is None or self._task.done():
             self.snapshot = replace(self.snapshot, is_late=self.snapshot.document is not None)
             self._task = asyncio.create_task(self._run())
-        return lambda: self._listeners.discard(listener)
+        return unsubscribe
 
     async def close(self) -> None:
         """End the program, if it runs."""
@@ -95,7 +93,7 @@ class LoopFeed:
             # A chain that is not whole is told, and the command ends with status 1 all the same.
             found: dict[str, Any] = json.loads(told)
         except ValueError:
-            raise LineageUnknown(_last_words(said)) from None
+            raise LineageUnknown(last_words(said)) from None
         return found
 
     async def _run(self) -> None:
@@ -120,7 +118,7 @@ class LoopFeed:
             lonely_s = 0.0 if self._listeners else lonely_s + EVERY_S
             if lonely_s > LINGER_S:
                 return False
-        said = _last_words(await process.stderr.read())
+        said = last_words(await process.stderr.read())
         logger.warning("lightloop loop has ended: %s", said)
         self._tell(LoopSnapshot(self.snapshot.document, said))
         return True
@@ -134,19 +132,10 @@ class LoopFeed:
 
     def _tell(self, snapshot: LoopSnapshot) -> None:
         self.snapshot = snapshot
-        for listener in list(self._listeners):
-            listener(snapshot)
+        self._listeners.tell(snapshot)
 
     async def _start(self, *words: str) -> Process:
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            *words,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            limit=MOST_LINE_BYTES,
-            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "1000"},
-        )
+        return await begin(self._command, words, MOST_LINE_BYTES)
 
 
 async def _end(process: Process) -> None:
@@ -154,9 +143,3 @@ async def _end(process: Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()  # it changes nothing, so nothing is left half done
         await process.wait()
-
-
-def _last_words(said: bytes) -> str:
-    """What a program said at its end, as a person reads it."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("lightloop: ")[:500] if lines else "it ended without a word"

@@ -13,9 +13,9 @@ from controlplane.console.loop.lineage import LineagePanel
 from controlplane.console.loop.panels import Events, LoopBanner, Timeline, told
 from controlplane.console.loop.registry import CurvePanel, RegistryPanel
 from controlplane.console.loop.times import Clock
-from controlplane.console.page import THEME_COOKIE, PageSettings, lay_ground
-from controlplane.console.palette import DARK, LIGHT, Palette
+from controlplane.console.page import PageSettings, lay_ground
 from controlplane.console.panels import Header
+from controlplane.console.theme import IS_SYSTEM_DARK, Theme
 from controlplane.console.viewmodel import Snapshot
 
 STYLE_SHEET = Path(__file__).with_name("loop.css")
@@ -29,15 +29,13 @@ class LoopPage:
     ) -> None:
         self._feed, self._client = feed, client
         self._clock = Clock()
-        self._theme = theme
-        self._palette: Palette = DARK if theme == "dark" else LIGHT
-        self._mode = ui.dark_mode({"dark": True, "light": False}.get(theme or ""))
+        self._theme = Theme(theme)
         lay_ground()
         ui.add_css(STYLE_SHEET.read_text())
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, theme == "dark", "Loop"
+            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Loop"
         )
-        self._header.theme_button.on_click(self._switch_theme)
+        self._theme.switched_by(self._header.theme_button, lambda: self._show(feed.snapshot))
         self._banner = LoopBanner()
         with ui.element("main").classes("loop-board"):
             self._timeline = Timeline()
@@ -54,18 +52,14 @@ class LoopPage:
 
     async def settle(self) -> None:
         """Ask the browser what only it knows: its time zone, and whether its system is dark."""
-        asked = (
-            "[Intl.DateTimeFormat().resolvedOptions().timeZone,"
-            " window.matchMedia('(prefers-color-scheme: dark)').matches]"
-        )
+        asked = f"[Intl.DateTimeFormat().resolvedOptions().timeZone, {IS_SYSTEM_DARK}]"
         try:
-            zone, dark = await ui.run_javascript(asked, timeout=10.0)
+            zone, is_dark = await ui.run_javascript(asked, timeout=10.0)
         except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
             return
         self._clock = Clock.of(str(zone))
-        if self._theme is None:
-            self._use_theme("dark" if dark else "light")
-        self._show(self._feed.snapshot)
+        if not self._theme.follow(bool(is_dark)):
+            self._show(self._feed.snapshot)
 
     async def walk(self, of: str) -> None:
         """Show the chain behind a decision, a service or a version, as if it had been clicked on."""
@@ -84,24 +78,11 @@ class LoopPage:
         document = snapshot.document
         events = told(document)
         self._banner.show(snapshot)
-        self._timeline.show(snapshot, events, self._palette)
+        self._timeline.show(snapshot, events, self._theme.palette)
         self._events.show(events, self._clock)
         if document is not None:
             self._registry.show(document, self._clock)
-            self._curve.show(document, self._palette)
-            self._drift.show(document, self._palette)
-            self._evidence.show(document, self._clock, self._palette)
+            self._curve.show(document, self._theme.palette)
+            self._drift.show(document, self._theme.palette)
+            self._evidence.show(document, self._clock, self._theme.palette)
             self._header.point("MLflow", document.links.experiment())
-
-    def _switch_theme(self) -> None:
-        self._use_theme("light" if self._palette is DARK else "dark")
-        ui.run_javascript(
-            f"document.cookie='{THEME_COOKIE}={self._theme}; path=/; max-age=31536000; samesite=lax'"
-        )
-        self._show(self._feed.snapshot)
-
-    def _use_theme(self, theme: str) -> None:
-        self._theme = theme
-        self._palette = DARK if theme == "dark" else LIGHT
-        self._mode.set_value(theme == "dark")
-        self._header.theme_button.props(f"icon={'light_mode' if theme == 'dark' else 'dark_mode'}")
