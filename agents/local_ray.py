@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+from unittest import mock
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def ray_session(address: str, num_cpus: int) -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="llray-")
     with _on_loopback():
         try:
-            with _sigterm_kept():
+            with _sigterm_kept(), _daemons_in_groups_of_their_own():
                 ray.init(
                     num_cpus=num_cpus,
                     include_dashboard=False,
@@ -64,20 +66,40 @@ def _sigterm_kept() -> Iterator[None]:
     """SIGTERM is answered in the block and after it as it was before.
 
     ``ray.init`` would put a handler of its own there, which ends the process at once: a run that is cancelled
-    would tell nobody. Where nobody had one, SIGTERM leaves by ``SystemExit``, so that Ray is shut down.
+    would tell nobody. Its C++ part puts another one below Python's, which prints a stack and may hang:
+    Python's is therefore put back after it. Where nobody had one, SIGTERM leaves by ``SystemExit``, so that
+    Ray is shut down.
     """
     from ray._private import utils
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    if signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, None):
-        signal.signal(signal.SIGTERM, _leave)
-    rays_own, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda _: None
+    before = signal.getsignal(signal.SIGTERM)
+    answer = _leave if before in (signal.SIG_DFL, None) else before
+    signal.signal(signal.SIGTERM, answer)
     try:
-        yield
+        with mock.patch.object(utils, "set_sigterm_handler"):
+            yield
     finally:
-        utils.set_sigterm_handler = rays_own
+        signal.signal(signal.SIGTERM, answer)
+
+
+@contextmanager
+def _daemons_in_groups_of_their_own() -> Iterator[None]:
+    """Ray's daemons start outside the process group of this process inside the block.
+
+    Prefect cancels a run by a signal to its whole group. Where the daemons die with it, Ray's shutdown waits
+    a minute for them, and then ends this process by itself. They die with this process anyhow, by Linux.
+    """
+    from ray._private import services
+
+    class Daemon(services.ConsolePopen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, process_group=0, **options)
+
+    with mock.patch.object(services, "ConsolePopen", Daemon):
+        yield
 
 
 def _leave(number: int, _: FrameType | None) -> None:

@@ -5,7 +5,8 @@ it. A living run is known by its process: the worker's children carry the id of 
 environment, so that a number used again by another process cannot be mistaken. A run whose record names
 another host is left alone.
 
-Not here: who asks for it when (``upkeep.py``, ``stack.py``), what is late (``schedules.py``).
+Not here: who asks for it when (``upkeep.py``, ``stack.py``), what is late (``schedules.py``), how MLflow is
+told (``mlflow_runs.py``).
 """
 
 from __future__ import annotations
@@ -16,14 +17,12 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import psutil
 
 from configs.home import HOME_VARIABLE, Home
 from configs.schema import Config
-from deployments.environment import tracking_uri
+from deployments.mlflow_runs import end_left_over, end_mlflow_runs
 from deployments.orchestration import OrchestrationError, PrefectApi
-from tasks.registry_reader import FLOW_RUN_TAG, login_headers
 
 FLOW_RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # set by Prefect's worker for the process of a run
 STARTING_S = 120.0  # a run that has no process yet may be about to get one for so long
@@ -47,6 +46,7 @@ def settle(config: Config, home: Home, starting_s: float = STARTING_S) -> str:
         state = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
         _end_processes(home, {run["id"]})  # Ray's, which may outlive the flow that started them
         told.append(_end(api, config, run, state, "its process is gone"))
+    told += end_left_over(config, api)
     return "; ".join(told)
 
 
@@ -132,25 +132,6 @@ def skip_overdue(config: Config, now: datetime | None = None) -> str:
             api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
         skipped += len(overdue)
     return f"skipped {skipped} scheduled runs that were due meanwhile" if skipped else ""
-
-
-def end_mlflow_runs(config: Config, flow_run_id: str, status: str) -> None:
-    """End what MLflow still shows as running for a flow run; nothing where MLflow is away."""
-    api = tracking_uri(config) + "/api/2.0/mlflow"
-    name = {"experiment_name": config.mlflow.experiment}
-    with (
-        contextlib.suppress(httpx.HTTPError, KeyError),
-        httpx.Client(headers=login_headers(), timeout=10, trust_env=False) as client,
-    ):
-        found = client.get(f"{api}/experiments/get-by-name", params=name).raise_for_status().json()
-        search = {
-            "experiment_ids": [found["experiment"]["experiment_id"]],
-            "filter": f"tags.`{FLOW_RUN_TAG}` = '{flow_run_id}' and attributes.status = 'RUNNING'",
-        }
-        runs = client.post(f"{api}/runs/search", json=search).raise_for_status().json().get("runs", [])
-        for run in runs:
-            ended = {"run_id": run["info"]["run_id"], "status": status, "end_time": int(time.time() * 1000)}
-            client.post(f"{api}/runs/update", json=ended).raise_for_status()
 
 
 def _end(api: PrefectApi, config: Config, run: Any, state_type: str, why: str) -> str:

@@ -59,6 +59,7 @@ def api_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> PrefectApi:
     api._client = httpx.Client(base_url="http://prefect/api", transport=httpx.MockTransport(server))
     monkeypatch.setattr(flow_runs, "PrefectApi", lambda config: api)
     monkeypatch.setattr(flow_runs, "end_mlflow_runs", lambda config, run_id, status: None)
+    monkeypatch.setattr(flow_runs, "end_left_over", lambda config, prefect: [])
     return api
 
 

@@ -145,7 +145,7 @@ def test_sigterm_reaches_whoever_answered_it_before_ray(starts: bool) -> None:
         "from agents.local_ray import ray_session\n"
         "class Told(BaseException): pass\n"
         "def tell(*_): raise Told\n"
-        "def die(*_): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def die(*_): os.killpg(0, signal.SIGTERM)\n"  # as Prefect does: the whole group
         f"if {starts}:\n"
         "    from ray._private.node import Node\n"
         "    Node.start_head_processes = die\n"
@@ -157,8 +157,10 @@ def test_sigterm_reaches_whoever_answered_it_before_ray(starts: bool) -> None:
         "except Told:\n"
         "    print('told')\n"
     )
+    command = [sys.executable, "-c", program]
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+        command, capture_output=True, text=True, check=False, timeout=120, start_new_session=True
     )
 
-    assert done.stdout.strip() == "told", done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "told"), done.stderr
+    assert "SIGTERM received" not in done.stderr
