@@ -34,6 +34,8 @@ TUNING = {
     "OMP_NUM_THREADS": "1",  # two threads on a busy machine make a small layer hundreds of times slower
     "PYTHONUNBUFFERED": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # The worker would offer a run that waits for its turn again every second, ten seconds ahead of its time.
+    "PREFECT_WORKER_PREFETCH_SECONDS": "1",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",
     # A run that waits for its turn under a concurrency limit looks again after this.
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from lightloop.commands.bench_adapt import adapt
 from lightloop.commands.bench_bounds import bounds
+from lightloop.commands.bench_channels import channels
 from lightloop.commands.bench_compare import compare
 from lightloop.commands.bench_controlplane import controlplane
 from lightloop.commands.bench_departures import departures
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Hang the command onto the tree."""
     bench.command("adapt")(adapt)
     bench.command("bounds")(bounds)
+    bench.command("channels")(channels)
     bench.command("controlplane")(controlplane)
     bench.command("compare")(compare)
     bench.command("forecast")(forecast)
