@@ -25,7 +25,7 @@ POLICIES = {
 }
 
 
-class Requests(NamedTuple):
+class ChannelRequests(NamedTuple):
     """Requests in order of arrival: pair, rate in units, times in mean times between arrivals; each (n,)."""
 
     pair: np.ndarray
@@ -51,11 +51,11 @@ class Spectrum(NamedTuple):
     free: np.ndarray
 
 
-def draw_requests(tables: ChannelTables, load_erlang: float, num_requests: int, seed: int) -> Requests:
+def draw_requests(tables: ChannelTables, load_erlang: float, num_requests: int, seed: int) -> ChannelRequests:
     """Poisson arrivals, exponential holding times, pairs and rates alike."""
     rng = np.random.default_rng(seed)
     arrival = np.cumsum(rng.exponential(1.0, num_requests))
-    return Requests(
+    return ChannelRequests(
         rng.integers(0, tables.num_pairs, num_requests),
         np.asarray(RATES_UNITS)[rng.integers(0, len(RATES_UNITS), num_requests)],
         arrival,
@@ -78,7 +78,7 @@ def empty_spectrum(tables: ChannelTables) -> Spectrum:
     )
 
 
-def serve(tables: ChannelTables, requests: Requests, policy: str) -> np.ndarray:
+def serve(tables: ChannelTables, requests: ChannelRequests, policy: str) -> np.ndarray:
     """Which requests are blocked: (num_requests,) bool."""
     return _serve(empty_spectrum(tables), requests, POLICIES[policy])
 
@@ -92,7 +92,7 @@ def _padded(rows: object) -> np.ndarray:
 
 
 @numba.njit(cache=True)
-def _serve(spectrum: Spectrum, requests: Requests, policy: int) -> np.ndarray:
+def _serve(spectrum: Spectrum, requests: ChannelRequests, policy: int) -> np.ndarray:
     blocked = np.zeros(requests.pair.size, np.bool_)
     width = spectrum.units.shape[1]
     channels, chosen = np.empty(width, np.int64), np.empty(width, np.int64)
