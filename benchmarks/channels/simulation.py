@@ -91,7 +91,7 @@ def _padded(rows: object) -> np.ndarray:
     return table
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _serve(spectrum: Spectrum, requests: ChannelRequests, policy: int) -> np.ndarray:
     blocked = np.zeros(requests.pair.size, np.bool_)
     width = spectrum.units.shape[1]
@@ -113,7 +113,7 @@ def _serve(spectrum: Spectrum, requests: ChannelRequests, policy: int) -> np.nda
     return blocked
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _choose(
     spectrum: Spectrum, pair: int, wanted: int, policy: int, channels: np.ndarray, chosen: np.ndarray
 ) -> tuple[int, int]:
@@ -143,7 +143,7 @@ def _choose(
     return best_path, best_count
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _first_channels(spectrum: Spectrum, path: int, band: int, wanted: int, channels: np.ndarray) -> int:
     """How many channels a service takes in a band of a path, written to ``channels``; 0: it does not fit."""
     count, missing = 0, wanted
@@ -157,7 +157,7 @@ def _first_channels(spectrum: Spectrum, path: int, band: int, wanted: int, chann
     return 0
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _light(spectrum: Spectrum, path: int, channels: np.ndarray, sign: int) -> None:
     for hop in range(spectrum.links.shape[1]):
         link = spectrum.links[path, hop]
@@ -173,7 +173,7 @@ def _light(spectrum: Spectrum, path: int, channels: np.ndarray, sign: int) -> No
                 spectrum.taken[other, channel] += sign
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _capacity_loss(spectrum: Spectrum, path: int, channels: np.ndarray) -> float:
     """Units that the first path of every pair would lose."""
     loss = 0
@@ -192,7 +192,7 @@ def _capacity_loss(spectrum: Spectrum, path: int, channels: np.ndarray) -> float
     return float(loss)
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _is_crossed(spectrum: Spectrum, path: int, hops: int, other: int) -> bool:
     """Whether another path shares one of the first links of a path: it has been counted."""
     for hop in range(hops):
