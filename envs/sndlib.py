@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.demand_forms import SndlibError
 from envs.plant import Plant
-from envs.sndlib_files import Demands, SndlibError
+from envs.sndlib_files import Demands
 from envs.trace import Trace
 from envs.traffic import BEST_EFFORT, LatencyClass, PoissonTraffic, traffic_arrays
 from topologies.importers.geography import great_circle_km

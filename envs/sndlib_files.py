@@ -1,7 +1,7 @@
-"""Reads SNDlib's dynamic demand matrices [1]: one XML file per interval, in a folder or in a tar archive.
+"""Reads demand matrices over time [1]: one file per interval, in a folder or in a tar archive.
 
-An archive is read member by member and never unpacked to disk. Not here: what requests are made of the
-matrices (``sndlib.py``).
+An archive is read member by member and never unpacked to disk. Not here: the forms of a file
+(``demand_forms.py``), what requests are made of the matrices (``sndlib.py``).
 
 [1] Orlowski et al. 2010, "SNDlib 1.0 - Survivable Network Design Library", Networks 55(3); sndlib.zib.de.
 """
@@ -10,52 +10,21 @@ from __future__ import annotations
 
 import lzma
 import math
-import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
-from envs.trace import TraceError
-from topologies.importers.safe_xml import (
-    MAX_BYTES,
-    UnsafeXmlError,
-    child,
-    children,
-    local_name,
-    parse_xml,
-    text_of,
-)
+from envs.demand_forms import TEXT_SUFFIXES, DemandMatrix, SndlibError, is_matrix, read_matrix
+from topologies.importers.safe_xml import MAX_BYTES
 
-GBPS_BY_UNIT = {
-    "BITPERSEC": 1e-9,
-    "KBITPERSEC": 1e-6,
-    "MBITPERSEC": 1e-3,
-    "GBITPERSEC": 1.0,
-    "TBITPERSEC": 1e3,
-}
-SECONDS_BY_UNIT = {
-    "s": 1,
-    "sec": 1,
-    "min": 60,
-    "h": 3600,
-    "hour": 3600,
-    "d": 86400,
-    "day": 86400,
-    "month": 2592000,
-}
 TIME_FORMATS = {13: "%Y%m%d-%H%M", 12: "%Y%m%d%H%M", 8: "%Y%m%d", 6: "%Y%m"}  # by length of the text
 DAY_S = 86_400.0
 LONGEST_STEP_S = 2_000_000  # months differ in length: from here on a longer step is no gap
-
-
-class SndlibError(TraceError):
-    """A demand matrix that cannot be used; names the file, the element and the reason."""
 
 
 @dataclass(frozen=True)
@@ -114,54 +83,47 @@ class Demands:
         )
 
 
-@dataclass(frozen=True)
-class _Matrix:
-    file: str
-    time: str
-    granularity_s: float | None
-    origin: str
-    node_ids: tuple[str, ...]
-    position_deg: np.ndarray
-    demand_gbps: np.ndarray
-
-
 def read_demands(path: Path, on_progress: Callable[[float], None] | None = None) -> Demands:
-    """The matrices in a folder, a tar archive (.tgz, .tar, .tar.gz, .tar.bz2, .tar.xz) or a single XML file.
+    """The matrices in a folder, a tar archive (.tgz, .tar, .tar.gz, .tar.bz2, .tar.xz) or a single file.
 
     Args:
         path: what to read.
         on_progress: told the share done, 0 to 1.
 
     Raises:
-        SndlibError: nothing there, an unreadable archive, or a matrix that is malformed: not SNDlib XML, an
-            unknown unit, granularity or time, a negative demand, a demand of a node that is not listed, nodes
-            that change from file to file, two matrices of the same time, or no demand in any.
+        SndlibError: nothing there, an unreadable archive, or a matrix that is malformed: a form that is not
+            known, an unknown unit, granularity or time, a negative demand, a demand of a node that is not
+            listed, nodes that change from file to file, two matrices of the same time, or no demand in any.
     """
-    matrices: list[_Matrix] = []
+    matrices: list[DemandMatrix] = []
     for name, data, done in _documents(path):
-        matrices.append(_matrix(data, name, matrices[0] if matrices else None))
+        matrix = read_matrix(data, name)
+        matrices.append(_in_order_of(matrices[0], matrix) if matrices else matrix)
         if on_progress is not None:
             on_progress(done)
     if not matrices:
-        raise SndlibError(f"{path}: no XML file in it; one demand matrix (.xml) per interval is needed")
-    return _in_order_of_time(matrices)
+        raise SndlibError(f"{path}: no demand matrix in it; one file (.xml, or .txt) per interval is needed")
+    return _in_order_of_time(_with_all_nodes(matrices))
 
 
 def _documents(path: Path) -> Iterator[tuple[str, bytes, float]]:
-    """Name, content and share done of every XML file."""
+    """Name, content and share done of every file that may be a matrix."""
+    suffixes = (".xml", *TEXT_SUFFIXES)
     try:
         if path.is_dir():
-            files = sorted(path.rglob("*.xml"))
+            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes)
             for index, file in enumerate(files):
-                yield str(file), file.read_bytes(), (index + 1) / len(files)
-        elif path.suffix.lower() == ".xml":
+                data = file.read_bytes()
+                if is_matrix(file.name, data):
+                    yield str(file), data, (index + 1) / len(files)
+        elif path.suffix.lower() in suffixes:
             yield str(path), path.read_bytes(), 1.0
         else:
             size = path.stat().st_size
             with path.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as archive:
                 for member in archive:
                     # Links and devices are passed over, and a member's name is a label here, never a path.
-                    if not member.isfile() or not member.name.lower().endswith(".xml"):
+                    if not member.isfile() or not member.name.lower().endswith(suffixes):
                         continue
                     if member.size > MAX_BYTES:
                         raise SndlibError(
@@ -169,114 +131,54 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes, float]]:
                         )
                     stream = archive.extractfile(member)
                     assert stream is not None  # a regular file
-                    yield f"{path}: {member.name}", stream.read(), min(raw.tell() / max(size, 1), 1.0)
+                    data = stream.read()
+                    if is_matrix(member.name, data):
+                        yield f"{path}: {member.name}", data, min(raw.tell() / max(size, 1), 1.0)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise SndlibError(f"{path}: not a readable tar archive: {error}") from None
     except OSError as error:
         raise SndlibError(f"{path}: {error.strerror or error}") from None
 
 
-def _matrix(data: bytes, file: str, first: _Matrix | None) -> _Matrix:
-    try:
-        root = parse_xml(data)
-    except UnsafeXmlError as error:
-        raise SndlibError(f"{file}: {error}") from None
-    demands = child(root, "demands")
-    if local_name(root) != "network" or demands is None:
-        raise SndlibError(f"{file}: not an SNDlib demand matrix: <network> with <demands> is needed")
-    unit = (text_of(root, "meta", "unit") or "").upper()
-    if unit not in GBPS_BY_UNIT:
-        raise SndlibError(f"{file}: unit {unit or '(none)'}; known: {', '.join(GBPS_BY_UNIT)}")
-    node_ids, position_deg = _nodes(root, file)
-    if first is not None and node_ids != first.node_ids:
-        if set(node_ids) != set(first.node_ids):
-            odd = sorted(set(node_ids) ^ set(first.node_ids))
-            raise SndlibError(f"{file}: node {odd[0]!r} is in this file or in {first.file}, but not in both")
-        position_deg = position_deg[[node_ids.index(node_id) for node_id in first.node_ids]]
-        node_ids = first.node_ids
-    return _Matrix(
-        file=file,
-        time=text_of(root, "meta", "time") or "",
-        granularity_s=_granularity_s(text_of(root, "meta", "granularity"), file),
-        origin=text_of(root, "meta", "origin") or "",
-        node_ids=node_ids,
-        position_deg=position_deg,
-        demand_gbps=_demand_gbps(children(demands, "demand"), node_ids, GBPS_BY_UNIT[unit], file),
-    )
-
-
-def _nodes(root: ElementTree.Element, file: str) -> tuple[tuple[str, ...], np.ndarray]:
-    section = child(root, "networkStructure", "nodes")
-    nodes = children(section, "node")
-    node_ids = tuple(node.get("id", "") for node in nodes)
-    twice = sorted({node_id for node_id in node_ids if node_ids.count(node_id) > 1 or not node_id})
-    if len(nodes) < 2 or twice:
+def _in_order_of(first: DemandMatrix, matrix: DemandMatrix) -> DemandMatrix:
+    """A matrix with its nodes in the order of the first one."""
+    if not matrix.names_all_nodes or matrix.node_ids == first.node_ids:
+        return matrix
+    if set(matrix.node_ids) != set(first.node_ids):
+        odd = sorted(set(matrix.node_ids) ^ set(first.node_ids))
         raise SndlibError(
-            f"{file}: {f'node id {twice[0]!r} is missing or given twice' if twice else 'no nodes'}"
+            f"{matrix.file}: node {odd[0]!r} is in this file or in {first.file}, but not in both"
         )
-    geographical = section is not None and section.get("coordinatesType", "geographical") == "geographical"
-    position_deg = np.full((len(nodes), 2), np.nan)
-    for row, node in enumerate(nodes):
-        longitude, latitude = (text_of(node, "coordinates", axis) for axis in ("x", "y"))
-        if geographical and longitude and latitude:
-            where = f"{file}: node {node_ids[row]!r}"
-            position_deg[row] = _number(latitude, where), _number(longitude, where)
-    return node_ids, position_deg
+    return _with_nodes(matrix, first.node_ids)
 
 
-def _demand_gbps(
-    elements: list[ElementTree.Element], node_ids: tuple[str, ...], gbps: float, file: str
-) -> np.ndarray:
-    index_by_id = {node_id: index for index, node_id in enumerate(node_ids)}
+def _with_all_nodes(matrices: list[DemandMatrix]) -> list[DemandMatrix]:
+    """Where a form lists only nodes with demand: every matrix with the nodes of all."""
+    if all(matrix.names_all_nodes for matrix in matrices):
+        return matrices
+    found = {node_id for matrix in matrices for node_id in matrix.node_ids}
+    node_ids = tuple(sorted(found, key=lambda name: (len(name), name)))
+    return [_with_nodes(matrix, node_ids) for matrix in matrices]
+
+
+def _with_nodes(matrix: DemandMatrix, node_ids: tuple[str, ...]) -> DemandMatrix:
+    """A matrix with other nodes in another order; what it does not know is zero."""
+    here = np.array([node_ids.index(node_id) for node_id in matrix.node_ids], np.int64)
+    position_deg = np.full((len(node_ids), 2), np.nan)
     demand_gbps = np.zeros((len(node_ids), len(node_ids)))
-    for element in elements:
-        where = f"{file}: demand {element.get('id')!r}"
-        ends = []
-        for tag in ("source", "target"):
-            node_id = text_of(element, tag) or ""
-            if node_id not in index_by_id:
-                raise SndlibError(f"{where}: unknown node {node_id!r} as {tag}; known: {', '.join(node_ids)}")
-            ends.append(index_by_id[node_id])
-        text = text_of(element, "demandValue")
-        if text is None:
-            raise SndlibError(f"{where}: demandValue is missing")
-        value = _number(text, where) * _number(text_of(element, "routingUnit") or "1", where)
-        if value < 0:
-            raise SndlibError(f"{where}: demandValue is {text}; it cannot be negative")
-        if ends[0] != ends[1]:  # traffic from a site to itself needs no lightpath
-            demand_gbps[ends[0], ends[1]] += value * gbps
-    return demand_gbps
+    position_deg[here] = matrix.position_deg
+    demand_gbps[np.ix_(here, here)] = matrix.demand_gbps
+    return replace(matrix, node_ids=node_ids, position_deg=position_deg, demand_gbps=demand_gbps)
 
 
-def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise SndlibError(f"{where}: {text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise SndlibError(f"{where}: {text!r} is not a finite number")
-    return value
-
-
-def _granularity_s(text: str | None, file: str) -> float | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d*)\s*([a-z]+?)s?", text.lower()) if text.lower() != "s" else None
-    if match is None or match[2] not in SECONDS_BY_UNIT or match[1] == "0":
-        raise SndlibError(
-            f"{file}: granularity {text!r}; a number and one of {', '.join(SECONDS_BY_UNIT)} is needed"
-        )
-    return int(match[1] or 1) * float(SECONDS_BY_UNIT[match[2]])
-
-
-def _epoch_s(matrix: _Matrix) -> float:
+def _epoch_s(matrix: DemandMatrix) -> float:
     try:
         return datetime.strptime(matrix.time, TIME_FORMATS[len(matrix.time)]).replace(tzinfo=UTC).timestamp()
     except (KeyError, ValueError):
         raise SndlibError(f"{matrix.file}: time {matrix.time!r}; YYYYMMDD-HHMM is needed") from None
 
 
-def _in_order_of_time(matrices: list[_Matrix]) -> Demands:
+def _in_order_of_time(matrices: list[DemandMatrix]) -> Demands:
     granularity_s = {matrix.granularity_s for matrix in matrices if matrix.granularity_s}
     if len(granularity_s) > 1:
         raise SndlibError(f"{matrices[0].file}: matrices of different granularity: {sorted(granularity_s)} s")

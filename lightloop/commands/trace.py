@@ -103,7 +103,9 @@ def make(
 
 @commands.command("import-sndlib")
 def import_sndlib(
-    source: Annotated[Path, typer.Argument(metavar="FILE.tgz|FOLDER", help="SNDlib demand matrices, XML.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE.tgz|FOLDER", help="Demand matrices of SNDlib or TOTEM.")
+    ],
     topology: Annotated[
         str, typer.Option("--topology", help="The plant: catalogue name or file.")
     ] = "abilene",
@@ -147,7 +149,7 @@ def import_sndlib(
     output_folder: FolderOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a trace that follows measured demand matrices (SNDlib, one XML file per interval).
+    """Make a trace that follows measured demand matrices (SNDlib or TOTEM, one file per interval).
 
     Within an interval, requests of a node pair arrive as a Poisson process with rate
     demand x scale / (mean bit rate x mean holding time), so that the pair's lightpaths, were none blocked,

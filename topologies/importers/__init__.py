@@ -9,6 +9,7 @@ Where to go:
   csv_table.py       one CSV file with node and link rows
   sndlib_native.py   SNDlib network, native text
   sndlib_xml.py      SNDlib network, XML
+  totem.py           network of the TOTEM toolbox, XML
   graphml.py         GraphML of the Internet Topology Zoo and others
   networkx_graph.py  node-link JSON and GML, as networkx writes them
   gnpy_json.py       GNPy network
@@ -39,6 +40,7 @@ from topologies.importers import (
     sndlib_native,
     sndlib_xml,
     topologybench,
+    totem,
 )
 from topologies.importers.assembly import Imported, assemble
 from topologies.importers.draft import Draft, ImportOptions
@@ -130,7 +132,9 @@ def _from_xml(data: bytes, path: Path, options: ImportOptions) -> Draft | Import
         return net2plan.read(root, path, options)
     if local_name(root) == "network":
         return sndlib_xml.read(root, path, options)
-    raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <network>, <graphml>")
+    if local_name(root) == "domain":
+        return totem.read(root, path)
+    raise TopologyError(f"{path}: root element <{local_name(root)}>; known: <network>, <graphml>, <domain>")
 
 
 def _from_json(text: str, path: Path, options: ImportOptions) -> Draft | Imported:

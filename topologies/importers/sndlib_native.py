@@ -36,7 +36,7 @@ def read(text: str, path: Path) -> Draft:
     names: list[str] = []
     position_deg: dict[str, tuple[float, float]] = {}
     links: list[Link] = []
-    for section, line_number, line in _section_lines(text):
+    for section, line_number, line in section_lines(text):
         where = f"line {line_number}"
         if section == "NODES":
             match = _NODE.match(line)
@@ -58,7 +58,8 @@ def read(text: str, path: Path) -> Draft:
     return Draft(path, path.stem, source, names, position_deg, links)
 
 
-def _section_lines(text: str) -> Iterator[tuple[str, int, str]]:
+def section_lines(text: str) -> Iterator[tuple[str, int, str]]:
+    """Section, number and content of every line in a section; comments are left out."""
     section = ""
     for line_number, raw in enumerate(text.splitlines(), start=1):
         line = raw.partition("#")[0].strip()
