@@ -54,7 +54,8 @@ lint: $(INSTALLED_DEV) ## import rules, style, types
 screenshots: $(INSTALLED_DEV) ## the pictures of README and docs, light and dark, from a demo; leaves it running
 	$(BIN)/python -m benchmarks.screenshots --scenario $(SCENARIO)
 
-test: lint test-nojit ## lint, then every test but the long ones, in TEST_PROCESSES processes
+test: $(INSTALLED_DEV) ## lint beside test-nojit, then every test but the long ones, in TEST_PROCESSES processes
+	$(MAKE) -j2 lint test-nojit
 	$(BIN)/pytest -m "not long" -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 test-nojit: $(INSTALLED_DEV) ## the twin against the naive one once more, with nothing compiled

@@ -81,12 +81,11 @@ def train_command(
 
       lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
     """
-    from agents.lessons import Lessons
-    from agents.train import train
-    from configs.build import plant_of, traffic_of
     from configs.home import Home
     from configs.load import load_config
 
+    if budget_s is not None and budget_requests is not None:
+        raise typer.BadParameter("a training has one budget: give --budget-s or --budget-requests")
     if generalist:
         others = {"scenario": "--scenario", "setting": "--setting"}
         refuse_beside("--generalist", others, "it is trained on several published settings at once")
@@ -96,8 +95,6 @@ def train_command(
         _refuse_plant_settings(settings or [])
     config = load_config(scenario, settings or [])
     spec = config.train_spec()
-    if budget_s is not None and budget_requests is not None:
-        raise typer.BadParameter("a training has one budget: give --budget-s or --budget-requests")
     if budget_s is not None:
         spec = _with_budget(spec, budget_s)
     if budget_requests is not None:
@@ -107,6 +104,10 @@ def train_command(
             spec, output or _new_folder(Home.from_environment().training, "generalist"), as_json
         )
         return
+    from agents.lessons import Lessons
+    from agents.train import train  # here, as PyTorch loads for seconds
+    from configs.build import plant_of, traffic_of
+
     plant, traffic = (
         _setting(setting, as_published=True) if setting else (plant_of(config), traffic_of(config))
     )

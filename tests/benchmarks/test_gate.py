@@ -17,7 +17,7 @@ def test_figures_are_chances_and_a_greater_gain_is_seen_more_often() -> None:
 
 
 def test_the_power_that_is_simulated_is_about_what_the_formula_says() -> None:
-    found = figures(lambda text: None, years=1, gates=300)
+    found = figures(lambda text: None, years=1, gates=150)
     draw, theirs = np.random.default_rng(2), np.full(NUM_TRACES, BLOCKING)
     noise_sd = NOISE / np.sqrt(REQUESTS)
     alpha = float(found["alpha_first"])  # type: ignore[arg-type]
@@ -27,7 +27,7 @@ def test_the_power_that_is_simulated_is_about_what_the_formula_says() -> None:
         for _ in range(100)
     ]
 
-    # 300 gates know the chance to 0.06 at most; the rule of bit-rate blocking takes a little away.
+    # 150 gates know the chance to 0.08 at most; the rule of bit-rate blocking takes a little away.
     seen = found["power"]["first_5pct"]  # type: ignore[index]
     assert abs(float(np.mean(told)) - seen) < 0.12
 

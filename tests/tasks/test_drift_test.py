@@ -52,10 +52,8 @@ def test_evidence_of_a_rate_is_the_ratio_of_two_integrals() -> None:
     def chance(log_ratio: float) -> float:
         mean = math.exp(log_ratio)
         law = stats.gamma(shape, scale=mean * 0.02 / shape)
-        found, _ = integrate.quad(
-            lambda rate: law.pdf(rate) * stats.poisson.pmf(seen, rate * exposure_s), 0, law.ppf(1 - 1e-12)
-        )
-        return float(found)
+        rate = np.linspace(0, law.ppf(1 - 1e-12), 1001)
+        return float(integrate.simpson(law.pdf(rate) * stats.poisson.pmf(seen, rate * exposure_s), x=rate))
 
     def over(sd: float) -> float:
         points = np.linspace(-6 * sd, 6 * sd, 401)
@@ -102,7 +100,7 @@ def test_the_same_traffic_raises_no_alarm_while_its_services_have_not_ended_yet(
     reference: TrafficReference, plant: Plant, traffic: PoissonTraffic
 ) -> None:
     # Every trace begins with an empty network: first looks see hardly any end. At most 1 of 100 by the test.
-    alarms = [first_alarm(reference, make_trace(traffic, plant, WINDOW, seed)) for seed in range(50, 70)]
+    alarms = [first_alarm(reference, make_trace(traffic, plant, WINDOW, seed)) for seed in range(50, 60)]
 
     assert [found for found in alarms if found is not None] == []
 

@@ -13,7 +13,13 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from starlette.testclient import TestClient
 
 from tests.controlplane.controller.conftest import Lab
@@ -348,8 +354,17 @@ class Border(RuleBasedStateMachine):
             assert self.ask("GET", place).status_code == 200
 
 
-TestBorder = Border.TestCase
-TestBorder.settings = settings(
-    max_examples=60, stateful_step_count=15, deadline=None, derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+def tried(num_examples: int) -> Any:
+    return settings(
+        max_examples=num_examples, stateful_step_count=15, deadline=None, derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+
+
+def test_the_border_holds_whatever_comes() -> None:
+    run_state_machine_as_test(Border, settings=tried(12))
+
+
+@pytest.mark.long
+def test_the_border_holds_whatever_comes_for_longer() -> None:
+    run_state_machine_as_test(Border, settings=tried(120))
