@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 
 import httpx
 
 NOT_NOW = 503
 RETRY_AFTER = "Retry-After"
+TAKEOVER_S, AGAIN_S = 10.0, 0.2  # that a standby may need; between two questions meanwhile
 
 
 class _Addresses:
@@ -49,6 +51,8 @@ class OneOf(httpx.BaseTransport):
     Args:
         urls: base addresses; at least one.
         inner: carries a request to one of them; replaced in tests.
+        verify: certificates, as httpx takes it.
+        patience_s: so long all of several are asked again while none is in charge: one of them takes over.
     """
 
     def __init__(
@@ -56,12 +60,28 @@ class OneOf(httpx.BaseTransport):
         urls: Sequence[str],
         inner: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | bool = True,
+        patience_s: float = 0.0,
     ) -> None:
         self._addresses = _Addresses(urls)
         self._inner = inner or httpx.HTTPTransport(verify=verify, trust_env=False)
+        self._patience_s = patience_s if len(urls) > 1 else 0.0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer of the first that is in charge; of the last asked where none is."""
+        until_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                answer = self._ask_all(request)
+            except httpx.ConnectError:
+                if time.monotonic() >= until_s:
+                    raise
+            else:
+                if not _is_not_now(answer) or time.monotonic() >= until_s:
+                    return answer
+                answer.close()
+            time.sleep(AGAIN_S)
+
+    def _ask_all(self, request: httpx.Request) -> httpx.Response:
         for is_last in self._addresses.aimed(request):
             try:
                 answer = self._inner.handle_request(request)

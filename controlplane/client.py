@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import httpx
 
-from configs.addresses import AsyncOneOf, OneOf
+from configs.addresses import TAKEOVER_S, AsyncOneOf, OneOf
 from configs.home import Credentials
 from configs.schema import Config
 from configs.tls import client_context
@@ -29,6 +29,7 @@ from controlplane.tapi.capacity import read_rate_gbps
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
 from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
+from controlplane.tapi.wishes import NO_WISHES, Wishes
 
 CONTEXT = "/restconf/data/tapi-common:context"
 CONNECTIVITY = f"{CONTEXT}/tapi-connectivity:connectivity-context"
@@ -151,9 +152,8 @@ class _Client:
             reason = error_reason(answer.json())
         except ValueError:
             reason = ""
-        raise ServiceRefused(
-            reason or f"HTTP {answer.status_code} {answer.reason_phrase}", answer.status_code
-        )
+        told = reason or f"HTTP {answer.status_code} {answer.reason_phrase}"
+        raise ServiceRefused(told, answer.status_code)
 
 
 class PceClient(_Client):
@@ -202,9 +202,10 @@ class ControllerClient(_Client, NetworkOperations):
 
     @classmethod
     def of(cls, config: Config, credentials: Credentials, timeout_s: float = 60.0) -> Self:
-        """The client of an installation."""
-        certificate = config.services.northbound_certificate
-        return cls(config.controller_urls, credentials, timeout_s, certificate=certificate)
+        """The client of an installation; while one controller takes over from another it asks again."""
+        urls, certificate = config.controller_urls, config.services.northbound_certificate
+        transport = OneOf(urls, verify=client_context(certificate), patience_s=TAKEOVER_S)
+        return cls(urls, credentials, timeout_s, transport, certificate)
 
     @staticmethod
     def authorization(credentials: Credentials) -> str:
@@ -254,13 +255,12 @@ class ControllerClient(_Client, NetworkOperations):
         max_latency_ms: float = math.inf,
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
-        service_class: str = "",
-        ends_s: float | None = None,
+        wishes: Wishes = NO_WISHES,
     ) -> ServiceLightpath:
         """The lightpath set up for a new service; arguments and refusals as of ``request_service``."""
         self.sips()  # asked for once: no part of the time
         began = time.perf_counter()
-        asked = bit_rate_gbps, max_latency_ms, service_uuid, direction, service_class, ends_s
+        asked = bit_rate_gbps, max_latency_ms, service_uuid, direction, wishes
         uuid = self.request_service(source, destination, *asked)
         total_ms = (time.perf_counter() - began) * 1000.0
         lightpath = self.service(uuid)
@@ -278,12 +278,9 @@ class ControllerClient(_Client, NetworkOperations):
         max_latency_ms: float = math.inf,
         service_uuid: str | None = None,
         direction: str = UNIDIRECTIONAL,
-        service_class: str = "",
-        ends_s: float | None = None,
+        wishes: Wishes = NO_WISHES,
     ) -> str:
-        """The UUID of a new service, once its lightpath is set up.
-
-        ``ends_s``: when the controller is to release it, in seconds since 1970 UTC; None: not told.
+        """The UUID of a new service, once its lightpath is set up; or kept, where its start is to come.
 
         Raises:
             ServiceRefused: an unknown node, no path within the bounds, or the controller cannot be reached.
@@ -292,29 +289,32 @@ class ControllerClient(_Client, NetworkOperations):
         for node in (source, destination):
             if node not in sips:
                 raise ServiceRefused(f"unknown node {node!r}; known: {', '.join(sorted(sips))}")
-        uuid = service_uuid or str(uuid4())
+        uuid, ends = service_uuid or str(uuid4()), (sips[source], sips[destination])
         try:
-            ends = sips[source], sips[destination]
-            named = service_class, ends_s
-            body = build_service(uuid, *ends, bit_rate_gbps, max_latency_ms, direction, *named)
+            body = build_service(uuid, *ends, bit_rate_gbps, max_latency_ms, direction, wishes)
         except TapiError as error:
             raise ServiceRefused(error.message) from None
         self._send("POST", CONNECTIVITY, body)
         return uuid
 
     def service(self, uuid: str) -> ServiceLightpath | None:
-        """The lightpath of a service; None while a cut leaves it without.
+        """The lightpath of a service, the first of two; None while it has none.
+
+        Raises:
+            ServiceRefused: no such service.
+        """
+        return next(self.lightpaths(uuid), None)
+
+    def lightpaths(self, uuid: str) -> Iterator[ServiceLightpath]:
+        """The lightpaths of a service: none while a cut leaves it without or its start is to come, or two.
 
         Raises:
             ServiceRefused: no such service.
         """
         found = self._get(f"{CONNECTIVITY}/connectivity-service={uuid}")
-        service = found["tapi-connectivity:connectivity-service"][0]
-        if not service.get("connection"):
-            return None
-        connection = service["connection"][0]["connection-uuid"]
-        entry = self._get(f"{CONNECTIVITY}/connection={connection}")["tapi-connectivity:connection"][0]
-        return lightpath_of(uuid, entry)
+        for reference in found["tapi-connectivity:connectivity-service"][0].get("connection", ()):
+            answer = self._get(f"{CONNECTIVITY}/connection={reference['connection-uuid']}")
+            yield lightpath_of(uuid, answer["tapi-connectivity:connection"][0])
 
     def services(self) -> tuple[ServiceLightpath, ...]:
         """Every lightpath that is set up."""

@@ -12,15 +12,16 @@ import re
 from collections import Counter
 from typing import Any
 
-from controlplane.routes import READING, ApiRoute, RouteTable
+from controlplane.routes import JSON, READING, ApiRoute, RouteTable
 from controlplane.tapi.errors import YANG_DATA_JSON
 
 VERSION = "3.1.0"
 _PARAMETER = re.compile(r"{(\w+)(:\w+)?}")
-_ERRORS = "#/components/schemas/errors"
+_ERRORS, _OWN_REFUSAL = "#/components/schemas/errors", "#/components/schemas/refusal"
 _SAID = {
     200: "done, or what was asked for",
     201: "created; Location says where",
+    202: "taken; it is done in the background",
     204: "done, nothing to tell",
     304: "as the client knows it (If-None-Match)",
     400: "the request cannot be read, or asks for what is not possible",
@@ -71,9 +72,11 @@ ERRORS_SCHEMA = {
 def description(table: RouteTable) -> dict[str, Any]:
     """The document of a process."""
     schemas: dict[str, Any] = {"errors": ERRORS_SCHEMA}
+    if table.own_refusal is not None:
+        schemas["refusal"] = table.own_refusal
     paths: dict[str, dict[str, Any]] = {}
     seen: Counter[str] = Counter()
-    for route in table.routes:
+    for route in filter(lambda route: route.is_described, table.routes):
         for method in route.methods:
             name = f"{method.lower()}-{route.does.replace('_', '-')}"
             seen[name] += 1
@@ -109,7 +112,7 @@ def _operation(route: ApiRoute, method: str, name: str, schemas: dict[str, Any])
         "operationId": name,
         "summary": route.told,
         "responses": {str(status): _answer(status, media) for status, media in route.answers.items()}
-        | {str(status): _refusal(status) for status in sorted(refusals)},
+        | {str(status): _refusal(status, "refusal" in schemas) for status in sorted(refusals)},
         "security": [] if route.role is None else [{"login": []}, {"token": []}],
     }
     if route.role is not None:
@@ -132,8 +135,11 @@ def _answer(status: int, media: str) -> dict[str, Any]:
     return answer
 
 
-def _refusal(status: int) -> dict[str, Any]:
-    return {"description": _SAID[status], "content": {YANG_DATA_JSON: {"schema": {"$ref": _ERRORS}}}}
+def _refusal(status: int, has_own_form: bool) -> dict[str, Any]:
+    content = {YANG_DATA_JSON: {"schema": {"$ref": _ERRORS}}}
+    if has_own_form:
+        content[JSON] = {"schema": {"$ref": _OWN_REFUSAL}}
+    return {"description": _SAID[status], "content": content}
 
 
 def _adopted(schema: dict[str, Any], name: str, schemas: dict[str, Any]) -> dict[str, Any]:

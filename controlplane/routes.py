@@ -47,6 +47,7 @@ class ApiRoute:
         query, headers: schema by name of what may be told beside path and body.
         body: makes the schema of the body; None: none is read.
         takes: the body's media type.
+        is_described: False where another's code answers, such as a page's socket.
     """
 
     path: str
@@ -62,6 +63,7 @@ class ApiRoute:
     headers: Mapping[str, Schema] = field(default_factory=dict)
     body: Callable[[], Schema] | None = None
     takes: str = JSON
+    is_described: bool = True
 
 
 class RouteTable:
@@ -72,11 +74,20 @@ class RouteTable:
         routes: the first that fits a path and a method counts.
         is_whole: the application has no others. One that is not ours has, and takes bodies of any size there:
             models and reports are uploaded.
+        own_refusal: schema of refusals in JSON, of a process that has a form of its own; what the login and
+            the guard refuse has RESTCONF's form everywhere.
     """
 
-    def __init__(self, process: str, routes: tuple[ApiRoute, ...], is_whole: bool = True) -> None:
+    def __init__(
+        self,
+        process: str,
+        routes: tuple[ApiRoute, ...],
+        is_whole: bool = True,
+        own_refusal: Schema | None = None,
+    ) -> None:
         self.process = process
         self.routes = routes
+        self.own_refusal = own_refusal
         self._is_whole = is_whole
         self._patterns = [(compile_path(route.path)[0], route) for route in routes]
 

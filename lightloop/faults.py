@@ -38,7 +38,7 @@ THROWS = 10  # until one is possible just then, e.g. a repair where a link is cu
 STEPS = (
     *("controller.planned", "controller.computed", "controller.reserved", "controller.configured"),
     *("controller.stored", "controller.released", "controller.removed", "controller.cut"),
-    *("controller.drained", "controller.relocked", "controller.scheduled"),
+    *("controller.drained", "controller.undrained", "controller.relocked", "controller.scheduled"),
     *("pce.decided", "pce.logged", "elements.changed"),
 )
 _NOT_NOW = (0, 503)  # statuses after which one asks again

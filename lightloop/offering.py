@@ -20,6 +20,7 @@ import numpy as np
 
 from controlplane.client import ServiceRefused
 from controlplane.tapi.ids import offered_service_uuid
+from controlplane.tapi.wishes import Wishes
 from envs.trace import Trace
 
 NOT_ASKED, CARRIED, BLOCKED, FAILED = range(4)  # what became of a request
@@ -45,7 +46,7 @@ class Controller(Protocol):
         max_latency_ms: float,
         service_uuid: str | None,
         *,
-        service_class: str,
+        wishes: Wishes,
     ) -> str:
         """Set a service up; ``ServiceRefused`` where it is not."""
 
@@ -321,12 +322,10 @@ class _Player:
 
     def _create(self, row: int) -> None:
         asked, reason, outcome = self._offer.asked(row), "", CARRIED
-        service_class = asked.pop("service_class")
+        wishes = Wishes(asked.pop("service_class"))
         began = time.perf_counter()
         try:
-            self._controller.request_service(
-                **asked, service_uuid=self._offer.uuid(row), service_class=service_class
-            )
+            self._controller.request_service(**asked, service_uuid=self._offer.uuid(row), wishes=wishes)
         except ServiceRefused as refusal:
             reason, outcome = refusal.reason, BLOCKED if refusal.status == CONFLICT else FAILED
         took_ms = (time.perf_counter() - began) * 1000

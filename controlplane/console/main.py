@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -35,6 +36,7 @@ from controlplane.console.told_of_loop import measured_loop
 from controlplane.guard import Guard
 from controlplane.http_server import run
 from controlplane.metrics import ready_answer
+from controlplane.openapi import description
 from topologies.catalogue import load_topology
 
 TIMEOUT_S = 10.0  # of one question; a set-up waits for every element on the route
@@ -117,7 +119,10 @@ def build_app(
             await asyncio.to_thread(measured_loop, measured, *loop_files)
         return measured.answer(request.headers.get("accept"))
 
-    for handler in (health, ready, metrics):
+    async def openapi() -> dict[str, Any]:
+        return description(TABLE)
+
+    for handler in (health, openapi, ready, metrics):
         app.add_api_route(TABLE.named(handler.__name__).path, handler)
 
     for action in (actions.train, actions.promote, actions.roll_back, actions.lineage):

@@ -15,6 +15,8 @@ from topologies.grid import SpectrumBand
 from topologies.model import Fibre, Node, Topology
 
 NUM_COLOURS = 10  # service colours in the palette
+# After which nothing on the map has changed; drains are asked for beside the changes.
+STILL = ("service-removed", "drained", "undrained", "locked", "unlocked")
 
 
 class ChangeError(ValueError):
@@ -117,7 +119,7 @@ class NetworkCopy:
                     failed.add(frozenset(change["nodes"]))
                 elif kind == "link-repaired":
                     failed.discard(frozenset(change["nodes"]))
-                elif kind != "service-removed":  # which had no lightpath: nothing on the map changes
+                elif kind not in STILL:
                     raise ChangeError(f"change {change.get('version')}: unknown kind {kind!r}")
             except KeyError as error:
                 field_name = error.args[0]

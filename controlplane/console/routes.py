@@ -5,17 +5,29 @@ from __future__ import annotations
 from controlplane.console.loop.actions import PromoteOrder, RollBackOrder, TrainOrder
 from controlplane.metrics import METRICS, READY
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, JSON, ApiRoute, RouteTable
+from controlplane.routes import HEALTH, JSON, OPENAPI, ApiRoute, RouteTable
+
+_PAGE = {200: "text/html"}
 
 TABLE = RouteTable(
     "console",
     (
         ApiRoute(HEALTH, ("GET",), "health", None, "whether the process answers"),
+        ApiRoute(OPENAPI, ("GET",), "openapi", Role.READER, "this description"),
         ApiRoute(READY, ("GET",), "ready", Role.READER, "whether everything needed is there, with reasons"),
-        ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
-        ApiRoute("/", ("GET",), "index", Role.READER, "the page"),
-        ApiRoute("/compare", ("GET",), "compare", Role.READER, "two policies side by side in the twin"),
-        ApiRoute("/loop", ("GET",), "loop", Role.READER, "the loop page"),
+        ApiRoute(
+            METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus", answers={200: "text/plain"}
+        ),
+        ApiRoute("/", ("GET",), "index", Role.READER, "the page", answers=_PAGE),
+        ApiRoute(
+            "/compare",
+            ("GET",),
+            "compare",
+            Role.READER,
+            "two policies side by side in the twin",
+            answers=_PAGE,
+        ),
+        ApiRoute("/loop", ("GET",), "loop", Role.READER, "the loop page", answers=_PAGE),
         ApiRoute(
             "/loop/train",
             ("POST",),
@@ -55,7 +67,9 @@ TABLE = RouteTable(
             refusals=(400, 404),
             query={"of": {"type": "string", "maxLength": 200}},
         ),
-        ApiRoute("/_nicegui/{path:path}", ("GET",), "files", Role.READER, "files of the page"),
+        ApiRoute(
+            "/_nicegui/{path:path}", ("GET",), "files", Role.READER, "files of the page", is_described=False
+        ),
         # What a click does the controller checks: the page asks it in its user's name.
         ApiRoute(
             "/_nicegui_ws/{path:path}",
@@ -64,6 +78,7 @@ TABLE = RouteTable(
             Role.READER,
             "the page's socket",
             noted="never",
+            is_described=False,
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from controlplane.tapi.connectivity import Service
@@ -29,6 +30,22 @@ def lightpath_change(kind: str, service: Service) -> dict[str, Any]:
 def _pair(service: Service) -> dict[str, Any]:
     told = {"protects": service.request.protects, "disjoint": service.request.disjoint}
     return {name: value for name, value in told.items() if value}
+
+
+def drain_change(nodes: Sequence[str], is_drained: bool) -> dict[str, Any]:
+    """The change after which a link, by its ends, or a node takes nothing new, or takes what comes again."""
+    return {"kind": "drained" if is_drained else "undrained", "nodes": list(nodes)}
+
+
+def lock_change(service: Service) -> dict[str, Any]:
+    """The change after which a service is carried no more, its slots kept, or is carried again."""
+    request = service.request
+    return {
+        "kind": "locked" if request.is_locked else "unlocked",
+        "service_uuid": request.life,
+        "nodes": [request.source, request.destination],
+        "service_class": request.service_class,
+    }
 
 
 def removed_dark(service: Service) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
+from controlplane.controller.change_documents import lock_change
 from controlplane.controller.configure import ConfigurationFailed, Configurator, cross_connects
 from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
@@ -20,8 +21,10 @@ from controlplane.controller.writer import Show, Writer
 from controlplane.elements.interface import CrossConnect
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
+from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import INSTALLED, Service
 from controlplane.tapi.errors import TapiError, no_path, unknown
+from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.purpose import MOVE
 from controlplane.tapi.service_body import ServiceRequest
 
@@ -52,6 +55,7 @@ class ServiceChanges:
         self._configurator = configurator
         self._writer = writer
         self._lives = lives
+        self._usable_since_s: dict[str, float] = {}  # the first lightpath of those that wait to go back
 
     def move(self, uuid: str, is_needed: Callable[[Service], bool]) -> Service | None:
         """A service on another lightpath; None where it is gone, is down or does not need it any more.
@@ -65,20 +69,53 @@ class ServiceChanges:
             service = self._state.service(uuid)
             if service is None or service.path is None or not is_needed(service):
                 return None
-            return self._set_up.carry(service, MOVE, time.perf_counter())
+            home = service.home or (service.path if service.request.reverts else None)
+            return self._set_up.carry(replace(service, home=home), MOVE, time.perf_counter())
 
     def go_back(self) -> tuple[str, ...]:
-        """Services that a cut moved go back to their first lightpath, or to all of their capacity.
+        """Services that a cut or a drain moved go back to their first lightpath, or to all of their capacity.
 
-        Those that cannot stay as they are, until the next repair.
+        Those that cannot stay as they are, until the next repair or end of a drain. Those that ask to wait
+        are left to ``go_back_waited``.
 
         Returns:
             UUIDs of those that did.
         """
+        return self._go_back(item for item in self._state.astray() if not item.waits_to_revert)
+
+    def go_back_waited(self, now_s: float) -> tuple[str, ...]:
+        """Of those that ask to wait, the ones whose first lightpath has been usable for so long.
+
+        One that cannot go back then waits as long again. After a restart the wait begins anew, and so it does
+        where a link or node on the way was closed meanwhile.
+
+        Args:
+            now_s: any clock that never jumps.
+
+        Returns:
+            UUIDs of those that went.
+        """
+        waiting = {item.uuid: item for item in self._state.astray() if item.waits_to_revert}
+        usable = {uuid: item for uuid, item in waiting.items() if item.home and self._is_usable(item.home)}
+        self._usable_since_s = {uuid: self._usable_since_s.get(uuid, now_s) for uuid in usable}
+        due = [
+            item
+            for uuid, item in usable.items()
+            if now_s - self._usable_since_s[uuid] >= item.request.wait_to_revert_s
+        ]
+        for item in due:
+            self._usable_since_s[item.uuid] = now_s
+        return self._go_back(due)
+
+    def _is_usable(self, path: Lightpath) -> bool:
+        """Nothing on its way is cut or drained; whether its slots are free is seen when they are taken."""
+        drained = self._state.drained
+        closed = {frozenset(ends) for ends in self._state.failed_links | drained.links}
+        return closed.isdisjoint(map(frozenset, hops_of(path.nodes))) and drained.nodes.isdisjoint(path.nodes)
+
+    def _go_back(self, services: Iterable[Service]) -> tuple[str, ...]:
         gone = []
-        for known in self._state.services():
-            if known.path is None or not (known.home or known.carried_gbps):
-                continue
+        for known in services:
             with self._lives.of(known.request.life):
                 try:
                     self._writer.trust()
@@ -186,10 +223,13 @@ class ServiceChanges:
                 renewed.append(replace(now, request=asked[leg.uuid]))
             for item in renewed:
                 writing.update(item)
+            stored = None
+            if request.is_locked != service.request.is_locked:
+                stored = writing.lock(lock_change(renewed[0]), request.is_locked)
 
             def show() -> Service:
                 for item in renewed:
-                    self._state.renewed(item)
+                    self._state.renewed(item, stored)
                 return renewed[0]
 
             return show

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from controlplane.controller.change_documents import drain_change
 from controlplane.controller.changing import ServiceChanges
 from controlplane.controller.network import link_ends
 from controlplane.controller.restoration import Restoration, Restorer
@@ -97,14 +98,18 @@ class Draining:
         return report
 
     def undrain(self, nodes: Sequence[str]) -> Restoration:
-        """Take what comes again, and set up what found no way without it; nobody is moved back.
+        """Take what comes again, and set up what found no way without it.
+
+        Then services that the drain moved go back, if they ask for it.
 
         Raises:
             TapiError: 400 there is no such link or node; 503 the database failed.
         """
         one = self._one(nodes)
         self._write(one, is_drained=False)
+        hit("controller.undrained")
         found = self._restorer.restore(service.uuid for service in self._state.dark())
+        found = replace(found, reverted=self._changes.go_back())
         log.info("%s takes what comes again: %s", one, found)
         return found
 
@@ -117,19 +122,20 @@ class Draining:
         raise invalid(f"there is no node {' '.join(nodes)!r}; name one node, or the two ends of a link")
 
     def _write(self, one: Drained, is_drained: bool) -> None:
-        rows = [*one.links, *((node, "") for node in one.nodes)]
+        nodes = next(iter(one.links), tuple(one.nodes))
+        node_a, node_b = (*nodes, "")[:2]
 
         def write(writing: Writing) -> Show[None]:
             known = self._state.drained
             if is_drained == (one.links <= known.links and one.nodes <= known.nodes):
                 return lambda: None
-            for row in rows:
-                (writing.drain if is_drained else writing.undrain)(*row)
+            change = drain_change(nodes, is_drained)
+            stored = (writing.drain if is_drained else writing.undrain)(node_a, node_b, change)
             if is_drained:
                 after = Drained(known.links | one.links, known.nodes | one.nodes)
             else:
                 after = Drained(known.links - one.links, known.nodes - one.nodes)
-            return lambda: self._state.drained_are(after)
+            return lambda: self._state.drained_are(after, stored)
 
         self._writer.write(write, is_alone=True)
 

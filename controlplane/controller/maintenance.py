@@ -1,4 +1,4 @@
-"""The controller's background work: begin and end what is due, audit, retry restorations, shorten the log.
+"""The controller's background work: starts, ends and reversions, audits, restorations tried again.
 
 Not here: how (``services.py``, ``compaction.py``).
 """
@@ -73,6 +73,7 @@ class Maintenance:
                 last_full_s = time.monotonic()
             try:
                 self._manager.end_due()
+                self._manager.changes.go_back_waited(time.monotonic())
                 self._manager.maintain(everything)
             except Exception:
                 log.exception("maintenance failed; trying again")

@@ -20,7 +20,7 @@ from controlplane.tapi.path_body import hops_of
 def measured(manager: ServiceManager) -> ControllerMetrics:
     """The metrics with every gauge as it is now."""
     metrics, state = manager.metrics, manager.state
-    version, lit, failed_links = state.standing()
+    version, lit, failed_links, _ = state.standing()
     metrics.services.labels("lit").set(sum(not item.request.protects for item in lit))
     metrics.services.labels("dark").set(_num_dark(manager))
     metrics.spectrum_used.set(_spectrum_used(state.plant, lit))

@@ -96,19 +96,24 @@ class HttpPathComputation:
             "X-Waiting": str(waiting),
         }
         body = build_compute_input(request, self._naming, purpose)
-        status, document = self.forward("POST", COMPUTE_OPERATION, body, headers)
+        status, document = self._first_answer("POST", COMPUTE_OPERATION, body, headers, is_ours=True)
         if 200 <= status < 300:
             return parse_compute_output(document)
         raise _as_refusal(status, document)
 
     def forward(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
-        """As ``PathComputation.forward``."""
+        """As ``PathComputation.forward``. It has no decision id, so it is for no service."""
+        return self._first_answer(method, path, body, headers, is_ours=False)
+
+    def _first_answer(
+        self, method: str, path: str, body: Any, headers: dict[str, str], is_ours: bool
+    ) -> tuple[int, Any]:
         content_type = {"Content-Type": YANG_DATA_JSON} if body is not None else {}
         first, number = self._first, len(self._urls)
         for turn, place in enumerate((*range(first, number), *range(first)), start=1):
             is_last = turn == number
             # An id of its own for each question: one that is given up on may have been decided all the same.
-            asked = headers | content_type | {"X-Decision-Id": str(uuid4())}
+            asked = headers | content_type | ({"X-Decision-Id": str(uuid4())} if is_ours else {})
             try:
                 answer = self._ask(self._urls[place], method, path, body, asked, is_last)
             except TapiError as error:

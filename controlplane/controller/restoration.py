@@ -28,7 +28,8 @@ AT_ONCE = 8
 class Restoration:
     """What became of the services without a lightpath: restored, or still without and why.
 
-    After a repair also which went back to their first lightpath, or to all of their capacity.
+    After a repair, or the end of a drain, also which went back to their first lightpath, or to all of their
+    capacity.
     """
 
     restored: tuple[str, ...] = ()

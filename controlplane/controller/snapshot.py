@@ -12,11 +12,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from controlplane.controller.change_documents import standing
+from controlplane.controller.change_documents import drain_change, standing
 from controlplane.controller.change_log import PAGE_BYTES, PAGE_ROWS, GoneError
 from controlplane.controller.state import NetworkState
 from controlplane.tapi.connectivity import Service
+from controlplane.tapi.context import Drained
 
 KEPT = 4
 
@@ -24,18 +26,27 @@ KEPT = 4
 @dataclass(frozen=True)
 class _Standing:
     services: tuple[Service, ...]  # those with a lightpath
-    failed_links: tuple[tuple[str, str], ...]
+    closed: tuple[dict[str, Any], ...]  # cut links, then what is drained
+
+    @classmethod
+    def of(
+        cls, services: tuple[Service, ...], failed_links: tuple[tuple[str, str], ...], drained: Drained
+    ) -> _Standing:
+        """Out of the state."""
+        cuts = [{"kind": "link-failed", "nodes": list(ends), "cause": "cut"} for ends in failed_links]
+        names: list[tuple[str, ...]] = [*sorted(drained.links), *((node,) for node in sorted(drained.nodes))]
+        drains = [drain_change(nodes, is_drained=True) | {"cause": "drain"} for nodes in names]
+        return cls(services, tuple({"version": 0} | change for change in (*cuts, *drains)))
 
     def documents(self, after: int) -> Iterator[bytes]:
-        """What stands, as changes: lightpaths in order of creation, then cut links."""
+        """What stands, as changes: lightpaths in order of creation, then cut links, then what is drained."""
         for service in self.services[after:]:
             yield json.dumps(standing(service)).encode()
-        for ends in self.failed_links[max(0, after - len(self.services)) :]:
-            change = {"version": 0, "kind": "link-failed", "nodes": list(ends), "cause": "cut"}
+        for change in self.closed[max(0, after - len(self.services)) :]:
             yield json.dumps(change).encode()
 
     def __len__(self) -> int:
-        return len(self.services) + len(self.failed_links)
+        return len(self.services) + len(self.closed)
 
 
 class Snapshots:
@@ -82,8 +93,8 @@ class Snapshots:
     def _at(self, version: int | None) -> tuple[int, _Standing]:
         with self._lock:
             if version is None:
-                version, services, failed_links = self._state.standing()
-                self._kept[version] = _Standing(services, failed_links)
+                version, services, failed_links, drained = self._state.standing()
+                self._kept[version] = _Standing.of(services, failed_links, drained)
             elif version not in self._kept:
                 raise GoneError(self._state.store.identity, version, self._state.version, self._state.version)
             self._kept.move_to_end(version)

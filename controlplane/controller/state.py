@@ -30,6 +30,7 @@ class _Services:
         self.by_uuid: dict[str, Service] = {}
         self.crossing: dict[str, dict[str, None]] = {}
         self.dark: dict[str, None] = {}
+        self.astray: dict[str, None] = {}
         self.ends_s: dict[str, float] = {}
         self.starts_s: dict[str, float] = {}
         self.of_connection: dict[str, str] = {}
@@ -54,6 +55,8 @@ class _Services:
         if service.path is None:
             self.dark[service.uuid] = None
             return
+        if service.home or service.carried_gbps:
+            self.astray[service.uuid] = None
         self.of_connection[connection_uuid(service.uuid)] = service.uuid
         self.of_path[service.path.uuid] = service.uuid
         self.of_key[service.key] = service.uuid
@@ -70,6 +73,7 @@ class _Services:
         if before is None:
             return
         self.dark.pop(uuid, None)
+        self.astray.pop(uuid, None)
         self.ends_s.pop(uuid, None)
         self.starts_s.pop(uuid, None)
         if before.path is None:
@@ -200,6 +204,11 @@ class NetworkState:
         with self._lock:
             return self._services.named(self._services.dark)
 
+    def astray(self) -> tuple[Service, ...]:
+        """The services with another lightpath than the first, or less capacity, that are to go back."""
+        with self._lock:
+            return self._services.named(self._services.astray)
+
     def num_dark(self) -> int:
         """How many these are."""
         return len(self._services.dark)
@@ -229,11 +238,11 @@ class NetworkState:
                 revision=self._revision,
             )
 
-    def standing(self) -> tuple[int, tuple[Service, ...], tuple[tuple[str, str], ...]]:
-        """The version, the services with a lightpath and the cut links, of one moment."""
+    def standing(self) -> tuple[int, tuple[Service, ...], tuple[tuple[str, str], ...], Drained]:
+        """The version, the services with a lightpath, the cut links and what is drained, of one moment."""
         with self._lock:
             lit = tuple(service for service in self._services.by_uuid.values() if service.path)
-            return self._version, lit, tuple(sorted(self._failed_links))
+            return self._version, lit, tuple(sorted(self._failed_links)), self._drained
 
     def feed(self, since: int, store_identity: str | None = None, rows: int = PAGE_ROWS) -> dict[str, Any]:
         """What ``GET /changes`` answers: one page after a version.
@@ -293,17 +302,25 @@ class NetworkState:
             self._services.put(after)
             self._count(last)
 
-    def renewed(self, service: Service) -> None:
-        """A service was stored with the same lightpath, or with none, and something else of it changed."""
+    def renewed(self, service: Service, change: Change | None = None) -> None:
+        """A service was stored with the same lightpath, or with none, and something else of it changed.
+
+        Args:
+            service: as it is now.
+            change: that tells it; None where the log tells nothing of it.
+        """
         with self._lock:
             self._services.put(service)
-            self._revision += 1
+            if change is None:
+                self._revision += 1
+            else:
+                self._count(change)
 
-    def drained_are(self, drained: Drained) -> None:
+    def drained_are(self, drained: Drained, last: Change) -> None:
         """Other links and nodes are drained, as it was stored."""
         with self._lock:
             self._drained = drained
-            self._revision += 1
+            self._count(last)
 
     def removed(self, service: Service, change: Change) -> None:
         """A service was dropped."""

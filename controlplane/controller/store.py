@@ -246,19 +246,25 @@ class Writing:
         self._log.append(removal, cause)
         return self.install(service, addition, cause)
 
-    def drain(self, node_a: str, node_b: str) -> None:
+    def drain(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
         """Store that a link, or a node where ``node_b`` is empty, takes nothing new."""
         self._connection.execute(insert(tables.drained).values(node_a=node_a, node_b=node_b))
+        return self._log.append(change, "drain")
 
-    def undrain(self, node_a: str, node_b: str) -> None:
+    def undrain(self, node_a: str, node_b: str, change: dict[str, Any]) -> Change:
         """Store that it takes what comes again."""
         one = tables.drained.c
         self._connection.execute(delete(tables.drained).where(one.node_a == node_a, one.node_b == node_b))
+        return self._log.append(change, "undrain")
 
     def update(self, service: Service) -> None:
         """Store another state of a service."""
         mine = tables.services.c.uuid == service.uuid
         self._connection.execute(update(tables.services).where(mine).values(_row(service)))
+
+    def lock(self, change: dict[str, Any], is_locked: bool) -> Change:
+        """Store the change of a service that is locked or unlocked, beside its other state."""
+        return self._log.append(change, "lock" if is_locked else "unlock")
 
     def remove(self, uuid: str, change: dict[str, Any], cause: str) -> Change:
         """Drop a service, and store the change."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,9 +17,12 @@ from starlette.routing import Route
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
-from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, ElementError
+from controlplane.elements.interface import EPOCH_HEADER, UNKNOWN_STATUS, CrossConnect, Edit, ElementError
 from controlplane.elements.routes import TABLE
 from controlplane.metrics import ready_answer
+from controlplane.openapi import description
+
+log = logging.getLogger(__name__)
 
 STATUS_OF_TAG = {"access-denied": 403, "unknown-element": 404, "invalid-value": 422, "malformed-message": 400}
 _EDIT = TypeAdapter(Edit)
@@ -45,6 +51,20 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
         assert isinstance(error, ElementError)
         return JSONResponse({"tag": error.tag, "message": str(error)}, STATUS_OF_TAG.get(error.tag, 500))
 
+    async def not_stored(request: Request, error: Exception) -> Response:
+        """Whether the change is on disk nobody knows, so this is no refusal: who asked looks again."""
+        log.warning("%s %s: %r", request.method, request.url.path, error)
+        message = f"the elements' database failed: {error}"
+        return JSONResponse({"tag": "operation-failed", "message": message}, UNKNOWN_STATUS)
+
+    async def plain_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return JSONResponse({"tag": "invalid-value", "message": message}, error.status_code, error.headers)
+
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(description(TABLE))
+
     async def health(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
@@ -64,10 +84,16 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
         with host.metrics.operation("edit"):
             return host.edit(node, _read_edit(body, node))
 
-    handlers = TABLE.handled_by(health, ready, metrics, nodes, of_element(running), of_element(edit))
+    handlers = TABLE.handled_by(
+        *(health, openapi, ready, metrics, nodes), of_element(running), of_element(edit)
+    )
     app = Starlette(
         routes=[Route(route.path, handler, methods=list(route.methods)) for route, handler in handlers],
-        exception_handlers={ElementError: refused},
+        exception_handlers={
+            ElementError: refused,
+            sqlite3.Error: not_stored,
+            HTTPException: plain_refusal,
+        },
     )
     app.add_middleware(
         AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people

@@ -11,7 +11,14 @@ import urllib3
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
-from controlplane.elements.interface import EPOCH_HEADER, CrossConnect, Edit, ElementError, UnreachableError
+from controlplane.elements.interface import (
+    EPOCH_HEADER,
+    UNKNOWN_STATUS,
+    CrossConnect,
+    Edit,
+    ElementError,
+    UnreachableError,
+)
 
 CONNECTIONS = 128  # that are kept; more are opened where needed, and closed again
 
@@ -75,6 +82,8 @@ class HttpSouthbound:
         except (ValueError, KeyError, TypeError):
             told = answer.data[:200].decode(errors="replace")
             raise UnreachableError(node, f"HTTP {answer.status}: {told}") from None
+        if answer.status == UNKNOWN_STATUS:
+            raise UnreachableError(node, message)
         raise ElementError(node, tag, message)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 ADD_DROP = "add-drop"
+UNKNOWN_STATUS = 503  # nobody can say whether what was asked for was done
 EPOCH_HEADER = "X-Controller-Epoch"  # a controller with an older one than an element has met is refused
 _STRICT = {"extra": "forbid"}  # a member that is not known is refused on the wire
 
@@ -64,7 +65,7 @@ class ElementError(ValueError):
 
 
 class UnreachableError(ElementError):
-    """An element did not answer; what it did is unknown."""
+    """An element did not answer, or could not say what it did: that is unknown."""
 
     def __init__(self, node: str, message: str) -> None:
         super().__init__(node, "operation-failed", message)

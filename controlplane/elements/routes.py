@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+from pydantic import TypeAdapter
+
+from controlplane.elements.interface import EPOCH_HEADER, Edit
 from controlplane.metrics import METRICS, READY
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, ApiRoute, RouteTable
+from controlplane.routes import HEALTH, JSON, OPENAPI, ApiRoute, RouteTable, Schema
+
+_EPOCH: dict[str, Schema] = {EPOCH_HEADER: {"type": "string", "pattern": "^[0-9]{1,18}$"}}
+
+
+def _edit_schema() -> Schema:
+    return TypeAdapter(Edit).json_schema()
+
 
 TABLE = RouteTable(
     "elements",
     (
         ApiRoute(HEALTH, ("GET",), "health", None, "whether the process answers"),
-        ApiRoute(READY, ("GET",), "ready", Role.READER, "whether everything needed is there, with reasons"),
-        ApiRoute(METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus"),
+        ApiRoute(OPENAPI, ("GET",), "openapi", Role.READER, "this description"),
+        ApiRoute(
+            READY,
+            ("GET",),
+            "ready",
+            Role.READER,
+            "whether everything needed is there, with reasons",
+            answers={200: JSON, 503: JSON},
+        ),
+        ApiRoute(
+            METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus", answers={200: "text/plain"}
+        ),
         ApiRoute("/elements", ("GET",), "nodes", Role.READER, "names of the elements"),
         ApiRoute(
-            "/elements/{node}/running", ("GET",), "running", Role.READER, "cross-connects that it holds"
+            "/elements/{node}/running",
+            ("GET",),
+            "running",
+            Role.READER,
+            "cross-connects that it holds",
+            refusals=(400, 404),
+            headers=_EPOCH,
         ),
         # The controller does this many times for each change of a service, which its own trail tells.
         ApiRoute(
@@ -24,6 +50,14 @@ TABLE = RouteTable(
             Role.ADMINISTRATOR,
             "put cross-connects in place and take others out, whole or not at all",
             noted="people",
+            refusals=(404, 422),
+            headers=_EPOCH,
+            body=_edit_schema,
         ),
     ),
+    own_refusal={
+        "type": "object",
+        "required": ["tag", "message"],
+        "properties": {"tag": {"type": "string"}, "message": {"type": "string"}},
+    },
 )

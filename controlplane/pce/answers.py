@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from controlplane.lightpath import Lightpath
 from controlplane.pce.computation import PathComputer
-from controlplane.pce.constraint import RouteConstraint
+from controlplane.pce.constraint import RouteConstraint, avoided_of
 from controlplane.pce.decision_record import DecisionRecord
 from controlplane.pce.look import Query
 from controlplane.tapi import ids
@@ -29,7 +29,6 @@ from controlplane.tapi.path_body import (
 from controlplane.tapi.purpose import NOBODY, Purpose, parse_purpose
 from controlplane.tapi.service_body import BIDIRECTIONAL, ComputeRequest
 from envs.request import Request
-from topologies.detours import Avoided
 
 
 @dataclass(frozen=True)
@@ -151,10 +150,7 @@ class PathAnswers:
             service_class=purpose.service_class,
         )
         topology = self._plant.topology
-        avoided = Avoided(
-            frozenset(topology.link_index(*ends) // 2 for ends in request.exclude_links),
-            frozenset(map(index, request.exclude_nodes)),
-        )
+        avoided = avoided_of(topology, request.exclude_links, request.exclude_nodes)
         constraint = RouteConstraint.of(request, topology.node_names)
         return Query(decision_id, asked, state_version, constraint, avoided, purpose, waiting)
 

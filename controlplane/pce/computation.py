@@ -31,11 +31,12 @@ from controlplane.pce.decision_record import (
 from controlplane.pce.endpoint import EndpointInUse, Serving
 from controlplane.pce.fallback import policy_scores
 from controlplane.pce.inference import request_body
-from controlplane.pce.look import Look, Query, looks_at, settle
+from controlplane.pce.look import Look, Query, around_drained, looks_at, settle
 from controlplane.pce.reasons import FallbackReason
 from controlplane.pce.shadow import Decided, Shadow
 from controlplane.tapi import ids
-from controlplane.tapi.purpose import MOVE, PROTECT, RESTORE
+from controlplane.tapi.context import Drained
+from controlplane.tapi.purpose import MOVE, NOBODY, PROTECT, RESTORE
 from envs.candidates import Observation, observe
 from envs.features import CONTEXT_NAMES, FEATURE_NAMES, FEATURE_SCHEMA_VERSION
 from envs.network import Network
@@ -122,6 +123,9 @@ class PathComputer:
         query = dataclasses.replace(query, request=dataclasses.replace(query.request, arrival_s=time_s))
         await self.databases.bring_to(query.state_version)
         synced = time.perf_counter()
+        drained = self.databases.drained if query.purpose == NOBODY else Drained()
+        if drained:  # of its services the controller says itself what they avoid
+            query = around_drained(query, drained, self.databases.plant.topology)
         turn = self._turn(query)
         look, chosen = await self._choose(query, turn)
         record = _with_turn(self._record(query, time_s, look, chosen), turn)
@@ -131,6 +135,7 @@ class PathComputer:
             sync_ms=(synced - started) * 1000,
             observe_ms=look.took_ms,
             total_ms=total_ms,
+            reason=record.reason and record.reason + (f" (being drained: {drained})" if drained else ""),
             lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
         hit("pce.decided")

@@ -6,10 +6,19 @@ excluded (``topologies.detours``). The controller checks the same in other code 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from controlplane.tapi.service_body import ComputeRequest
+from topologies.detours import Avoided
+from topologies.model import Topology
+
+
+def avoided_of(topology: Topology, links: Iterable[tuple[str, str]], nodes: Iterable[str]) -> Avoided:
+    """What must not be crossed, out of names."""
+    fibres = frozenset(topology.link_index(*ends) // 2 for ends in links)
+    return Avoided(fibres, frozenset(map(topology.node_index, nodes)))
 
 
 @dataclass(frozen=True)

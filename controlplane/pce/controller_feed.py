@@ -30,8 +30,18 @@ class FeedEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     version: int
-    kind: Literal["lightpath-added", "lightpath-removed", "link-failed", "link-repaired", "service-removed"]
-    nodes: tuple[str, ...] = Field(min_length=2)
+    kind: Literal[
+        "lightpath-added",
+        "lightpath-removed",
+        "link-failed",
+        "link-repaired",
+        "service-removed",
+        "drained",
+        "undrained",
+        "locked",
+        "unlocked",
+    ]
+    nodes: tuple[str, ...] = Field(min_length=1)  # one: a node is drained, or takes what comes again
     service_uuid: str = ""
     first_slot: int = 0
     num_slots: int = 0

@@ -20,6 +20,7 @@ from typing import ParamSpec, TypeVar
 
 from controlplane.pce.controller_feed import ControllerFeed, DatabasesError, FeedEntry, Key, NotKeptError
 from controlplane.pce.holds import Holds
+from controlplane.tapi.context import Drained
 from envs.errors import SpectrumError
 from envs.network import Network, ServiceLife
 from envs.plant import Plant
@@ -50,6 +51,7 @@ class _Copy:
         self.version = 0
         self.lightpaths: dict[Key, FeedEntry] = {}
         self.failed_links: set[frozenset[str]] = set()
+        self.drained = Drained()
         self.is_whole = False
         self._plant = plant
 
@@ -92,8 +94,18 @@ class _Copy:
                 if frozenset(change.nodes) in self.failed_links:
                     self.network.repair_link(*nodes)
                     self.failed_links.discard(frozenset(change.nodes))
-            case "service-removed":
-                pass  # it had no lightpath: nothing stands or falls with it
+            case "drained" | "undrained":
+                self._drain(change.nodes, is_drained=change.kind == "drained")
+            case "service-removed" | "locked" | "unlocked":
+                pass  # it had no lightpath, or keeps its slots: nothing stands or falls with it
+
+    def _drain(self, nodes: tuple[str, ...], is_drained: bool) -> None:
+        links, drained = {ends for ends in self.drained.links if {*ends} != {*nodes}}, set(self.drained.nodes)
+        if len(nodes) == 1:
+            (drained.add if is_drained else drained.discard)(nodes[0])
+        elif is_drained:
+            links.add((nodes[0], nodes[1]))
+        self.drained = Drained(frozenset(links), frozenset(drained))
 
 
 def _life_of(change: FeedEntry) -> ServiceLife:
@@ -170,6 +182,11 @@ class Databases:
     def failed_links(self) -> set[frozenset[str]]:
         """Ends of the links that are cut."""
         return self._copy.failed_links
+
+    @property
+    def drained(self) -> Drained:
+        """What takes nothing new."""
+        return self._copy.drained
 
     async def bring_to(self, version: int | None) -> None:
         """Return once the databases show ``version`` or later; without one, what the controller has now.

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controlplane.pce.constraint import RouteConstraint
+from controlplane.pce.constraint import RouteConstraint, avoided_of
 from controlplane.pce.controller_feed import DatabasesError
 from controlplane.pce.databases import Databases
 from controlplane.pce.decide import Blocked, Choice, still_feasible, why_blocked
 from controlplane.pce.endpoint import Serving
+from controlplane.tapi.context import Drained
 from controlplane.tapi.purpose import NOBODY, Purpose
+from controlplane.tapi.service_body import ComputeRequest
 from envs.candidates import Candidate, Observation, observe
 from envs.network import Network, ServiceLife
 from envs.request import Request
 from topologies.detours import NOTHING, Avoided
+from topologies.model import Topology
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,20 @@ class Query:
     avoided: Avoided = NOTHING
     purpose: Purpose = NOBODY
     waiting: int = 0
+
+
+def around_drained(query: Query, drained: Drained, topology: Topology) -> Query:
+    """The same question of what is left without what is drained."""
+    names, asked = topology.node_names, query.request
+    known = query.constraint.request if query.constraint else None
+    known = known or ComputeRequest(names[asked.source], names[asked.destination], asked.bit_rate_gbps)
+    request = dataclasses.replace(
+        known,
+        exclude_links=(*known.exclude_links, *sorted(drained.links)),
+        exclude_nodes=(*known.exclude_nodes, *sorted(drained.nodes)),
+    )
+    avoided = query.avoided | avoided_of(topology, drained.links, drained.nodes)
+    return dataclasses.replace(query, constraint=RouteConstraint.of(request, names), avoided=avoided)
 
 
 @dataclass(frozen=True)

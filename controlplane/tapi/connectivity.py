@@ -36,7 +36,7 @@ class Service:
         set_up_version, set_up_cause, set_up_s: version, cause (``create``, ``restore``, ``move``) and time
             (since 1970 UTC) of the change that set the lightpath up; 0 and empty where it is not known.
         refused: why it could not be set up when its start came; empty where nothing kept it.
-        home: the lightpath that a cut took, of a service that goes back to it after the repair.
+        home: the lightpath that a cut or a drain took, of a service that goes back to it afterwards.
         carried_gbps: where it was restored with less than it asks for; else 0.
         protection: the second lightpath of a protected service, as it stands now; stored as a service of its
             own (``ServiceRequest.protection``), which TAPI does not show.
@@ -76,6 +76,11 @@ class Service:
         """The service as a cut of its lightpath leaves it."""
         home = self.home or (self.path if self.request.reverts else None)
         return Service(self.request, self.lifecycle, began_s=self.began_s, home=home)
+
+    @property
+    def waits_to_revert(self) -> bool:
+        """It is to go back, and not at once."""
+        return self.home is not None and self.request.wait_to_revert_s > 0
 
     @property
     def carries(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,13 @@ from controlplane.tapi.naming import Naming
 
 NOTIFICATION = "tapi-notification:notification"
 _BLOCK = ("first-slot", "num-slots", "modulation-format")
+_CREATED = {"create": "OBJECT_CREATION", "delete": "OBJECT_DELETION", "ended": "OBJECT_DELETION"}
+# Old and new administrative state.
+_ADMINISTRATIVE = {
+    **dict.fromkeys(("drain", "lock"), ("UNLOCKED", "LOCKED")),
+    **dict.fromkeys(("undrain", "unlock"), ("LOCKED", "UNLOCKED")),
+}
+_BY_A_CLIENT = ("create", "delete", *_ADMINISTRATIVE)
 
 
 def notification(
@@ -20,45 +27,59 @@ def notification(
 
     Args:
         change: as in docs/contracts.md; its version is the sequence number.
-        cause: ``create``, ``delete``, ``cut``, ``restore``, ``repair`` or ``move``.
+        cause: e.g. ``create``, ``delete``, ``cut``, ``restore``, ``repair``, ``move``, ``drain``, ``lock``.
         happened: when.
         naming: the topology.
         store: identity of the store that numbered the change.
     """
-    is_link = change["kind"] in ("link-failed", "link-repaired")
-    uuid = change.get("protects") or change.get("service_uuid")
     body: dict[str, Any] = {
         "uuid": ids.notification_uuid(store, change["version"]),
-        "target-object-type": "LINK" if is_link else "CONNECTIVITY_SERVICE",
-        "target-object-identifier": (naming.link_uuid(*change["nodes"]) if is_link else uuid),
         "event-time-stamp": happened.astimezone(UTC).strftime("%Y%m%d%H%M%S.")
         + f"{happened.microsecond // 100000}Z",
         "sequence-number": str(change["version"]),
-        "source-indicator": "MANAGEMENT_OPERATION" if cause in ("create", "delete") else "RESOURCE_OPERATION",
+        "source-indicator": "MANAGEMENT_OPERATION" if cause in _BY_A_CLIENT else "RESOURCE_OPERATION",
         "layer-protocol-name": "PHOTONIC_MEDIA",
         "additional-info": names.pairs({"change": change["kind"], "cause": cause}),
     }
-    created = {"create": "OBJECT_CREATION", "delete": "OBJECT_DELETION", "ended": "OBJECT_DELETION"}
     is_protection = "protects" in change  # a second lightpath is no object of its own
-    body["notification-type"] = created.get("" if is_protection else cause, "ATTRIBUTE_VALUE_CHANGE")
-    if is_link:
-        body["target-object-name"] = names.pairs({names.LOCAL_NAME: "-".join(change["nodes"])})
+    body["notification-type"] = _CREATED.get("" if is_protection else cause, "ATTRIBUTE_VALUE_CHANGE")
+    body |= _target(change, naming)
+    if "first_slot" in change:
+        block = {name: change[name.replace("-", "_")] for name in _BLOCK}
+        body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
+    if not is_protection and (changed := list(_changed(change, cause))):
+        body["changed-attributes"] = changed
+    return {NOTIFICATION: body}
+
+
+def _target(change: Mapping[str, Any], naming: Naming) -> dict[str, Any]:
+    """Which object has changed."""
+    nodes = change["nodes"]
+    uuid = change.get("protects") or change.get("service_uuid")
+    if uuid:
+        kind, name = "CONNECTIVITY_SERVICE", {"service-uuid": uuid}
+    elif len(nodes) == 1:
+        kind, uuid, name = "NODE", naming.node_uuid(nodes[0]), {names.LOCAL_NAME: nodes[0]}
     else:
-        body["target-object-name"] = names.pairs({"service-uuid": uuid})
-        if change["kind"] != "service-removed":  # which had no lightpath
-            block = {name: change[name.replace("-", "_")] for name in _BLOCK}
-            body["additional-info"] += names.pairs({"nodes": names.join_list(change["nodes"]), **block})
-    if is_protection:
-        return {NOTIFICATION: body}
+        kind, uuid, name = "LINK", naming.link_uuid(*nodes), {names.LOCAL_NAME: "-".join(nodes)}
+    return {
+        "target-object-type": kind,
+        "target-object-identifier": uuid,
+        "target-object-name": names.pairs(name),
+    }
+
+
+def _changed(change: Mapping[str, Any], cause: str) -> Iterator[dict[str, str]]:
+    """The attributes of the object that have other values now."""
     if cause == "create":
-        body["changed-attributes"] = [_became("lifecycle-state", "PLANNED", "INSTALLED")]
+        yield _became("lifecycle-state", "PLANNED", "INSTALLED")
     elif cause in ("delete", "ended"):
-        body["changed-attributes"] = [_became("lifecycle-state", "INSTALLED", "PENDING_REMOVAL")]
+        yield _became("lifecycle-state", "INSTALLED", "PENDING_REMOVAL")
+    elif cause in _ADMINISTRATIVE:
+        yield _became("administrative-state", *_ADMINISTRATIVE[cause])
     elif cause != "move" and "disjoint" not in change:  # it may be carried all the while
         up = change["kind"] in ("link-repaired", "lightpath-added")
-        states = ("DISABLED", "ENABLED") if up else ("ENABLED", "DISABLED")
-        body["changed-attributes"] = [_became("operational-state", *states)]
-    return {NOTIFICATION: body}
+        yield _became("operational-state", *(("DISABLED", "ENABLED") if up else ("ENABLED", "DISABLED")))
 
 
 def _became(name: str, old: str, new: str) -> dict[str, str]:

@@ -15,13 +15,14 @@ from controlplane.tapi.dialects import has_colon_directions, in_model_words, med
 from controlplane.tapi.errors import TapiError, invalid, missing
 from controlplane.tapi.fields import as_list, as_object, required, strip_prefixes
 from controlplane.tapi.ids import protection_uuid
-from controlplane.tapi.names import SERVICE_CLASS, as_dict, pairs
+from controlplane.tapi.names import as_dict
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.purpose import ANY_CLASS, class_of
 from controlplane.tapi.resilience import disjoint_of, lowest_gbps_of
-from controlplane.tapi.schedule import parse_schedule, told_time
+from controlplane.tapi.schedule import parse_schedule
 from controlplane.tapi.schema import canonical
 from controlplane.tapi.service_schema import CONSTRAINT, SERVICE, WRAPPERS
+from controlplane.tapi.wishes import NO_WISHES, Wishes
 
 ROOT = "/tapi-connectivity:connectivity-service"
 BIDIRECTIONAL = "BIDIRECTIONAL"
@@ -81,8 +82,13 @@ class ServiceRequest(ComputeRequest):
 
     @property
     def reverts(self) -> bool:
-        """After a repair it goes back to the lightpath that a cut took from it."""
+        """After a repair it goes back to the lightpath that a cut or a drain took from it."""
         return self.document.get("reversion-mode") == "REVERTIVE"
+
+    @property
+    def wait_to_revert_s(self) -> float:
+        """So long that lightpath must be usable again before it goes back."""
+        return 60.0 * int(self.document.get("wait-to-revert-time", 0))
 
     @property
     def life(self) -> str:
@@ -197,15 +203,14 @@ def build_service(
     bit_rate_gbps: float,
     max_latency_ms: float = math.inf,
     direction: str = UNIDIRECTIONAL,
-    service_class: str = "",
-    ends_s: float | None = None,
+    wishes: Wishes = NO_WISHES,
 ) -> dict[str, Any]:
-    """The body that asks for a service, as our own client sends it; a class goes as a ``name`` pair.
+    """The body that asks for a service, as our own client sends it.
 
     The latency bound goes in whole microseconds, rounded down so that what is promised is never looser.
 
     Raises:
-        TapiError: 400, a bit rate that is not a positive whole number of Gb/s, a bound below 1 us, or an end
+        TapiError: 400, a bit rate that is not a positive whole number of Gb/s, a bound below 1 us, or a time
             beyond the calendar.
     """
     if not (math.isfinite(bit_rate_gbps) and bit_rate_gbps > 0 and bit_rate_gbps == int(bit_rate_gbps)):
@@ -235,11 +240,7 @@ def build_service(
         if not (math.isfinite(max_latency_ms) and max_latency_ms >= 0.001):
             raise invalid(f"latency bound {max_latency_ms} ms: at least 0.001 ms is needed")
         service["max-allowed-delay"] = {"value": str(math.floor(max_latency_ms * 1000.0 + 1e-6))}
-    if service_class:
-        service["name"] = pairs({SERVICE_CLASS: service_class})
-    if ends_s is not None:
-        service["schedule"] = {"end-time": told_time(ends_s)}
-    return {"tapi-connectivity:connectivity-service": [service]}
+    return {"tapi-connectivity:connectivity-service": [service | wishes.members()]}
 
 
 def service_object(document: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from controlplane.tapi.service_schema import LAYER, NAMES
 
 ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
 SUPPORTED_TYPES = ("OBJECT_CREATION", "OBJECT_DELETION", "ATTRIBUTE_VALUE_CHANGE")
-SUPPORTED_OBJECTS = ("CONNECTIVITY_SERVICE", "LINK")
+SUPPORTED_OBJECTS = ("CONNECTIVITY_SERVICE", "LINK", "NODE")
 STREAM = "/restconf/streams/tapi-notification"
 NOTIFICATION_CONTEXT = "tapi-notification:notification-context"
 

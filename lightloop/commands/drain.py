@@ -52,7 +52,8 @@ def _render(out: Console, what: str, told: dict[str, Any]) -> None:
         out.print(f"{what} is drained: {len(told['moved'])} services moved in {int(told['took-ms'])} ms")
         items, word = told["stayed"], "stays"
     else:
-        out.print(f"{what} takes what comes again: {len(told['restored'])} services set up again")
+        back = f", {len(told['reverted'])} gone back" if told.get("reverted") else ""
+        out.print(f"{what} takes what comes again: {len(told['restored'])} services set up again{back}")
         items, word = told["lost"], "has no lightpath"
     for item in items:
         out.print(f"{item['service-uuid']} {word}: {item['reason']}", markup=False, soft_wrap=True)

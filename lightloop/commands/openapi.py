@@ -15,6 +15,8 @@ class Described(StrEnum):
 
     CONTROLLER = "controller"
     PCE = "pce"
+    ELEMENTS = "elements"
+    CONSOLE = "console"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,11 +27,10 @@ def register(app: typer.Typer) -> None:
 def openapi(
     process: Annotated[Described, typer.Argument(help="Whose interface.")] = Described.CONTROLLER,
 ) -> None:
-    """Print the OpenAPI description of controller or PCE: the same as GET /openapi.json (docs/access.md)."""
+    """Print the OpenAPI description of a process: the same as its GET /openapi.json (docs/access.md)."""
+    from importlib import import_module
+
     from controlplane.openapi import description
 
-    if process is Described.PCE:
-        from controlplane.pce.routes import TABLE
-    else:
-        from controlplane.controller.routes import TABLE
-    sys.stdout.write(json.dumps(description(TABLE), indent=2) + "\n")
+    table = import_module(f"controlplane.{process}.routes").TABLE
+    sys.stdout.write(json.dumps(description(table), indent=2) + "\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +16,19 @@ from lightloop.output import JsonFlag, Refusal, emit
 
 if TYPE_CHECKING:
     from controlplane.client import ControllerClient, ServiceLightpath
+    from controlplane.tapi.wishes import Wishes
+
+
+class Protection(StrEnum):
+    """Against cuts."""
+
+    NONE = "none"
+    ONE_PLUS_ONE = "one-plus-one"
+    ONE_PLUS_ONE_NODE = "one-plus-one-node"
+
+
+# What the two lightpaths must not have in common.
+_DISJOINT = {Protection.NONE: "", Protection.ONE_PLUS_ONE: "link", Protection.ONE_PLUS_ONE_NODE: "node"}
 
 
 def register(app: typer.Typer) -> None:
@@ -32,32 +47,77 @@ def register(app: typer.Typer) -> None:
         uuid: Annotated[str | None, typer.Option(help="UUID of the service; made when not given.")] = None,
         delete: Annotated[str | None, typer.Option(metavar="UUID", help="Delete this service.")] = None,
         service_class: Annotated[
-            str | None, typer.Option("--class", help="Service class, by name; the record tells them apart.")
-        ] = None,
-        ends: Annotated[
+            str, typer.Option("--class", help="Service class, by name; the record tells them apart.")
+        ] = "",
+        start: Annotated[
             str | None,
-            typer.Option(metavar="TIME", help="When it ends and is released, e.g. 2031-05-01T18:00:00Z."),
+            typer.Option(metavar="TIME", help="Set it up then, and hold no spectrum before: RFC 3339."),
+        ] = None,
+        end: Annotated[
+            str | None,
+            typer.Option(
+                "--end", "--ends", metavar="TIME", help="Release it then, e.g. 2031-05-01T18:00:00Z."
+            ),
+        ] = None,
+        protection: Annotated[
+            Protection,
+            typer.Option(
+                help="one-plus-one: two lightpaths without a link in common; a cut of one leaves the service "
+                "up. one-plus-one-node: without a node in common either."
+            ),
+        ] = Protection.NONE,
+        lowest_rate_gbps: Annotated[
+            int | None,
+            typer.Option(min=1, help="After a cut it may come back with as little as this, if no more fits."),
+        ] = None,
+        revert: Annotated[
+            bool, typer.Option("--revert", help="After the repair it goes back to its first lightpath.")
+        ] = False,
+        wait_to_revert_min: Annotated[
+            int | None,
+            typer.Option(min=0, help="Minutes that the repair must last before it goes back; with --revert."),
         ] = None,
         as_json: JsonFlag = False,
     ) -> None:
-        """Place a service over TAPI and show the lightpath set up for it; or delete one."""
+        """Place a service over TAPI and show the lightpath set up for it; or delete one.
+
+        Examples:
+          lightloop request --from WA --to TX --gbps 100 --max-latency-ms 30
+
+          lightloop request --from WA --to TX --start 2031-05-01T18:00:00Z --end 2031-05-01T20:00:00Z
+
+          lightloop request --from WA --to TX --protection one-plus-one
+
+          lightloop request --from WA --to TX --gbps 400 --lowest-rate-gbps 100 --revert
+        """
         from controlplane.client import ControllerClient, ServiceRefused
+        from controlplane.tapi.wishes import Wishes
         from lightloop.running import running_config, running_credentials
 
         if (delete is None) + (count is None) + (source is None and destination is None) < 2:
             raise Refusal("give --from and --to, or --count, or --delete; one of them at a time")
         if delete is None and count is None and (source is None or destination is None):
             raise Refusal("give --from and --to; `lightloop topologies` lists the nodes")
-        bound = math.inf if max_latency_ms is None else max_latency_ms
-        named: dict[str, Any] = {} if service_class is None else {"service_class": service_class}
-        if ends is not None:
-            named["ends_s"] = _time(ends)
+        if start is not None and count is not None:
+            raise Refusal("--start is for one service: give --from and --to in the place of --count")
+        if wait_to_revert_min is not None and not revert:
+            raise Refusal("--wait-to-revert-min is how long to wait before it goes back: give --revert too")
+        wishes = Wishes(
+            service_class,
+            None if start is None else _time(start, "--start"),
+            None if end is None else _time(end, "--end"),
+            _DISJOINT[protection],
+            lowest_rate_gbps,
+            revert,
+            wait_to_revert_min,
+        )
+        asked = gbps, math.inf if max_latency_ms is None else max_latency_ms
         with ControllerClient.of(running_config(), running_credentials()) as client:
             if delete is not None:
                 client.delete_service(delete)
                 emit({"uuid": delete, "deleted": True}, as_json, lambda out: out.print(f"{delete} deleted"))
             elif count is not None:
-                lightpaths, refusals = _place_many(client, count, seed, gbps, bound, named)
+                lightpaths, refusals = _place_many(client, count, seed, asked, wishes)
                 document = {"lightpaths": [_document(item) for item in lightpaths], "refused": refusals}
                 emit(document, as_json, lambda out: _render(out, lightpaths, refusals))
                 if not lightpaths:
@@ -65,19 +125,37 @@ def register(app: typer.Typer) -> None:
                         f"none of {count} services was set up; first reason: {refusals[0]['reason']}"
                     )
             elif source is not None and destination is not None:
-                lightpath = client.place_service(source, destination, gbps, bound, uuid, **named)
-                emit(_document(lightpath), as_json, lambda out: _render_one(out, lightpath))
+                if wishes.starts_s is not None and wishes.starts_s > time.time():
+                    made = client.request_service(source, destination, *asked, uuid, wishes=wishes)
+                    emit({"uuid": made, "start": start}, as_json, lambda out: _render_kept(out, made, start))
+                    return
+                lightpath = client.place_service(source, destination, *asked, uuid, wishes=wishes)
+                other = _other(client, lightpath) if wishes.disjoint else None
+                told = _document(lightpath) | ({"protection": _document(other)} if other else {})
+                emit(told, as_json, lambda out: _render_one(out, lightpath, other))
+
+
+def _other(client: ControllerClient, lightpath: ServiceLightpath) -> ServiceLightpath | None:
+    """The second lightpath of a service; None where a cut has taken it already."""
+    found = client.lightpaths(lightpath.service_uuid)
+    return next((item for item in found if item.uuid != lightpath.uuid), None)
 
 
 def _place_many(
     client: ControllerClient,
     count: int,
     seed: int,
-    gbps: float,
-    max_latency_ms: float,
-    named: dict[str, Any],
+    asked: tuple[float, float],
+    wishes: Wishes,
 ) -> tuple[list[ServiceLightpath], list[dict[str, Any]]]:
     """Lightpaths of services between random pairs, and which were refused and why.
+
+    Args:
+        client: of the controller.
+        count: of services.
+        seed: of the pairs.
+        asked: bit rate in Gb/s and latency bound in ms of each.
+        wishes: of each.
 
     Raises:
         ServiceRefused: the controller does not answer.
@@ -92,15 +170,15 @@ def _place_many(
     for _ in range(count):
         source, destination = choose.sample(nodes, 2)
         try:
-            lightpaths.append(client.place_service(source, destination, gbps, max_latency_ms, **named))
+            lightpaths.append(client.place_service(source, destination, *asked, wishes=wishes))
         except ServiceRefused as refusal:
             if not refusal.status:
                 raise
-            refusals.append({"from": source, "to": destination, "gbps": gbps, "reason": refusal.reason})
+            refusals.append({"from": source, "to": destination, "gbps": asked[0], "reason": refusal.reason})
     return lightpaths, refusals
 
 
-def _time(text: str) -> float:
+def _time(text: str, option: str) -> float:
     """Seconds since 1970 UTC.
 
     Raises:
@@ -110,7 +188,7 @@ def _time(text: str) -> float:
     from controlplane.tapi.schedule import read_time
 
     try:
-        return read_time(text, "--ends")
+        return read_time(text, option)
     except TapiError as error:
         raise Refusal(error.message) from None
 
@@ -119,13 +197,22 @@ def _document(lightpath: ServiceLightpath) -> dict[str, Any]:
     return lightpath.document | {"total_ms": round(lightpath.total_ms, 3)}
 
 
-def _render_one(out: Console, lightpath: ServiceLightpath) -> None:
-    last_slot = lightpath.first_slot + lightpath.num_slots - 1
+def _render_kept(out: Console, uuid: str, start: str | None) -> None:
+    for label, value in (
+        ("service", uuid),
+        ("planned", f"to be set up at {start}; until then it holds no slots"),
+    ):
+        out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _render_one(out: Console, lightpath: ServiceLightpath, other: ServiceLightpath | None) -> None:
     who = f"{lightpath.decided_by}, {lightpath.policy}" if lightpath.policy else lightpath.decided_by
     for label, value in (
         ("service", lightpath.service_uuid),
         ("path", " - ".join(lightpath.nodes)),
-        ("slots", f"{lightpath.first_slot} to {last_slot}, {lightpath.modulation_format}"),
+        ("slots", _slots(lightpath)),
+        ("protection", None if other is None else " - ".join(other.nodes)),
+        ("slots", None if other is None else _slots(other)),
         ("band", lightpath.band),
         ("latency", f"{lightpath.latency_ms:.3f} ms"),
         ("gsnr", _gsnr(lightpath)),
@@ -135,6 +222,11 @@ def _render_one(out: Console, lightpath: ServiceLightpath) -> None:
     ):
         if value is not None:
             out.print(f"{label:<12}{value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _slots(lightpath: ServiceLightpath) -> str:
+    last_slot = lightpath.first_slot + lightpath.num_slots - 1
+    return f"{lightpath.first_slot} to {last_slot}, {lightpath.modulation_format}"
 
 
 def _gsnr(lightpath: ServiceLightpath) -> str | None:

@@ -74,10 +74,13 @@ class ToldChange:
     Attributes:
         version: 1, 2, 3, ... without a gap.
         time_s: since 1970 UTC.
-        kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed``, ``link-repaired``, or
-            ``service-removed``: of one that a cut had left without a lightpath.
-        cause: ``create``, ``delete``, ``ended``, ``cut``, ``restore``, ``repair``, ``move``, ``protect``.
-        nodes: of the route, source first; of a link, and of a service without a lightpath, its ends.
+        kind: ``lightpath-added``, ``lightpath-removed``, ``link-failed``, ``link-repaired``;
+            ``service-removed``: of one that a cut had left without a lightpath; ``drained`` and
+            ``undrained`` of a link or a node, ``locked`` and ``unlocked`` of a service.
+        cause: ``create``, ``delete``, ``ended``, ``cut``, ``restore``, ``repair``, ``move``, ``protect``,
+            ``drain``, ``undrain``, ``lock``, ``unlock``.
+        nodes: of the route, source first; of a link, and of a service without a lightpath, its ends; one node
+            that is drained.
         service_uuid, service_class, decision_id: of a lightpath; empty for a link, the last one also in
             changes of versions that did not tell it.
         first_slot, num_slots, modulation_format, bit_rate_gbps: of a lightpath.
@@ -210,14 +213,16 @@ ASKS = pa.DataFrameSchema(
     checks=pa.Check(lambda rows: rows["source"] != rows["destination"], name="source is not destination"),
     strict="filter",
 )
-KINDS = ("lightpath-added", "lightpath-removed", "link-failed", "link-repaired", "service-removed")
+DRAIN_KINDS, LOCK_KINDS = ("drained", "undrained"), ("locked", "unlocked")
+STILL_KINDS = ("service-removed", *DRAIN_KINDS, *LOCK_KINDS)  # after which the spectrum is as it was
+KINDS = ("lightpath-added", "lightpath-removed", "link-failed", "link-repaired", *STILL_KINDS)
 CHANGES = pa.DataFrameSchema(
     {
         "version": pa.Column(int, pa.Check.gt(0), unique=True),
         "time_s": pa.Column(float, [pa.Check.gt(0), _FINITE]),
         "kind": _text(pa.Check.isin(KINDS)),
         "cause": _text(_SOME),
-        "nodes": _text(pa.Check(lambda routes: routes.map(len) >= 2, name="two nodes")),
+        "nodes": _text(pa.Check(lambda routes: routes.map(len) >= 1, name="a node")),
         "service_uuid": _text(),
         "service_class": _text(),
         "decision_id": _text(),
@@ -228,11 +233,15 @@ CHANGES = pa.DataFrameSchema(
     },
     checks=pa.Check(
         lambda rows: (
-            rows["kind"].str.startswith("link-")
-            | (rows["service_uuid"] != "")
-            & ((rows["kind"] == "service-removed") | (rows["num_slots"] > 0) & (rows["bit_rate_gbps"] > 0))
+            rows["kind"].isin(DRAIN_KINDS)
+            | (rows["nodes"].map(len) >= 2)
+            & (
+                rows["kind"].str.startswith("link-")
+                | (rows["service_uuid"] != "")
+                & (rows["kind"].isin(STILL_KINDS) | (rows["num_slots"] > 0) & (rows["bit_rate_gbps"] > 0))
+            )
         ),
-        name="a lightpath has a service, slots and a bit rate",
+        name="a lightpath has a service, two nodes, slots and a bit rate",
     ),
     strict="filter",
 )

@@ -261,7 +261,7 @@ def _misfit(ask: Ask, changes: tuple[ToldChange, ...], topology_hash: str) -> st
 def _change_row(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict) or not {"version", "time_s", "kind", "cause", "nodes"} <= set(document):
         raise OperationError(f"the controller's change {str(document)[:200]} is not as agreed")
-    is_link = str(document["kind"]).startswith("link-")
+    is_service = "service_uuid" in document
     return {
         "version": document["version"],
         "time_s": document["time_s"],
@@ -269,7 +269,7 @@ def _change_row(document: Any) -> dict[str, Any]:
         "cause": document["cause"],
         "nodes": list(document["nodes"]),
         "service_uuid": document.get("service_uuid", ""),
-        "service_class": "" if is_link else document.get("service_class", "any"),
+        "service_class": document.get("service_class", "any") if is_service else "",
         "decision_id": document.get("decision_id", ""),
         "first_slot": document.get("first_slot", 0),
         "num_slots": document.get("num_slots", 0),

@@ -23,7 +23,7 @@ from envs.trace import Trace
 from envs.window import Happening, HappeningKind, Live, Placed, Standing, Window, WindowError
 from tasks.operation.lives import lives_of, times_around, version_before
 from tasks.operation.order import STEP_S, Event, ordered_times
-from tasks.operation.record import Ask, Life, Span, ToldChange
+from tasks.operation.record import STILL_KINDS, Ask, Life, Span, ToldChange
 from tasks.operation.store import Record
 from topologies.model import Topology
 
@@ -343,8 +343,8 @@ def _happenings(
     of_window = [*asked, *(life for life, _ in standing)]
     told |= {life.deleted.version for life in of_window if life.deleted is not None}
     for change in known.changes[known.first :]:
-        if change.version in told or change.kind == "service-removed":
-            continue  # of a service that was nowhere in the window nothing happens when it goes
+        if change.version in told or change.kind in STILL_KINDS:
+            continue  # e.g. of a service that was nowhere in the window nothing happens when it goes
         is_link = change.kind.startswith("link")
         yield Happening(
             time_s=times_s[change.version],

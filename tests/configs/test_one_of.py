@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from configs import addresses
 from configs.addresses import AsyncOneOf, OneOf
 
 URLS = ("http://a:1", "http://b:2", "http://c:3")
@@ -54,6 +56,31 @@ def test_the_next_is_asked_where_one_is_dead_or_waits_and_the_one_that_answered_
         assert net.asked == ["b", "c", "a"]
         net.states |= {"a": "waits", "c": "waits"}
         assert (net.ask(client), net.asked) == ("503", ["a", "b", "c"])
+
+
+def test_while_nobody_is_in_charge_all_are_asked_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, slept = Net(a="waits", b="dead"), []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        net.states["b"] = "answers" if len(slept) == 3 else "dead"
+
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=sleep)
+    monkeypatch.setattr(addresses, "time", clock)
+    transport = OneOf(URLS[:2], httpx.MockTransport(net), patience_s=1.5)
+    with httpx.Client(base_url=URLS[0], transport=transport) as client:
+        assert (net.ask(client), len(slept)) == ("b", 3)
+        net.states["b"] = "dead"
+        slept += [1.0] * 5
+        assert net.ask(client) == "503"  # of the one that waits
+        assert 1.5 <= sum(slept[8:]) < 1.5 + 2 * addresses.AGAIN_S
+    with httpx.Client(
+        base_url=URLS[1], transport=OneOf(URLS[1:2], httpx.MockTransport(net), patience_s=1.5)
+    ) as one:
+        asked = len(slept)
+        with pytest.raises(httpx.ConnectError):
+            net.ask(one)
+        assert len(slept) == asked  # nobody takes over from it
 
 
 def test_the_asynchronous_one_does_the_same() -> None:

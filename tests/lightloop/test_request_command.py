@@ -45,7 +45,7 @@ class FakeClient:
         return tuple("ABCDE")
 
     def place_service(
-        self, source: str, destination: str, gbps: float, bound_ms: float, uuid: Any = None
+        self, source: str, destination: str, gbps: float, bound_ms: float, uuid: Any = None, **_: Any
     ) -> ServiceLightpath:
         if "E" in (source, destination):
             raise ServiceRefused(f"no path within {bound_ms:g} ms", 409)

@@ -46,6 +46,7 @@ from controlplane.tapi.path_body import (
 )
 from controlplane.tapi.purpose import Purpose, parse_purpose
 from controlplane.tapi.service_body import ComputeRequest, ServiceRequest, build_service, parse_service
+from controlplane.tapi.wishes import Wishes
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
 from tests.postgres import NoPostgresError, Postgres, running_postgres
@@ -108,7 +109,7 @@ class FakePce:
         return build_compute_output(asked, self.naming, str(uuid4()), path)
 
     def _compute(self, request: ComputeRequest, version: int) -> Lightpath:
-        self._follow()
+        self.follow()
         assert self.version >= version
         lit, cut = self.lit, self.cut
         graph = self.plant.topology.graph()
@@ -162,7 +163,7 @@ class FakePce:
                     )
         raise no_path("no free slots on any path")
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Keep the books, slot by slot."""
         while True:
             feed = self.feed(self.version)
@@ -177,7 +178,7 @@ class FakePce:
             self.cut.add(frozenset(change["nodes"]))
         elif change["kind"] == "link-repaired":
             self.cut.discard(frozenset(change["nodes"]))
-        elif change["kind"] != "service-removed":
+        elif "first_slot" in change:
             slots = set(range(change["first_slot"], change["first_slot"] + change["num_slots"]))
             for hop in pairwise(change["nodes"]):
                 unit = frozenset(hop) if self.plant.shared_spectrum else hop
@@ -276,7 +277,9 @@ class Lab:
         uuid = more.pop("uuid", None) or str(uuid4())
         direction = "BIDIRECTIONAL" if self.plant.shared_spectrum else "UNIDIRECTIONAL"
         sips = self.naming.sip_uuid
-        return build_service(uuid, sips(source), sips(destination), gbps, direction=direction, **more)
+        bound_ms = more.pop("max_latency_ms", math.inf)
+        ends = sips(source), sips(destination)
+        return build_service(uuid, *ends, gbps, bound_ms, direction, Wishes(**more))
 
     def request(self, source: str, destination: str, gbps: float = 100, **more: Any) -> ServiceRequest:
         return parse_service(

@@ -10,6 +10,7 @@ import pytest
 from configs.home import Credentials
 from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console.network import topology_from_context
+from controlplane.tapi.wishes import Wishes
 from topologies.catalogue import load_topology
 
 
@@ -54,7 +55,7 @@ def test_quantities_are_told_where_the_plant_knows_them(quality_lab: Any, client
 
 
 def test_the_class_of_a_service_is_kept_as_a_name_pair(lab: Any, client: ControllerClient) -> None:
-    uuid = client.request_service("A", "D", 100, service_class="urgent")
+    uuid = client.request_service("A", "D", 100, wishes=Wishes("urgent"))
     assert lab.state.service(uuid).request.document["name"] == [
         {"value-name": "service-class", "value": "urgent"}
     ]

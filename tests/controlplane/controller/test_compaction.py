@@ -151,7 +151,7 @@ def test_snapshot_and_stream_show_what_every_change_from_the_first_shows(
                 change = told[entry.service_uuid]
                 is_first = entry.version == change["version"]
                 assert entry.began_s == (0.0 if is_first else change["time_s"])
-            lab.pce._follow()  # it has no way back from too far behind
+            lab.pce.follow()  # it has no way back from too far behind
             version = lab.state.version
             make_old(lab, version)
             Compaction(lab.store.log, keep_days=1).turn(datetime.now(UTC), threading.Event())

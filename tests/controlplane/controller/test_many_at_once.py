@@ -347,7 +347,7 @@ def test_clients_cuts_and_repairs_at_once_leave_everything_equal(lab: Lab) -> No
     feed = lab.state.feed(0)
     assert [change["version"] for change in feed["changes"]] == list(range(1, feed["version"] + 1))
     books = FakePce(lab.plant, lambda since: lab.state.feed(since))
-    books._follow()  # no slot is lit twice, no dark one released, in the order of the log
+    books.follow()  # no slot is lit twice, no dark one released, in the order of the log
     before = lab.state.services(), lab.state.lit.by_port()
     lab.stop()
     lab.start()

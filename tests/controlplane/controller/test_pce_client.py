@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import httpx
 import pytest
 
 from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
 from controlplane.tapi.errors import TapiError
+from controlplane.tapi.path_body import COMPUTE_OPERATION, build_compute_input
+from controlplane.tapi.purpose import Purpose
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
 
 URLS = ("http://a", "http://b")
@@ -22,7 +26,11 @@ def test_the_second_is_asked_where_the_first_gives_no_path_and_stays_the_one_tha
     def answer(request: httpx.Request) -> httpx.Response:
         state = states[request.url.host]
         asked.append(
-            (request.url.host, request.headers["X-Decision-Id"], request.extensions["timeout"]["read"])
+            (
+                request.url.host,
+                request.headers.get("X-Decision-Id", ""),
+                request.extensions["timeout"]["read"],
+            )
         )
         match state:
             case "dead":
@@ -45,6 +53,10 @@ def test_the_second_is_asked_where_the_first_gives_no_path_and_stays_the_one_tha
     assert hosts == ("a", "b", "b")
     assert len(set(ids)) == 3  # one that was given up on may have been decided all the same
     assert patience_s == (0.5, 15.0, 0.5)  # the last one that is asked has the whole time
+    # A client's own question is for no service, whatever it says: it has no name for the decision.
+    question = build_compute_input(lab.request("A", "C"), lab.naming, Purpose(str(uuid4()), "create", "any"))
+    pce.forward("POST", COMPUTE_OPERATION, question, {"X-State-Version": "0"})
+    assert asked[-1][:2] == ("b", "")
     states |= {"b": "dead", "a": "dead"}
     with pytest.raises(TapiError, match="http://a does not answer") as refused:
         manager.create(lab.request("A", "C"))

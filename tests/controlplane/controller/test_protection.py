@@ -39,7 +39,9 @@ def links(nodes: tuple[str, ...]) -> set[frozenset[str]]:
 def all_is_well(lab: Any) -> None:
     lab.assert_elements_hold_the_state()
     for first, second in [
-        (item, lab.state.legs(item)[1]) for item in lab.state.services() if not item.request.protects
+        lab.state.legs(item)
+        for item in lab.state.services()
+        if item.request.disjoint and not item.request.protects
     ]:
         if first.path and second.path:
             assert links(first.path.nodes).isdisjoint(links(second.path.nodes))

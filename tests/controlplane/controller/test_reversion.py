@@ -86,3 +86,51 @@ def test_one_that_allows_it_is_restored_with_the_most_that_fits(lab: Any) -> Non
     assert lab.state.service(first.uuid).carried_gbps == 0
     lab.assert_elements_hold_the_state()
     lab.assert_no_slot_is_lit_twice()
+
+
+def test_after_a_drain_those_go_back_that_ask_for_it(lab: Any) -> None:
+    back = made(lab, 25, {}, **{"reversion-mode": "REVERTIVE"})
+    stays = made(lab, 25, {})
+    assert len(lab.manager.draining.drain(["A", "C"]).moved) == 2
+    around = lab.state.service(stays.uuid).path.nodes
+    assert lab.state.service(back.uuid).path.nodes == around != ("A", "C")
+    lab.stop()
+    lab.start()
+    lab.manager.fail_link(["D", "E"])
+    assert lab.manager.repair_link(["D", "E"]).reverted == ()  # drained still
+
+    with lab.http() as client:
+        body = {"lightloop:input": {"nodes": ["A", "C"]}}
+        told = client.post("/restconf/operations/lightloop:undrain", json=body).json()["lightloop:output"]
+
+    assert told["reverted"] == [back.uuid]
+    after = lab.state.service(back.uuid)
+    assert (after.path.nodes, after.path.first_slot) == (back.path.nodes, back.path.first_slot)
+    assert (after.home, lab.state.service(stays.uuid).path.nodes) == (None, around)
+    lab.assert_elements_hold_the_state()
+    lab.assert_no_slot_is_lit_twice()
+
+
+def test_one_that_waits_goes_back_when_its_link_has_worked_for_so_long(lab: Any) -> None:
+    waits = {"reversion-mode": "REVERTIVE", "wait-to-revert-time": "5"}
+    service = made(lab, 25, {}, **waits)
+    due = lab.manager.changes.go_back_waited
+    lab.manager.fail_link(["A", "C"])
+    around = lab.state.service(service.uuid).path.nodes
+    assert due(0.0) == ()  # cut still
+    assert lab.manager.repair_link(["A", "C"]).reverted == ()
+    assert due(1000.0) == due(1299.0) == ()
+    lab.manager.draining.drain(["A", "C"])  # the five minutes begin anew
+    assert due(1300.0) == ()
+    assert lab.manager.draining.undrain(["A", "C"]).reverted == ()
+    assert due(1400.0) == due(1699.0) == ()
+    assert lab.state.service(service.uuid).path.nodes == around
+    home = lab.state.service(service.uuid).home
+    lab.state.lit.light(home.nodes, home.first_slot, home.num_slots)  # as if somebody had taken them
+    assert due(1700.0) == ()
+    lab.state.lit.release(home.nodes, home.first_slot, home.num_slots)
+    assert due(1999.0) == ()
+    assert due(2000.0) == (service.uuid,)
+    assert lab.state.service(service.uuid).path.nodes == ("A", "C")
+    assert due(3000.0) == lab.state.astray() == ()
+    lab.assert_elements_hold_the_state()

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from controlplane.controller.stream import NotificationStream
-from controlplane.controller.subscriptions import SubscribedReader, Subscriptions
+from controlplane.controller.subscriptions import SubscribedReader, Subscriptions, notification_of
 from tests.controlplane.controller.northbound import CONTEXT, reason
 from tests.controlplane.controller.yang import assert_valid_datastore, assert_valid_part
 
@@ -69,7 +69,7 @@ def test_the_life_of_a_subscription_also_over_a_restart(lab: Any) -> None:
             "stream-address": f"/restconf/streams/tapi-notification?subscription={uuid}",
             "next-sequence-no": "1",
         }
-        assert made["supported-object-types"] == ["CONNECTIVITY_SERVICE", "LINK"]
+        assert made["supported-object-types"] == ["CONNECTIVITY_SERVICE", "LINK", "NODE"]
     lab.stop()
     lab.start()
     with lab.http() as http:
@@ -103,6 +103,42 @@ def test_the_life_of_a_subscription_also_over_a_restart(lab: Any) -> None:
         assert len(left) == 2
 
 
+def test_locks_and_drains_are_told_as_changes_of_the_administrative_state(lab: Any, http: TestClient) -> None:
+    service, _ = lab.manager.create(lab.request("A", "C", 25))
+    place = f"{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service={service.uuid}"
+    for state in ("LOCKED", "LOCKED", "UNLOCKED"):
+        body = {"tapi-connectivity:connectivity-service": [{"administrative-state": state}]}
+        assert http.patch(place, json=body).status_code == 204
+    for nodes in (["D", "E"], ["B"]):
+        for act in (lab.manager.draining.drain, lab.manager.draining.undrain):
+            act(nodes)
+            act(nodes)
+    naming = lab.naming
+    wanted = {
+        ("CONNECTIVITY_SERVICE", service.uuid): ["LOCKED", "UNLOCKED"],
+        ("LINK", naming.link_uuid("D", "E")): ["LOCKED", "UNLOCKED"],
+        ("NODE", naming.node_uuid("B")): ["LOCKED", "UNLOCKED"],
+    }
+    told: dict[tuple[str, str], list[str]] = {}
+    found = operate(http, "get-notification-list")["notification"]
+    for item in found:
+        for changed in item.get("changed-attributes", ()):
+            if changed["value-name"] == "administrative-state":
+                assert changed["old-value"] != changed["new-value"]
+                assert item["notification-type"] == "ATTRIBUTE_VALUE_CHANGE"
+                assert item["source-indicator"] == "MANAGEMENT_OPERATION"
+                key = item["target-object-type"], item["target-object-identifier"]
+                told.setdefault(key, []).append(changed["new-value"])
+    assert told == wanted
+    # the stream tells the same, and a subscription to nodes the nodes alone
+    made = create(http, requested_object_types=["NODE"])
+    reader = SubscribedReader(Subscriptions(lab.state, lambda: None), made["uuid"])
+    bodies = [notification_of(change, lab.state) for change in lab.store.log.page(0).changes]
+    assert [body["tapi-notification:notification"] for body in bodies] == found
+    through = [told for body in bodies if (told := reader.told(body)) is not None]
+    assert [item["tapi-notification:notification"]["target-object-type"] for item in through] == ["NODE"] * 2
+
+
 def test_the_list_holds_what_the_filter_lets_through(lab: Any, http: TestClient) -> None:
     one, _two = changes(lab)
     everything = [
@@ -132,7 +168,7 @@ def test_the_list_holds_what_the_filter_lets_through(lab: Any, http: TestClient)
         assert listed(http, subscription_id_or_name=uuid) == kept
     kinds = operate(http, "get-supported-notification-types")
     assert {kind for kind, _ in everything} == set(kinds["supported-notification-types"])
-    assert {thing for _, thing in everything} == set(kinds["supported-object-types"])
+    assert {thing for _, thing in everything} | {"NODE"} == set(kinds["supported-object-types"])
 
 
 def test_what_the_operations_answer_is_valid(lab: Any, http: TestClient, model: Any) -> None:

@@ -32,6 +32,7 @@ from controlplane.elements.interface import (
     UnreachableError,
 )
 from controlplane.elements.store import ElementStore
+from tests.controlplane.controller.test_full_disk import no_room
 from tests.controlplane.pce.conftest import ServerThread
 from topologies.catalogue import load_topology
 from topologies.grid import c_band, spectrum_bands
@@ -74,6 +75,16 @@ def test_an_edit_takes_effect_and_says_what_is_held_then(southbound: Southbound)
     assert southbound.edit("A", Edit(put=(moved,), remove=("service-2", "service-1"))) == (moved,)
     assert southbound.edit("A", Edit(remove=("service-2",))) == ()  # told twice, done once
     assert southbound.running("A") == (moved,)
+
+
+def test_a_disk_without_room_is_told_and_nobody_knows_whether_the_edit_was_stored(tmp_path: Path) -> None:
+    host = open_host(tmp_path)
+    with over_http(host) as client:
+        with no_room(), pytest.raises(UnreachableError, match=r"A: the elements' database failed: "):
+            client.edit("A", Edit(put=(A_TO_B,)))
+        assert client.edit("A", Edit(put=(A_TO_B,))) == (A_TO_B,)
+    host.close()
+    assert open_host(tmp_path).running("A") == (A_TO_B,)
 
 
 def test_an_edit_of_which_one_part_is_refused_changes_nothing(southbound: Southbound) -> None:

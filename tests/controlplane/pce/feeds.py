@@ -62,9 +62,9 @@ class ToldChanges:
         standing: dict[Any, dict[str, Any]] = {}
         for change in self.log:
             key = (change.get("service_uuid"), frozenset(change["nodes"]), change.get("first_slot"))
-            if change["kind"] in ("lightpath-removed", "link-repaired"):
+            if change["kind"] in ("lightpath-removed", "link-repaired", "undrained"):
                 standing.pop(key, None)
-            elif change["kind"] != "service-removed":
+            elif change["kind"] not in ("service-removed", "locked", "unlocked"):
                 standing[key] = change
         return list(standing.values())
 

@@ -293,6 +293,24 @@ def test_the_clients_constraints_hold(start):
 SERVICE = "5d0ee4a4-7f8b-4e0c-9d9b-1d5a6e5e9b11"
 
 
+def test_who_only_asks_for_a_path_gets_none_over_what_is_drained(start, controller):
+    moving = {"purpose": Purpose(SERVICE, "move", "any")}
+    controller.add("drained", ["A", "C"])
+    with start() as pce:
+        assert pce.path(pce.ask("C", "A")).nodes == ("C", "B", "A")  # told by the snapshot
+        version = controller.add("drained", ["B"])
+        assert pce.path(pce.ask("A", "C", version=version)).nodes == ("A", "D", "C")
+        assert "being drained: link A-C, node B" in reason(pce.ask("A", "B", version=version))
+        # of its services the controller says itself what they avoid
+        assert pce.path(pce.ask("A", "B", version=version, decision_id="m", **moving)).nodes == ("A", "B")
+        controller.add("undrained", ["B"])
+        for kind in ("locked", "unlocked"):
+            version = controller.add(kind, ["A", "C"], service_uuid=SERVICE)
+        assert pce.path(pce.ask("A", "C", version=version)).nodes == ("A", "B", "C")
+        version = controller.add("undrained", ["C", "A"])
+        assert pce.path(pce.ask("A", "C", version=version)).nodes == ("A", "C")
+
+
 def test_the_log_says_for_which_service_also_of_what_was_refused(start, controller):
     carried, refused = Purpose(SERVICE, "create", "gold"), Purpose(SERVICE, "restore", "any")
     with start() as pce:
