@@ -33,7 +33,8 @@ MANIFEST_FILE = "policy.json"
 WEIGHTS_FILE = "weights.safetensors"
 FORECAST_FILE = "forecast.json"
 FORMAT_VERSION = 1
-GENERALIST_FOLDER = Path(__file__).parent / "data" / "generalist"  # ships; made by `agents.generalist`
+SHIPPED = Path(__file__).parent / "data"  # policies that ship
+GENERALIST_FOLDER = SHIPPED / "generalist"  # made by `agents.generalist`
 
 Kind = Literal["baseline", "linear", "mlp"]
 

@@ -20,6 +20,7 @@ from lightloop.commands.bench_forecast import forecast
 from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
 from lightloop.commands.bench_soak import soak
+from lightloop.commands.bench_use_cases import energy, qot
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 bench = typer.Typer(
@@ -40,6 +41,8 @@ def register(app: typer.Typer) -> None:
     bench.command("drift")(drift)
     bench.command("gate")(gate)
     bench.command("soak")(soak)
+    bench.command("energy")(energy)
+    bench.command("qot")(qot)
     app.add_typer(bench, name="bench")
 
 
@@ -341,19 +344,3 @@ def settings(as_json: JsonFlag = False) -> None:
         console.print(table)
 
     emit({"settings": document}, as_json, render)
-
-
-@bench.command("qot")
-def qot(as_json: JsonFlag = False) -> None:
-    """Decisions a second with GSNR in the loop: NSFNET, bands C, L and S, one core (about half a minute)."""
-    from benchmarks.qot import figures
-
-    measured = figures(lambda text: stderr.print(text, style="dim"))
-
-    def render(console: Console) -> None:
-        table = Table("figure", "value")
-        for name, value in measured.items():
-            table.add_row(name, f"{value:,.0f}" if value >= 100 else f"{value:.4g}")
-        console.print(table)
-
-    emit({"figures": measured}, as_json, render)

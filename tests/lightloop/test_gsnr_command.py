@@ -119,7 +119,10 @@ def test_the_benchmark_reports_its_figures(monkeypatch):
         benchmarks.qot.figures, channels=10, load_erlang=60.0, requests=2500, warmup=1000, snapshots=1
     )
     monkeypatch.setattr(benchmarks.qot, "figures", tiny)
-    figures = run("bench", "qot")["figures"]
+    small = ("--topology", "five-node", "--load", "60", "--requests", "100", "--warmup", "0")
+    document = run("bench", "qot", *small, "--policy", "most_reserve")
+    figures = document["figures"]
+    assert document["blocking"] == {"five-node": {"60": {"most_reserve": 0.0}}}
     assert figures["max_incremental_error_db"] < 0.01
     assert all(value > 0 for name, value in figures.items() if name.endswith("_per_s"))
     assert 0 < figures["request_blocking"] < 0.5

@@ -1,0 +1,159 @@
+"""``lightloop bench energy`` and ``bench qot``: rules and agents of a use case on some networks and loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lightloop.output import JsonFlag, emit, stderr
+from lightloop.simulated import policy_given
+
+if TYPE_CHECKING:
+    from benchmarks.by_topology import Sweep
+    from envs.policy import ScoringPolicy
+    from envs.simulation import KernelPolicy, SimulationResult
+
+TopologyList = Annotated[list[str], typer.Option("--topology", help="A name of the catalogue; repeat.")]
+LoadList = Annotated[list[float], typer.Option("--load", min=0.1, help="Erlang; repeat.")]
+PolicyList = Annotated[
+    list[str],
+    typer.Option(
+        "--policy",
+        help="A rule, or the folder of a trained policy; repeat. Without: rules and the agent that ships.",
+    ),
+]
+ENERGY_RULES = ("ksp_ff", "least_marginal_power", "least_amplifier_share")
+QOT_RULES = ("most_reserve", "qot_mscl")
+AGENT = "agent"  # the one that ships for the use case
+
+
+def energy(
+    topology: TopologyList = ["nsfnet", "german17", "cost239"],  # noqa: B006
+    load: LoadList = [60.0, 80.0, 100.0, 120.0],  # noqa: B006
+    policy: PolicyList = [],  # noqa: B006
+    requests: Annotated[int, typer.Option(min=100, help="Counted, of a policy at a load.")] = 60_000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Energy per bit of rules and agents on several networks (about ten minutes).
+
+    The plant and traffic of the scenario energy-rmsa. Every policy meets the same requests, which no training
+    draws; the last column is the difference to the best rule named before it, request by request.
+
+    Examples:
+      lightloop bench energy --topology german17 --load 60 --policy least_amplifier_share
+      --policy agents/data/energy
+    """
+    from benchmarks.by_topology import Sweep, nested
+
+    policies = _policies(policy, ENERGY_RULES, "energy")
+    results = _sweep(Sweep("energy-rmsa", topology, load, policies, requests, warmup=2000))
+
+    def pj_per_bit(result: SimulationResult) -> float:
+        assert result.power is not None  # the scenario has a power model
+        return result.power.energy_per_bit_pj.mean
+
+    document: dict[str, Any] = {
+        "pj_per_bit": nested(results, pj_per_bit),
+        "request_blocking": nested(results, lambda result: result.request_blocking.mean),
+        "rows": _rows(results, pj_per_bit),
+        "requests": requests,
+    }
+
+    def render(console: Console) -> None:
+        table = Table("network", "Erlang", "policy", "pJ/bit", "against best rule", "blocked, %")
+        for row in document["rows"]:
+            low, high = row["energy_per_bit_pj_ci95"]
+            against = row.get("energy_per_bit_vs_first_pj_ci95")
+            table.add_row(
+                row["topology"],
+                f"{row['load_erlang']:g}",
+                row["given"],
+                f"{row['energy_per_bit_pj']:,.0f} ± {(high - low) / 2:,.0f}",
+                f"{row['energy_per_bit_vs_first_pj']:+,.0f} ({against[0]:+,.0f} .. {against[1]:+,.0f})"
+                if against
+                else "",
+                f"{100 * row['request_blocking']:.3f}",
+            )
+        console.print(table)
+
+    emit(document, as_json, render)
+
+
+def qot(
+    topology: TopologyList = ["nsfnet", "german17"],  # noqa: B006
+    load: LoadList = [700.0, 800.0, 900.0],  # noqa: B006
+    policy: PolicyList = [],  # noqa: B006
+    requests: Annotated[int, typer.Option(min=100, help="Counted, of a policy at a load.")] = 30_000,
+    warmup: Annotated[int, typer.Option(min=0, help="Requests before them, in each of ten runs.")] = 10_000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Decisions a second with GSNR in the loop, and what rules and agent block (a quarter of an hour).
+
+    Speed: NSFNET, bands C, L and S, one core. Blocking: the plant and traffic of the scenario qot-rmbsa;
+    every policy meets the same requests, which no training draws. --requests 100 --warmup 0 leaves the speed.
+
+    Examples:
+      lightloop bench qot --topology german17 --load 600 --json
+    """
+    from benchmarks.by_topology import Sweep, nested
+    from benchmarks.qot import figures
+
+    policies = _policies(policy, QOT_RULES, "qot")
+    measured = figures(lambda text: stderr.print(text, style="dim"))
+    results = _sweep(Sweep("qot-rmbsa", topology, load, policies, requests, warmup))
+    document: dict[str, Any] = {
+        "figures": measured,
+        "blocking": nested(results, lambda result: result.request_blocking.mean),
+        "rows": _rows(results, lambda result: result.request_blocking.mean),
+        "requests": requests,
+    }
+
+    def render(console: Console) -> None:
+        table = Table("figure", "value")
+        for name, value in measured.items():
+            table.add_row(name, f"{value:,.0f}" if value >= 100 else f"{value:.4g}")
+        console.print(table)
+        table = Table("network", "Erlang", "policy", "blocked, %")
+        for row in document["rows"]:
+            low, high = row["request_blocking_ci95"]
+            blocked = f"{100 * row['request_blocking']:.3f} ± {50 * (high - low):.3f}"
+            table.add_row(row["topology"], f"{row['load_erlang']:g}", row["given"], blocked)
+        console.print(table)
+
+    emit(document, as_json, render)
+
+
+def _policies(
+    given: Sequence[str], rules: Sequence[str], agent: str
+) -> dict[str, ScoringPolicy | KernelPolicy]:
+    """What is compared, by name; refused before the work."""
+    from agents.artefact import SHIPPED, load_policy
+
+    if given:
+        return {text: policy_given(text) for text in given}
+    return {**{name: policy_given(name) for name in rules}, AGENT: load_policy(SHIPPED / agent)}
+
+
+def _sweep(sweep: Sweep) -> Mapping[str, Mapping[str, Mapping[str, SimulationResult]]]:
+    from benchmarks.by_topology import results_of_sweep
+
+    return results_of_sweep(sweep, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False))
+
+
+def _rows(
+    results: Mapping[str, Mapping[str, Mapping[str, SimulationResult]]], figure: Any
+) -> list[dict[str, Any]]:
+    """A row for each result; where there are several rules, agents stand beside the best of them."""
+    rows = []
+    for topology, loads in results.items():
+        for policies in loads.values():
+            rules = [name for name, result in policies.items() if result.policy == name]
+            best = min(rules, key=lambda name: figure(policies[name]), default=None)
+            for name, result in policies.items():
+                beside = policies[best] if best is not None and name not in rules else None
+                rows.append({"topology": topology, "given": name, **result.row(beside)})
+    return rows
