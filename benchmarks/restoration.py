@@ -2,20 +2,20 @@
 
 ``python -m benchmarks.restoration TOPOLOGY``. The services over the link are set up again one after the other
 by KSP-FF, as the path computation element would: with the K paths of the network that is left
-(``topologies/detours.py``), and beside it with the K stored paths of the intact one. Whether a service that
-stays lost could have been carried by any route at all is found without paths: for each block of slots, by
-Dijkstra over the links that have it free. Not here: how long restoration takes (``controlplane.py``).
+(``topologies/detours.py``), and beside it with the K stored paths of the intact one, and with whatever route
+has room where the K paths have none. That route is found without paths: for each block of slots, by Dijkstra
+over the links that have it free. Not here: how long restoration takes (``controlplane.py``).
 """
 
 from __future__ import annotations
 
 import heapq
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -32,8 +32,17 @@ from envs.trace import Trace
 from envs.traffic import make_trace
 
 SCENARIO = "latency-rsa"
-LOADS_ERLANG = (150.0, 300.0, 600.0)
+LOADS_ERLANG = (75.0, 150.0, 300.0)
 REQUESTS_PER_ERLANG = 4.0  # after three mean holding times a network is as full as it gets
+
+
+class AnyBlock(NamedTuple):
+    """A free block on a route that may be none of the K."""
+
+    nodes: tuple[int, ...]
+    first_slot: int
+    num_slots: int
+    modulation_format: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Carried:
     """A service with its lightpath."""
 
     request: Request
-    lightpath: Candidate
+    lightpath: Candidate | AnyBlock
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,17 @@ class Cuts:
 
     Attributes:
         hit: that a cut took from their lightpath.
-        lost: that stay without one, with K paths on what is left.
-        lost_stored: the same with the stored paths of the intact network only.
-        disconnected: of the lost ones, those whose ends nothing connects any more.
-        no_spectrum: those that no route at all could carry: no block within reach is free.
-        beyond_k: the others: a route that is none of the K could carry them.
+        lost_stored: that stay without one, with the stored paths of the intact network only.
+        lost: with K paths on what is left.
+        lost_any: with any route that has room, where the K paths have none.
+        disconnected: of the latter, those whose ends nothing connects any more.
     """
 
     hit: int = 0
-    lost: int = 0
     lost_stored: int = 0
+    lost: int = 0
+    lost_any: int = 0
     disconnected: int = 0
-    no_spectrum: int = 0
-    beyond_k: int = 0
 
     def __add__(self, other: Cuts) -> Cuts:
         return Cuts(*(getattr(self, item.name) + getattr(other, item.name) for item in fields(Cuts)))
@@ -97,34 +104,35 @@ def single_cuts(plant: Plant, network: Network, services: Sequence[Carried]) -> 
     for fibre in plant.topology.fibres:
         ends = plant.topology.node_index(fibre.node_a), plant.topology.node_index(fibre.node_b)
         hit = [item for item in services if frozenset(ends) in _links(item.lightpath.nodes)]
-        lost, why = _after(plant, network, hit, ends, only_stored=False)
-        lost_stored, _ = _after(plant, network, hit, ends, only_stored=True)
-        yield Cuts(len(hit), lost, lost_stored, *(why.count(name) for name in _REASONS))
+        stored, best, anyhow = (_lost(plant, network, hit, ends, how) for how in ("stored", "k", "any"))
+        cut = frozenset(ends)
+        apart = sum(not is_connected(plant, item.request, cut) for item in anyhow)
+        yield Cuts(len(hit), len(stored), len(best), len(anyhow), apart)
 
 
-_REASONS = ("disconnected", "no spectrum", "beyond k")
-
-
-def _after(
-    plant: Plant, network: Network, hit: Sequence[Carried], ends: tuple[int, int], only_stored: bool
-) -> tuple[int, list[str]]:
+def _lost(
+    plant: Plant, network: Network, hit: Sequence[Carried], ends: tuple[int, int], how: str
+) -> list[Carried]:
+    """Those that do not come back; the network is as it was afterwards."""
     for item in hit:
         _release(network, item)
     network.fail_link(*ends)
-    restored, why = [], []
+    restored, lost = [], []
     for item in hit:
-        found = first(plant, network, item.request, only_stored)
+        found: Candidate | AnyBlock | None = first(plant, network, item.request, how == "stored")
+        if found is None and how == "any":
+            found = any_block(plant, network, item.request, frozenset(ends))
         if found is None:
-            why.append("" if only_stored else reason(plant, network, item.request, frozenset(ends)))
-        else:
-            restored.append(Carried(item.request, found))
-            _provision(network, found)
+            lost.append(item)
+            continue
+        restored.append(Carried(item.request, found))
+        _provision(network, found)
     for item in restored:
         _release(network, item)
     network.repair_link(*ends)
     for item in hit:
         _provision(network, item.lightpath)
-    return len(why), why
+    return lost
 
 
 def first(plant: Plant, network: Network, request: Request, only_stored: bool = False) -> Candidate | None:
@@ -138,38 +146,52 @@ def first(plant: Plant, network: Network, request: Request, only_stored: bool = 
     return None
 
 
-def reason(plant: Plant, network: Network, request: Request, cut: frozenset[int]) -> str:
-    """Why a service stays lost; of a network whose formats are chosen by reach."""
-    topology, free = plant.topology, ~network.occupied()
-    ends = np.array([[topology.node_index(name) for name in (f.node_a, f.node_b)] for f in topology.fibres])
-    km = np.array([fibre.length_km for fibre in topology.fibres])
+def is_connected(plant: Plant, request: Request, cut: frozenset[int]) -> bool:
+    """Whether anything still connects the ends of a service."""
+    ends, km, is_left = _fibres(plant, cut)
+    graph = _graph(plant, ends[is_left], km[is_left])
+    return bool(np.isfinite(dijkstra(graph, indices=request.source)[request.destination]))
+
+
+def any_block(plant: Plant, network: Network, request: Request, cut: frozenset[int]) -> AnyBlock | None:
+    """The shortest route with a free block, of a network whose formats are chosen by reach; None without."""
+    free = ~network.occupied()
     both = free[plant.unit_of_link[0::2]] & free[plant.unit_of_link[1::2]]  # (num_fibres, num_slots)
-    is_left = np.array([frozenset(pair) != cut for pair in ends.tolist()])
-
-    def shortest_km(usable: np.ndarray) -> float:
-        rows, columns = ends[usable].T
-        shape = (len(topology.nodes), len(topology.nodes))
-        graph = csr_matrix((km[usable], (rows, columns)), shape)
-        found = dijkstra(graph, directed=False, indices=request.source)
-        return float(found[request.destination])
-
-    if math.isinf(shortest_km(is_left)):
-        return "disconnected"
+    ends, length_km, is_left = _fibres(plant, cut)
     for item in plant.formats:
         per_gbps = 1.0 / item.slot_capacity_gbps
         size = int(slots_needed_by(per_gbps, plant.spec.guard_slots, request.bit_rate_gbps))
         for start in range(plant.spec.num_slots - size + 1):
-            km_there = shortest_km(is_left & both[:, start : start + size].all(axis=1))
-            if km_there <= item.reach_km and math.isfinite(km_there):
-                return "beyond k"
-    return "no spectrum"
+            usable = is_left & both[:, start : start + size].all(axis=1)
+            graph = _graph(plant, ends[usable], length_km[usable])
+            km, before = dijkstra(graph, indices=request.source, return_predecessors=True)
+            if km[request.destination] <= item.reach_km and np.isfinite(km[request.destination]):
+                way = [request.destination]
+                while way[-1] != request.source:
+                    way.append(int(before[way[-1]]))
+                return AnyBlock(tuple(reversed(way)), start, size, item.name)
+    return None
+
+
+def _fibres(plant: Plant, cut: frozenset[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each fibre pair the two ends, the length in km, and whether it is left."""
+    index, fibres = plant.topology.node_index, plant.topology.fibres
+    ends = np.array([(index(fibre.node_a), index(fibre.node_b)) for fibre in fibres])
+    is_left = np.array([frozenset(pair) != cut for pair in ends.tolist()])
+    return ends, np.array([fibre.length_km for fibre in fibres]), is_left
+
+
+def _graph(plant: Plant, ends: np.ndarray, km: np.ndarray) -> csr_matrix:
+    both_ways = np.concatenate([ends, ends[:, ::-1]]).T
+    nodes = len(plant.topology.nodes)
+    return csr_matrix((np.concatenate([km, km]), both_ways), (nodes, nodes))
 
 
 def _links(nodes: Sequence[int]) -> set[frozenset[int]]:
     return {frozenset(hop) for hop in pairwise(nodes)}
 
 
-def _provision(network: Network, path: Candidate) -> None:
+def _provision(network: Network, path: Candidate | AnyBlock) -> None:
     network.provision(path.nodes, path.first_slot, path.num_slots, path.modulation_format)
 
 

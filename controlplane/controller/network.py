@@ -200,6 +200,14 @@ class SpectrumMap:
         for unit in self._plant.units(nodes):
             self._lit[unit] = self._lit.get(unit, 0) & ~block(first_slot, num_slots)
 
+    def by_link(self) -> dict[tuple[str, str], int]:
+        """Lit slots of each directed link that has some, by its ends; shared by both directions or not."""
+        lit: dict[tuple[str, str], int] = {}
+        for fibre in self._plant.topology.fibres:
+            for ends in ((fibre.node_a, fibre.node_b), (fibre.node_b, fibre.node_a)):
+                lit[ends] = self._lit.get(self._plant.unit(*ends), 0)
+        return lit
+
     def by_port(self) -> dict[tuple[str, str], int]:
         """Lit slots towards a neighbour, by ``(node, neighbour)``; both directions of a pair together."""
         lit: dict[tuple[str, str], int] = {}

@@ -20,6 +20,7 @@ from controlplane.controller.installing import ClosedMeanwhileError, Installer, 
 from controlplane.controller.pce_client import PathComputation
 from controlplane.controller.progress import SetUpProgress
 from controlplane.controller.reservations import Reservation, Reservations
+from controlplane.controller.roomy_route import roomy_route
 from controlplane.controller.state import NetworkState
 from controlplane.controller.verify import PathRejected
 from controlplane.controller.writer import Writer
@@ -30,7 +31,7 @@ from controlplane.metrics import ControllerMetrics, SetUpStep
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import Drained
 from controlplane.tapi.errors import TapiError, no_path
-from controlplane.tapi.purpose import CREATE, MOVE, PROTECT, Purpose
+from controlplane.tapi.purpose import CREATE, MOVE, PROTECT, RESTORE, Purpose
 from controlplane.tapi.service_body import ServiceRequest
 
 log = logging.getLogger(__name__)
@@ -207,7 +208,14 @@ class ServiceSetUp:
             request = self._apart(service)
             if rate_gbps:
                 request = replace(request, bit_rate_gbps=rate_gbps)
-            new = self._reserve_one(service, request, cause, at, dead, held)
+            try:
+                new = self._reserve_one(service, request, cause, at, dead, held)
+            except TapiError as error:
+                only = self._any_route(service, request, cause) if error.status == 409 else None
+                if only is None:
+                    raise
+                log.info("service %s: the best paths have no room; another route has", service.uuid)
+                new = self._reserve_one(service, only, cause, at, dead, held)
             return [replace(new, carried_gbps=rate_gbps)]
         (first, cause), (second, other_cause) = legs
         with ExitStack() as mine:
@@ -230,6 +238,15 @@ class ServiceSetUp:
         one = self._reserve_one(first, only, cause, at, dead, held)
         request = apart_from(second.request, one.path.nodes)
         return [one, self._reserve_one(second, request, other_cause, at, dead, held)]
+
+    def _any_route(self, service: Service, request: ServiceRequest, cause: str) -> ServiceRequest | None:
+        """The request along whatever route has room, of a service that is there already; None: none has."""
+        if cause not in (RESTORE, MOVE):
+            return None
+        avoided = self._installer.avoided(service, cause)
+        closed = Drained(avoided.links | self._state.failed_links, avoided.nodes)
+        nodes = roomy_route(self._state.plant, self._state.lit_by_link(), request, closed)
+        return on_route(self._state.plant.topology, request, nodes) if nodes else None
 
     def _apart(self, service: Service) -> ServiceRequest:
         """Its request, kept apart from the other lightpath of a protected service."""

@@ -238,6 +238,11 @@ class NetworkState:
                 revision=self._revision,
             )
 
+    def lit_by_link(self) -> dict[tuple[str, str], int]:
+        """Slots taken on each directed link, bit i = slot i."""
+        with self._lock:
+            return self.lit.by_link()
+
     def standing(self) -> tuple[int, tuple[Service, ...], tuple[tuple[str, str], ...], Drained]:
         """The version, the services with a lightpath, the cut links and what is drained, of one moment."""
         with self._lock:

@@ -34,16 +34,19 @@ CUT, STORED, AROUND = ("B", "Z"), (tuple("ABZ"), tuple("ACBZ")), tuple("ADEZ")
 
 
 @pytest.fixture
-def lab(tmp_path) -> Iterator[Lab]:
+def lab(tmp_path, request) -> Iterator[Lab]:
     """Both stored paths from A to Z enter Z from B; the long way comes in from E."""
     nodes = tuple(Node(name, 0.0, float(index)) for index, name in enumerate("ABCDEZ"))
     fibres = tuple(Fibre(a, b, 100.0 if b not in "DE" else 300.0) for a, b in FIBRES)
     topology = Topology("two-ways", "made for a test", nodes, fibres)
-    spec = PlantSpec(num_slots=32, shared_spectrum=True, k_paths=2, max_candidates=12, starts_per_path=4)
+    k_paths = getattr(request, "param", 2)
+    spec = PlantSpec(
+        num_slots=32, shared_spectrum=True, k_paths=k_paths, max_candidates=12, starts_per_path=4
+    )
     plant = build_plant(topology, spec)
     ends = topology.node_index("A"), topology.node_index("Z")
     stored = [plant.path_table.nodes(path) for path in plant.path_table.paths_of(*ends)]
-    assert [tuple(topology.node_names[node] for node in nodes) for nodes in stored] == list(STORED)
+    assert [tuple(topology.node_names[node] for node in nodes) for nodes in stored] == list(STORED[:k_paths])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -110,6 +113,26 @@ def test_what_a_client_includes_is_visited_also_after_a_cut(lab: Lab) -> None:
     )
     assert set(lab.manager.repair_link(CUT).restored) == set(lost)
     assert lab.state.service(over_c.uuid).path.nodes == STORED[1]
+
+
+@pytest.mark.parametrize("lab", [1], indirect=True)
+def test_where_the_best_paths_are_full_a_route_beyond_them_restores_and_moves(lab: Lab) -> None:
+    service = lab.manager.create(lab.request("A", "Z", 25))[0]
+    assert service.path.nodes == STORED[0]
+    with contextlib.suppress(TapiError):
+        while True:  # until A-C, on the one best path that the cut leaves, is full
+            lab.manager.create(replace(lab.request("A", "C", 25), max_hops=1))
+    assert lab.manager.draining.drain(["A", "B"]).moved == (service.uuid,)
+    assert lab.state.service(service.uuid).path.nodes == AROUND
+    lab.manager.draining.undrain(["A", "B"])
+    assert lab.manager.fail_link(("D", "E")).lost == ()  # A-B is whole
+    lab.manager.repair_link(("D", "E"))
+    assert lab.state.service(service.uuid).path.nodes == STORED[0]
+    found = lab.manager.fail_link(("A", "B"))
+    assert (found.restored, found.lost) == ((service.uuid,), ())
+    assert lab.state.service(service.uuid).path.nodes == AROUND
+    lab.assert_no_slot_is_lit_twice()
+    lab.assert_elements_hold_the_state()
 
 
 def test_two_lightpaths_stay_apart_while_links_are_drained_and_cut(lab: Lab) -> None:
