@@ -16,7 +16,7 @@ import httpx
 
 NOT_NOW = 503
 RETRY_AFTER = "Retry-After"
-TAKEOVER_S, AGAIN_S = 10.0, 0.2  # that a standby may need; between two questions meanwhile
+TAKEOVER_S, AGAIN_S = 20.0, 0.2  # that a standby may need; between two questions meanwhile
 
 
 class _Addresses:
