@@ -13,10 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from benchmarks.tilt import tilt_beyond_any_load_db
 from envs.gsnr.bands import make_comb
 from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
-from envs.gsnr.link_tables import SpanLoads
+from envs.gsnr.link_tables import cuts_of, loads_of
 from envs.gsnr.qot_plant import BAUD_GBD, CHANNEL_GHZ
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
@@ -54,7 +55,7 @@ def figures(
     form, the tilt already solved: what a decision costs at the least without tables and increments.
     ``max_incremental_error_db`` is the largest difference of the two over every lit carrier.
     ``least_reserve_db`` is how far, at the least, the exact GSNR with the tilt of what is really lit lies
-    above the one decided with.
+    above the one decided with. ``tilt_beyond_any_load_db`` is what a search finds of loss beyond the assumed.
     """
     topology, parameters = load_topology("nsfnet"), load_line_parameters()
     say("building the tables ...")
@@ -64,7 +65,8 @@ def figures(
     power_dbm = dict(zip(plant.spec.bands, plant.spec.launch_dbm, strict=True))
     bands = [parameters.band(name) for name in plant.spec.bands]
     comb = make_comb(bands, channels, CHANNEL_GHZ, BAUD_GBD, power_dbm)
-    loads = SpanLoads(parameters.fibre, comb, parameters.span_km, "any-load")
+    cuts = [cut for fibre in topology.fibres for cut in cuts_of(fibre, parameters)]
+    loads = loads_of(cuts, comb, "any-load")
     say("compiling ...")
     run, tight = _Run(plant, load_erlang, ROOMY), _Run(plant, load_erlang, TIGHT)
     first = _Run(build_plant(topology, replace(plant.spec, max_candidates=1)), load_erlang, TIGHT)
@@ -96,6 +98,7 @@ def figures(
         "full_recompute_per_s": snapshots / full_s,
         "max_incremental_error_db": worst_db,
         "least_reserve_db": float(reserve_db),
+        "tilt_beyond_any_load_db": tilt_beyond_any_load_db(parameters.fibre, comb, parameters.span_km),
         "request_blocking": result.request_blocking,
         "mean_lit_carriers": carriers / snapshots,
         "plant_build_s": build_s,

@@ -45,6 +45,8 @@ class PlantChoices:
         planned_at_full_load: a format is given where it works with every channel of the path's links lit, so
             nothing that is lit later can disturb it; else where it works with what is lit, as long as
             everything lit goes on working.
+        real_spans: NLI of the spans' real length, which short spans and little dispersion need; else that of
+            spans without end, which is pessimistic for them.
         transceiver_snr_db: of the two ends together; None: left out.
         roadm_loss_db: made good at each link's end; None: left out.
         power_model: what the network is charged for: a name of ``SHIPPED_FILES`` or a file; "" nothing.
@@ -64,6 +66,7 @@ class PlantChoices:
     launch_dbm: tuple[float, ...] = ()
     margin_db: NonNegativeFloat = 1.0
     planned_at_full_load: bool = False
+    real_spans: bool = False
     transceiver_snr_db: PositiveFloat | None = None
     roadm_loss_db: PositiveFloat | None = None
     power_model: str = ""

@@ -24,6 +24,16 @@ TransceiverSnrDb = Annotated[
 RoadmLossDb = Annotated[
     float | None, typer.Option(help="Loss of the ROADMs at both ends together; left out by default.")
 ]
+LineFile = Annotated[
+    Path | None,
+    typer.Option("--line", help="A line file, JSON or YAML (docs/lines.md), or a GNPy network of one line."),
+]
+EquipmentFile = Annotated[
+    Path | None,
+    typer.Option("--equipment", help="GNPy equipment file for --line."),
+]
+AtThz = Annotated[list[float], typer.Option(help="Only the channel nearest to this frequency; repeat.")]
+MarginDb = Annotated[float, typer.Option(min=0.0, help="Kept above a format's threshold.")]
 Parameters = Annotated[Path | None, typer.Option(help="Another file like envs/data/line.json.")]
 
 
@@ -40,3 +50,14 @@ def powers(text: str) -> float | dict[str, float]:
         return {name.strip().upper(): float(value) for name, value in pairs}
     except ValueError:
         raise Refusal(f"--power-dbm is {text!r}; give a number, or one per band as in C=0,L=1") from None
+
+
+def given_by_hand(context: typer.Context, name: str) -> bool:
+    """Whether a parameter was given on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def option(name: str) -> str:
+    """How a parameter is called on the command line."""
+    return "--" + name.replace("_", "-")

@@ -32,7 +32,11 @@ QUICKER = {
     "lightloop topologies export": "",
 }
 # Words of a page that stand for something of the reader's own.
-STANDS_FOR = {" [--json]": "", "agents/weight-0.01": str(PROJECT / "agents" / "data" / "generalist")}
+STANDS_FOR = {
+    " [--json]": "",
+    "agents/weight-0.01": str(PROJECT / "agents" / "data" / "generalist"),
+    "examples/mixed-line.yaml": str(PROJECT / "examples" / "mixed-line.yaml"),
+}
 ON_THE_INSTALLATION = (
     "lightloop request",
     "lightloop offer",

@@ -32,13 +32,25 @@ class Node:
     longitude_deg: float
 
 
+@dataclass(frozen=True, order=True)
+class FibreSpan:
+    """Fibre of one type between two amplifiers; ``fibre_type`` is a name such as ``G.655``."""
+
+    length_km: float
+    fibre_type: str
+
+
 @dataclass(frozen=True)
 class Fibre:
-    """A fibre pair between two sites: one fibre each way, of the same length."""
+    """A fibre pair between two sites: one fibre each way, of the same length.
+
+    ``spans`` add up to the length, from ``node_a`` on; without any, who needs some cuts it into equal ones.
+    """
 
     node_a: str
     node_b: str
     length_km: float
+    spans: tuple[FibreSpan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class Topology:
                 raise TopologyError(f"{label}: both ends are the same node")
             if not (math.isfinite(fibre.length_km) and fibre.length_km > 0):
                 raise TopologyError(f"{label}: length_km is {fibre.length_km}; a positive number is needed")
+            _check_spans(label, fibre)
             pair = frozenset((fibre.node_a, fibre.node_b))
             if pair in pairs:
                 raise TopologyError(f"{label}: is given twice; parallel fibres are not modelled, keep one")
@@ -217,6 +230,11 @@ class Topology:
                 {"node_a": f.node_a, "node_b": f.node_b, "length_km": f.length_km} for f in self.fibres
             ],
         }
+        for row, fibre in zip(document["fibres"], self.fibres, strict=True):
+            if fibre.spans:
+                row["spans"] = [
+                    {"length_km": span.length_km, "fibre_type": span.fibre_type} for span in fibre.spans
+                ]
         if self.risk_groups:
             document["risk_groups"] = [
                 {"name": group.name, "fibres": [list(ends) for ends in group.fibres]}
@@ -229,6 +247,24 @@ class Topology:
         """16 hex digits over nodes and fibres in order; name, source and risk groups do not count."""
         body = {key: value for key, value in self.to_json().items() if key in ("nodes", "fibres")}
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_spans(label: str, fibre: Fibre) -> None:
+    for span in fibre.spans:
+        if not (math.isfinite(span.length_km) and span.length_km > 0):
+            raise TopologyError(f"{label}: a span of {span.length_km} km; a positive number is needed")
+    total_km = sum(span.length_km for span in fibre.spans)
+    if fibre.spans and abs(total_km - fibre.length_km) > 1e-3 * fibre.length_km:
+        raise TopologyError(
+            f"{label}: its spans add up to {total_km:g} km, its length_km is {fibre.length_km:g}; correct one"
+        )
+
+
+def _spans_from_json(fibre: Mapping[str, Any]) -> tuple[FibreSpan, ...]:
+    return tuple(
+        FibreSpan(float(span["length_km"]), str(span.get("fibre_type", "SSMF")))
+        for span in fibre.get("spans", ())
+    )
 
 
 def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
@@ -257,7 +293,8 @@ def topology_from_json(document: Mapping[str, Any], where: str) -> Topology:
                 for n in entries("nodes")
             ),
             fibres=tuple(
-                Fibre(str(f["node_a"]), str(f["node_b"]), float(f["length_km"])) for f in entries("fibres")
+                Fibre(str(f["node_a"]), str(f["node_b"]), float(f["length_km"]), _spans_from_json(f))
+                for f in entries("fibres")
             ),
             risk_groups=tuple(
                 RiskGroup(str(g["name"]), tuple((str(a), str(b)) for a, b in g["fibres"]))

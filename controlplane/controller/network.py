@@ -150,6 +150,7 @@ def _quality(plant: PlantSection, topology: Topology) -> Quality:
         comb,
         transceiver_snr_db=plant.transceiver_snr_db,
         roadm_loss_db=plant.roadm_loss_db,
+        real_spans=plant.real_spans,
     )
     formats = {item.name: item for item in load_formats()}
     return Quality(formats, plant.margin_db, CHANNEL_SLOTS, tables)

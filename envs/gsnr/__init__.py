@@ -4,6 +4,10 @@ Where to go:
 
 * the closed form, with equation numbers: ``isrs_gn.py``
 * fibre and line parameters (``envs/data/line.json``), results: ``line.py``
+* a line as it is, span by span: ``mixed_line.py``; NLI of a span of finite length: ``finite_span.py``
+* its file: ``line_schema.py``, ``line_file.py``; GNPy's files: ``gnpy_files.py``
+* fibre types by name (``envs/data/fibres.json``): ``fibres.py``; noise figures: ``noise_figures.py``
+* what the filters of ROADMs cost: ``filters.py``
 * bands, channels, launch powers: ``bands.py``
 * modulation formats and their thresholds (``envs/data/gsnr_formats.json``): ``formats.py``
 * a network's links as tables, and what they assume about the Raman tilt: ``link_tables.py``

@@ -6,15 +6,23 @@ with an assumption of ``link_tables.py`` it is what the tables add up to, comput
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from envs.gsnr.bands import Comb
-from envs.gsnr.isrs_gn import Profiles, evaluate_line
-from envs.gsnr.line import Line, LineParameters
-from envs.gsnr.link_tables import Assumption, SpanLoads, span_noise, spans_of
+from envs.gsnr.isrs_gn import evaluate_line, power_evolution
+from envs.gsnr.line import FibreType, Line, LineParameters
+from envs.gsnr.link_tables import (
+    Assumption,
+    Cut,
+    SpanLoads,
+    cut_noise,
+    cuts_of,
+    loads_of,
+    real_span_noise,
+)
 from envs.plant import Plant
 from envs.state import NetworkStates, active_lightpaths
 from topologies.model import Topology
@@ -28,7 +36,8 @@ def carrier_noise(
     paths: PathTable,
     lit: Sequence[tuple[int, int]],
     tilt: Assumption | Literal["as-lit"],
-    loads: SpanLoads | None = None,
+    loads: Mapping[FibreType, SpanLoads] | None = None,
+    real_spans: bool = False,
 ) -> np.ndarray:
     """(len(lit),) 1 / GSNR of carriers given as (path, channel), ROADMs and transceivers left out.
 
@@ -39,27 +48,34 @@ def carrier_noise(
         paths: what the paths of ``lit`` index.
         lit: what is lit, each (link, channel) at most once.
         tilt: where the power along a span comes from.
-        loads: of that assumption for spans of ``parameters.span_km``; solved here if None.
+        loads: of that assumption by fibre type (``loads_of``); solved here if None.
+        real_spans: NLI of the spans' real length, as the tables may have it.
     """
     on_link = np.zeros((topology.num_links, comb.num_channels), bool)
     for path, channel in lit:
         on_link[list(paths.links(path)), channel] = True
+    cuts = [cuts_of(fibre, parameters) for fibre in topology.fibres]
     if loads is None and tilt != "as-lit":
-        loads = SpanLoads(parameters.fibre, comb, parameters.span_km, tilt)
+        loads = loads_of([cut for each in cuts for cut in each], comb, tilt)
     noise = np.zeros(on_link.shape)
     for link in np.flatnonzero(on_link.any(axis=1)):
         here = on_link[link]
-        spans, span_km = spans_of(topology.fibres[link // 2].length_km, parameters.span_km)
-        if loads is None:
-            noise[link, here] = (
-                1.0 / evaluate_line(Line(parameters.fibre, spans, span_km), comb.only(here)).gsnr
-            )
-        else:
-            assumed = loads.profiles(span_km)
-            seen = Profiles(assumed.decay_1_m, assumed.weight[:, here], assumed.loss[here])
-            own, cross = span_noise(parameters.fibre, comb.only(here), seen)
-            noise[link, here] = spans * (own + cross.sum(axis=1))
+        for cut in cuts[link // 2]:
+            if loads is None:
+                noise[link, here] += cut.count * _as_lit(cut, comb.only(here), real_spans)
+            else:
+                own, cross = cut_noise(cut, comb, loads[cut.fibre], real_spans, here)
+                noise[link, here] += cut.count * (own + cross.sum(axis=1))
     return np.array([noise[list(paths.links(path)), channel].sum() for path, channel in lit])
+
+
+def _as_lit(cut: Cut, comb: Comb, real_spans: bool) -> np.ndarray:
+    """(num_channels,) noise over signal of one span with all channels of the comb lit."""
+    if not real_spans:
+        return 1.0 / evaluate_line(Line(cut.fibre, 1, cut.span_km), comb).gsnr
+    power = power_evolution(cut.fibre, 1e12 * comb.frequency_thz, comb.launch_w, 1e3 * cut.span_km)
+    own, cross = real_span_noise(cut, comb, power, 1.0 / power[:, -1])
+    return own + cross.sum(axis=1)
 
 
 def lit_carriers(plant: Plant, states: NetworkStates, network: int) -> list[tuple[int, int]]:

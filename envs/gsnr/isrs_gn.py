@@ -55,7 +55,7 @@ def power_evolution(
     """
     gain = fibre.raman_gain_1_w_m(frequency_hz).T
     points_m = span_points(length_m)
-    alpha = fibre.attenuation_1_m
+    alpha = fibre.loss_1_m(frequency_hz)
     step_m = points_m[1] - points_m[0]
     level = np.zeros(launch_w.shape)
     levels = [level]

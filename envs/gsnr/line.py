@@ -26,6 +26,9 @@ class FibreType:
 
     ``raman_gamma_m_w`` is g0 times the overlap area (m/W) for a pump at ``raman_pump_thz``; the gain scales
     with the pump's frequency and with one over the mean effective area of the two waves [1, section III.D].
+    Without a slope, D grows with frequency squared, so that beta2 is the same everywhere: GNPy's rule for the
+    fibres of its equipment library. ``loss_thz`` and ``loss_db_km`` make the loss follow frequency: between
+    two points it is linear, beyond the last it stays. Without them it is ``attenuation_db_km`` everywhere.
 
     [1] D'Amico et al., "Scalable and disaggregated GGN approximation applied to a C+L+S optical network",
         JLT 40(11), 2022.
@@ -33,7 +36,7 @@ class FibreType:
 
     attenuation_db_km: float
     dispersion_ps_nm_km: float
-    dispersion_slope_ps_nm2_km: float
+    dispersion_slope_ps_nm2_km: float | None
     reference_wavelength_nm: float
     nonlinear_index_m2_w: float
     effective_area_um2: float
@@ -41,6 +44,8 @@ class FibreType:
     raman_pump_thz: float
     raman_offset_thz: tuple[float, ...] = field(repr=False)
     raman_gamma_m_w: tuple[float, ...] = field(repr=False)
+    loss_thz: tuple[float, ...] = ()
+    loss_db_km: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("attenuation_db_km", "reference_wavelength_nm", "effective_area_um2", "core_radius_um"):
@@ -53,15 +58,30 @@ class FibreType:
             )
         if np.any(np.diff(self.raman_offset_thz) <= 0) or self.raman_offset_thz[0] != 0:
             raise GsnrError("fibre: raman_offset_thz must begin at 0 and rise")
+        if len(self.loss_thz) != len(self.loss_db_km) or np.any(np.diff(self.loss_thz) <= 0):
+            raise GsnrError("fibre: loss_thz must rise and have as many entries as loss_db_km")
+        if any(not (math.isfinite(value) and value > 0) for value in self.loss_db_km):
+            raise GsnrError(f"fibre: loss_db_km is {self.loss_db_km}; positive numbers are needed")
 
     @property
     def attenuation_1_m(self) -> float:
         """Power attenuation in nepers per metre."""
         return self.attenuation_db_km / (10.0 * math.log10(math.e)) / 1e3
 
+    def loss_1_m(self, frequency_hz: np.ndarray) -> np.ndarray:
+        """(num_channels,) power attenuation at each frequency, in nepers per metre."""
+        if not self.loss_thz:
+            return np.full(np.shape(frequency_hz), self.attenuation_1_m)
+        loss_db_km = np.interp(1e-12 * np.asarray(frequency_hz), self.loss_thz, self.loss_db_km)
+        return loss_db_km / (10.0 * math.log10(math.e)) / 1e3
+
     def beta2_s2_m(self, frequency_hz: np.ndarray) -> np.ndarray:
         """Group-velocity dispersion from D and its slope, at each frequency."""
         wavelength_m = LIGHT_M_S / np.asarray(frequency_hz)
+        if self.dispersion_slope_ps_nm2_km is None:
+            reference_m = 1e-9 * self.reference_wavelength_nm
+            everywhere = -(reference_m**2) * 1e-6 * self.dispersion_ps_nm_km / (2 * math.pi * LIGHT_M_S)
+            return np.full(np.shape(wavelength_m), everywhere)
         dispersion_s_m2 = 1e-6 * self.dispersion_ps_nm_km + 1e3 * self.dispersion_slope_ps_nm2_km * (
             wavelength_m - 1e-9 * self.reference_wavelength_nm
         )

@@ -13,12 +13,18 @@ tilt:
 * ``full-load``: every channel lit, as where unused channels are filled with noise that scatters but does not
   count as an interferer. Optimistic for the ASE of low channels while the high ones are dark.
 
-Links are cut into equal spans, as few as there can be of at most ``span_km``. Each link ends in a ROADM.
+Links have the spans that their topology lists, each of a fibre type by name; where it lists none they are cut
+into equal spans, as few as there can be of at most ``span_km``. Each link ends in a ROADM.
+
+NLI is that of spans without end, the closed form (``isrs_gn.py``), unless ``real_spans`` asks for that of the
+spans' real length (``finite_span.py``).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -26,6 +32,8 @@ import numpy as np
 
 from envs.gsnr.bands import Comb
 from envs.gsnr.errors import GsnrError
+from envs.gsnr.fibres import fibre_named, load_fibres
+from envs.gsnr.finite_span import SpanMixing, finite_spm, finite_xpm
 from envs.gsnr.isrs_gn import (
     Profiles,
     ase_power_w,
@@ -36,7 +44,7 @@ from envs.gsnr.isrs_gn import (
     xpm_efficiency,
 )
 from envs.gsnr.line import FibreType, LineParameters
-from topologies.model import Topology
+from topologies.model import Fibre, Topology
 
 Assumption = Literal["any-load", "full-load"]
 ASSUMPTIONS: tuple[Assumption, ...] = ("any-load", "full-load")
@@ -58,9 +66,31 @@ class LinkTables:
     comb: Comb
     assumption: Assumption
     transceiver_noise: float  # 1 / SNR of the two ends together, 0 where left out
-    link_spans: np.ndarray  # (num_links,) int64
-    link_span_km: np.ndarray  # (num_links,) float64
     arrays: LinkArrays = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Equal spans of a link."""
+
+    fibre: FibreType
+    count: int
+    span_km: float
+
+
+def cuts_of(fibre: Fibre, parameters: LineParameters) -> tuple[Cut, ...]:
+    """The spans of a fibre pair, equal ones together.
+
+    Raises:
+        GsnrError: a fibre type that is not known.
+    """
+    if not fibre.spans:
+        return (Cut(parameters.fibre, *spans_of(fibre.length_km, parameters.span_km)),)
+    known = load_fibres()
+    return tuple(
+        Cut(fibre_named(span.fibre_type, known), count, span.length_km)
+        for span, count in Counter(fibre.spans).items()
+    )
 
 
 def spans_of(length_km: float, span_km: float) -> tuple[int, float]:
@@ -76,22 +106,25 @@ def build_link_tables(
     assumption: Assumption = "any-load",
     transceiver_snr_db: float | None = None,
     roadm_loss_db: float | None = None,
+    real_spans: bool = False,
 ) -> LinkTables:
     """The tables of every directed link of a topology.
 
     Raises:
-        GsnrError: an unknown assumption.
+        GsnrError: an unknown assumption, or a fibre type that is not known.
     """
-    lengths_km = np.repeat([fibre.length_km for fibre in topology.fibres], 2)
-    distinct_km, kind = np.unique(lengths_km, return_inverse=True)
-    cuts = [spans_of(float(length_km), parameters.span_km) for length_km in distinct_km]
-    loads = SpanLoads(parameters.fibre, comb, max(span_km for _, span_km in cuts), assumption)
-    own = np.empty((len(distinct_km), comb.num_channels))
-    cross = np.empty((len(distinct_km), comb.num_channels, comb.num_channels), np.float32)
-    for index, (spans, span_km) in enumerate(cuts):
-        own_span, cross_span = span_noise(parameters.fibre, comb, loads.profiles(span_km))
-        own[index] = spans * own_span
-        cross[index] = spans * cross_span.T
+    alike = sorted({(fibre.length_km, fibre.spans) for fibre in topology.fibres})
+    kind = np.repeat([alike.index((fibre.length_km, fibre.spans)) for fibre in topology.fibres], 2)
+    of_kind = dict(zip(kind[::2].tolist(), topology.fibres, strict=True))
+    cuts = [cuts_of(of_kind[index], parameters) for index in range(len(alike))]
+    loads = loads_of([cut for each in cuts for cut in each], comb, assumption)
+    own = np.zeros((len(alike), comb.num_channels))
+    cross = np.zeros((len(alike), comb.num_channels, comb.num_channels), np.float32)
+    for index, each in enumerate(cuts):
+        for cut in each:
+            own_span, cross_span = cut_noise(cut, comb, loads[cut.fibre], real_spans)
+            own[index] += cut.count * own_span
+            cross[index] += cut.count * cross_span.T
     if roadm_loss_db is not None:
         made_good = np.full(comb.num_channels, 10.0 ** (roadm_loss_db / 10.0))
         own += _ase_over_signal(comb, made_good)
@@ -99,10 +132,40 @@ def build_link_tables(
         comb=comb,
         assumption=assumption,
         transceiver_noise=0.0 if transceiver_snr_db is None else 10.0 ** (-transceiver_snr_db / 10.0),
-        link_spans=np.array([cuts[k][0] for k in kind]),
-        link_span_km=np.array([cuts[k][1] for k in kind]),
         arrays=LinkArrays(own[kind], cross, kind.astype(np.int32)),
     )
+
+
+def loads_of(cuts: Sequence[Cut], comb: Comb, assumption: Assumption) -> dict[FibreType, SpanLoads]:
+    """The assumed loads of every fibre type, solved up to its longest span."""
+    longest_km: dict[FibreType, float] = {}
+    for cut in cuts:
+        longest_km[cut.fibre] = max(cut.span_km, longest_km.get(cut.fibre, 0.0))
+    return {fibre: SpanLoads(fibre, comb, span_km, assumption) for fibre, span_km in longest_km.items()}
+
+
+def cut_noise(
+    cut: Cut, comb: Comb, loads: SpanLoads, real_spans: bool, lit: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Noise over signal of one span of a cut, as ``span_noise`` has it, of all channels or of those lit."""
+    if real_spans:
+        fed, loss = loads.powers(cut.span_km)
+        here = np.ones(comb.num_channels, bool) if lit is None else lit
+        return real_span_noise(cut, comb.only(here), fed[here], loss[here])
+    assumed = loads.profiles(cut.span_km)
+    if lit is None:
+        return span_noise(cut.fibre, comb, assumed)
+    seen = Profiles(assumed.decay_1_m, assumed.weight[:, lit], assumed.loss[lit])
+    return span_noise(cut.fibre, comb.only(lit), seen)
+
+
+def real_span_noise(cut: Cut, comb: Comb, fed: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same for the span's real length: powers (n, num_points) along it make NLI, losses (n,) make ASE."""
+    frequency_hz, launch_w = 1e12 * comb.frequency_thz, comb.launch_w
+    baud_hz = np.full(comb.num_channels, 1e9 * comb.baud_gbd)
+    mixing = SpanMixing(fed, 1e3 * cut.span_km)
+    own = _ase_over_signal(comb, loss) + finite_spm(cut.fibre, frequency_hz, baud_hz, mixing) * launch_w**2
+    return own, finite_xpm(cut.fibre, frequency_hz, baud_hz, mixing) * launch_w**2
 
 
 def span_noise(fibre: FibreType, comb: Comb, profiles: Profiles) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +202,17 @@ class SpanLoads:
         self._drained = power[group, np.arange(n)]
         self._fed = power[len(each) + group, np.arange(n)]
 
-    def profiles(self, span_km: float) -> Profiles:
-        """What a span of at most the longest length does: the loss of one load, the NLI of the other."""
+    def powers(self, span_km: float) -> tuple[np.ndarray, np.ndarray]:
+        """(n, num_points) power along a span of at most the longest length for NLI, and (n,) loss for ASE."""
         points_m = span_points(1e3 * span_km)
         fed, drained = (
             np.exp([np.interp(points_m, self._points_m, row) for row in np.log(power)])
             for power in (self._fed, self._drained)
         )
+        return fed, 1.0 / drained[:, -1]
+
+    def profiles(self, span_km: float) -> Profiles:
+        """What a span of at most the longest length does: the loss of one load, the NLI of the other."""
+        fed, loss = self.powers(span_km)
         nli = fit_profiles(fed, 1e3 * span_km, self._alpha_1_m)
-        return Profiles(nli.decay_1_m, nli.weight, 1.0 / drained[:, -1])
+        return Profiles(nli.decay_1_m, nli.weight, loss)

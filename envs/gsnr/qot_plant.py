@@ -76,6 +76,7 @@ def qot_grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> G
         comb,
         transceiver_snr_db=spec.transceiver_snr_db,
         roadm_loss_db=spec.roadm_loss_db,
+        real_spans=spec.real_spans,
     )
     formats = tuple(reversed(load_formats()))
     first_link = np.array([int(np.argmax(unit_of_link == unit)) for unit in range(unit_of_link.max() + 1)])

@@ -10,10 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from lightloop.line_options import (
+    AtThz,
     Bands,
     BaudGbd,
     Channels,
     DrawSeed,
+    EquipmentFile,
+    LineFile,
+    MarginDb,
     Parameters,
     Partial,
     PowerDbm,
@@ -22,8 +26,11 @@ from lightloop.line_options import (
     SpanKm,
     Spans,
     TransceiverSnrDb,
+    given_by_hand,
+    option,
     powers,
 )
+from lightloop.line_report import draw_ratios, tell_line_of_file
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
@@ -41,6 +48,11 @@ def register(app: typer.Typer) -> None:
 
 @gsnr.command("line")
 def line_command(
+    context: typer.Context,
+    line_file: LineFile = None,
+    equipment: EquipmentFile = None,
+    at_thz: AtThz = [],  # noqa: B006
+    margin_db: MarginDb = 0.0,
     spans: Spans = 10,
     span_km: SpanKm = 0.0,
     bands: Bands = "C,L",
@@ -61,13 +73,25 @@ def line_command(
     The closed-form ISRS GN model (docs/qot.md) with the fibre, bands and noise figures of
     envs/data/line.json. Every amplifier restores each channel's launch power. Only lit channels are printed.
 
+    With --line the line comes from a file, span by span: fibres, amplifiers, ROADMs and channels as they are
+    (docs/lines.md). Then each channel's best format and its margin are told, and the worst channel.
+
     Examples:
       lightloop gsnr line --spans 10 --span-km 80 --bands C,L
 
       lightloop gsnr line --bands C,L,S --power-dbm L=1,C=0,S=1 --picture gsnr.png
 
       lightloop gsnr line --spans 20 --bands C --power-dbm -1.5 --partial 0.5 --seed 1 --json
+
+      lightloop gsnr line --line examples/mixed-line.yaml --margin-db 1
     """
+    if line_file is not None:
+        _refuse_beside_a_file(context)
+        tell_line_of_file(line_file, equipment, at_thz, margin_db, picture, as_json)
+        return
+    for name in ("equipment", "at_thz", "margin_db"):
+        if given_by_hand(context, name):
+            raise Refusal(f"{option(name)} goes with --line FILE only; add it, or leave this out")
     from envs.gsnr.bands import make_comb, random_part
     from envs.gsnr.isrs_gn import evaluate_line
     from envs.gsnr.line import Line, load_line_parameters
@@ -79,7 +103,7 @@ def line_command(
     line = Line(given.fibre, spans, span_km or given.span_km, transceiver_snr_db, roadm_loss_db)
     result = evaluate_line(line, lit)
     if picture is not None:
-        _draw(lit, result, picture)
+        draw_ratios(lit, result, picture)
     rows = _rows(lit, result)
 
     def render(console: Console) -> None:
@@ -150,6 +174,13 @@ def optimise_command(
         )
     document = _optimum(line, found)
     emit(document, as_json, lambda console: _print_optimum(console, line, document))
+
+
+def _refuse_beside_a_file(context: typer.Context) -> None:
+    beside = {"line_file", "equipment", "at_thz", "margin_db", "picture", "as_json"}
+    for name in context.params.keys() - beside:
+        if given_by_hand(context, name):
+            raise Refusal(f"{option(name)} and --line: the file says it all; leave one of them out")
 
 
 def _optimum(line: Line, found: LaunchOptimum) -> dict[str, Any]:
@@ -225,32 +256,3 @@ def _ends_and_middles(comb: Comb, rows: list[dict[str, float | str]]) -> list[di
         if inside:
             shown += sorted({inside[0], inside[len(inside) // 2], inside[-1]})
     return [rows[i] for i in shown]
-
-
-def _draw(comb: Comb, result: LineResult, picture: Path) -> None:
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    for values, label, colour in (
-        (result.snr_ase, "ASE", "#4477aa"),
-        (result.snr_nli, "NLI", "#cc6677"),
-        (result.gsnr, "GSNR", "black"),
-    ):
-        axes.plot(comb.frequency_thz, 10 * np.log10(values), ".", ms=3, color=colour, label=label)
-    for index, name in enumerate(comb.band_names):
-        inside = comb.frequency_thz[comb.band == index]
-        if len(inside):
-            axes.text(
-                inside.mean(), 1.0, name, transform=axes.get_xaxis_transform(), ha="center", va="bottom"
-            )
-    axes.set(xlabel="frequency in THz", ylabel="signal to noise in dB")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    try:
-        figure.savefig(picture, dpi=130)
-    except (OSError, ValueError) as error:
-        raise Refusal(
-            f"cannot draw into {picture}: {error}; name a .png or .svg in a folder that exists"
-        ) from None

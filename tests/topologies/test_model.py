@@ -11,7 +11,7 @@ import pytest
 
 from topologies.catalogue import dump_topology
 from topologies.errors import TopologyError
-from topologies.model import Fibre, Node, RiskGroup, Topology, topology_from_json
+from topologies.model import Fibre, FibreSpan, Node, RiskGroup, Topology, topology_from_json
 
 NODES = (Node("a", 0.0, 0.0), Node("b", 1.0, 1.0), Node("c", 2.0, 0.0))
 FIBRES = (Fibre("a", "b", 100.0), Fibre("b", "c", 200.0))
@@ -34,6 +34,8 @@ LINE = Topology("line", "a test", NODES, FIBRES)
         ({"fibres": (FIBRES[0], Fibre("b", "c", 0.0))}, ["'b'-'c'", "0.0", "positive"]),
         ({"fibres": (FIBRES[0], Fibre("b", "c", -3.0))}, ["'b'-'c'", "-3.0"]),
         ({"fibres": (FIBRES[0], Fibre("b", "c", math.inf))}, ["'b'-'c'", "inf"]),
+        ({"fibres": (FIBRES[0], Fibre("b", "c", 200.0, (FibreSpan(90.0, "SSMF"),)))}, ["90", "200"]),
+        ({"fibres": (FIBRES[0], Fibre("b", "c", 1.0, (FibreSpan(-1.0, "SSMF"),)))}, ["'b'-'c'", "-1.0"]),
         ({"fibres": FIBRES[:1]}, ["disconnected", "c"]),
         ({"risk_groups": (RiskGroup("duct", (("a", "b"),)),)}, ["'duct'", "1 fibre", "two or more"]),
         ({"risk_groups": (RiskGroup("duct", (("a", "b"), ("b", "a"))),)}, ["'duct'", "1 fibre"]),
@@ -96,3 +98,10 @@ def test_broken_json_is_refused_with_the_file(change, words):
         topology_from_json(LINE.to_json() | change, "mine.json")
     assert str(refusal.value).startswith("mine.json: ")
     assert words in str(refusal.value)
+
+
+def test_spans_of_a_link_come_back_and_count_in_the_hash():
+    spans = (FibreSpan(120.0, "SSMF"), FibreSpan(80.0, "G.655"))
+    listed = replace(LINE, fibres=(FIBRES[0], replace(FIBRES[1], spans=spans)))
+    assert topology_from_json(json.loads(dump_topology(listed)), "here") == listed
+    assert listed.content_hash != LINE.content_hash
