@@ -1,6 +1,7 @@
 # One entrance. `make` alone lists what there is.
 PYTHON ?= python3.11
 SCENARIO ?= latency-rsa
+DEMO ?=
 TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,7 +53,7 @@ lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/mypy
 
 screenshots: $(INSTALLED_DEV) ## the pictures of README and docs, light and dark, from a demo; leaves it running
-	$(BIN)/python -m benchmarks.screenshots --scenario $(SCENARIO)
+	$(BIN)/python -m benchmarks.screenshots --scenario $(SCENARIO) $(DEMO)
 
 test: $(INSTALLED_DEV) ## lint beside test-nojit, then every test but the long ones, in TEST_PROCESSES processes
 	$(MAKE) -j2 lint test-nojit

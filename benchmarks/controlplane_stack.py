@@ -35,7 +35,7 @@ from tasks.behaviour import observe_behaviour, write_behaviour
 from tasks.model_signature import model_parts
 
 PARTS = ("elements", "controller", "pce")
-PORTS = (*PARTS, "model_a")
+PORTS = (*PARTS, "model_a", "console")
 START_S = 900.0  # a first start compiles, and looks for paths
 STOP_S = 20.0
 HANG_S = 30.0  # longer than whoever configures an element waits for it
@@ -81,13 +81,13 @@ class Stack:
         aside.write_text("\n".join(f"elements.edit.{node}={SLEEP}({HANG_S:g})" for node in nodes))
         aside.replace(self._failpoints)
 
-    def serve_model(self) -> None:
-        """Have the PCE ask the policy that ships, from a server of its own."""
-        folder = _saved_model(self.config, self.home)
+    def serve_model(self, artefact: Path = GENERALIST_FOLDER) -> None:
+        """Have the PCE ask a policy that ships, from a server of its own."""
+        folder = _saved_model(self.config, self.home, artefact)
         slot = {"model_uri": str(folder), "port": self.config.services.model_a_port, "is_beside": False}
         (self.home.serving / f"{SLOTS[0]}.json").write_text(json.dumps(slot))
         self.start((SLOTS[0],))
-        name = load_policy(GENERALIST_FOLDER).name
+        name = load_policy(artefact).name
         body = {"url": self.url("model_a"), "model_name": "bench", "model_version": "1", "policy": name}
         answer = httpx.put(
             self.url("pce") + "/endpoint", json=body, headers=self.headers, timeout=30, trust_env=False
@@ -174,16 +174,16 @@ def running_stack(scenario: str, overrides: Sequence[str], say: Callable[[str], 
             stack.stop()
 
 
-def _saved_model(config: Config, home: Home) -> Path:
+def _saved_model(config: Config, home: Home, artefact: Path) -> Path:
     """The folder of a model that is made as the registry's are."""
     import mlflow
 
     plant = plant_of(config)
     trace = make_trace(traffic_of(config), plant, 50, SEED)
-    behaviour = observe_behaviour(plant, trace, load_policy(GENERALIST_FOLDER), 10, 0)
+    behaviour = observe_behaviour(plant, trace, load_policy(artefact), 10, 0)
     recorded = write_behaviour(behaviour, home.models)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Tt]ype hint.*")  # the signature is given
-        parts = model_parts({"policy": GENERALIST_FOLDER, "recorded": recorded}, {})
+        parts = model_parts({"policy": artefact, "recorded": recorded}, {})
         mlflow.pyfunc.save_model(home.models / "model", **parts)
     return home.models / "model"

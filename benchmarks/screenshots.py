@@ -1,35 +1,42 @@
 """The pictures of README and docs, light and dark, from a demo that really runs. ``make screenshots``.
 
 ``python -m benchmarks.screenshots`` tells the demo in the installation of ``LIGHTLOOP_HOME``, then takes the
-pictures; with ``--running`` it takes them of what runs there already. A scene is a page and what a person
-does on it before the picture. Needs Chromium and its driver. Not here: pictures of measured figures, which
-the benchmark of each draws.
+pictures; with ``--running`` it takes them of what runs there already. What else is given goes to the demo,
+e.g. ``--shifted 1000``. The plant with several bands has a stack of its own, which ends with its picture. A
+scene is a page and what a person does on it before the picture. Needs Chromium and its driver. Not here:
+pictures of measured figures, which the benchmark of each draws.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
+from agents.artefact import GENERALIST_FOLDER
+from benchmarks.chromium import ChromiumError, chromium
+from benchmarks.controlplane_stack import StackError, running_stack
 from configs.home import Home
 from configs.load import load_config
+from configs.schema import Config
+from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console.theme import THEME_COOKIE
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 THEMES = ("light", "dark")
 SIZE = (1440, 900)
+BAND_SERVICES = 150
+QOT_AGENT = GENERALIST_FOLDER.with_name("qot")
 PHONE = (390, 844)
 LIMIT_S = 180.0  # for what a scene waits for
 SETTLE_S = 2.5  # charts draw themselves
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 
 
 class ScreenshotError(ValueError):
@@ -135,26 +142,23 @@ def take(url: str, login_url: str, folder: Path, scenes: tuple[Scene, ...] = SCE
         scenes: which.
 
     Raises:
-        ScreenshotError: there is no Chromium, or a page does not show what it should.
+        ChromiumError: there is none.
+        ScreenshotError: a page does not show what it should.
     """
     taken = []
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profile:
-        browser = _browser(profile)
-        try:
-            browser.get(login_url)  # once told, the browser remembers user and password
-            for scene in scenes:
-                for theme in THEMES:
-                    _size(browser, *scene.size)
-                    browser.add_cookie({"name": THEME_COOKIE, "value": theme})
-                    browser.get(url + scene.path)
-                    scene.prepare(browser)
-                    time.sleep(SETTLE_S)
-                    file = folder / f"{scene.name}{'-dark' if theme == 'dark' else ''}.png"
-                    browser.save_screenshot(str(file))
-                    taken.append(file)
-        finally:
-            browser.quit()
+    with chromium() as browser:
+        browser.get(login_url)  # once told, the browser remembers user and password
+        for scene in scenes:
+            for theme in THEMES:
+                _size(browser, *scene.size)
+                browser.add_cookie({"name": THEME_COOKIE, "value": theme})
+                browser.get(url + scene.path)
+                scene.prepare(browser)
+                time.sleep(SETTLE_S)
+                file = folder / f"{scene.name}{'-dark' if theme == 'dark' else ''}.png"
+                browser.save_screenshot(str(file))
+                taken.append(file)
     return taken
 
 
@@ -164,18 +168,28 @@ def _size(browser: Any, width: int, height: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", told)
 
 
-def _browser(profile: str) -> Any:
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        raise ScreenshotError("Chromium is missing; on Debian: apt-get install chromium chromium-driver")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
+def take_bands(folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """The files of the picture of a plant with several bands, as those of ``take``.
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    return webdriver.Chrome(options=options, service=Service(driver))
+    Raises:
+        StackError: a process does not come up.
+    """
+    with running_stack("qot-rmbsa", [], say) as stack:
+        stack.serve_model(QOT_AGENT)
+        stack.start(("console",))
+        with ControllerClient(stack.url("controller"), stack.home.credentials()) as client:
+            random = Random(1)
+            for _ in range(BAND_SERVICES):
+                a, b = random.sample(client.nodes(), 2)
+                with suppress(ServiceRefused):  # it would be on the page too
+                    client.place_service(a, b, random.choice(stack.config.traffic.bit_rates_gbps))
+        return take(*addresses(stack.config, stack.home), folder, (Scene("console-bands", "/", network),))
+
+
+def addresses(config: Config, home: Home) -> tuple[str, str]:
+    """The console's address, and the same with user and password in it."""
+    url, login = config.services.url("console"), home.credentials()
+    return url, url.replace("://", f"://{login.user}:{login.password}@")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -184,19 +198,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenario", default="latency-rsa")
     parser.add_argument("--running", action="store_true", help="take pictures of what runs already")
     parser.add_argument("--out", type=Path, default=IMAGES)
-    asked = parser.parse_args(arguments)
+    asked, more = parser.parse_known_args(arguments)
     home = Home.from_environment()
     if not asked.running:
         lightloop = str(Path(sys.executable).with_name("lightloop"))
-        subprocess.run([lightloop, "demo", "--scenario", asked.scenario, "--keep"], check=True)
+        subprocess.run([lightloop, "demo", "--scenario", asked.scenario, "--keep", *more], check=True)
     if not home.config_file.exists():
         print(f"nothing was ever started in {home.root}; leave --running away", file=sys.stderr)
         return 1
-    config, login = load_config(str(home.config_file)), home.credentials()
-    url = config.services.url("console")
     try:
-        taken = take(url, url.replace("://", f"://{login.user}:{login.password}@"), asked.out)
-    except ScreenshotError as error:
+        taken = take(*addresses(load_config(str(home.config_file)), home), asked.out)
+        taken += take_bands(asked.out, lambda words: print(words, file=sys.stderr))
+    except (ChromiumError, ScreenshotError, StackError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(map(str, taken)))

@@ -223,16 +223,17 @@ class ControllerClient(_Client, NetworkOperations):
         fields = "topology(name;node(uuid;name);link(name;node-edge-point/node-uuid;cost-characteristic))"
         return self._get(f"{CONTEXT}/tapi-topology:topology-context?fields={fields}")
 
-    def drained_links(self) -> frozenset[frozenset[str]]:
-        """Links that take nothing new because they are drained, by their two ends."""
-        fields = "topology(node(uuid;name);link(node-edge-point/node-uuid;administrative-state))"
-        found = self._get(f"{CONTEXT}/tapi-topology:topology-context?fields={fields}")
+    def drained(self) -> frozenset[frozenset[str]]:
+        """What takes nothing new because it is drained: a link by its two ends, a node by itself."""
+        fields = "node(uuid;name;administrative-state);link(node-edge-point/node-uuid;administrative-state)"
+        found = self._get(f"{CONTEXT}/tapi-topology:topology-context?fields=topology({fields})")
         (topology,) = found["tapi-topology:topology-context"]["topology"]
         by_uuid = {node["uuid"]: names.as_dict(node["name"])["local-name"] for node in topology["node"]}
+        every = [(each, each.get("node-edge-point")) for each in (*topology["node"], *topology["link"])]
         return frozenset(
-            frozenset(by_uuid[point["node-uuid"]] for point in link["node-edge-point"])
-            for link in topology["link"]
-            if link.get("administrative-state") == "LOCKED"
+            frozenset(by_uuid[end["node-uuid"]] for end in ends or [{"node-uuid": each["uuid"]}])
+            for each, ends in every
+            if each.get("administrative-state") == "LOCKED"
         )
 
     def sips(self) -> dict[str, str]:

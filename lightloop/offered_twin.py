@@ -16,6 +16,7 @@ from envs.trace import COLUMN_TYPES, Trace
 if TYPE_CHECKING:
     from configs.home import Home
     from configs.schema import Config
+    from tasks.loop.registered import GateScore
 
 MOST_REQUESTS = 200_000  # some 10 s of the twin; beyond it the gate's figure stands
 
@@ -31,6 +32,7 @@ class Promise:
         request_blocking: NaN where nothing is known.
         why: of ``gate`` and ``none``: why the twin did not play them.
         blocked: (num_requests,) bool, what the twin blocks; None unless it played them.
+        gate: what the version in service blocked at its gate, on other requests; None: not known.
     """
 
     source: str
@@ -39,16 +41,19 @@ class Promise:
     request_blocking: float = float("nan")
     why: str = ""
     blocked: np.ndarray | None = None
+    gate: GateScore | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """As JSON has it."""
+        gate = self.gate
         return {
             "source": self.source,
             "policy": self.policy or None,
             "model_version": self.model_version or None,
             "request_blocking": self.request_blocking,
             "why": self.why or None,
+            "gate": gate and {"request_blocking": gate.value, "ci95": [gate.low, gate.high]},
         }
 
 
@@ -97,15 +102,17 @@ def promise_for(
 
     version = str(status.get("model_version") or "")
     policy = str((status["policy"] if version else status["fallback_policy"]) or "")
+    gate, fault = _gate(config, home, version) if version else (None, "")
     if num_requests > MOST_REQUESTS:
-        return _gate_promise(config, home, policy, version, f"more than {MOST_REQUESTS:,} requests")
+        why = f"more than {MOST_REQUESTS:,} requests"
+        return _gate_promise(policy, version, "; ".join(filter(None, (why, fault))), gate)
     try:
         chosen, seen = _served_by(config, home, version, plant) if version else (baseline(policy), plant)
         on_step(f"the twin plays the same {num_requests:,} requests under {policy}")
         blocked = twin_blocked(seen, trace, num_requests, chosen)
     except ValueError as error:
-        return _gate_promise(config, home, policy, version, str(error))
-    return Promise("twin", policy, version, float(blocked.mean()), blocked=blocked)
+        return _gate_promise(policy, version, "; ".join(filter(None, (str(error), fault))), gate)
+    return Promise("twin", policy, version, float(blocked.mean()), blocked=blocked, gate=gate)
 
 
 def _served_by(config: Config, home: Home, version: str, plant: Plant) -> tuple[ScoringPolicy, Plant]:
@@ -124,18 +131,19 @@ def _served_by(config: Config, home: Home, version: str, plant: Plant) -> tuple[
     return load_policy(folder), plant_of(folder, plant)
 
 
-def _gate_promise(config: Config, home: Home, policy: str, version: str, why: str) -> Promise:
+def _gate(config: Config, home: Home, version: str) -> tuple[GateScore | None, str]:
+    """What a version's gate measured, and why that is not known."""
     from lightloop.registry_access import reader_of
-    from tasks.registry_reader import RegistryReadError, promised_blocking
+    from tasks.loop.registered import VersionReader
+    from tasks.registry_reader import RegistryReadError
 
-    nothing = Promise("none", policy, version, why=why)
-    if not version:
-        return nothing
-    reader = reader_of(config, home)
     try:
-        found = reader.version(version)
-        run = reader.run(found.run_id) if found else None
+        return VersionReader(reader_of(config, home)).score(version), ""
     except RegistryReadError as error:
-        return replace(nothing, why=f"{why}; {error}")
-    promised = promised_blocking(run.metrics) if run else None
-    return nothing if promised is None else replace(nothing, source="gate", request_blocking=promised)
+        return None, str(error)
+
+
+def _gate_promise(policy: str, version: str, why: str, gate: GateScore | None) -> Promise:
+    if gate is None:
+        return Promise("none", policy, version, why=why)
+    return Promise("gate", policy, version, gate.value, why, gate=gate)

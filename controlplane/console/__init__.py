@@ -1,7 +1,7 @@
 """The console: a page of the running network, one of the loop, and one of two policies side by side.
 
   network.py    what the controller has told: topology, lightpaths, failed links; changes applied to it (pure)
-  viewmodel.py  counts, table rows, spectrum rows and blocks made from it (pure)
+  viewmodel.py  counts, table rows and spectrum rows made from it (pure)
   charts.py     map and spectrum grid as ECharts options (pure)
   palette.py    the colours of the light and the dark page
   feed.py       follows the controller and the PCE by ``controlplane.client``, the only two it talks to;
@@ -11,8 +11,9 @@
   why.py        why a path was chosen, in words (pure); why_panel.py
   alarms.py     what is amiss and who took note, kept in a file; alarm_panel.py
   load.py       offered traffic, by a program of its own; load_panel.py
-  link_panel.py one link: cut, repair, what came of it
-  patches.py    what has changed between two states of a chart (pure)
+  place_panel.py one link or node: cut, repair, drain, what came of it
+  patches.py    what has changed between two states of a chart or a table (pure)
+  times.py      times as the person before the page reads them (pure); browser.py: what only the browser knows
   panels.py     the page's parts: header, counts, request form, tables
   loop/         the loop page; told_of_loop.py: what /metrics tells of the loop, from the home's files
   compare/      the page that plays two policies side by side in the twin

@@ -64,6 +64,7 @@ def network_map(
     """Nodes, fibre pairs coloured by spectrum use, the lightpath in focus, the route that is pointed at."""
     path = viewmodel.focus(state, selected)
     route = [list(window.places[node]) for node in path.nodes] if path else []
+    fibres = _fibre_lines(state, palette, window)
     return {
         "animationDuration": 200,
         "animationDurationUpdate": 200,
@@ -82,7 +83,7 @@ def network_map(
                 "type": "lines",
                 "coordinateSystem": "cartesian2d",
                 "z": 2,
-                "data": _fibre_lines(state, palette, window),
+                "data": fibres,
             },
             {
                 "id": "lightpath",
@@ -124,8 +125,7 @@ def network_map(
                 "z": 1,
                 "lineStyle": {"width": 16, "opacity": 0.01},
                 "data": [
-                    {name: line[name] for name in ("name", "coords", "value", "tooltip")}
-                    for line in _fibre_lines(state, palette, window)
+                    {name: line[name] for name in ("name", "coords", "value", "tooltip")} for line in fibres
                 ],
             },
         ],
@@ -272,7 +272,8 @@ def _node_points(
     size = 11 if len(window.places) <= 30 else 7  # pixels
     points = []
     for name, place in window.places.items():
-        is_end, passed = name in ends, name in on_route
+        is_end, passed, is_drained = name in ends, name in on_route, frozenset((name,)) in state.drained
+        said = [f"{starting.get(name, 0)} services begin or end here", *(["drained"] if is_drained else [])]
         points.append(
             {
                 "name": name,
@@ -281,7 +282,8 @@ def _node_points(
                 "itemStyle": {
                     "color": palette.accent if is_end else palette.surface,
                     "borderColor": palette.accent if passed else palette.soft,
-                    "borderWidth": 2.5 if passed else 1.75,
+                    "borderWidth": 2.5 if passed or is_drained else 1.75,
+                    "borderType": "dotted" if is_drained else "solid",
                 },
                 "label": {
                     "show": True,
@@ -295,7 +297,7 @@ def _node_points(
                     "textBorderColor": palette.surface,
                     "textBorderWidth": 3,
                 },
-                "tooltip": {"formatter": card(name, [f"{starting.get(name, 0)} services begin or end here"])},
+                "tooltip": {"formatter": card(name, said)},
             }
         )
     return points

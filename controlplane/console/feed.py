@@ -198,12 +198,12 @@ class Feed:
         return alarm
 
     async def refresh_drained(self) -> None:
-        """Ask which links are drained, which the changes do not tell.
+        """Ask which links and nodes are drained, which the changes do not tell.
 
         Raises:
             ServiceRefused: the controller does not answer.
         """
-        drained = await to_thread(self.controller.drained_links)
+        drained = await to_thread(self.controller.drained)
         async with self._network_asked:
             state = self.snapshot.network
             if state is not None and drained != state.drained:
@@ -242,7 +242,9 @@ class Feed:
             retry_s = FIRST_RETRY_S
             await asyncio.sleep(settle_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stirred.wait(), REFRESH_S)
+                # not ``wait_for``, which in Python 3.11 loses a cancellation that comes with the event
+                async with asyncio.timeout(REFRESH_S):
+                    await stirred.wait()
 
     async def _listen(self) -> None:
         retry_s = FIRST_RETRY_S

@@ -18,9 +18,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from controlplane.auth import Identity
+from controlplane.console import viewmodel
 from controlplane.console.listeners import Listeners
 from controlplane.console.permit import need
 from controlplane.console.program import COMMAND, begin, last_words
+from controlplane.console.viewmodel import Snapshot
 from controlplane.roles import Role
 
 logger = logging.getLogger(__name__)
@@ -213,15 +215,43 @@ def facts(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return (
         ("Offered", f"{figures['offered']:,} of {figures['requests']:,}, {figures['standing']:,} stand"),
         ("Blocked live", blocking),
-        ("Promised", promised(figures["twin"])),
+        ("In the twin", in_the_twin(figures["twin"])),
+        ("At its gate", at_its_gate(figures["twin"])),
         ("Answers, median", answers),
         ("Behind", f"{figures['behind_s']['at_end']:.1f} s"),
     )
 
 
-def promised(twin: dict[str, Any]) -> str:
-    """What the twin's replay, or the gate, says that will be blocked."""
-    if twin["source"] == "none" or twin["request_blocking"] is None:
+def in_the_twin(twin: dict[str, Any]) -> str:
+    """What the twin blocks of the requests that were answered."""
+    if twin["source"] != "twin" or twin["request_blocking"] is None:
         return "–"
-    where = "twin, the same requests" if twin["source"] == "twin" else "gate, other requests"
-    return f"{twin['request_blocking']:.2%} ({where})"
+    return f"{twin['request_blocking']:.2%}, the same requests"
+
+
+def at_its_gate(twin: dict[str, Any]) -> str:
+    """What the version in service promised."""
+    gate = twin["gate"]
+    if gate is None:
+        return "–"
+    low, high = gate["ci95"]
+    ends = "" if low is None or high is None else f" (95 %: {low:.2%} to {high:.2%})"
+    return f"{gate['request_blocking']:.2%}{ends}"
+
+
+def network_facts(snapshot: Snapshot, began_s: float) -> tuple[tuple[str, str], ...]:
+    """What the network says meanwhile: who decided since the offer began, and the plant's own figure.
+
+    Of several that it tells the first: the GSNR margin, else the energy that a bit takes.
+    """
+    now = viewmodel.counts(snapshot)
+    decided = [each for each in snapshot.decisions if each.time_s >= began_s and each.accepted]
+    by_model = sum(each.decided_by == "model" for each in decided)
+    by_fallback = sum(each.decided_by == "fallback" for each in decided)
+    who = f"model {by_model}, fallback {by_fallback}, of the last {len(decided)}" if decided else "–"
+    told = [("Decided by", who)]
+    if now.mean_margin_db is not None:
+        told.append(("GSNR margin", f"{now.mean_margin_db:.1f} dB, lowest {now.least_margin_db:.1f} dB"))
+    elif now.energy_per_bit_pj is not None:
+        told.append(("Energy per bit", f"{now.energy_per_bit_pj:,.0f} pJ, switched on at set-up"))
+    return tuple(told)

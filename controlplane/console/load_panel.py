@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 from nicegui import ui
 
 from controlplane.auth import Identity
 from controlplane.console.form import FIELD
-from controlplane.console.load import AskedLoad, Load, LoadRunner, OfferedLoadError, facts
+from controlplane.console.load import AskedLoad, Load, LoadRunner, OfferedLoadError, facts, network_facts
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
 from controlplane.console.permit import Noted, NotPermittedError
+from controlplane.console.times import Clock
+from controlplane.console.viewmodel import Snapshot
 
 SOURCES = {"scenario": "The scenario's traffic", "trace": "A stored trace", "last day": "The last 24 hours"}
 MOST_POINTS = 600
@@ -50,33 +54,43 @@ class LoadPanel:
                 self._start.classes("link-button").props("outline dense no-caps data-testid=load-start")
                 self._stop = ui.button("Stop", color=None, on_click=self._do_stop)
                 self._stop.classes("link-button").props("outline dense no-caps data-testid=load-stop")
-            self._said = text("", "why-words", "load-said").props("role=status")
+            self._said = ui.html("", sanitize=False, tag="div").classes("why-words")
+            self._said.props("data-testid=load-said role=status")
             with box("facts") as self._facts_box:
                 self._facts: dict[str, ui.label] = {}
             self._chart = ui.echart({}).classes("chart load-chart").props("data-testid=load-chart")
 
-    def show(self, load: Load, palette: Palette) -> None:
+    def show_network(self, snapshot: Snapshot) -> None:
+        """Bring what the network says of itself in step, once anything was offered."""
+        if self._runner.load.figures is not None:
+            self._put(network_facts(snapshot, self._runner.load.began_s))
+
+    def show(self, load: Load, clock: Clock, palette: Palette) -> None:
         """Bring the panel in step."""
         self._start.set_visibility(not load.is_on)
         self._stop.set_visibility(load.is_on)
-        self._said.set_text(_said(load))
+        self._said.set_content(clock.html_of(_said(load)))
         if load.began_s != self._began_s:
             self._began_s, self._points = load.began_s, []
         if load.figures is None:
             self._chart.set_visibility(bool(self._points))
             return
-        for name, value in facts(load.figures):
-            if name not in self._facts:
-                with self._facts_box:
-                    text(name, "fact-name")
-                    self._facts[name] = text("", "fact-value", f"load-{name.split()[0].lower()}")
-            self._facts[name].set_text(value)
-        twin = load.figures["twin"]["request_blocking"]
+        self._put(facts(load.figures))
+        promise = load.figures["twin"]
+        twin = promise["request_blocking"] if promise["source"] == "twin" else None
         point = (load.figures["took_s"], load.figures["request_blocking"], twin)
         if not self._points or self._points[-1] != point:
             self._points = [*self._points, point][-MOST_POINTS:]
-            replace_options(self._chart, blocking_chart(self._points, palette))
+            replace_options(self._chart, blocking_chart(self._points, promise["gate"], palette))
         self._chart.set_visibility(True)
+
+    def _put(self, told: tuple[tuple[str, str], ...]) -> None:
+        for name, value in told:
+            if name not in self._facts:
+                with self._facts_box:
+                    text(name, "fact-name")
+                    self._facts[name] = text("", "fact-value", f"load-{name.lower().replace(' ', '-')}")
+            self._facts[name].set_text(value)
 
     def _do_start(self) -> None:
         try:
@@ -89,51 +103,65 @@ class LoadPanel:
             self._runner.start(asked, self._who)
             self._noted("load started", " ".join(asked.words()))
         except (OfferedLoadError, NotPermittedError) as error:
-            self._said.set_text(f"Not started: {error}.")
+            self._said.set_content(escape(f"Not started: {error}."))
 
     def _do_stop(self) -> None:
         try:
             self._runner.stop(self._who)
             self._noted("load stopped", "")
         except NotPermittedError as error:
-            self._said.set_text(f"Not stopped: {error}.")
+            self._said.set_content(escape(f"Not stopped: {error}."))
 
 
 def _said(load: Load) -> str:
     if load.asked is None:
         return "Nothing is offered. What is set up by an offer is deleted at its end."
-    what = f"{SOURCES[load.asked.source]}, {load.asked.speed:g} × real time, by {load.by}"
+    began = datetime.fromtimestamp(load.began_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    what = f"{SOURCES[load.asked.source]}, {load.asked.speed:g} × real time, by {load.by} since {began}"
     if load.fault:
         return f"{what}: {load.fault}"
     return f"{what}: {load.state}"
 
 
-def blocking_chart(points: list[Point], palette: Palette) -> dict[str, Any]:
-    """Blocking so far over time: live, and the twin's of the same requests. Per cent over seconds."""
+def blocking_chart(points: list[Point], gate: dict[str, Any] | None, palette: Palette) -> dict[str, Any]:
+    """Blocking so far over time: live, the twin's of the same requests, and what the gate promised.
+
+    Per cent over seconds; the promise is a line in the band of its 95 % interval.
+    """
     axis: dict[str, Any] = {
         "axisLabel": {"color": palette.soft, "fontSize": 10},
         "splitLine": {"lineStyle": {"color": palette.line}},
         "axisLine": {"show": False},
     }
 
-    def line(name: str, column: int, colour: str, kind: str) -> dict[str, Any]:
-        found = [(point[0], point[column]) for point in points]
-        data = [[time_s, None if value is None else 100.0 * value] for time_s, value in found]
+    def line(
+        name: str, colour: str, kind: str, data: list[list[float | None]], **more: Any
+    ) -> dict[str, Any]:
         style = {"color": colour, "width": 2, "type": kind}
-        return {
-            "id": name,
-            "name": name,
-            "type": "line",
-            "showSymbol": False,
-            "lineStyle": style,
-            "itemStyle": {"color": colour},
-            "data": data,
-        }
+        looks = {"showSymbol": False, "lineStyle": style, "itemStyle": {"color": colour}}
+        return {"id": name, "name": name, "type": "line", **looks, "data": data, **more}
 
+    def so_far(column: int) -> list[list[float | None]]:
+        found = [(point[0], point[column]) for point in points]
+        return [[time_s, None if value is None else 100.0 * value] for time_s, value in found]
+
+    def level(value: float | None) -> list[list[float | None]]:
+        if value is None or not points:
+            return []
+        return [[points[0][0], 100.0 * value], [points[-1][0], 100.0 * value]]
+
+    low, high = gate["ci95"] if gate else (None, None)
+    width = None if low is None or high is None else high - low
+    hidden = {"stack": "gate", "silent": True, "symbol": "none", "tooltip": {"show": False}}
     return {
         "animation": False,
         "grid": {"left": 44, "right": 14, "top": 26, "bottom": 24},
-        "legend": {"top": 0, "right": 10, "textStyle": {"color": palette.soft, "fontSize": 11}},
+        "legend": {
+            "top": 0,
+            "right": 10,
+            "data": ["live", "twin", "gate"],
+            "textStyle": {"color": palette.soft, "fontSize": 11},
+        },
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "value", **axis, "axisLabel": {**axis["axisLabel"], "formatter": "{value} s"}},
         "yAxis": {
@@ -142,5 +170,18 @@ def blocking_chart(points: list[Point], palette: Palette) -> dict[str, Any]:
             **axis,
             "axisLabel": {**axis["axisLabel"], "formatter": "{value} %"},
         },
-        "series": [line("live", 1, palette.accent, "solid"), line("twin", 2, palette.warn, "dashed")],
+        "series": [
+            line("live", palette.accent, "solid", so_far(1)),
+            line("twin", palette.warn, "dashed", so_far(2)),
+            line("gate", palette.good, "dotted", level(gate["request_blocking"] if gate else None)),
+            line("gate-low", "transparent", "solid", level(low), **hidden),
+            line(
+                "gate-band",
+                "transparent",
+                "solid",
+                level(width),
+                areaStyle={"color": palette.good, "opacity": 0.14},
+                **hidden,
+            ),
+        ],
     }

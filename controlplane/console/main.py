@@ -26,6 +26,7 @@ from controlplane.console.compare.page import ComparePage, asked_of
 from controlplane.console.feed import Feed
 from controlplane.console.load import LoadRunner
 from controlplane.console.loop.actions import LoopActions, PrefectClient
+from controlplane.console.loop.document import Links
 from controlplane.console.loop.feed import LoopFeed
 from controlplane.console.loop.page import LoopPage
 from controlplane.console.page import ConsolePage, PageSettings
@@ -62,8 +63,8 @@ def page_settings(config: Config) -> PageSettings:
     bounds = {each.max_latency_ms for each in config.traffic.classes if each.max_latency_ms is not None}
     return PageSettings(
         scenario=config.scenario,
-        prefect_url=config.services.url("prefect"),
-        mlflow_url=config.services.url("mlflow"),
+        links=Links(prefect=config.services.url("prefect"), mlflow=config.services.url("mlflow")),
+        model_name=f"{config.mlflow.model_name}-{config.scenario}",
         bit_rates_gbps=config.traffic.bit_rates_gbps,
         bounds_ms=tuple(sorted(bounds)),
     )
@@ -77,16 +78,18 @@ def build_app(
     prefect: PrefectClient | None = None,
     races: Races | None = None,
     loop_files: tuple[Path, str] | None = None,
+    loop_feed: LoopFeed | None = None,
 ) -> FastAPI:
     """The ASGI application: its three pages, ``GET /health``, ``/ready`` and ``/metrics``.
 
     Page and socket ask for user and password. What a click changes the controller is asked for in the name of
     that user, with the console's own credentials. ``loop_files``: folder of the loop's files and the model's
-    name, of which ``/metrics`` tells; None: nothing is told of the loop.
+    name, of which ``/metrics`` tells; None: nothing is told of the loop. ``loop_feed``: tells the loop page;
+    None: ``lightloop loop`` does.
     """
-    loop_feed, runner = LoopFeed(), LoadRunner()
-    asked = prefect or PrefectClient(f"{settings.prefect_url}/api", credentials)
-    actions = LoopActions(loop_feed, asked, settings.prefect_url)
+    loop_feed, runner = loop_feed or LoopFeed(), LoadRunner()
+    asked = prefect or PrefectClient(f"{settings.links.prefect}/api", credentials)
+    actions = LoopActions(loop_feed, asked, settings.links.prefect)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -173,8 +176,9 @@ def main() -> None:
     alarms = AlarmBook(home.alarms)
     races = Races(config, home.serving / "endpoint.json", credentials)
     feed = make_feed(config, credentials, alarms)
-    loop_files = home.serving, f"{config.mlflow.model_name}-{config.scenario}"
-    app = build_app(feed, page_settings(config), credentials, people, races=races, loop_files=loop_files)
+    settings = page_settings(config)
+    loop_files = home.serving, settings.model_name
+    app = build_app(feed, settings, credentials, people, races=races, loop_files=loop_files)
     run(
         Guard(app, config.services.names_of("console")),
         config.services.listens_on("console"),

@@ -55,7 +55,9 @@ class NetworkCopy:
     store: str = ""  # that the version is of; empty before anything was said
     lightpaths: Mapping[str, ShownLightpath] = field(default_factory=dict)  # by service, in order of set-up
     failed: frozenset[frozenset[str]] = frozenset()  # fibre pairs that are cut, by their two ends
-    drained: frozenset[frozenset[str]] = frozenset()  # those that take nothing new, likewise
+    drained: frozenset[frozenset[str]] = frozenset()  # what takes nothing new: links likewise, nodes alone
+    # directed links of a topology by route, shared by all that this becomes
+    _links: dict[tuple[str, ...], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def num_slots(self) -> int:
@@ -74,8 +76,10 @@ class NetworkCopy:
             TopologyError: two neighbours on the route have no link.
         """
         route = tuple(nodes)
-        links = (self.topology.link_index(a, b) for a, b in pairwise(route))
-        return tuple(link // 2 if self.shared_spectrum else link for link in links)
+        links = self._links.get(route)
+        if links is None:
+            links = self._links[route] = tuple(self.topology.link_index(a, b) for a, b in pairwise(route))
+        return tuple(link // 2 for link in links) if self.shared_spectrum else links
 
     def unit_name(self, unit: int) -> str:
         """``A – B`` for a fibre pair, ``A → B`` for a directed link."""

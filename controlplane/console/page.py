@@ -15,11 +15,12 @@ from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console import charts, spectrum, viewmodel
 from controlplane.console.alarm_panel import AlarmPanel
 from controlplane.console.alarms import num_open
+from controlplane.console.browser import ask_browser
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
-from controlplane.console.link_panel import LinkPanel
 from controlplane.console.load import Load, LoadRunner
 from controlplane.console.load_panel import LoadPanel
+from controlplane.console.loop.document import Links
 from controlplane.console.network import NetworkCopy
 from controlplane.console.palette import DARK, FONT, LIGHT
 from controlplane.console.panels import (
@@ -33,9 +34,11 @@ from controlplane.console.panels import (
     text,
 )
 from controlplane.console.permit import Noted, NotPermittedError
+from controlplane.console.place_panel import PlacePanel
 from controlplane.console.step_panel import Steps
 from controlplane.console.tables import Decisions, Services
-from controlplane.console.theme import IS_SYSTEM_DARK, Theme
+from controlplane.console.theme import Theme
+from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Snapshot
 from controlplane.console.why import Drawn, Why
 from controlplane.console.why_panel import WhyPanel
@@ -58,8 +61,8 @@ class PageSettings:
     """What the page says that neither the controller nor the PCE knows."""
 
     scenario: str
-    prefect_url: str
-    mlflow_url: str
+    links: Links
+    model_name: str
     bit_rates_gbps: tuple[float, ...]
     bounds_ms: tuple[float, ...]
 
@@ -91,9 +94,10 @@ class ConsolePage:
         self._is_drawn = False  # the browser has drawn the charts
         self._window: tuple[str, charts.Frame] | None = None
         self._theme = Theme(theme)
+        self._clock = Clock()
         lay_ground()
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Network"
+            settings.scenario, settings.links, settings.model_name, self._theme.is_dark, "Network"
         )
         self._theme.switched_by(self._header.theme_button, lambda: self._show(feed.snapshot))
         self._banner = Banner()
@@ -103,7 +107,7 @@ class ConsolePage:
                 self._form = RequestForm(
                     feed, controller, settings.bit_rates_gbps, settings.bounds_ms, self._select
                 )
-                self._policy = Policy()
+                self._policy = Policy(settings.links, settings.model_name)
             with box("stack"):
                 self._steps = Steps(self._show_why)
                 self._build_map()
@@ -117,17 +121,17 @@ class ConsolePage:
         client.on_delete(runner.subscribe(self._on_load))
 
     async def settle(self) -> None:
-        """Where the browser has not chosen yet, follow the system's preference; from now on it is there."""
-        try:
-            is_dark = await ui.run_javascript(IS_SYSTEM_DARK, timeout=10.0)
-        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+        """Ask the browser what only it knows; from now on it is there."""
+        if (browser := await ask_browser()) is None:  # the page stays as it is
             return
-        self._theme.follow(bool(is_dark))
+        self._clock = browser.clock
+        if not self._theme.follow(browser.is_dark):
+            self._show(self._feed.snapshot)
         await asyncio.sleep(DRAWN_S)
         self._is_drawn = True
 
     def _build_map(self) -> None:
-        self._link = LinkPanel(self._controller, self._link_chosen, self._feed.refresh_drained)
+        self._place = PlacePanel(self._controller, self._place_chosen, self._feed.refresh_drained)
         with box("panel grow-2 map-panel"):
             with box("panel-head"):
                 text("Network", "panel-title")
@@ -139,7 +143,7 @@ class ConsolePage:
                 ).classes("icon-button")
                 self._clear.props("flat round dense size=xs data-testid=clear aria-label='Clear selection'")
                 box("push")
-                self._link.build_list()
+                self._place.build_list()
                 with box("scale"):
                     ui.label("Spectrum in use")
                     ui.label("0")
@@ -148,7 +152,7 @@ class ConsolePage:
             self._map = (
                 ui.echart({}, on_point_click=self._on_map_click).classes("chart").props("data-testid=map")
             )
-            self._link.build()
+            self._place.build()
 
     def _build_grid(self) -> None:
         with box("panel grow-1"):
@@ -179,15 +183,15 @@ class ConsolePage:
 
     def _on_load(self, load: Load) -> None:
         with self._client:
-            self._load.show(load, self._theme.palette)
+            self._load.show(load, self._clock, self._theme.palette)
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         with self._client:
             self._show(snapshot)
 
     def _show(self, snapshot: Snapshot) -> None:
-        self._steps.show(snapshot, self._selected)
-        told = (replace(snapshot, set_ups=()), self._selected, self._theme.palette)
+        self._steps.show(snapshot, self._selected, self._clock)
+        told = (replace(snapshot, set_ups=()), self._selected, self._theme.palette, self._clock)
         if told == self._told:  # only the steps of a request have gone on
             return
         self._told = told
@@ -195,13 +199,14 @@ class ConsolePage:
         self._banner.show(snapshot)
         self._figures.show(snapshot)
         self._policy.show(snapshot, self._theme.palette)
-        self._decisions.show(snapshot)
-        self._alarms.show(snapshot.alarms)
+        self._decisions.show(snapshot, self._clock, self._is_drawn)
+        self._alarms.show(snapshot.alarms, self._clock)
+        self._load.show_network(snapshot)
         self._num_alarms.set_text(str(num_open(snapshot.alarms)))
         self._num_alarms.set_visibility(num_open(snapshot.alarms) > 0)
         state = snapshot.network
         if state is None:
-            self._services.show(snapshot, None)
+            self._services.show(snapshot, None, self._is_drawn)
             return
         if self._selected not in state.lightpaths:
             self._selected = None
@@ -215,8 +220,8 @@ class ConsolePage:
         if drawn != self._drawn:
             self._drawn = drawn
             self._form.offer(state.topology)
-            self._services.show(snapshot, self._selected)
-            self._link.show(state)
+            self._services.show(snapshot, self._selected, self._is_drawn)
+            self._place.show(state)
             self._draw(state)
 
     def _draw(self, state: NetworkCopy) -> None:
@@ -266,10 +271,11 @@ class ConsolePage:
             self._why.fail(
                 "The PCE keeps only its last decisions, and this is none of them."
                 if error.status == HTTPStatus.NOT_FOUND
-                else f"No answer: {error}."
+                else f"No answer: {error}.",
+                decision_id,
             )
         else:
-            self._why.show(Why.from_json(document, self._feed.snapshot.network))
+            self._why.show(Why.from_json(document, self._feed.snapshot.network), decision_id)
 
     def _point(self, drawn: Drawn | None) -> None:
         """Draw a route and its block that are not lit, or take them away."""
@@ -282,12 +288,13 @@ class ConsolePage:
     def _on_map_click(self, event: object) -> None:
         if getattr(event, "series_type", "") == "scatter":
             self._form.take_end(str(getattr(event, "name", "")))
+            self._place.take(str(getattr(event, "name", "")))
         elif getattr(event, "series_type", "") == "lines" and (name := getattr(event, "name", "")):
-            self._link.take(str(name))
+            self._place.take(str(name))
 
-    def _link_chosen(self) -> None:
+    def _place_chosen(self) -> None:
         if state := self._feed.snapshot.network:
-            self._link.show(state)
+            self._place.show(state)
         self._feed.stir()
 
     async def _note_alarm(self, key: str) -> None:

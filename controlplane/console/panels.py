@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nicegui import ui
 
 from controlplane.console import charts, viewmodel
+from controlplane.console.loop.document import Links
 from controlplane.console.palette import Palette
-from controlplane.console.patches import patches, script
+from controlplane.console.patches import patches, row_patch, row_script, script
 from controlplane.console.viewmodel import Snapshot
 
 LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-width="2.4">
@@ -42,32 +45,58 @@ def bring_options(chart: ui.echart, options: dict[str, object], may_patch: bool)
     if found is None:
         replace_options(chart, options)
         return
-    with chart.props.suspend_updates():  # a browser that comes later gets it whole
-        chart.options.update(options)
+    _keep(chart, options)
     if found:
         chart.client.run_javascript(script(chart.id, found))
 
 
 def replace_options(chart: ui.echart, options: dict[str, object]) -> None:
     """Draw a chart anew in every browser that shows it."""
-    chart.options.clear()
-    chart.options.update(options)
+    _keep(chart, options)
     chart.update()
+
+
+def _keep(chart: ui.echart, options: dict[str, object]) -> None:
+    """What a browser that comes later gets.
+
+    Set past NiceGUI, which would watch each of thousands of items for changes: 0.1 s for a large network.
+    """
+    dict.__setitem__(chart.props, "options", options)
 
 
 def replace_series(chart: ui.echart, series: dict[str, object]) -> None:
     """Draw one series of a chart anew in every browser that shows it, and nothing else."""
     kept = chart.options["series"]
-    with chart.props.suspend_updates():
-        chart.options["series"] = [series if each["id"] == series["id"] else each for each in kept]
+    changed = [series if each["id"] == series["id"] else each for each in kept]
+    _keep(chart, {**chart.options, "series": changed})
     chart.run_chart_method("setOption", {"series": [{"id": series["id"], "data": series["data"]}]})
+
+
+def bring_rows(table: ui.table, rows: list[dict[str, Any]], may_patch: bool) -> None:
+    """Bring a table to other rows in every browser that shows it; sent is only what has changed.
+
+    Args:
+        table: the table.
+        rows: that it is to show.
+        may_patch: the browser has drawn it before; else all is sent.
+    """
+    before = table.rows
+    if rows == before:
+        return
+    dict.__setitem__(table.props, "rows", rows)  # past NiceGUI, see ``_keep``
+    found = row_patch(before, rows, table.row_key) if may_patch else None
+    if found is None:
+        table.update()
+    else:
+        table.client.run_javascript(row_script(table.id, found, table.row_key))
 
 
 class Header:
     """Name, topology, health of the three parts, links to the other pages, light or dark."""
 
-    def __init__(self, scenario: str, prefect_url: str, mlflow_url: str, dark: bool, page: str) -> None:
-        self._scenario = scenario
+    def __init__(self, scenario: str, links: Links, model_name: str, dark: bool, page: str) -> None:
+        self._scenario, self._pages, self._model_name = scenario, links, model_name
+        self._is_pointed = False
         with box("head"):
             with box("brand"):
                 ui.html(LOGO, sanitize=False)
@@ -84,7 +113,7 @@ class Header:
                     )
                 self._links = {
                     name: self._outside(name, url)
-                    for name, url in (("Prefect", prefect_url), ("MLflow", mlflow_url))
+                    for name, url in (("Prefect", links.prefect), ("MLflow", links.model(model_name)))
                 }
                 self.theme_button = ui.button(icon="light_mode" if dark else "dark_mode", color=None).classes(
                     "icon-button"
@@ -98,9 +127,10 @@ class Header:
         link = ui.link(name, url, new_tab=True).classes("head-link")
         return link.props(f"data-testid=link-{name.lower()}")
 
-    def point(self, name: str, url: str) -> None:
-        """Have the link of that name lead to a page."""
-        self._links[name].props(f'href="{url}"')
+    def point(self, url: str) -> None:
+        """Have MLflow's link lead to a page, whichever version serves."""
+        self._is_pointed = True
+        self._links["MLflow"].props(f'href="{url}"')
 
     @staticmethod
     def _chip(name: str) -> tuple[ui.element, ui.tooltip]:
@@ -116,6 +146,8 @@ class Header:
             topology = snapshot.network.topology
             size = f"{topology.num_nodes} nodes, {len(topology.fibres)} fibre pairs"
             self._place.set_text(f"{topology.name} · {size} · {self._scenario}")
+        if not self._is_pointed:
+            self._links["MLflow"].props(f'href="{model_page(self._pages, self._model_name, snapshot)}"')
         said = {
             "Controller": viewmodel.controller_health(snapshot),
             "PCE": viewmodel.pce_health(snapshot),
@@ -125,6 +157,14 @@ class Header:
             dot, tip = self._chips[name]
             dot.classes(replace=f"dot {health}")
             tip.set_text(words)
+
+
+def model_page(links: Links, model_name: str, snapshot: Snapshot) -> str:
+    """MLflow's page of the version in service; while none is, of the model of that name."""
+    pce = snapshot.pce
+    if pce is None or not pce.model_name or not pce.model_version:
+        return links.model(model_name)
+    return links.version(pce.model_name, pce.model_version)
 
 
 class Banner:
@@ -214,7 +254,8 @@ def _set_up_by(snapshot: Snapshot) -> str:
 class Policy:
     """Who decides: the champion, its endpoint, how often the fallback had to, how long it takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, links: Links, model_name: str) -> None:
+        self._pages, self._model_name = links, model_name
         self._drawn: tuple[object, ...] = ()
         with box("panel grow-1"):
             with box("panel-head"):
@@ -222,7 +263,10 @@ class Policy:
             with box("panel-body"):
                 with box("facts"):
                     self._policy = self._fact("Policy", "policy")
-                    self._version = self._fact("Champion", "champion")
+                    text("Champion", "fact-name")
+                    with box("fact-value"):
+                        self._version = ui.link("–", links.model(model_name), new_tab=True)
+                        self._version.classes("fact-link").props("data-testid=champion")
                     self._endpoint = self._fact("Endpoint", "endpoint")
                     self._state = self._fact("State", "endpoint-state")
                     self._fallback = self._fact("Fallback", "fallback-policy")
@@ -261,6 +305,7 @@ class Policy:
             self._fallback.set_text(pce.fallback_policy or "–")
             self._since_start.set_text(f"{pce.decisions:,} since start")
             self._version.set_text(f"{pce.model_name} {version}" if pce.model_name else version)
+            self._version.props(f'href="{model_page(self._pages, self._model_name, snapshot)}"')
             self._endpoint.set_text(pce.endpoint_url.partition("//")[2] if pce.endpoint_url else "none")
         self._state.set_text(viewmodel.endpoint_health(snapshot)[1])
         self._listed.set_text(f"Last {now.decided} decisions" if now.decided else "No decisions yet")

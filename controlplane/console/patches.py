@@ -1,16 +1,18 @@
-"""What has changed between two states of a chart, so that only that is sent. Pure, but for the script's text.
+"""What has changed between two states of a chart or a table: only that is sent. Pure, with scripts as text.
 
 A chart's series keep their items by a key: the name, and where it lies on the vertical axis. Of a series in
-which no two items have the same key the changed ones are sent, of another one all. Not here: charts.
+which no two items have the same key the changed ones are sent, of another one all. A table keeps its rows by
+one of their fields. Not here: charts, tables.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Options = Mapping[str, Any]
+Row = Mapping[str, Any]
 # The same key in the browser: see ``key``.
 _APPLY = """
 const chart = getElement(%d)?.chart;
@@ -24,6 +26,14 @@ if (chart) {
     patch.put.forEach(item => items.set(key(item), item));
     return {id: patch.id, data: [...items.values()]};
   })});
+}
+"""
+_APPLY_TO_ROWS = """
+const table = getElement(%d)?.$root.elements[%d];
+if (table) {
+  const gone = new Set(%s), rows = table.props.rows.filter(row => !gone.has(row[%s]));
+  %s.forEach(([place, row]) => rows.splice(place, 0, row));
+  table.props.rows = rows;
 }
 """
 
@@ -52,6 +62,32 @@ def patches(before: Options, after: Options) -> list[dict[str, Any]] | None:
 def script(element_id: int, found: list[dict[str, Any]]) -> str:
     """JavaScript that applies patches to a chart."""
     return _APPLY % (element_id, json.dumps(found))
+
+
+def row_patch(before: Sequence[Row], after: Sequence[Row], name: str) -> dict[str, Any] | None:
+    """What brings a table's rows to others: those that go, then those that come, each with its place.
+
+    None: the rows that stay have changed places, or two have the same key.
+
+    >>> row_patch([{"k": "a"}, {"k": "b"}], [{"k": "c"}, {"k": "a"}], "k")
+    {'gone': ['b'], 'put': [[0, {'k': 'c'}]]}
+    """
+    old, new = {row[name]: row for row in before}, {row[name]: row for row in after}
+    if len(old) != len(before) or len(new) != len(after):
+        return None
+    stays = {each for each, row in new.items() if old.get(each) == row}
+    if [each for each in old if each in stays] != [each for each in new if each in stays]:
+        return None
+    return {
+        "gone": [each for each in old if each not in stays],
+        "put": [[place, row] for place, row in enumerate(after) if row[name] not in stays],
+    }
+
+
+def row_script(element_id: int, found: Mapping[str, Any], name: str) -> str:
+    """JavaScript that applies a patch to a table's rows."""
+    gone, put = json.dumps(found["gone"]), json.dumps(found["put"])
+    return _APPLY_TO_ROWS % (element_id, element_id, gone, json.dumps(name), put)
 
 
 def _without_items(options: Options) -> dict[str, Any]:

@@ -6,6 +6,7 @@ It keeps the same series in the same order whatever it shows, because ECharts me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -116,18 +117,15 @@ def spectrum_grid(
                 "clip": True,
                 "encode": {"x": 0, "y": 1},
                 "data": [
-                    {
-                        "name": block.lightpath.service_uuid,
-                        "value": [
-                            column(bands, block.lightpath.first_slot),
-                            block.unit,
-                            block.lightpath.num_slots,
-                            0.28 if chosen and block.lightpath is not chosen else 1.0,
-                        ],
-                        "itemStyle": {"color": _service_colour(block.lightpath, chosen, palette)},
-                        "tooltip": {"formatter": _service_tooltip(block.lightpath, names[block.unit])},
-                    }
-                    for block in viewmodel.blocks(state)
+                    item
+                    for path in state.lightpaths.values()
+                    for item in _block_items(
+                        path,
+                        tuple((unit, names[unit]) for unit in state.units(path.nodes)),
+                        column(bands, path.first_slot),
+                        _service_colour(path, chosen, palette),
+                        0.28 if chosen and path is not chosen else 1.0,
+                    )
                 ],
             },
             {
@@ -195,6 +193,22 @@ def _gaps(
         for low, high in pairwise(bands)
         if high.first_edge_mhz > low.end_edge_mhz
     ]
+
+
+@lru_cache(maxsize=20_000)
+def _block_items(
+    path: ShownLightpath, rows: tuple[tuple[int, str], ...], column: float, colour: str, opacity: float
+) -> tuple[dict[str, Any], ...]:
+    """A lightpath's blocks, one a row; kept, because at a change of the network nearly all stay."""
+    return tuple(
+        {
+            "name": path.service_uuid,
+            "value": [column, unit, path.num_slots, opacity],
+            "itemStyle": {"color": colour},
+            "tooltip": {"formatter": _service_tooltip(path, name)},
+        }
+        for unit, name in rows
+    )
 
 
 def _service_colour(path: ShownLightpath, chosen: ShownLightpath | None, palette: Palette) -> str:

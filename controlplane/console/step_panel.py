@@ -9,7 +9,8 @@ from nicegui import ui
 from controlplane.console.panels import box, text
 from controlplane.console.set_ups import ShownSetUp
 from controlplane.console.steps import NAMES, Step, decision_of, headline, six_steps
-from controlplane.console.viewmodel import Snapshot, utc_text
+from controlplane.console.times import Clock
+from controlplane.console.viewmodel import Snapshot
 
 _IDLE = tuple(Step(name, "waiting", None, "") for name in NAMES)
 
@@ -24,8 +25,8 @@ class Steps:
             with box("panel-head"):
                 text("Steps of a request", "panel-title")
                 self._headline = text("None yet", "panel-note", "steps-headline")
-                with self._headline:
-                    self._when = ui.tooltip("")
+                self._when = ui.html("", sanitize=False, tag="span").classes("panel-note")
+                self._when.props("data-testid=steps-when")
                 box("push")
                 self._why = ui.button("Why", color=None, on_click=lambda: on_why(self._decision_id))
                 self._why.classes("small-button").props("flat dense no-caps data-testid=steps-why")
@@ -45,17 +46,17 @@ class Steps:
             tip = ui.tooltip("")
         return cell, took, tip
 
-    def show(self, snapshot: Snapshot, selected: str | None) -> None:
+    def show(self, snapshot: Snapshot, selected: str | None, clock: Clock) -> None:
         """Bring the strip in step with a snapshot."""
         set_up = _shown(snapshot.set_ups, selected)
         if set_up is None:
             return
         decision = decision_of(set_up, snapshot.decisions)
-        if (drawn := (set_up, decision)) == self._drawn:
+        if (drawn := (set_up, decision, clock)) == self._drawn:
             return
         self._drawn = drawn
         self._headline.set_text(headline(set_up))
-        self._when.set_text(utc_text(set_up.began_s))
+        self._when.set_content(clock.html(set_up.began_s))
         self._put(six_steps(set_up, decision))
         self._decision_id = decision.decision_id if decision else ""
         self._why.set_visibility(bool(self._decision_id))

@@ -8,7 +8,8 @@ from nicegui import ui
 
 from controlplane.console import viewmodel
 from controlplane.console.palette import SERVICES
-from controlplane.console.panels import box, text
+from controlplane.console.panels import box, bring_rows, text
+from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Snapshot
 
 # The row's parent is the virtual scroller, and only the scroller's parent is the table that hears events.
@@ -51,7 +52,7 @@ _DECISION_ROW = """
 """
 
 
-MOST_ROWS = 300  # a table is sent whole at each change
+MOST_ROWS = 300  # more are not read, and a page that opens is sent them all
 _QUANTITIES = ("gsnr", "power")  # columns of which the first that a service tells is there: room is for one
 
 
@@ -89,8 +90,8 @@ class Services:
                 "No service is set up. Request one here, by the command line or over TAPI.", "empty"
             )
 
-    def show(self, snapshot: Snapshot, selected: str | None) -> None:
-        """Bring the table in step with a snapshot."""
+    def show(self, snapshot: Snapshot, selected: str | None, may_patch: bool) -> None:
+        """Bring the table in step with a snapshot; ``may_patch``: the browser has drawn it before."""
         every = viewmodel.service_rows(snapshot.network, selected)
         rows = every[:MOST_ROWS] + [row for row in every[MOST_ROWS:] if row["selected"]]
         for row in rows:
@@ -99,8 +100,7 @@ class Services:
         columns = [each for each in self._columns if each["name"] in known or each["name"] not in _QUANTITIES]
         if columns != self._table.columns:
             self._table.columns = columns
-        if rows != self._table.rows:  # a table is sent whole
-            self._table.rows = rows
+        bring_rows(self._table, rows, may_patch)
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)
         listed = f", the newest {MOST_ROWS} are listed" if len(every) > MOST_ROWS else ""
@@ -124,10 +124,9 @@ class Decisions:
         self._table.on("why", lambda event: on_why(str(event.args)))
         self._empty = text("No decision yet.", "empty")
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Bring the list in step with a snapshot."""
-        rows = viewmodel.decision_rows(snapshot.decisions)
-        if rows != self._table.rows:
-            self._table.rows = rows
+    def show(self, snapshot: Snapshot, clock: Clock, may_patch: bool) -> None:
+        """Bring the list in step with a snapshot; ``may_patch``: the browser has drawn it before."""
+        rows = viewmodel.decision_rows(snapshot.decisions, clock)
+        bring_rows(self._table, rows, may_patch)
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)

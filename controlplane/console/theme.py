@@ -9,7 +9,6 @@ from nicegui import ui
 from controlplane.console.palette import DARK, LIGHT, Palette
 
 THEME_COOKIE = "lightloop-theme"
-IS_SYSTEM_DARK = "window.matchMedia('(prefers-color-scheme: dark)').matches"  # asked of the browser
 
 
 class Theme:

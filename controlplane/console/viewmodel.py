@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from controlplane.console.alarms import Alarm
 from controlplane.console.network import NetworkCopy, ShownLightpath
 from controlplane.console.set_ups import ShownSetUp
+from controlplane.console.times import Clock, utc
 
 Health = Literal["good", "warn", "bad", "unknown"]
 
@@ -117,15 +118,8 @@ class Counts:
     mean_margin_db: float | None  # of the services that tell one, when they were set up
     least_margin_db: float | None
     switched_on_w: float | None  # by the set-ups of the services that are up and tell it, together
+    energy_per_bit_pj: float | None  # of these watts, by the bit rate of these services
     median_ms: float | None  # of the time to decide, over the decisions listed
-
-
-@dataclass(frozen=True)
-class ShownBlock:
-    """One lightpath's slots on one row of the spectrum grid."""
-
-    unit: int
-    lightpath: ShownLightpath
 
 
 def unit_use(state: NetworkCopy) -> np.ndarray:
@@ -149,13 +143,6 @@ def num_over(state: NetworkCopy, ends: tuple[str, str]) -> int:
     return sum(not units.isdisjoint(state.units(path.nodes)) for path in state.lightpaths.values())
 
 
-def blocks(state: NetworkCopy) -> tuple[ShownBlock, ...]:
-    """Every lightpath on every link that it crosses."""
-    return tuple(
-        ShownBlock(unit, path) for path in state.lightpaths.values() for unit in state.units(path.nodes)
-    )
-
-
 def focus(state: NetworkCopy, selected: str | None) -> ShownLightpath | None:
     """The lightpath drawn on the map: the selected one while it is up, else the most recent."""
     return state.lightpaths.get(selected or "") or state.latest()
@@ -168,7 +155,8 @@ def counts(snapshot: Snapshot) -> Counts:
     use = unit_use(state) if state else np.zeros(0)
     fullest = int(use.argmax()) if paths else None
     margins_db = [path.margin_db for path in paths if path.margin_db is not None]
-    powers_w = [path.marginal_w for path in paths if path.marginal_w is not None]
+    powered = [path for path in paths if path.marginal_w is not None]
+    switched_on_w = sum(path.marginal_w or 0.0 for path in powered)
     return Counts(
         services=len(paths),
         capacity_gbps=sum(path.bit_rate_gbps for path in paths),
@@ -181,7 +169,10 @@ def counts(snapshot: Snapshot) -> Counts:
         by_fallback=sum(decision.decided_by == "fallback" for decision in decisions),
         mean_margin_db=sum(margins_db) / len(margins_db) if margins_db else None,
         least_margin_db=min(margins_db, default=None),
-        switched_on_w=sum(powers_w) if powers_w else None,
+        switched_on_w=switched_on_w if powered else None,
+        energy_per_bit_pj=1000.0 * switched_on_w / sum(path.bit_rate_gbps for path in powered)
+        if powered
+        else None,
         median_ms=median(decision.total_ms for decision in decisions) if decisions else None,
     )
 
@@ -245,14 +236,14 @@ def service_rows(state: NetworkCopy | None, selected: str | None) -> list[dict[s
     ]
 
 
-def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    """Rows of the list of decisions, the most recent first."""
+def decision_rows(decisions: Sequence[Decision], clock: Clock) -> list[dict[str, Any]]:
+    """Rows of the list of decisions, the most recent first, with times as a clock shows them."""
     return [
         {
-            "key": f"{decision.decision_id}/{index}",
+            "key": key,
             "decision_id": decision.decision_id,
-            "time": datetime.fromtimestamp(decision.time_s).strftime("%H:%M:%S") if decision.time_s else "",
-            "utc": utc_text(decision.time_s),
+            "time": clock.second(decision.time_s) if decision.time_s else "",
+            "utc": utc(decision.time_s) if decision.time_s else "",
             "pair": f"{decision.source} → {decision.destination}",
             "rate_text": f"{decision.bit_rate_gbps:g}",
             "accepted": decision.accepted,
@@ -260,8 +251,18 @@ def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
             "detail": _decision_detail(decision),
             "total_text": f"{decision.total_ms:.1f}",
         }
-        for index, decision in enumerate(decisions)
+        for key, decision in zip(_decision_keys(decisions), decisions, strict=True)
     ]
+
+
+def _decision_keys(decisions: Sequence[Decision]) -> list[str]:
+    """A key of each row, which it keeps when newer ones come before it."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for decision in reversed(decisions):
+        seen[decision.decision_id] += 1
+        keys.append(f"{decision.decision_id}/{seen[decision.decision_id]}")
+    return keys[::-1]
 
 
 def _decision_detail(decision: Decision) -> str:
@@ -294,15 +295,6 @@ def quality_text(path: ShownLightpath) -> str | None:
 def power_text(path: ShownLightpath) -> str | None:
     """What the set-up switched on; None when not known."""
     return None if path.marginal_w is None else f"{path.marginal_w:,.0f} W switched on"
-
-
-def utc_text(time_s: float) -> str:
-    """``2026-01-31 12:00:00 UTC``; empty for a time that is not known.
-
-    >>> utc_text(0.0), utc_text(1.0)
-    ('', '1970-01-01 00:00:01 UTC')
-    """
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if time_s else ""
 
 
 def slot_text(first_slot: int, num_slots: int) -> str:

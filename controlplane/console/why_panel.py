@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -24,11 +25,14 @@ class WhyPanel:
         with box("why scroll", "why") as self._body:
             self._empty("Choose a service or a decision: here stands why its path was taken.")
 
-    def show(self, why: Why) -> None:
-        """Show an answer."""
+    def show(self, why: Why, decision_id: str) -> None:
+        """Show an answer about a decision."""
         self._body.clear()
         with self._body:
-            text(why.title, "why-title", "why-title")
+            with box("why-line"):
+                text(why.title, "why-title", "why-title")
+                box("push")
+                _lineage(decision_id)
             text(why.sentence, "why-words", "why-sentence")
             if why.candidates:
                 text("Candidates, with scores", "field-name")
@@ -48,11 +52,12 @@ class WhyPanel:
                 for needed in why.needed:
                     self._pointed(box("why-row", "why-needed"), needed.drawn, needed.words)
 
-    def fail(self, reason: str) -> None:
-        """Say why there is no answer."""
+    def fail(self, reason: str, decision_id: str) -> None:
+        """Say why there is no answer about a decision."""
         self._body.clear()
         with self._body:
             self._empty(reason)
+            _lineage(decision_id)
 
     def wait(self) -> None:
         """Say that the answer is on its way."""
@@ -94,3 +99,10 @@ class WhyPanel:
                 side = "for" if spoke.contribution > 0 else "against"
                 box(f"why-{side}").style(f"width:{spoke.share / 2:.1%}")
             text(f"{spoke.contribution:+.3g}", "why-score")
+
+
+def _lineage(decision_id: str) -> None:
+    """A link to where the loop page walks from a decision back to its trace."""
+    if decision_id:
+        link = ui.link("Where it comes from", f"/loop?of={quote(decision_id)}").classes("why-lineage")
+        link.props("data-testid=why-lineage")

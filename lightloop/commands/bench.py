@@ -13,6 +13,7 @@ from lightloop.commands.bench_adapt import adapt
 from lightloop.commands.bench_bounds import bounds
 from lightloop.commands.bench_channels import channels
 from lightloop.commands.bench_compare import compare
+from lightloop.commands.bench_console import console
 from lightloop.commands.bench_controlplane import controlplane
 from lightloop.commands.bench_departures import departures
 from lightloop.commands.bench_drift import drift
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     bench.command("adapt")(adapt)
     bench.command("bounds")(bounds)
     bench.command("channels")(channels)
+    bench.command("console")(console)
     bench.command("controlplane")(controlplane)
     bench.command("compare")(compare)
     bench.command("forecast")(forecast)

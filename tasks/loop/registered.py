@@ -110,6 +110,15 @@ class VersionReader:
             for item in self._registry.versions()
         )
 
+    def score(self, number: str) -> GateScore | None:
+        """What a version's gate, or its first evaluation, measured; None: nothing, or no such version.
+
+        Raises:
+            RegistryReadError: MLflow does not answer.
+        """
+        kept = self._registry.version(number)
+        return self._version(kept, ()).score if kept else None
+
     def _version(self, kept: KeptVersion, aliases: tuple[str, ...]) -> LoopVersion:
         run = self._run(kept.run_id)
         tags, parameters, metrics, datasets = _of(run)

@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+import benchmarks.chromium
 from configs.home import Home
 from configs.load import dump_config, load_config
 from configs.schema import Config
 from controlplane.client import ControllerClient
+from controlplane.roles import Role
+from controlplane.users import UserFile
 from deployments.ports import free_ports
 
 PARTS = ("elements", "controller", "pce", "console")
 START_S = 540.0  # the first start compiles the kernels, maybe beside other work
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--hide-scrollbars",
-    "--window-size=1440,900",
-)
+FLAGS = ("--window-size=1440,900",)
+PASSWORD = "a long password"  # of every user that a test adds
 
 
 @dataclass
@@ -48,10 +41,11 @@ class OnlineSide:
     environment: dict[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, part: str) -> None:
+    def start(self, part: str, program: Sequence[str] = ()) -> None:
+        """A part, or a program that stands for it."""
         with (self.folder / f"{part}.log").open("ab") as log:
             self.processes[part] = subprocess.Popen(
-                [sys.executable, "-m", f"controlplane.{part}.main"],
+                [sys.executable, *(program or ("-m", f"controlplane.{part}.main"))],
                 env=self.environment,
                 cwd=self.folder,
                 stdout=log,
@@ -125,20 +119,21 @@ def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnlineSide]:
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("Chromium is missing; on Debian: apt-get install chromium chromium-driver")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
+def chromium() -> Iterator[Any]:
     try:
+        with benchmarks.chromium.chromium(FLAGS) as browser:
+            yield browser
+    except benchmarks.chromium.ChromiumError as error:
+        pytest.skip(str(error))
+
+
+@contextmanager
+def browser_of(side: OnlineSide, role: Role) -> Iterator[Any]:
+    """A browser of its own in which a user of that role has logged in."""
+    home, name = Home(side.folder / "home"), f"a-{role}"
+    users = UserFile(home.users, home.credentials().user)
+    if name not in [user.name for user in users.users()]:
+        users.add(name, role, PASSWORD)
+    with benchmarks.chromium.chromium(FLAGS) as browser:
+        browser.get(side.url.replace("://", f"://{name}:{quote(PASSWORD)}@"))
         yield browser
-    finally:
-        browser.quit()

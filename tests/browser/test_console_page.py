@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from controlplane.client import ControllerClient
+from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.console.palette import LIGHT
+from controlplane.roles import Role
+from tests.browser.conftest import browser_of
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +32,13 @@ const box = canvas.getBoundingClientRect();
 return {colour: [...colour].slice(0, 3), x: box.x + x, y: box.y + y};
 """
 )
+
+AT_NODE = """
+const chart = getElement(+document.querySelector('[data-testid=map]').id.slice(1)).chart;
+const [x, y] = chart.convertToPixel({seriesId: 'nodes'}, arguments[0]);
+const box = chart.getDom().getBoundingClientRect();
+return {x: box.x + x, y: box.y + y};
+"""
 
 # What axe-core finds against WCAG, level A and AA: rule, how many places, the first of them.
 AXE = """
@@ -272,6 +281,8 @@ def test_why_a_path_was_chosen_is_told_and_drawn(page: Page, client: ControllerC
     assert "WA → TX" in page.words("why-title")
     assert "chosen" in page.all("why-candidate")[0].text
     assert "ksp_ff" in page.words("why-rule")
+    lineage = page.one("why-lineage").get_attribute("href")
+    assert lineage == f"{page.browser.current_url.rstrip('/')}/loop?of={lightpath.decision_id}"
 
     another = next(row for row in page.all("why-candidate") if "chosen" not in row.text)
     ActionChains(page.browser).move_to_element(another).perform()
@@ -310,6 +321,59 @@ def test_a_link_is_cut_repaired_and_drained_on_the_page(page: Page, client: Cont
     page.until(lambda: page.one("link-drain").is_displayed())
 
 
+def test_a_node_is_drained_from_the_map(page: Page, client: ControllerClient) -> None:
+    from selenium.webdriver import ActionChains
+
+    lightpath = client.place_service("CA1", "CA2", 100)
+    places = {node["name"]: node["value"] for node in page.drawn("map", "nodes")}
+    at = page.browser.execute_script(AT_NODE, places["CA1"])
+    actions = ActionChains(page.browser)
+    actions.w3c_actions.pointer_action.move_to_location(round(at["x"]), round(at["y"])).click()
+    actions.perform()
+    page.until(lambda: page.words("link-title") == "CA1")
+    page.until(lambda: "1 begin or end here, 0 pass through" in page.words("link-note"))
+    assert not page.one("link-cut").is_displayed()
+    page.click("link-drain")
+    page.until(lambda: "no service moved, 1 stayed (it begins or ends at CA1)" in page.words("link-outcome"))
+    page.until(lambda: page.words("link-note").startswith("drained"))
+    with pytest.raises(ServiceRefused, match="CA1 is being drained"):
+        client.place_service("CA1", "WA", 25)
+    page.click("link-undrain")
+    page.until(lambda: page.one("link-drain").is_displayed())
+    assert client.place_service("CA1", "WA", 25).nodes[0] == "CA1"
+    assert lightpath.service_uuid in {each.service_uuid for each in client.services()}
+
+
+def test_a_reader_is_refused_every_change_with_a_clear_word(
+    page: Page, client: ControllerClient, online: Any
+) -> None:
+    lightpath = client.place_service("WA", "TX", 100)
+    refused = "needs the role operator; a-reader is reader"
+    with browser_of(online, Role.READER) as browser:
+        reader = Page(browser)
+        browser.get(online.url)
+        reader.until(lambda: reader.services() == [lightpath.service_uuid])
+        reader.request("CA1", "NY", "100", "40")
+        reader.until(lambda: refused in reader.words("result-reason"))
+        reader.choose("link-list", reader.drawn("map", "fibres")[0]["name"])
+        for button in ("cut", "drain"):
+            reader.click(f"link-{button}")
+            reader.until(lambda button=button: f"Not {button}" in reader.words("link-outcome"))
+            assert refused in reader.words("link-outcome")
+        reader.click("service-row", " [data-testid=delete]")
+        reader.until(lambda: refused in browser.find_element("css selector", ".q-notification").text)
+        reader.click("tab-load")
+        reader.click("load-start")
+        reader.until(lambda: refused in reader.words("load-said"))
+        reader.click("tab-alarms")
+        reader.until(lambda: reader.one("tab-alarms").get_attribute("aria-selected") == "true")
+        assert not reader.all("note-alarm")
+        browser.get(f"{online.url}/compare")  # which changes nothing of the network
+        reader.until(lambda: reader.one("race-start").is_enabled())
+    assert [service.service_uuid for service in client.services()] == [lightpath.service_uuid]
+    assert not client.drained()
+
+
 def test_light_and_dark_are_remembered(page: Page) -> None:
     body = lambda: page.browser.find_element("tag name", "body").get_attribute("class")  # noqa: E731
     page.until(lambda: "body--light" in body())
@@ -338,7 +402,8 @@ def test_the_page_fits_the_screen_and_loads_nothing_from_elsewhere(page: Page, o
     assert all(url.startswith(online.url) for url in loaded)
     assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     links = [page.one(f"link-{name}").get_attribute("href") for name in ("prefect", "mlflow")]
-    assert links == [online.config.services.url("prefect") + "/", online.config.services.url("mlflow") + "/"]
+    model = f"{online.config.services.url('mlflow')}/#/models/lightloop-latency-rsa"
+    assert links == [online.config.services.url("prefect") + "/", model]  # no version is in service
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

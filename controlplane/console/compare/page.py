@@ -10,6 +10,7 @@ from typing import Any
 from nicegui import Client, ui
 
 from controlplane.console import spectrum, viewmodel
+from controlplane.console.browser import ask_browser
 from controlplane.console.compare.contestants import MODEL, RaceAsked, RaceError, Races
 from controlplane.console.compare.race import Race
 from controlplane.console.feed import Feed
@@ -18,7 +19,7 @@ from controlplane.console.network import NetworkCopy
 from controlplane.console.page import PageSettings, lay_ground
 from controlplane.console.palette import Palette
 from controlplane.console.panels import Header, box, bring_options, replace_options, text
-from controlplane.console.theme import IS_SYSTEM_DARK, Theme
+from controlplane.console.theme import Theme
 from controlplane.console.viewmodel import Snapshot
 from envs.heuristics import BASELINE_NAMES
 
@@ -78,7 +79,7 @@ class ComparePage:
         self._states: list[NetworkCopy] = []
         lay_ground()
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Side by side"
+            settings.scenario, settings.links, settings.model_name, self._theme.is_dark, "Side by side"
         )
         self._theme.switched_by(self._header.theme_button, self._redraw)
         with ui.element("main").classes("compare-board"):
@@ -98,11 +99,8 @@ class ComparePage:
         """Where the browser has not chosen yet, follow the system's preference."""
         if self._theme.is_chosen:
             return
-        try:
-            is_dark = await ui.run_javascript(IS_SYSTEM_DARK, timeout=10.0)
-        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
-            return
-        self._theme.follow(bool(is_dark))
+        if (browser := await ask_browser()) is not None:
+            self._theme.follow(browser.is_dark)
 
     def _build_form(self, asked: RaceAsked) -> None:
         names = [MODEL, *BASELINE_NAMES]

@@ -36,9 +36,13 @@ class Links(_LoopPart):
         place = f"/artifacts/{artifact}" if artifact else ""
         return f"{self.mlflow}/#/experiments/{self.experiment_id}/runs/{run_id}{place}?{self.mlflow_view}"
 
+    def model(self, name: str) -> str:
+        """MLflow's page of a registered model."""
+        return f"{self.mlflow}/#/models/{name}"
+
     def version(self, model_name: str, number: str) -> str:
         """MLflow's page of a version."""
-        return f"{self.mlflow}/#/models/{model_name}/versions/{number}"
+        return f"{self.model(model_name)}/versions/{number}"
 
 
 class ServedStretch(_LoopPart):

@@ -9,9 +9,9 @@ from controlplane.console.loop.document import LoopDocument, ShownLook
 from controlplane.console.loop.events import links_of, regret_in_words
 from controlplane.console.loop.panels import anchor, when
 from controlplane.console.loop.rows import pair_shifts
-from controlplane.console.loop.times import Clock
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
+from controlplane.console.times import Clock
 
 NO_LOOK = "The drift monitor has not looked yet. It looks every drift.interval_s."
 NOT_FETCHED = "The demand that the champion learned from is here once the drift monitor has looked."

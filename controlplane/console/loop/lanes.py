@@ -8,6 +8,7 @@ from controlplane.console.charts import card
 from controlplane.console.loop.document import CONTINUOUS_TRAINING, LoopDocument
 from controlplane.console.loop.events import LANES, LoopEvent
 from controlplane.console.palette import SERVICES, Palette
+from controlplane.console.times import utc
 
 LANE_NAMES = {"drift": "Drift", "training": "Training", "gate": "Gate", "service": "In service"}
 ROWS = [LANE_NAMES[lane] for lane in reversed(LANES)]  # the first is drawn lowest
@@ -74,7 +75,7 @@ def marks(lane: str, events: tuple[LoopEvent, ...], palette: Palette) -> dict[st
                     "borderColor": palette.surface,
                     "borderWidth": 1.5,
                 },
-                "tooltip": {"formatter": card(event.title, _wrapped(event.said))},
+                "tooltip": {"formatter": card(event.title, [*_wrapped(event.said), utc(event.time_s)])},
                 "url": event.links[0].url if event.links else "",
             }
             for event in events

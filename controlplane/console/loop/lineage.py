@@ -12,6 +12,7 @@ from controlplane.console.loop.document import LoopDocument
 from controlplane.console.loop.panels import anchor
 from controlplane.console.loop.rows import lineage_steps
 from controlplane.console.panels import box, text
+from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Snapshot
 
 MOST_OFFERED = 12
@@ -20,8 +21,8 @@ MOST_OFFERED = 12
 class LineagePanel:
     """A field for a name, the lightpaths that stand as suggestions, and the chain below."""
 
-    def __init__(self, document: Callable[[], LoopDocument | None]) -> None:
-        self._document = document
+    def __init__(self, document: Callable[[], LoopDocument | None], clock: Callable[[], Clock]) -> None:
+        self._document, self._clock = document, clock
         self._offered: tuple[str, ...] = ()
         with box("panel lineage", "lineage"):
             with box("panel-head"):
@@ -85,4 +86,5 @@ class LineagePanel:
                         text(f"missing: {missing}", "step-missing")
                     facts = " · ".join(f"{fact.name} {fact.words}" for fact in step["facts"])
                     if facts:
-                        text(facts, "event-said")
+                        told = ui.html(self._clock().html_of(facts), sanitize=False, tag="div")
+                        told.classes("event-said").props("data-testid=step-facts")

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from nicegui import Client, ui
 
+from controlplane.console.browser import ask_browser
 from controlplane.console.feed import Feed
 from controlplane.console.loop.drift import DriftPanel, EvidencePanel
 from controlplane.console.loop.feed import LoopFeed, LoopSnapshot
 from controlplane.console.loop.lineage import LineagePanel
 from controlplane.console.loop.panels import Events, LoopBanner, Timeline, told
 from controlplane.console.loop.registry import CurvePanel, RegistryPanel
-from controlplane.console.loop.times import Clock
 from controlplane.console.page import PageSettings, lay_ground
 from controlplane.console.panels import Header
-from controlplane.console.theme import IS_SYSTEM_DARK, Theme
+from controlplane.console.theme import Theme
+from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Snapshot
 
 STYLE_SHEET = Path(__file__).with_name("loop.css")
@@ -33,7 +34,7 @@ class LoopPage:
         lay_ground()
         ui.add_css(STYLE_SHEET.read_text())
         self._header = Header(
-            settings.scenario, settings.prefect_url, settings.mlflow_url, self._theme.is_dark, "Loop"
+            settings.scenario, settings.links, settings.model_name, self._theme.is_dark, "Loop"
         )
         self._theme.switched_by(self._header.theme_button, lambda: self._show(feed.snapshot))
         self._banner = LoopBanner()
@@ -44,7 +45,7 @@ class LoopPage:
             self._curve = CurvePanel()
             self._drift = DriftPanel()
             self._evidence = EvidencePanel()
-            self._lineage = LineagePanel(lambda: feed.snapshot.document)
+            self._lineage = LineagePanel(lambda: feed.snapshot.document, lambda: self._clock)
         client.on_delete(feed.subscribe(self._on_snapshot))
         self._show(feed.snapshot)
         self._on_network(network.snapshot)
@@ -52,13 +53,10 @@ class LoopPage:
 
     async def settle(self) -> None:
         """Ask the browser what only it knows: its time zone, and whether its system is dark."""
-        asked = f"[Intl.DateTimeFormat().resolvedOptions().timeZone, {IS_SYSTEM_DARK}]"
-        try:
-            zone, is_dark = await ui.run_javascript(asked, timeout=10.0)
-        except TimeoutError:  # a browser that is busy, or gone: the page stays as it is
+        if (browser := await ask_browser()) is None:  # the page stays as it is
             return
-        self._clock = Clock.of(str(zone))
-        if not self._theme.follow(bool(is_dark)):
+        self._clock = browser.clock
+        if not self._theme.follow(browser.is_dark):
             self._show(self._feed.snapshot)
 
     async def walk(self, of: str) -> None:
@@ -85,4 +83,4 @@ class LoopPage:
             self._curve.show(document, self._theme.palette)
             self._drift.show(document, self._theme.palette)
             self._evidence.show(document, self._clock, self._theme.palette)
-            self._header.point("MLflow", document.links.experiment())
+            self._header.point(document.links.experiment())

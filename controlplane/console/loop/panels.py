@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from nicegui import ui
 
 from controlplane.console.loop.document import LoopDocument
 from controlplane.console.loop.events import LoopEvent, PageLink, events_of
 from controlplane.console.loop.feed import LoopSnapshot
 from controlplane.console.loop.timeline import timeline
-from controlplane.console.loop.times import Clock, utc
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
+from controlplane.console.times import Clock
 
 MOST_EVENTS = 60
 NOTHING_YET = "Nothing has served yet. `lightloop up` puts a first champion into service."
@@ -114,8 +112,7 @@ class Events:
 
 def when(time_s: float, clock: Clock) -> None:
     """A moment: local, UTC on hover."""
-    shown = f"<time title='{utc(time_s)}'>{escape(clock.local(time_s))}</time>"
-    ui.html(shown, sanitize=False, tag="span").classes("when")
+    ui.html(clock.html(time_s), sanitize=False, tag="span").classes("when")
 
 
 def anchor(link: PageLink) -> None:

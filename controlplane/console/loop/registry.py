@@ -13,9 +13,9 @@ from controlplane.console.loop.charts import training_curve
 from controlplane.console.loop.document import LoopDocument
 from controlplane.console.loop.events import PageLink
 from controlplane.console.loop.panels import anchor, when
-from controlplane.console.loop.times import Clock
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
+from controlplane.console.times import Clock
 
 HEADS = ("Version", "Policy", "Gate", "Blocked at the gate (95 %)", "p99, ms", "pJ/bit", "Made", "")
 FIELD = "outlined dense hide-bottom-space"

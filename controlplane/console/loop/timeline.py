@@ -16,6 +16,7 @@ from controlplane.console.loop.document import LoopDocument, MeasuredScore
 from controlplane.console.loop.events import LANES, LoopEvent
 from controlplane.console.loop.lanes import LANE, ROWS, marks, spans, version_colour
 from controlplane.console.palette import FONT, Palette
+from controlplane.console.times import utc
 
 LEFT, RIGHT = 78, 18
 GRIDS = (
@@ -258,6 +259,7 @@ def _evidence(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:
     for look in document.looks:
         threshold = look.threshold_log_e if look.threshold_log_e is not None else threshold
         said = [look.summary, f"{look.requests:,} requests, champion was version {look.version}"]
+        said.append(utc(look.time_s))
         tip = {"formatter": card(f"evidence {look.log_e:+.1f}", said)}
         data.append(
             {

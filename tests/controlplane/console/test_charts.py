@@ -84,6 +84,13 @@ def test_map_marks_drained_fibres(state: NetworkCopy) -> None:
     assert set(dotted.pop().split(" – ")) == {"WA", "IL"}
 
 
+def test_map_marks_drained_nodes(state: NetworkCopy) -> None:
+    drained = replace(state, drained=frozenset({frozenset(("IL",))}))
+    options = charts.network_map(drained, None, LIGHT, charts.frame(state.topology))
+    points = series(options, "nodes")
+    assert [point["name"] for point in points if point["itemStyle"]["borderType"] == "dotted"] == ["IL"]
+
+
 def test_grid_has_a_block_per_lightpath_and_link(state: NetworkCopy) -> None:
     blocks = series(spectrum.spectrum_grid(state, None, LIGHT), "blocks")
     expected = {

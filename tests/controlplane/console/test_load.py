@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from controlplane.auth import Identity
-from controlplane.console.load import AskedLoad, Load, LoadRunner, OfferedLoadError, facts
+from controlplane.console.load import AskedLoad, Load, LoadRunner, OfferedLoadError, facts, network_facts
+from controlplane.console.load_panel import blocking_chart
+from controlplane.console.palette import LIGHT
 from controlplane.console.permit import NotPermittedError
+from controlplane.console.viewmodel import Decision, Snapshot
 from controlplane.roles import Role
 
 ANN, BOB = Identity("ann", Role.OPERATOR), Identity("bob", Role.READER)
-FIGURES = {
+FIGURES: dict[str, Any] = {
     "offered": 40,
     "requests": 100,
     "carried": 36,
@@ -26,7 +29,11 @@ FIGURES = {
     "ci95": [0.04, 0.23],
     "answer_ms": {"p50": 12.0, "p99": 40.0, "max": 50.0},
     "behind_s": {"most": 0.0, "at_end": 0.0},
-    "twin": {"source": "twin", "request_blocking": 0.075},
+    "twin": {
+        "source": "twin",
+        "request_blocking": 0.075,
+        "gate": {"request_blocking": 0.08, "ci95": [0.07, 0.09]},
+    },
 }
 # A stand-in for the command: says what it was asked; SIGINT ends it with one more line, as the real one.
 OFFER = """
@@ -122,8 +129,34 @@ def test_what_cannot_be_offered_is_refused(asked: Any, words: str) -> None:
 def test_the_figures_are_told_with_interval_and_promise() -> None:
     told = dict(facts(FIGURES))
     assert told["Blocked live"] == "10.00% (95 %: 4.00% to 23.00%)"
-    assert told["Promised"] == "7.50% (twin, the same requests)"
+    assert told["In the twin"] == "7.50%, the same requests"
+    assert told["At its gate"] == "8.00% (95 %: 7.00% to 9.00%)"
     assert told["Answers, median"] == "12 ms, 99 %: 40 ms"
-    nothing = FIGURES | {"carried": 0, "blocked": 0, "twin": {"source": "none", "request_blocking": None}}
+    no_twin = {"source": "none", "request_blocking": None, "gate": None}
+    nothing = FIGURES | {"carried": 0, "blocked": 0, "twin": no_twin}
     told = dict(facts(nothing | {"answer_ms": dict.fromkeys(("p50", "p99", "max"))}))
-    assert (told["Blocked live"], told["Promised"], told["Answers, median"]) == ("–", "–", "–")
+    assert [told[name] for name in ("Blocked live", "In the twin", "At its gate", "Answers, median")] == [
+        "–"
+    ] * 4
+
+
+def test_the_promise_is_drawn_as_a_line_in_its_band() -> None:
+    chart = blocking_chart([(0.0, None, None), (5.0, 0.1, 0.07)], FIGURES["twin"]["gate"], LIGHT)
+    drawn = {series["id"]: series["data"] for series in chart["series"]}
+    assert drawn["live"] == [[0.0, None], [5.0, pytest.approx(10.0)]]
+    assert drawn["gate"] == [[0.0, pytest.approx(8.0)], [5.0, pytest.approx(8.0)]]
+    low, width = (drawn[name][0][1] for name in ("gate-low", "gate-band"))
+    assert (low, low + width) == (pytest.approx(7.0), pytest.approx(9.0))
+    unknown = blocking_chart([(0.0, 0.1, 0.1)], None, LIGHT)["series"]
+    assert [series["id"] for series in unknown] == list(drawn)  # ECharts merges, so none may vanish
+    assert [series["data"] for series in unknown[2:]] == [[], [], []]
+
+
+def test_who_decided_since_the_offer_began_is_counted() -> None:
+    rows = [("model", 200.0), ("fallback", 190.0), ("model", 180.0), ("model", 90.0)]
+    decisions = tuple(
+        Decision.from_json({"decision_id": str(n), "decided_by": who, "time_s": time_s})
+        for n, (who, time_s) in enumerate(rows)
+    )
+    told = dict(network_facts(Snapshot(decisions=decisions), 100.0))
+    assert told == {"Decided by": "model 2, fallback 1, of the last 3"}

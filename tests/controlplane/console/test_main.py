@@ -16,8 +16,11 @@ from starlette.testclient import TestClient
 
 from configs.load import load_config
 from controlplane.auth import bearer_header
+from controlplane.console.loop.document import Links
 from controlplane.console.main import build_app, make_feed, page_settings
+from controlplane.console.panels import model_page
 from controlplane.console.told_of_loop import measured_loop
+from controlplane.console.viewmodel import PceStatus, Snapshot
 from controlplane.metrics import ConsoleMetrics
 from tests.controlplane.console.conftest import CREDENTIALS
 from tests.scraping import Scrape
@@ -28,7 +31,16 @@ def test_the_form_offers_the_configured_rates_and_bounds(monkeypatch: pytest.Mon
     settings = page_settings(load_config("latency-rsa", ["services.mlflow_port=5999"]))
     assert settings.bit_rates_gbps == (25, 50, 75, 100)
     assert settings.bounds_ms == (15, 30)
-    assert settings.mlflow_url == "http://127.0.0.1:5999"
+    assert settings.links.model(settings.model_name) == "http://127.0.0.1:5999/#/models/lightloop-latency-rsa"
+
+
+def test_the_link_to_mlflow_opens_the_version_in_service() -> None:
+    links = Links(prefect="http://p", mlflow="http://m")
+    status = {"model_name": "lightloop-five-node", "model_version": 7}
+    served = Snapshot(pce=PceStatus.from_json(status))
+    assert model_page(links, "m", served) == "http://m/#/models/lightloop-five-node/versions/7"
+    for none in (Snapshot(pce=PceStatus.from_json({})), Snapshot()):
+        assert model_page(links, "m", none) == "http://m/#/models/m"
 
 
 def test_promotions_and_looks_for_drift_are_counted_from_their_files(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from controlplane.console import charts, spectrum
 from controlplane.console.network import NetworkCopy
 from controlplane.console.palette import DARK, LIGHT
-from controlplane.console.patches import key, patches
+from controlplane.console.patches import key, patches, row_patch
 from topologies.grid import c_band
 from topologies.model import Topology
 
@@ -62,3 +62,17 @@ def test_nothing_changed_sends_nothing_and_other_colours_send_all(fake: Any, nsf
     state = NetworkCopy(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
     assert patches(grid(state), grid(state)) == []
     assert patches(grid(state), spectrum.spectrum_grid(state, None, DARK)) is None
+
+
+def test_a_table_is_sent_the_rows_that_came_and_went() -> None:
+    before = [{"uuid": each, "chosen": each == "c"} for each in "abcde"]
+    after = [{"uuid": each, "chosen": each == "b"} for each in "xabcey"]
+    found = row_patch(before, after, "uuid")
+    assert found is not None
+    rows = [row for row in before if row["uuid"] not in found["gone"]]
+    for place, row in found["put"]:
+        rows.insert(place, row)
+    assert rows == after
+    assert len(found["put"]) == 4
+    assert row_patch(before, before[::-1], "uuid") is None
+    assert row_patch(before, [after[0], after[0]], "uuid") is None

@@ -10,6 +10,7 @@ import pytest
 
 from controlplane.console import viewmodel
 from controlplane.console.network import NetworkCopy
+from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Decision, PceStatus, Snapshot
 from topologies.grid import c_band
 from topologies.model import Fibre, Node, Topology
@@ -69,19 +70,12 @@ def test_use_of_directed_links_keeps_directions_apart() -> None:
     assert viewmodel.fibre_use(state(False)) == pytest.approx([0.4, 0.4])
 
 
-def test_blocks_are_lightpaths_on_each_link_they_cross() -> None:
-    seen = {
-        (block.unit, block.lightpath.first_slot, block.lightpath.num_slots)
-        for block in viewmodel.blocks(state())
-    }
-    assert seen == {(0, 0, 4), (1, 0, 4), (0, 4, 2), (1, 6, 3)}
-
-
-def test_no_two_blocks_overlap_where_the_controller_kept_the_rules() -> None:
+def test_no_two_lightpaths_overlap_where_the_controller_kept_the_rules() -> None:
     network = state()
     grid = np.zeros((network.num_units, network.num_slots), int)
-    for block in viewmodel.blocks(network):
-        grid[block.unit, block.lightpath.first_slot :][: block.lightpath.num_slots] += 1
+    for path in network.lightpaths.values():
+        for unit in network.units(path.nodes):
+            grid[unit, path.first_slot :][: path.num_slots] += 1
     assert grid.max() == 1
     assert grid.mean() == pytest.approx(viewmodel.counts(Snapshot(network=network)).utilisation)
 
@@ -163,7 +157,8 @@ def test_decision_rows_say_the_route_or_why_not() -> None:
             decision("none", "blocked", reason="no path within 1 ms"),
             decision("fallback", nodes="A,B,C", fallback_reason="late"),
             decision("model", nodes="A,B,C"),
-        )
+        ),
+        Clock.of("Europe/Madrid"),
     )
     assert [row["detail"] for row in rows] == ["no path within 1 ms", "A · B · C (late)", "A · B · C"]
     assert [row["accepted"] for row in rows] == [False, True, True]

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tasks.loop.document import LoopPlaces, LoopReader
+from tasks.loop.registered import VersionReader
 from tasks.promotion_budget import spend
 from tasks.promotions import Promotion, append_promotion
 from tasks.registry import Registry
@@ -152,6 +153,9 @@ def test_everything_stands_in_it_with_its_runs(kept: dict[str, str], home: LoopP
     }  # fmt: skip
     assert (first["aliases"], trained["aliases"]) == (["champion"], ["challenger"])
     assert (trained["score"]["low"], trained["rivals"][0]["policy"]) == (0.018, "ksp_ff")
+    score = VersionReader(RegistryReader("http://localhost", MODEL)).score(trained["number"])
+    assert score is not None
+    assert score.low == 0.018
     assert (trained["gate"], trained["verdict"], trained["flow_run_id"]) == ("failed", "too slow", "flow-1")
     (look,) = told["looks"]
     assert look["run_id"] == kept["look"]

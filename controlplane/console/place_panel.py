@@ -1,4 +1,4 @@
-"""One link: what is on it; the buttons that cut, repair and drain it. Not here: the map (``charts.py``)."""
+"""One link or node: what is on it; the buttons that cut, repair and drain it. Not here: the map."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_REASONS = 3
 
 
 def outcome_text(done: str, output: dict[str, Any], took_ms: float) -> str:
-    """What came of a change of a link, in a sentence.
+    """What came of a change of a link or node, in a sentence.
 
     >>> outcome_text("A–B cut", {"restored": ["s"], "lost": []}, 12.3)
     'A–B cut in 12 ms: 1 service restored, none lost'
@@ -36,13 +36,13 @@ def outcome_text(done: str, output: dict[str, Any], took_ms: float) -> str:
     return said + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
-class LinkPanel:
-    """The link that was clicked on, or chosen from the list.
+class PlacePanel:
+    """The link or node that was clicked on, or chosen from the list.
 
     Args:
         controller: asked in the name of whoever opened the page.
         on_done: called after a change.
-        look_at_drained: asks which links are drained now.
+        look_at_drained: asks what is drained now.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LinkPanel:
         look_at_drained: Callable[[], Awaitable[None]],
     ) -> None:
         self._controller, self._on_done, self._look_at_drained = controller, on_done, look_at_drained
-        self._ends: tuple[str, str] | None = None
+        self._ends: tuple[str, ...] | None = None  # two of a link, one of a node
         self._names: list[str] = []
 
     def build(self) -> None:
@@ -73,18 +73,18 @@ class LinkPanel:
         self._box.set_visibility(False)
 
     def build_list(self) -> None:
-        """A list of all links, for who has no pointer."""
+        """A list of all links and nodes, for who has no pointer."""
         self._list = ui.select(
-            [], label="Choose a link", clearable=True, on_change=lambda event: self._listed(event.value)
+            [], label="Link or node", clearable=True, on_change=lambda event: self._listed(event.value)
         )
         self._list.classes("link-list").props("dense borderless options-dense data-testid=link-list")
 
     def take(self, name: str) -> None:
-        """Show the link of a name on the map."""
+        """Show the link or node of a name on the map."""
         self._list.set_value(name)
 
-    def choose(self, ends: tuple[str, str] | None) -> None:
-        """Show a link, or none."""
+    def choose(self, ends: tuple[str, ...] | None) -> None:
+        """Show a link or node, or none."""
         if ends != self._ends:
             self._outcome.set_text("")
         self._ends = ends
@@ -94,33 +94,24 @@ class LinkPanel:
 
     def show(self, state: NetworkCopy) -> None:
         """Bring the panel in step with the network."""
-        names = [_name((fibre.node_a, fibre.node_b)) for fibre in state.topology.fibres]
+        links = [_name((fibre.node_a, fibre.node_b)) for fibre in state.topology.fibres]
+        names = [*links, *state.topology.node_names]
         if names != self._names:
             self._names = names
             self._list.set_options(names)
         if self._ends is None:
             return
-        fibre = next(
-            (
-                index
-                for index, each in enumerate(state.topology.fibres)
-                if {each.node_a, each.node_b} == {*self._ends}
-            ),
-            None,
-        )
-        if fibre is None:  # of another topology
+        if _name(self._ends) not in names:  # of another topology
             self.choose(None)
             return
-        is_cut = frozenset(self._ends) in state.failed
+        key = frozenset(self._ends)
+        is_cut, is_drained = key in state.failed, key in state.drained
         self._title.set_text(_name(self._ends))
-        length = f"{state.topology.fibres[fibre].length_km:,.0f} km"
-        over, share = viewmodel.num_over(state, self._ends), viewmodel.fibre_use(state)[fibre]
-        use = f"{share:.0%} of slots in use, {over} service{'' if over == 1 else 's'}"
-        drained = "drained · " if frozenset(self._ends) in state.drained else ""
-        self._note.set_text(f"cut · {drained}{length}" if is_cut else f"{drained}{use} · {length}")
-        self._cut.set_visibility(not is_cut)
+        about = _about_node(state, *self._ends) if len(self._ends) == 1 else _about_link(state, self._ends)
+        marks = [word for word, is_so in (("cut", is_cut), ("drained", is_drained)) if is_so]
+        self._note.set_text(" · ".join([*marks, about]))
+        self._cut.set_visibility(len(self._ends) == 2 and not is_cut)
         self._repair.set_visibility(is_cut)
-        is_drained = frozenset(self._ends) in state.drained
         self._drain.set_visibility(not is_drained)
         self._undrain.set_visibility(is_drained)
 
@@ -165,10 +156,26 @@ class LinkPanel:
         return button.props(f"outline dense no-caps data-testid=link-{testid}")
 
 
-def _name(ends: tuple[str, str]) -> str:
-    return f"{ends[0]} – {ends[1]}"
+def _about_link(state: NetworkCopy, ends: tuple[str, ...]) -> str:
+    index, fibre = next(
+        (index, each)
+        for index, each in enumerate(state.topology.fibres)
+        if {each.node_a, each.node_b} == {*ends}
+    )
+    over, share = viewmodel.num_over(state, (fibre.node_a, fibre.node_b)), viewmodel.fibre_use(state)[index]
+    use = f"{share:.0%} of slots in use, {over} service{'' if over == 1 else 's'}"
+    return f"{use} · {fibre.length_km:,.0f} km"
 
 
-def _ends(name: str) -> tuple[str, str]:
-    a, b = name.split(" – ")
-    return a, b
+def _about_node(state: NetworkCopy, node: str) -> str:
+    paths = [path for path in state.lightpaths.values() if node in path.nodes]
+    ending = sum(node in (path.nodes[0], path.nodes[-1]) for path in paths)
+    return f"{ending} begin or end here, {len(paths) - ending} pass through"
+
+
+def _name(ends: tuple[str, ...]) -> str:
+    return " – ".join(ends)
+
+
+def _ends(name: str) -> tuple[str, ...]:
+    return tuple(name.split(" – "))

@@ -1,0 +1,180 @@
+"""The loop as a person turns it, on the real page with fakes of the command line and of Prefect behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.home import Home
+from configs.load import dump_config, load_config
+from controlplane.roles import Role
+from deployments.ports import free_ports
+from tests.browser import fake_loop
+from tests.browser.conftest import OnlineSide, browser_of
+
+pytestmark = pytest.mark.browser
+
+LIMIT_S = 60.0
+RECORDED = Path(__file__).parents[1] / "controlplane" / "console" / "loop" / "recorded.json"
+SERIES = """
+const chart = getElement(+document.querySelector('[data-testid=timeline]').id.slice(1)).chart;
+return Object.fromEntries(chart.getOption().series.map(item => [item.id, item.data.length]));
+"""
+
+
+def chapter(name: str) -> dict[str, Any]:
+    """What a running installation told, up to some point: ``quiet``, ``drift``, ``switched`` or ``back``."""
+    told: dict[str, Any] = json.loads(RECORDED.read_text())
+    if name == "back":
+        return told
+    first, second = told["served"][:2]
+    if name == "switched":
+        return told | {"served": [first, second | {"to_s": None}], "runs": told["runs"][:1]}
+    told |= {"served": [first | {"to_s": None}], "versions": told["versions"][:1], "runs": [], "curve": None}
+    return told | {"looks": told["looks"][:1] if name == "drift" else []}
+
+
+class Loop(OnlineSide):
+    """The console alone."""
+
+    def tell(self, name: str) -> None:
+        aside = self.folder / "aside.json"
+        aside.write_text(json.dumps(chapter(name)))
+        aside.replace(self.folder / "document.json")
+
+    def orders(self) -> list[Any]:
+        file = self.folder / "orders.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    folder = tmp_path_factory.mktemp("loop")
+    ports = zip(("console", "controller", "pce"), free_ports(3), strict=True)
+    config = load_config("five-node", [f"services.{name}_port={port}" for name, port in ports])
+    home = Home(folder / "home").create()
+    home.config_file.write_text(dump_config(config))
+    environment = os.environ | home.credentials().environment()
+    environment |= {"LIGHTLOOP_HOME": str(home.root), "LIGHTLOOP_CONFIG": str(home.config_file)}
+    side = Loop(config, folder, environment)
+    side.tell("quiet")
+    try:
+        side.start("console", (str(fake_loop.__file__),))
+        side.wait_for("console")
+        yield side
+    finally:
+        side.stop()
+
+
+class LoopTab:
+    """The open page."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.browser = browser
+        browser.get(address)
+        self.until(lambda: self.titles())
+
+    def all(self, testid: str) -> list[Any]:
+        found: list[Any] = self.browser.find_elements("css selector", f"[data-testid={testid}]")
+        return found
+
+    def click(self, testid: str) -> None:
+        def clicked() -> bool:
+            (one,) = self.all(testid)
+            one.click()
+            return True
+
+        self.until(clicked)
+
+    def titles(self) -> list[str]:
+        return [item.text.splitlines()[0] for item in self.all("event")]
+
+    def links(self) -> list[str]:
+        found = self.browser.find_elements("css selector", "[data-testid=event] a")
+        return [each.get_attribute("href") for each in found]
+
+    def notes(self) -> list[str]:
+        found = self.browser.find_elements("css selector", ".q-notification")
+        return [each.text for each in found if each.text]
+
+    def order(self, testid: str) -> str:
+        """What the page says to a press on a button, and on the one of the dialog that it opens."""
+        before = self.notes()
+        self.click(testid)
+        self.click("go")
+        said = self.until(lambda: [note for note in self.notes() if note not in before])[0]
+        if "Not done" in said:
+            self.click("close")
+        self.until(lambda: not self.all("dialog"))
+        return str(said)
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                if answer := condition():
+                    return answer
+                said: Any = answer
+            except Exception as error:  # the page is in the middle of a change
+                said = error
+            assert time.monotonic() < deadline, f"not within {LIMIT_S:g} s: {said!r}"
+            time.sleep(0.05)
+
+
+def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_on_the_axis(
+    loop: Loop,
+) -> None:
+    loop.tell("quiet")
+    before = loop.orders()
+    with browser_of(loop, Role.OPERATOR) as browser:
+        page = LoopTab(browser, f"{loop.url}/loop")
+        page.until(lambda: page.titles() == ["Version 1 in service"])
+        loop.tell("drift")
+        page.until(lambda: page.titles()[0] == "Drift seen")
+        assert "Under way: flow run flow-run" in page.order("retrain")
+        who = {"reason": "by hand (asked by a-operator)"}
+        assert loop.orders()[len(before) :] == [["continuous-training/continuous-training", who]]
+        loop.tell("switched")
+        page.until(lambda: "Version 2 in service" in page.titles())
+        titles = page.titles()  # the newest stands first
+        assert titles.index("Version 2: promoted") < titles.index("Training began")
+        assert titles.index("Version 2 in service") < titles.index("Training began")
+        assert page.until(lambda: browser.execute_script(SERIES)["marks-service"] == 2)
+        assert "http://mlflow.test/#/models/lightloop-five-node/versions/2" in page.links()
+        mlflow = page.all("link-mlflow")[0].get_attribute("href")
+        assert mlflow.startswith("http://mlflow.test/#/experiments/1")
+
+
+def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_can(loop: Loop) -> None:
+    loop.tell("back")
+    before = loop.orders()
+    needs = {"retrain": "operator", "roll-back": "administrator", "promote-2": "administrator"}
+    for role in (Role.READER, Role.OPERATOR):
+        with browser_of(loop, role) as browser:
+            page = LoopTab(browser, f"{loop.url}/loop")
+            for button, needed in needs.items():
+                if needed != role:
+                    assert f"needs the role {needed}; a-{role} is {role}" in page.order(button)
+    assert loop.orders() == before
+    with browser_of(loop, Role.ADMINISTRATOR) as browser:
+        assert "Under way" in LoopTab(browser, f"{loop.url}/loop").order("promote-2")
+    assert loop.orders()[len(before) :] == [["provision/provision", {"version": "2"}]]
+
+
+def test_with_fakes_a_chain_is_reached_by_its_address_and_its_times_are_local(
+    loop: Loop, chromium: Any
+) -> None:
+    chromium.get(loop.login_url)
+    chromium.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Madrid"})
+    page = LoopTab(chromium, f"{loop.url}/loop?of=one-decision")
+    (facts,) = page.until(lambda: page.all("step-facts"))
+    assert "31 Jan 13:00" in facts.text
+    hover = facts.find_element("css selector", "time").get_attribute("title")
+    assert hover == "2026-01-31 12:00:00 UTC"
+    assert "one-decision" in page.all("step")[0].text
