@@ -105,13 +105,12 @@ class LoopTab:
 
     def order(self, testid: str) -> str:
         """What the page says to a press on a button, and on the one of the dialog that it opens."""
-        before = self.notes()
         self.click(testid)
         self.click("go")
-        said = self.until(lambda: [note for note in self.notes() if note not in before])[0]
+        (said,) = self.until(self.notes)
         if "Not done" in said:
             self.click("close")
-        self.until(lambda: not self.all("dialog"))
+        self.until(lambda: not self.all("dialog") and not self.notes())
         return str(said)
 
     def until(self, condition: Callable[[], Any]) -> Any:

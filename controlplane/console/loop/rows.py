@@ -13,6 +13,7 @@ from controlplane.console.loop.timeline import score_text
 GATES = {"": "none needed", "passed": "passed", "failed": "failed", "pending": "awaits its gate"}
 WINDOW_NAMES = {"window": "window", "window.learned": "learned from", "window.held_out": "judged on"}
 MOST_PAIRS = 8
+UNITS = {"gbps": "Gb/s", "ms": "ms", "s": "s", "db": "dB", "km": "km", "w": "W"}  # by the end of a name
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def lineage_steps(chain: Mapping[str, Any], document: LoopDocument | None) -> It
     """A chain as flat steps, each with how deep it lies and with a link where a page tells more."""
 
     def walk(link: Mapping[str, Any], depth: int) -> Iterator[dict[str, Any]]:
-        facts = [Fact(name.replace("_", " "), _in_words(value)) for name, value in link["facts"].items()]
+        facts = [_fact(name, value) for name, value in link["facts"].items()]
         yield {
             "what": str(link["what"]),
             "name": str(link["name"]),
@@ -150,6 +151,15 @@ def _learned(item: ShownVersion) -> str:
 
 def _figure(item: ShownVersion, name: str, form: str) -> str:
     return form.format(item.figures[name]) if name in item.figures else "–"
+
+
+def _fact(name: str, value: Any) -> Fact:
+    """A fact of a chain, its unit behind the number and not in the name."""
+    begin, _, end = name.rpartition("_")
+    words = _in_words(value)
+    if end in UNITS and isinstance(value, int | float):
+        return Fact(begin.replace("_", " "), f"{words} {UNITS[end]}")
+    return Fact(name.replace("_", " "), words)
 
 
 def _in_words(value: Any) -> str:

@@ -97,4 +97,7 @@ def test_a_chain_is_flat_with_links_and_with_what_is_missing(document: LoopDocum
     ]
     links = [step["link"].url if step["link"] else None for step in steps]
     assert links == [None, document.links.version(document.model_name, "2"), None, None]
-    assert [fact.words for fact in steps[0]["facts"]] == ["100", "A, B"]
+    assert [(fact.name, fact.words) for fact in steps[0]["facts"]] == [
+        ("bit rate", "100 Gb/s"),
+        ("nodes", "A, B"),
+    ]
