@@ -87,7 +87,9 @@ class NotificationStream:
                 if since < page.last:
                     continue
                 try:
-                    await asyncio.wait_for(changed.wait(), self._keep_alive_s)
+                    # Not ``wait_for``: in Python 3.11 it loses a cancellation that comes with the event.
+                    async with asyncio.timeout(self._keep_alive_s):
+                        await changed.wait()
                 except TimeoutError:
                     yield ": still here\n\n"
         finally:
