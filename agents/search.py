@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import cma
 import numpy as np
 
 from agents.lessons import Lessons
@@ -139,6 +138,8 @@ def new_search(
         )
         origin[COLUMN.shortlisted] = 0.0  # not searched: see ``SearchState.weights``
         origin /= max(float(np.linalg.norm(origin)), 1e-12)
+    import cma  # here: it loads matplotlib and scipy.stats
+
     options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
     knows_after_states = start is not None and start.weights[COLUMN.shortlisted] > 0
     step = STEP_FROM_A_GOOD_START if knows_after_states else STEP_SIZE

@@ -225,7 +225,8 @@ def observe_request(plant, free, parts, asked, candidates, n, seen):
 @kernel
 def observe_one(plant, free, parts, asked, candidates, seen):
     """``observe_request`` for a single network, callable from Python."""
-    observe_request(plant, free, parts, asked, candidates, 0, seen)
+    row = np.int64(0)  # a bare 0 is a type of its own, and all that is called would be compiled for it anew
+    observe_request(plant, free, parts, asked, candidates, row, seen)
 
 
 @dataclass(frozen=True)

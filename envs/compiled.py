@@ -2,7 +2,8 @@
 
 Kernels are cached on disk under a name made from the sources of this package: numba itself only looks at the
 file of the outermost function, and would run stale code after a helper in another file has changed. Where the
-installation may not be written to, they are kept in a temporary folder. Division follows IEEE 754: no Python
+installation may not be written to, they are kept in a temporary folder. What several processes need at once
+one of them compiles (``compile_once.py``). Division follows IEEE 754: no Python
 exceptions inside.
 
 Helpers have no entry from Python and no machine code of their own (``inlining.py``).
@@ -24,6 +25,7 @@ import numpy as np
 from numba import config, njit
 from numba.core.registry import CPUDispatcher
 
+from envs.compile_once import SharedKernel
 from envs.inlining import InliningCompiler
 from topologies.cache_folders import may_write, temporary_folder
 
@@ -54,7 +56,7 @@ vars(config)["CACHE_DIR"] = str(_cache_folder())
 
 _options: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 # ``_nrt`` is said, not left out: a kernel that a helper calls would inherit the helper's way.
-kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
+_compile_kernel = njit(**(_options | {"cache": True, "nogil": True, "_nrt": True}))
 uncached_kernel = njit(**(_options | {"nogil": True, "_nrt": True}))
 HELPER_OPTIONS = _options | {
     "forceinline": True,
@@ -62,6 +64,14 @@ HELPER_OPTIONS = _options | {
     "no_cfunc_wrapper": True,
     "pipeline_class": InliningCompiler,
 }
+
+
+def kernel(function: Any) -> Any:
+    """A compiled function that Python calls, kept on disk; processes that need the same compile it once."""
+    made = _compile_kernel(function)
+    if COMPILED:
+        made.__class__ = SharedKernel
+    return made
 
 
 class _Helper(CPUDispatcher):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from envs.gsnr.audit import AUDIT_EVERY, audit
 from envs.lockstep import lockstep_on_requests
@@ -44,9 +44,8 @@ def interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> 
     mean = float(sample.mean())
     if sample.size == 1:
         return Interval(mean, -np.inf, np.inf)
-    half = float(
-        stats.t.ppf(0.5 + confidence / 2, sample.size - 1) * sample.std(ddof=1) / np.sqrt(sample.size)
-    )
+    quantile = stdtrit(sample.size - 1, 0.5 + confidence / 2)  # what scipy.stats calls, which loads for 0.6 s
+    half = float(quantile * sample.std(ddof=1) / np.sqrt(sample.size))
     return Interval(mean, mean - half, mean + half)
 
 

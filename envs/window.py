@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-
 from envs.errors import PlantError
 from envs.network import ServiceLife
 from envs.trace import Trace, TraceError, read_trace, write_trace
@@ -172,6 +170,8 @@ def write_window(window: Window, folder: str | os.PathLike[str]) -> Path:
     unfinished = Path(tempfile.mkdtemp(dir=folder, prefix=f".{window.id}-"))
     try:
         write_trace(window.trace, unfinished / TRACE_FOLDER)
+        import pandas as pd  # here: it loads for half a second
+
         pd.DataFrame([asdict(item) for item in window.live]).to_parquet(unfinished / LIVE_FILE)
         about = _about(window) | {"schema_version": WINDOW_SCHEMA_VERSION, "trace": window.trace.id}
         (unfinished / ABOUT_FILE).write_text(json.dumps(about))
@@ -191,6 +191,8 @@ def read_window(path_or_id: str | os.PathLike[str], folder: str | os.PathLike[st
     Raises:
         WindowError: there is none, it is damaged, or of another schema version.
     """
+    import pandas as pd
+
     path = Path(path_or_id)
     if folder is not None and not path.is_dir():
         path = Path(folder) / path.name

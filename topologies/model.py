@@ -12,12 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 
 from topologies.errors import TopologyError
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 # Node names stand in comma-separated lists and in addresses (TAPI name pairs, HTTP paths).
 FORBIDDEN_IN_NAMES = re.compile(r"[,/\\\x00-\x1f\x7f]")
@@ -113,6 +115,8 @@ class Topology:
                 raise TopologyError(f"{label}: is given twice; parallel fibres are not modelled, keep one")
             pairs.add(pair)
         self._check_risk_groups(pairs)
+        import networkx as nx
+
         graph = self.graph()
         if not nx.is_connected(graph):
             island = min(nx.connected_components(graph), key=len)
@@ -211,6 +215,8 @@ class Topology:
 
     def graph(self) -> nx.Graph:
         """The fibre pairs as an undirected graph; edges carry ``length_km`` and ``fibre`` (its index)."""
+        import networkx as nx  # here: types of this file are read where no network is
+
         graph = nx.Graph()
         graph.add_nodes_from(node.name for node in self.nodes)
         for index, fibre in enumerate(self.fibres):

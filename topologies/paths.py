@@ -14,13 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice, pairwise, takewhile
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import networkx as nx
 import numpy as np
 
 from topologies.errors import TopologyError
 from topologies.model import Topology
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 PathOrder = Literal["km", "hops", "hops_over_se", "hops_se_all"]
 PathTies = Literal["km", "lexicographic", "reverse", "hash", "library"]
@@ -257,6 +259,8 @@ def _hops_over_se(graph: nx.Graph, rule: PathRule, path: list[str]) -> float:
 
 def _pool(graph: nx.Graph, rule: PathRule, source: str, destination: str) -> list[list[str]]:
     """Paths among which the K best of a pair are, in the order in which the library finds them."""
+    import networkx as nx  # here: a rule is read where no path is looked for
+
     weight = "length_km" if rule.order == "km" else None
     enumeration = nx.shortest_simple_paths(graph, source, destination, weight=weight)
     pool = list(islice(enumeration, rule.k))

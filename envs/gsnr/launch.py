@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import optimize
 
 from envs.gsnr.bands import Comb
 from envs.gsnr.errors import GsnrError
@@ -124,6 +123,8 @@ def _simplex(
     loss: Callable[[np.ndarray], float], at: np.ndarray, step_db: float, lowest_dbm: float, highest_dbm: float
 ) -> tuple[np.ndarray, float]:
     """Where a simplex opened at a point ends, and the loss there."""
+    from scipy import optimize  # here: only who looks for powers waits for it
+
     corners = np.vstack(
         [at, at + step_db * np.where(at + step_db <= highest_dbm, 1.0, -1.0) * np.eye(len(at))]
     )

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from configs.build import traffic_of
 from configs.home import Home
 from configs.schema import Config
 from lightloop import drawing
@@ -99,6 +98,7 @@ def demo_config(
     scenario: str | None, settings: Sequence[str], per_s: float, training_budget_s: float | None
 ) -> Config:
     """The installation's configuration, with the speed at which ``per_s`` requests a second are offered."""
+    from configs.build import traffic_of
     from flows.settings import budget_overrides
 
     traffic = traffic_of(installation_config(scenario, settings))

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from configs.home import Home
-from envs.heuristics import BASELINE_NAMES
 from lightloop.commands.services import SetOption
 from lightloop.output import JsonFlag, Refusal, emit
 from lightloop.registered import registered_folder
@@ -86,6 +85,7 @@ def _contender(policy: str, context: Settings) -> Contender:
     Raises:
         Refusal: no baseline, folder or version of that name.
     """
+    from envs.heuristics import BASELINE_NAMES
     from tasks.evaluate import contender_in, contender_named
 
     if policy in BASELINE_NAMES or Path(policy).is_dir():

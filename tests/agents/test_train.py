@@ -169,7 +169,8 @@ def test_a_training_falls_back_to_what_it_began_with(local_ray, five_node, small
     """An agent that is far better than a search of one generation can find stays the outcome."""
     plant, traffic = five_node
     lessons = Lessons(traffic)
-    known = load_policy(train(small_spec, plant, lessons, tmp_path / "first").teacher_folder)
+    searched = replace(small_spec, budget_requests=16 * 32)
+    known = load_policy(train(searched, plant, lessons, tmp_path / "first").teacher_folder)
     short = replace(
         small_spec,
         budget_requests=16 * 32,
@@ -188,7 +189,9 @@ def test_a_network_known_before_is_the_outcome_where_nothing_beats_it(
     local_ray, five_node, small_spec, tmp_path
 ):
     plant, traffic = five_node
-    trained = train(small_spec, plant, Lessons(traffic), tmp_path / "first")
+    search = replace(small_spec.search, budget_requests=2 * 8 * 4000)
+    brief = replace(small_spec, budget_requests=4 * 16 * 32, search=search)
+    trained = train(brief, plant, Lessons(traffic), tmp_path / "first")
     network = load_policy(tmp_path / "first" / "ppo-best")
     short = replace(small_spec, budget_requests=16 * 32, search=replace(small_spec.search, enabled=False))
     begun = Lessons(traffic, starts=(Start("champion", network, "abc"),))

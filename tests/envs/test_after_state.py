@@ -107,7 +107,7 @@ def observed_afresh(plant: Plant, free: np.ndarray, requests: Requests, t: int) 
         np.empty(NUM_CONTEXT, np.float32),
     )
     rate_gbps, bound_ms = requests.bit_rate_gbps[0, t], requests.max_latency_ms[0, t]
-    asked = Asked(requests.pair[0, t], 0, rate_gbps, bound_ms, 0.0, 0.0, np.inf, -1)
+    asked = Asked(int(requests.pair[0, t]), 0, rate_gbps, bound_ms, 0.0, 0.0, np.inf, -1)
     parts = new_states(plant, 1, 1.0, 1.0).parts
     observe_one(plant.arrays, free, parts, asked, new_candidates(plant, 1), seen)
     return seen.features.tobytes()

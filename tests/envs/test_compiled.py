@@ -47,6 +47,56 @@ def test_an_installation_that_may_not_be_written_to_runs_without_a_home(tmp_path
     assert list(scratch.glob("lightloop-kernels-*/*/*"))
 
 
+RACE = """
+import sys
+from envs.compiled import kernel
+
+@kernel
+def largest(values):
+    found = 0.0
+    for value in values:
+        found = max(found, value**1.5)
+    return found
+
+import numpy as np
+print("ready", flush=True)
+sys.stdin.readline()
+assert largest(np.array([1.0, 4.0])) == 8.0
+print(sum(largest.stats.cache_misses.values()))
+"""
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+def test_what_two_processes_need_at_once_one_of_them_compiles(tmp_path: Path) -> None:
+    (tmp_path / "race.py").write_text(RACE)  # only functions in files are kept
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "PYTHONPATH": str(PROJECT)}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "race.py"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        for process in both:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        told = [process.communicate(timeout=300)[0] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+
+    assert sorted(told) == ["0\n", "1\n"]
+
+
 def test_a_helper_called_from_python_says_what_to_do() -> None:
     with pytest.raises(TypeError, match="call it in a kernel"):
         placed_as_listed(None, 0, 0)

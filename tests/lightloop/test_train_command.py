@@ -7,13 +7,24 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from agents.artefact import load_policy
-from agents.spec import TrainPoint
+from agents.spec import TrainingError, TrainPoint
 from lightloop.commands.train import curve_chart
+from lightloop.main import app
+
+SMALL = (
+    "search.requests_per_candidate=1000",
+    "validation.curve_traces=2",
+    "validation.curve_requests=500",
+    "validation.validation_traces=2",
+    "validation.validation_requests=1000",
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
+    """The command as a process, whose stdout has to be one object whatever Ray's processes write."""
     program = "import sys; from lightloop.main import main; sys.argv[0] = 'lightloop'; main()"
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=540)
@@ -21,7 +32,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
     output = tmp_path / "training"
-    budget = ("--budget-requests", "24000", "--set", "training.search.requests_per_candidate=1000")
+    budget = ("--budget-requests", "24000", *(f"--set=training.{item}" for item in SMALL))
     done = run("train", "--scenario", "five-node", *budget, "--output", str(output), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -33,18 +44,20 @@ def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
 
 
 def test_two_budgets_are_refused(tmp_path):
-    done = run("train", "--budget-s", "4", "--budget-requests", "9000", "--output", str(tmp_path / "t"))
-    assert done.returncode != 0
+    both = ["--budget-s", "4", "--budget-requests", "9000"]
+    done = CliRunner().invoke(app, ["train", *both, "--output", str(tmp_path / "t")])
+    assert done.exit_code != 0
     assert "one budget" in " ".join(done.stderr.split())
     assert not (tmp_path / "t").exists()
 
 
 def test_a_folder_of_another_training_is_refused_with_the_reason(tmp_path):
     (tmp_path / "state.json").write_text(json.dumps({"fingerprint": "0123456789abcdef"}))
-    done = run("train", "--scenario", "five-node", "--output", str(tmp_path), "--json")
-    assert done.returncode == 1
+    done = CliRunner().invoke(app, ["train", "--scenario", "five-node", "--output", str(tmp_path), "--json"])
+    assert done.exit_code == 1
     assert done.stdout == ""
-    assert "another training" in " ".join(done.stderr.split())
+    assert isinstance(done.exception, TrainingError)
+    assert "another training" in str(done.exception)
 
 
 def points(*blocking: float) -> list[TrainPoint]:

@@ -327,7 +327,7 @@ class RandomNetwork:
         self.changes.append(lightpath(version, self._stamp(), kind, cause, service, number, place))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**9), st.floats(0, 1), st.floats(0, 1))
 def test_a_window_lived_through_ends_where_the_change_log_does(
     seed: int, begin: float, length: float
