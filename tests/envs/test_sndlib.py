@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,77 +10,10 @@ from envs.sndlib import MatrixTraffic, SndlibError, match_nodes, scale_for, trac
 from envs.sndlib_files import Demands, read_demands
 from envs.spec import PlantSpec
 from envs.traffic import LatencyClass
+from tests.envs.demand_files import matrix_xml, write_folder, write_tar
 from topologies.catalogue import load_topology
 
 FIVE = load_topology("five-node")
-
-
-def matrix_xml(time="20040301-0000", demands=(("A", "B", "100"),), nodes="ABCDE", **changes) -> str:
-    meta = {"granularity": "5min", "time": time, "unit": "MBITPERSEC", "origin": "a test"} | changes
-    meta_lines = "".join(f"<{key}>{value}</{key}>" for key, value in meta.items() if value is not None)
-    node_lines = "".join(
-        f'<node id="{node}"><coordinates><x>{index}</x><y>50</y></coordinates></node>'
-        for index, node in enumerate(nodes)
-    )
-    demand_lines = "".join(
-        f'<demand id="{a}_{b}"><source>{a}</source><target>{b}</target>'
-        f"<demandValue> {value} </demandValue></demand>"
-        for a, b, value in demands
-    )
-    return (
-        '<?xml version="1.0"?><network xmlns="http://sndlib.zib.de/network" version="1.0">'
-        f"<meta>{meta_lines}</meta><networkStructure>"
-        f'<nodes coordinatesType="geographical">{node_lines}</nodes>'
-        f"<links/></networkStructure><demands>{demand_lines}</demands></network>"
-    )
-
-
-NATIVE = """?SNDlib native format; type: network; version: 1.0
-# a comment
-META (
-  granularity = 5min
-  time = 20040301-0005
-  unit = MBITPERSEC
-)
-NODES (
-  A ( 0.0 50.0 )
-  B ( 1.0 50.0 )
-  C ( 2.0 50.0 )
-)
-LINKS (
-)
-DEMANDS (
-  A_B ( A B ) 1 100.0 UNLIMITED
-  C_A ( C A ) 2 25.0 UNLIMITED
-)
-"""
-
-
-def totem_xml(*demands: tuple[str, str, float], unit: str = "kbps") -> str:
-    lines = "".join(f'<src id="{a}"><dst id="{b}">{value}</dst></src>' for a, b, value in demands)
-    units = f'<units><unit type="bandwidth" value="{unit}"/></units>' if unit else ""
-    return f'<TrafficMatrixFile><info>{units}</info><IntraTM ASID="1">{lines}</IntraTM></TrafficMatrixFile>'
-
-
-def write_folder(tmp_path: Path, *documents: str) -> Path:
-    folder = tmp_path / "matrices"
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, document in enumerate(documents):
-        (folder / f"m{index:03}.xml").write_text(document, encoding="utf-8")
-    return folder
-
-
-def write_tar(file: Path, members: dict[str, str], links: dict[str, str] | None = None) -> Path:
-    with tarfile.open(file, "w:gz") as archive:
-        for name, target in (links or {}).items():
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = tarfile.SYMTYPE, target
-            archive.addfile(info)
-        for name, text in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
-    return file
 
 
 def two_hours(demand_gbps=(400.0, 800.0), hours=1.0) -> Demands:
@@ -392,68 +321,3 @@ def test_measured_abilene_traffic_becomes_a_trace(shared_data):
     by_pair = [volume.sum(axis=0).ravel(), measured.sum(axis=0).ravel()]
     assert np.corrcoef(*by_day)[0, 1] > 0.98
     assert np.corrcoef(*by_pair)[0, 1] > 0.98
-
-
-def test_native_text_and_xml_tell_the_same(tmp_path: Path) -> None:
-    folder = write_folder(
-        tmp_path, matrix_xml("20040301-0000", (("A", "B", "100"), ("C", "A", "50")), nodes="CAB")
-    )
-    (folder / "later.txt").write_text(NATIVE)
-    (folder / "README.txt").write_text("These matrices were measured.")
-
-    demands = read_demands(folder)
-
-    assert demands.node_ids == ("A", "B", "C")
-    assert demands.start_s.tolist() == [0, 300]
-    assert demands.demand_gbps[0].tolist() == demands.demand_gbps[1].tolist()
-    assert demands.demand_gbps[1].sum() == pytest.approx(0.15)
-    alone = read_demands(folder / "later.txt")
-    assert alone.position_deg.tolist() == [[50, 0], [50, 1], [50, 2]]
-
-
-@pytest.mark.parametrize(
-    ("line", "instead", "message"),
-    [
-        ("A_B ( A B ) 1 100.0", "A_B ( A X ) 1 100.0", "line 16: demand 'A_B': unknown node 'X' as target"),
-        ("1 100.0", "1 -1.0", "line 16: demand 'A_B': demandValue is -1.0"),
-        ("1 100.0 UNLIMITED", "", "line 16: .*'demand \\( source target \\) unit value ...' is needed"),
-        ("MBITPERSEC", "PARSEC", "unit PARSEC; known"),
-        ("A ( 0.0 50.0 )", "B ( 0.0 50.0 )", "node id 'B' is missing or given twice"),
-    ],
-)
-def test_native_text_with_a_fault_is_refused_with_its_line(
-    line: str, instead: str, message: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "matrix.txt"
-    file.write_text(NATIVE.replace(line, instead))
-
-    with pytest.raises(SndlibError, match=message):
-        read_demands(file)
-
-
-def test_an_archive_of_totem_has_its_times_in_the_names_and_every_site_once(tmp_path: Path) -> None:
-    folder = "traffic-matrices/IntraTM-2005-01-0"
-    archive = write_tar(
-        tmp_path / "totem.tgz",
-        {
-            "topology-anonymised.xml": "<domain><topology/></domain>",
-            f"{folder}1-00-30.xml": totem_xml(("12", "13", 25871.5), ("12", "12", 9.0)),
-            f"{folder}1-00-45.xml": totem_xml(("13", "2", 1e6)),
-        },
-    )
-
-    demands = read_demands(archive)
-
-    assert (demands.node_ids, demands.first_time) == (("2", "12", "13"), "200501010030")
-    assert demands.interval_s.tolist() == [900, 900]
-    assert demands.demand_gbps[0].nonzero() == ([1], [2])
-    assert demands.demand_gbps[0, 1, 2] == pytest.approx(25871.5e-6)
-    assert demands.demand_gbps[1, 2, 0] == pytest.approx(1.0)
-
-
-def test_totem_without_a_unit_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "IntraTM-2005-01-01-00-30.xml"
-    file.write_text(totem_xml(("12", "13", 1.0), unit=""))
-
-    with pytest.raises(SndlibError, match=r"unit \(none\)"):
-        read_demands(file)

@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -15,9 +17,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from controlplane.pce.app import PceSettings, build_app
+from controlplane.tapi.naming import Naming
 from envs.plant import Plant, build_plant
 from envs.spec import PlantSpec
 from tests.controlplane.pce.feeds import ToldChanges
+from tests.controlplane.pce.pce_client import AUTHORISED, CREDENTIALS, Pce
 from topologies.model import Fibre, Node, Topology
 
 
@@ -186,3 +191,24 @@ def controller() -> Iterator[FakeController]:
 @pytest.fixture
 def serve() -> type[ServerThread]:
     return ServerThread
+
+
+@pytest.fixture
+def start(plant, controller, serve, tmp_path) -> Iterator[Callable]:
+    @contextmanager
+    def running(**changes: Any) -> Iterator[Pce]:
+        settings = {
+            "controller_urls": [controller.url],
+            "decisions": tmp_path / "decisions",
+            "endpoint_file": tmp_path / "serving" / "endpoint.json",
+            "decision_deadline_ms": 2000.0,
+        }
+        app = build_app(plant, PceSettings(**(settings | changes)), CREDENTIALS)
+        server = serve(app, lifespan="on")
+        try:
+            with httpx.Client(base_url=server.url, headers=AUTHORISED, timeout=30) as http:
+                yield Pce(http, Naming(plant.topology), tmp_path)
+        finally:
+            server.stop()
+
+    return running

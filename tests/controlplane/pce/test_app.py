@@ -4,28 +4,15 @@ import concurrent.futures
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
-from configs.home import Credentials
-from controlplane.auth import bearer_header
-from controlplane.lightpath import Lightpath
-from controlplane.pce.app import PceSettings, build_app
-from controlplane.pce.decision_log import read_decisions
 from controlplane.pce.fallback import policy_scores
-from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
-    PATH,
     PATH_RESOURCE,
     build_compute_input,
-    parse_compute_output,
 )
 from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import ComputeRequest
@@ -34,82 +21,7 @@ from envs.features import CONTEXT_NAMES, FEATURE_NAMES
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.network import Network
 from envs.request import Request
-
-CREDENTIALS = Credentials("admin", "secret", "token")
-AUTHORISED = bearer_header(CREDENTIALS)
-
-
-class Pce:
-    """A client of a PCE that speaks as the controller does."""
-
-    def __init__(self, http: httpx.Client, naming: Any, folder: Path) -> None:
-        self.http = http
-        self.naming = naming
-        self.folder = folder
-
-    def ask(
-        self, source: str, destination: str, rate_gbps: float = 100, version: int | None = None, **values: Any
-    ) -> httpx.Response:
-        decision_id, purpose = values.pop("decision_id", None), values.pop("purpose", None)
-        request = ComputeRequest(source, destination, rate_gbps, **values)
-        headers = {} if version is None else {"X-State-Version": str(version)}
-        if decision_id is not None:
-            headers["X-Decision-Id"] = decision_id
-        return self.http.post(
-            COMPUTE_OPERATION, json=build_compute_input(request, self.naming, purpose), headers=headers
-        )
-
-    def path(self, answer: httpx.Response) -> Lightpath:
-        assert answer.status_code == 200, answer.text
-        path = parse_compute_output(answer.json())
-        (stored,) = self.http.get(PATH_RESOURCE + path.uuid).json()[PATH]
-        assert Lightpath.from_names(stored["uuid"], stored["name"]) == path
-        return path
-
-    def log(self) -> Any:
-        return read_decisions(self.folder / "decisions")
-
-    def use(self, url: str, version: str = "7", **more: str) -> httpx.Response:
-        body = {"url": url, "model_name": "lightloop", "model_version": version, "policy": "ppo", **more}
-        return self.http.put("/endpoint", json=body)
-
-
-@pytest.fixture
-def start(plant, controller, serve, tmp_path) -> Iterator[Callable]:
-    @contextmanager
-    def running(**changes: Any) -> Iterator[Pce]:
-        settings = {
-            "controller_urls": [controller.url],
-            "decisions": tmp_path / "decisions",
-            "endpoint_file": tmp_path / "serving" / "endpoint.json",
-            "decision_deadline_ms": 2000.0,
-        }
-        app = build_app(plant, PceSettings(**(settings | changes)), CREDENTIALS)
-        server = serve(app, lifespan="on")
-        try:
-            with httpx.Client(base_url=server.url, headers=AUTHORISED, timeout=30) as http:
-                yield Pce(http, Naming(plant.topology), tmp_path)
-        finally:
-            server.stop()
-
-    return running
-
-
-def reason(answer: httpx.Response, status: int = 409) -> str:
-    assert answer.status_code == status, answer.text
-    (error,) = answer.json()["ietf-restconf:errors"]["error"]
-    return error["error-message"]
-
-
-def added(nodes: str, first_slot: int, num_slots: int) -> dict[str, Any]:
-    service = f"{nodes}-{first_slot}"
-    return {
-        "kind": "lightpath-added",
-        "nodes": list(nodes),
-        "service_uuid": service,
-        "first_slot": first_slot,
-        "num_slots": num_slots,
-    }
+from tests.controlplane.pce.pce_client import added, reason
 
 
 def test_everything_but_health_asks_for_credentials(start):

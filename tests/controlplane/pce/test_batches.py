@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - a fixture of another file is named by the tests that use it
 """Many requests at once: asked about together, of one state, without the same slots twice."""
 
 import concurrent.futures
@@ -16,7 +15,7 @@ from controlplane.tapi.purpose import Purpose
 from envs.candidates import observe
 from envs.network import Network
 from envs.request import Request
-from tests.controlplane.pce.test_app import added, reason, start  # noqa: F401 - a fixture
+from tests.controlplane.pce.pce_client import added, reason
 
 
 def the_best(features: list, mask: list, context: list) -> list[float]:

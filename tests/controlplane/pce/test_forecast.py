@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - a fixture of another file is named by the tests that use it
 """A model is asked about what its own demand forecast shows, and every decision says which that was."""
 
 import concurrent.futures
@@ -18,7 +17,7 @@ from envs.plant import build_plant
 from envs.request import Request
 from envs.spec import PlantSpec
 from envs.traffic import PoissonTraffic, make_trace, requests_of
-from tests.controlplane.pce.test_app import added, reason, start  # noqa: F401 - a fixture
+from tests.controlplane.pce.pce_client import added, reason
 from topologies.catalogue import load_topology
 
 SPEC = PlantSpec(num_slots=32, k_paths=3, max_candidates=12, starts_per_path=4, shortlist=12)

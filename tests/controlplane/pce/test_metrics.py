@@ -14,7 +14,7 @@ from controlplane.metrics import CHALLENGER_COUNTS
 from controlplane.pce import monitored
 from controlplane.pce.challenger import ChallengerCounts
 from controlplane.pce.decision_log import DecisionLog
-from tests.controlplane.pce.test_app import added, start  # noqa: F401 - a fixture
+from tests.controlplane.pce.pce_client import added
 from tests.controlplane.pce.test_shadow import body, challenger, settled  # noqa: F401 - a fixture
 from tests.scraping import Scrape
 

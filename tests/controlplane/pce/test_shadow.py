@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - a fixture of another file is named by the tests that use it
 """A challenger beside the champion: asked and never followed as a shadow, deciding its share as a canary."""
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pytest
 from controlplane.pce.challenger import is_canary
 from controlplane.tapi.purpose import Purpose
 from envs.features import FEATURE_SCHEMA_VERSION
-from tests.controlplane.pce.test_app import Pce, added, reason, start  # noqa: F401 - a fixture
+from tests.controlplane.pce.pce_client import Pce, added, reason
 
 URI = "models:/m-challenger"
 NUM_ASKED = 12

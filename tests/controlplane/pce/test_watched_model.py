@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - a fixture of another file is named by the tests that use it
 """What the PCE says of the model in service while it goes on, and what it spares itself."""
 
 import concurrent.futures
@@ -8,7 +7,7 @@ from typing import Any
 
 from controlplane.pce import look
 from controlplane.pce.endpoint import Endpoint, write_endpoint
-from tests.controlplane.pce.test_app import reason, start  # noqa: F401 - a fixture
+from tests.controlplane.pce.pce_client import reason
 
 
 def test_a_model_that_changes_behind_the_pce_degrades_its_status_until_it_is_right_again(start, model):
