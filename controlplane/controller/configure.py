@@ -169,6 +169,10 @@ class Configurator:
                 log.warning("service %s is not taken back yet: %s", key, error)
             raise
         self._wanted.end(key, items)
+        # A cut may have come after the state said so and before this: what it asked for was not wanted yet.
+        overtaken = [node for node, item in items.items() if self._wanted.of(node, key) != item]
+        for error in self.wait(self.bring(dict.fromkeys(overtaken, (key,)))).values():
+            log.warning("service %s was cut meanwhile and is not taken back yet: %s", key, error)
 
     def bring(self, keys: Mapping[str, Collection[str]]) -> dict[str, Future[None]]:
         """Begin to bring lightpaths, by key, to what is wanted, by node; see ``wait``."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from controlplane.controller import installing
 from controlplane.elements.interface import UnreachableError
 
 PAIRS = ["AC", "CA", "AD", "DB", "BE", "EC", "DA", "CE"]
@@ -39,6 +44,30 @@ def test_a_cut_moves_the_services_over_it_and_touches_no_other(lab: Any) -> None
     lab.manager.repair_link(["A", "C"])
     assert lab.state.failed_links == frozenset()
     assert {service.uuid: service for service in lab.state.services()} == after  # nobody is moved back
+
+
+def test_a_cut_right_after_a_set_up_was_stored_leaves_nothing_behind(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The elements are still held to the set-up while the cut has them let go."""
+    request = lab.request("A", "D", 25)
+    threads: list[threading.Thread] = []
+
+    def cut_when_stored(step: str) -> None:
+        if step != "controller.stored" or threads:
+            return
+        path = lab.state.service(request.uuid).path
+        threads.append(threading.Thread(target=lab.manager.fail_link, args=[path.nodes[:2]]))
+        threads[0].start()
+        while not lab.state.failed_links:
+            time.sleep(0.01)
+        lab.manager.configurator.audit(path.nodes)  # comes after what the cut asks of them
+
+    monkeypatch.setattr(installing, "hit", cut_when_stored)
+    lab.manager.create(request)
+    threads[0].join()
+
+    lab.assert_elements_hold_the_state()
 
 
 def test_a_service_without_a_way_waits_for_the_repair(lab: Any) -> None:
