@@ -20,6 +20,7 @@ from lightloop.commands.bench_drift import drift
 from lightloop.commands.bench_forecast import forecast
 from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
+from lightloop.commands.bench_lines import lines
 from lightloop.commands.bench_soak import soak
 from lightloop.commands.bench_use_cases import energy, qot
 from lightloop.output import JsonFlag, Refusal, emit, stderr
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     bench.command("compare")(compare)
     bench.command("forecast")(forecast)
     bench.command("latency")(latency)
+    bench.command("lines")(lines)
     bench.command("departures")(departures)
     bench.command("drift")(drift)
     bench.command("gate")(gate)
