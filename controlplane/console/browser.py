@@ -31,7 +31,10 @@ class Browser:
 async def ask_browser() -> Browser | None:
     """Of the page that is open; None: it is busy, or gone."""
     try:
-        zone, is_dark = await ui.run_javascript(_ASKED, timeout=LIMIT_S)
+        told = await ui.run_javascript(_ASKED, timeout=LIMIT_S)
     except TimeoutError:
         return None
+    if told is None:  # NiceGUI's answer of a page that was closed meanwhile
+        return None
+    zone, is_dark = told
     return Browser(Clock.of(str(zone)), bool(is_dark))

@@ -35,11 +35,12 @@ async def ask(path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any
         headers = {"Content-Type": "application/json"}
         options |= {"method": "POST", "headers": headers, "body": json.dumps(body)}
     try:
-        status, told = await ui.run_javascript(
-            _ASK % (json.dumps(path), json.dumps(options)), timeout=LIMIT_S
-        )
+        answer = await ui.run_javascript(_ASK % (json.dumps(path), json.dumps(options)), timeout=LIMIT_S)
     except TimeoutError:
         raise AskRefused(NO_ANSWER) from None
+    if answer is None:  # NiceGUI's answer of a page that was closed meanwhile
+        raise AskRefused(NO_ANSWER)
+    status, told = answer
     if not 200 <= status < 300:
         raise AskRefused(error_reason(told) or f"HTTP {status}")
     return dict(told)
