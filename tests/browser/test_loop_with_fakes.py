@@ -99,28 +99,19 @@ class LoopTab:
         found = self.browser.find_elements("css selector", "[data-testid=event] a")
         return [each.get_attribute("href") for each in found]
 
-    def notes(self) -> set[tuple[str, str]]:
-        """The notices on the page: which, and what they say; an old one stays for some seconds."""
+    def notes(self) -> list[str]:
         found = self.browser.find_elements("css selector", ".q-notification")
-        return {(each.id, each.text) for each in found if each.text}
+        return [each.text for each in found if each.text]
 
     def order(self, testid: str) -> str:
         """What the page says to a press on a button, and on the one of the dialog that it opens."""
-        before = self.notes()
-        self.until(lambda: self.asks(testid))
+        self.click(testid)
         self.click("go")
-        ((_, said),) = self.until(lambda: self.notes() - before)
+        (said,) = self.until(self.notes)
         if "Not done" in said:
             self.click("close")
-        self.until(lambda: not self.all("dialog"))
-        return said
-
-    def asks(self, testid: str) -> bool:
-        """Press a button until its dialog is there: what is still closing takes a press away."""
-        if not self.all("go"):
-            self.click(testid)
-            time.sleep(0.5)
-        return bool(self.all("go"))
+        self.until(lambda: not self.all("dialog") and not self.notes())
+        return str(said)
 
     def until(self, condition: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + LIMIT_S
