@@ -32,13 +32,12 @@ def close_abandoned(config: Config, home: Home) -> str:
     reader = RegistryReader(tracking_uri(config), "")
     closed = []
     for file in sorted(home.training.glob(f"*/{ASKED_FILE}")):
-        body = {"flow_runs": {"id": {"any_": [file.parent.name]}}}
-        state = next((run["state_type"] for run in api.post("/flow_runs/filter", body)), "CANCELLED")
+        state = api.state_type(file.parent.name)
         if state not in ENDED:
             continue
         made = recall_challenger(file.parent)
         if state != "COMPLETED" and made is not None:
-            reader.kill_run(made.run_id)
+            reader.end_run(made.run_id, "KILLED")
             closed.append(file.parent.name)
         file.unlink(missing_ok=True)
     return f"ended while they waited for approval: {', '.join(closed)}" if closed else ""

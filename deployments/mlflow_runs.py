@@ -7,27 +7,24 @@ for ever. Not here: which flow runs are dead (``flow_runs.py``).
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator
-from typing import Any
-
-import httpx
 
 from configs.schema import Config
 from deployments.environment import tracking_uri
 from deployments.orchestration import PrefectApi
-from tasks.registry_reader import FLOW_RUN_TAG, login_headers
+from tasks.registry_reader import FLOW_RUN_TAG, KeptRun, RegistryReader, RegistryReadError
 
 # How a flow run ended: what MLflow says of its run.
 STATUS = {"COMPLETED": "FINISHED", "FAILED": "FAILED", "CRASHED": "FAILED", "CANCELLED": "KILLED"}
+MOST_RUNNING = 1000
 
 
 def end_mlflow_runs(config: Config, flow_run_id: str, status: str) -> None:
     """End what MLflow still shows as running for a flow run; nothing where MLflow is away."""
-    with contextlib.suppress(httpx.HTTPError, KeyError), _mlflow(config) as client:
-        for run in _running(client, config):
-            if _flow_run_of(run) == flow_run_id:
-                _end(client, run, status)
+    reader = _reader(config)
+    with contextlib.suppress(RegistryReadError):
+        for run in _running(reader, config):
+            if run.tags[FLOW_RUN_TAG] == flow_run_id:
+                reader.end_run(run.run_id, status)
 
 
 def end_left_over(config: Config, prefect: PrefectApi) -> list[str]:
@@ -35,43 +32,25 @@ def end_left_over(config: Config, prefect: PrefectApi) -> list[str]:
 
     Nothing where MLflow is away.
     """
+    reader = _reader(config)
     told: list[str] = []
-    with contextlib.suppress(httpx.HTTPError, KeyError), _mlflow(config) as client:
-        for run in _running(client, config):
-            flow_run = prefect.known_flow_run(_flow_run_of(run))
-            state = flow_run["state_type"] if flow_run is not None else "CANCELLED"
-            if state in STATUS:
-                _end(client, run, STATUS[state])
-                told.append(
-                    f"MLflow run {run['info']['run_name']}, left by its flow run: {STATUS[state].lower()}"
-                )
+    with contextlib.suppress(RegistryReadError):
+        for run in _running(reader, config):
+            status = STATUS.get(prefect.state_type(run.tags[FLOW_RUN_TAG]))
+            if status is not None:
+                reader.end_run(run.run_id, status)
+                told.append(f"MLflow run {run.name}, left by its flow run: {status.lower()}")
     return told
 
 
-@contextlib.contextmanager
-def _mlflow(config: Config) -> Iterator[httpx.Client]:
-    base = tracking_uri(config) + "/api/2.0/mlflow/"
-    with httpx.Client(base_url=base, headers=login_headers(), timeout=10, trust_env=False) as client:
-        yield client
+def _reader(config: Config) -> RegistryReader:
+    return RegistryReader(tracking_uri(config), "")
 
 
-def _running(client: httpx.Client, config: Config) -> list[Any]:
+def _running(reader: RegistryReader, config: Config) -> list[KeptRun]:
     """The runs of flow runs that MLflow shows as running."""
-    name = {"experiment_name": config.mlflow.experiment}
-    found = client.get("experiments/get-by-name", params=name).raise_for_status().json()
-    search = {
-        "experiment_ids": [found["experiment"]["experiment_id"]],
-        "filter": "attributes.status = 'RUNNING'",
-    }
-    runs = client.post("runs/search", json=search).raise_for_status().json().get("runs", [])
-    return [run for run in runs if _flow_run_of(run)]
-
-
-def _flow_run_of(run: Any) -> str:
-    tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", ())}
-    return str(tags.get(FLOW_RUN_TAG, ""))
-
-
-def _end(client: httpx.Client, run: Any, status: str) -> None:
-    ended = {"run_id": run["info"]["run_id"], "status": status, "end_time": int(time.time() * 1000)}
-    client.post("runs/update", json=ended).raise_for_status()
+    experiment_id = reader.experiment_id(config.mlflow.experiment)
+    if experiment_id is None:
+        return []
+    found = reader.runs(experiment_id, "attributes.status = 'RUNNING'", MOST_RUNNING)
+    return [run for run in found if run.tags.get(FLOW_RUN_TAG)]

@@ -110,6 +110,11 @@ class PrefectApi:
         found = self.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
         return found[0] if found else None
 
+    def state_type(self, run_id: str) -> str:
+        """Type of a flow run's state; ``CANCELLED`` of one that was deleted."""
+        found = self.known_flow_run(run_id)
+        return "CANCELLED" if found is None else str(found["state_type"])
+
     def task_runs(self, run_id: str) -> list[Any]:
         """The task runs of a flow run, in the order in which they started."""
         body = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}

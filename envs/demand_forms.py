@@ -168,8 +168,7 @@ def _totem_matrix(root: ElementTree.Element, file: str) -> DemandMatrix:
         "time": "".join(stamp.groups()) if stamp else "",
         "origin": "TOTEM",
     }
-    numbered = {end for row in rows for end in row[1:3]}
-    node_ids = tuple(sorted(numbered, key=lambda name: (len(name), name)))
+    node_ids = tuple(dict.fromkeys(end for row in rows for end in row[1:3]))
     position_deg = np.full((len(node_ids), 2), np.nan)
     return _described(meta, file, node_ids, position_deg, rows, names_all_nodes=False)
 

@@ -157,13 +157,13 @@ class RegistryReader:
         query = {"run_uuid": run_id, "path": file}
         return self._send("GET", "get-artifact", query=query, no_such=(404, 500))
 
-    def kill_run(self, run_id: str) -> None:
-        """Mark a run that will not go on as killed; nothing happens where it is gone.
+    def end_run(self, run_id: str, status: str) -> None:
+        """Mark a run that will not go on as ended, e.g. ``KILLED``; nothing happens where it is gone.
 
         Raises:
             RegistryReadError: MLflow does not answer.
         """
-        body = {"run_id": run_id, "status": "KILLED", "end_time": int(time.time() * 1000)}
+        body = {"run_id": run_id, "status": status, "end_time": int(time.time() * 1000)}
         self._call("POST", "runs/update", body=body)
 
     def _get(self, path: str, query: dict[str, str]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ emptied. Not here: the tables (``tables.py``), intervals (``comparison.py``).
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -38,13 +39,16 @@ class Spectrum(NamedTuple):
     """What is fixed, and what is taken.
 
     ``units`` (paths, channels); ``links`` (paths, most hops), -1 beyond the last; ``crossing`` (links, most
-    paths), -1 beyond the last; ``edges`` (bands + 1,); ``taken`` (paths, channels): how many links of a path
-    have the channel lit; ``free`` (paths,): units free on all of a path's links, over all bands.
+    paths), -1 beyond the last; ``beside`` (paths, most first paths): the first paths of all pairs that share
+    a link with a path, -1 beyond the last; ``edges`` (bands + 1,); ``taken`` (paths, channels): how many
+    links of a path have the channel lit; ``free`` (paths,): units free on all of a path's links, over all
+    bands.
     """
 
     units: np.ndarray
     links: np.ndarray
     crossing: np.ndarray
+    beside: np.ndarray
     edges: np.ndarray
     paths_per_pair: int
     taken: np.ndarray
@@ -67,10 +71,12 @@ def empty_spectrum(tables: ChannelTables) -> Spectrum:
     """Nothing lit."""
     paths = len(tables.links)
     crossing = [[p for p in range(paths) if link in tables.links[p]] for link in range(tables.num_links)]
+    firsts = range(0, paths, tables.paths_per_pair)
     return Spectrum(
         tables.units.astype(np.int64),
         _padded(tables.links),
         _padded(crossing),
+        _padded([[p for p in firsts if not set(path).isdisjoint(tables.links[p])] for path in tables.links]),
         np.asarray(tables.band_edges, np.int64),
         tables.paths_per_pair,
         np.zeros(tables.units.shape, np.int64),
@@ -83,10 +89,9 @@ def serve(tables: ChannelTables, requests: ChannelRequests, policy: str) -> np.n
     return _serve(empty_spectrum(tables), requests, POLICIES[policy])
 
 
-def _padded(rows: object) -> np.ndarray:
-    lists = [list(row) for row in rows]  # type: ignore[attr-defined]
-    table = np.full((len(lists), max(map(len, lists)) + 1), -1, np.int64)
-    for row, values in zip(table, lists, strict=True):
+def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    table = np.full((len(rows), max(map(len, rows)) + 1), -1, np.int64)
+    for row, values in zip(table, rows, strict=True):
         row[: len(values)] = values
     return table
 
@@ -177,28 +182,10 @@ def _light(spectrum: Spectrum, path: int, channels: np.ndarray, sign: int) -> No
 def _capacity_loss(spectrum: Spectrum, path: int, channels: np.ndarray) -> float:
     """Units that the first path of every pair would lose."""
     loss = 0
-    for hop in range(spectrum.links.shape[1]):
-        link = spectrum.links[path, hop]
-        if link < 0:
+    for other in spectrum.beside[path]:
+        if other < 0:
             break
-        for k in range(spectrum.crossing.shape[1]):
-            other = spectrum.crossing[link, k]
-            if other < 0:
-                break
-            if other % spectrum.paths_per_pair == 0 and not _is_crossed(spectrum, path, hop, other):
-                for channel in channels:
-                    if spectrum.taken[other, channel] == 0:
-                        loss += spectrum.units[other, channel]
+        for channel in channels:
+            if spectrum.taken[other, channel] == 0:
+                loss += spectrum.units[other, channel]
     return float(loss)
-
-
-@numba.njit
-def _is_crossed(spectrum: Spectrum, path: int, hops: int, other: int) -> bool:
-    """Whether another path shares one of the first links of a path: it has been counted."""
-    for hop in range(hops):
-        for k in range(spectrum.links.shape[1]):
-            if spectrum.links[other, k] < 0:
-                break
-            if spectrum.links[other, k] == spectrum.links[path, hop]:
-                return True
-    return False

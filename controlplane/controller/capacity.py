@@ -46,6 +46,10 @@ class SlotsByReach:
         """As ``CapacityRule.format_names``."""
         return tuple(item.name for item in self.formats)
 
+    def slots(self, bit_rate_gbps: float, used: ModulationFormat) -> int:
+        """Slots that a bit rate needs with a format, guard slots among them."""
+        return math.ceil(bit_rate_gbps / used.slot_capacity_gbps - 1e-9) + self.guard_slots
+
     def fault(self, path: Lightpath, bit_rate_gbps: float, length_km: float) -> str | None:
         """As ``CapacityRule.fault``."""
         used = next((item for item in self.formats if item.name == path.modulation_format), None)
@@ -53,7 +57,7 @@ class SlotsByReach:
             return _unknown(path, self.format_names)
         if length_km > used.reach_km:
             return f"{used.name} reaches {used.reach_km:g} km; the path is {length_km:g} km long"
-        needed = math.ceil(bit_rate_gbps / used.slot_capacity_gbps - 1e-9) + self.guard_slots
+        needed = self.slots(bit_rate_gbps, used)
         if path.num_slots < needed:
             return (
                 f"{path.num_slots} slots of {used.name} are too few for {bit_rate_gbps:g} Gb/s; "

@@ -21,10 +21,8 @@ from controlplane.controller.writer import Show, Writer
 from controlplane.elements.interface import CrossConnect
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
-from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import INSTALLED, Service
 from controlplane.tapi.errors import TapiError, no_path, unknown
-from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.purpose import MOVE
 from controlplane.tapi.service_body import ServiceRequest
 
@@ -96,7 +94,13 @@ class ServiceChanges:
             UUIDs of those that went.
         """
         waiting = {item.uuid: item for item in self._state.astray() if item.waits_to_revert}
-        usable = {uuid: item for uuid, item in waiting.items() if item.home and self._is_usable(item.home)}
+        # Whether its slots are free is seen when they are taken.
+        closed = self._state.closed(self._state.drained)
+        usable = {
+            uuid: item
+            for uuid, item in waiting.items()
+            if item.home and not closed.is_crossed_by(item.home.nodes)
+        }
         self._usable_since_s = {uuid: self._usable_since_s.get(uuid, now_s) for uuid in usable}
         due = [
             item
@@ -106,12 +110,6 @@ class ServiceChanges:
         for item in due:
             self._usable_since_s[item.uuid] = now_s
         return self._go_back(due)
-
-    def _is_usable(self, path: Lightpath) -> bool:
-        """Nothing on its way is cut or drained; whether its slots are free is seen when they are taken."""
-        drained = self._state.drained
-        closed = {frozenset(ends) for ends in self._state.failed_links | drained.links}
-        return closed.isdisjoint(map(frozenset, hops_of(path.nodes))) and drained.nodes.isdisjoint(path.nodes)
 
     def _go_back(self, services: Iterable[Service]) -> tuple[str, ...]:
         gone = []

@@ -164,15 +164,11 @@ class Configurator:
             yield
         except BaseException:
             self._wanted.end(key, items)
-            failed = self.wait(self.bring(dict.fromkeys(items, (key,))))
-            for error in failed.values():
-                log.warning("service %s is not taken back yet: %s", key, error)
+            self._take_back(key, items)
             raise
         self._wanted.end(key, items)
         # A cut may have come after the state said so and before this: what it asked for was not wanted yet.
-        overtaken = [node for node, item in items.items() if self._wanted.of(node, key) != item]
-        for error in self.wait(self.bring(dict.fromkeys(overtaken, (key,)))).values():
-            log.warning("service %s was cut meanwhile and is not taken back yet: %s", key, error)
+        self._take_back(key, [node for node, item in items.items() if self._wanted.of(node, key) != item])
 
     def bring(self, keys: Mapping[str, Collection[str]]) -> dict[str, Future[None]]:
         """Begin to bring lightpaths, by key, to what is wanted, by node; see ``wait``."""
@@ -194,6 +190,11 @@ class Configurator:
             if error is not None:
                 failed[node] = error
         return failed
+
+    def _take_back(self, key: str, nodes: Iterable[str]) -> None:
+        """Have elements hold what is wanted now; one that does not yet is audited later."""
+        for error in self.wait(self.bring(dict.fromkeys(nodes, (key,)))).values():
+            log.warning("service %s is not taken back yet: %s", key, error)
 
     def _reach(self, nodes: Iterable[str], key: str) -> None:
         failed = self.wait(self.bring(dict.fromkeys(nodes, (key,))))

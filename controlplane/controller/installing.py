@@ -26,7 +26,6 @@ from controlplane.metrics import ControllerMetrics, SetUpStep
 from controlplane.tapi.connectivity import INSTALLED, SCHEDULED, Service
 from controlplane.tapi.context import Drained
 from controlplane.tapi.errors import no_path
-from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.purpose import CREATE, MOVE, PROTECT
 
 log = logging.getLogger(__name__)
@@ -130,7 +129,8 @@ class Installer:
 
         def write(writing: Writing) -> Show[tuple[Service, ...]]:
             for item in new:
-                if self._is_closed(item.path, self.avoided(item.service, item.cause)):
+                closed = self._state.closed(self.avoided(item.service, item.cause))
+                if closed.is_crossed_by(item.path.nodes):
                     raise ClosedMeanwhileError
             shows = [self._store(item, writing, began, released) for item in new]
             return lambda: tuple(show() for show in shows)
@@ -175,8 +175,3 @@ class Installer:
             return done
 
         return show
-
-    def _is_closed(self, path: Lightpath, drained: Drained) -> bool:
-        links = {frozenset(hop) for hop in hops_of(path.nodes)}
-        closed = self._state.failed_links | drained.links
-        return any(frozenset(ends) in links for ends in closed) or not drained.nodes.isdisjoint(path.nodes)

@@ -54,7 +54,7 @@ def roomy_route(
     free = np.array([_free(plant, lit.get((here, there), 0)) for here, there, _ in arcs])
     source, destination = index[request.source], index[request.destination]
     for used in rule.formats:
-        size = math.ceil(request.bit_rate_gbps / used.slot_capacity_gbps - 1e-9) + rule.guard_slots
+        size = rule.slots(request.bit_rate_gbps, used)
         found: tuple[float, tuple[int, ...]] = (math.inf, ())
         for start in _starts(plant, free, size):
             usable = free[:, start : start + size].all(axis=1)

@@ -232,7 +232,7 @@ class ServiceSetUp:
                 return [one, two]
         # The first route may stand in the way of every other. Two that are apart are looked for together.
         avoided = self._installer.avoided(first, cause)
-        closed = Drained(avoided.links | self._state.failed_links, avoided.nodes | dead)
+        closed = self._state.closed(replace(avoided, nodes=avoided.nodes | dead))
         topology = self._state.plant.topology
         only = on_route(topology, first.request, two_routes(topology, first.request, closed)[0])
         one = self._reserve_one(first, only, cause, at, dead, held)
@@ -243,8 +243,7 @@ class ServiceSetUp:
         """The request along whatever route has room, of a service that is there already; None: none has."""
         if cause not in (RESTORE, MOVE):
             return None
-        avoided = self._installer.avoided(service, cause)
-        closed = Drained(avoided.links | self._state.failed_links, avoided.nodes)
+        closed = self._state.closed(self._installer.avoided(service, cause))
         nodes = roomy_route(self._state.plant, self._state.lit_by_link(), request, closed)
         return on_route(self._state.plant.topology, request, nodes) if nodes else None
 

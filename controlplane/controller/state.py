@@ -142,6 +142,10 @@ class NetworkState:
         """Version of the last change."""
         return self._version
 
+    def closed(self, drained: Drained) -> Drained:
+        """What no route may cross: what is drained, and the links that are cut."""
+        return Drained(drained.links | self._failed_links, drained.nodes)
+
     @property
     def failed_links(self) -> frozenset[tuple[str, str]]:
         """Ends of the links that are cut, in the topology's order."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import TypeAdapter
 
 from controlplane.elements.interface import EPOCH_HEADER, Edit
-from controlplane.metrics import METRICS, READY
+from controlplane.process_routes import PROCESS_ROUTES
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, JSON, OPENAPI, ApiRoute, RouteTable, Schema
+from controlplane.routes import ApiRoute, RouteTable, Schema
 
 _EPOCH: dict[str, Schema] = {EPOCH_HEADER: {"type": "string", "pattern": "^[0-9]{1,18}$"}}
 
@@ -19,19 +19,7 @@ def _edit_schema() -> Schema:
 TABLE = RouteTable(
     "elements",
     (
-        ApiRoute(HEALTH, ("GET",), "health", None, "whether the process answers"),
-        ApiRoute(OPENAPI, ("GET",), "openapi", Role.READER, "this description"),
-        ApiRoute(
-            READY,
-            ("GET",),
-            "ready",
-            Role.READER,
-            "whether everything needed is there, with reasons",
-            answers={200: JSON, 503: JSON},
-        ),
-        ApiRoute(
-            METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus", answers={200: "text/plain"}
-        ),
+        *PROCESS_ROUTES,
         ApiRoute("/elements", ("GET",), "nodes", Role.READER, "names of the elements"),
         ApiRoute(
             "/elements/{node}/running",

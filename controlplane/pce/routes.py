@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from controlplane.metrics import METRICS, READY
 from controlplane.pathcomp import COMP_ROUTE
 from controlplane.pce.challenger import Challenger
 from controlplane.pce.endpoint import Endpoint
+from controlplane.process_routes import PROCESS_ROUTES
 from controlplane.roles import Role
-from controlplane.routes import HEALTH, JSON, OPENAPI, ApiRoute, RouteTable, Schema
+from controlplane.routes import ApiRoute, RouteTable, Schema
 from controlplane.tapi.errors import YANG_DATA_JSON
 from controlplane.tapi.json_schema import comp_route_schema, compute_schema
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
@@ -18,19 +18,7 @@ _VERSION = {"X-State-Version": _NUMBER}
 TABLE = RouteTable(
     "pce",
     (
-        ApiRoute(HEALTH, ("GET",), "health", None, "whether the process answers"),
-        ApiRoute(OPENAPI, ("GET",), "openapi", Role.READER, "this description"),
-        ApiRoute(
-            READY,
-            ("GET",),
-            "ready",
-            Role.READER,
-            "whether everything needed is there, with reasons",
-            answers={200: JSON, 503: JSON},
-        ),
-        ApiRoute(
-            METRICS, ("GET",), "metrics", Role.READER, "figures for Prometheus", answers={200: "text/plain"}
-        ),
+        *PROCESS_ROUTES,
         ApiRoute(
             COMPUTE_OPERATION,
             ("POST",),

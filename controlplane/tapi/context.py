@@ -11,7 +11,7 @@ from controlplane.tapi import connectivity, ids, names
 from controlplane.tapi.connectivity import ADD_DROP, NMC, OTSI, Service
 from controlplane.tapi.frequency import pool, wire_modulation
 from controlplane.tapi.naming import Naming
-from controlplane.tapi.path_body import path_entry
+from controlplane.tapi.path_body import hops_of, path_entry
 from envs.latency import LatencyModel
 from topologies.grid import SpectrumBand
 
@@ -46,6 +46,11 @@ class Drained:
     def __str__(self) -> str:
         links = [f"link {'-'.join(ends)}" for ends in sorted(self.links)]
         return ", ".join([*links, *(f"node {node}" for node in sorted(self.nodes))])
+
+    def is_crossed_by(self, nodes: Sequence[str]) -> bool:
+        """Whether a route, by its nodes, passes any of it."""
+        hops = {frozenset(hop) for hop in hops_of(nodes)}
+        return not hops.isdisjoint(map(frozenset, self.links)) or not self.nodes.isdisjoint(nodes)
 
 
 class ServiceEntries:

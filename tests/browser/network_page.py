@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.browser.waiting import until
+
 # The chart inside a NiceGUI element, what it was told to draw, and the colour of one of its pixels.
 CHART = (
     "const chart = getElement(+document.querySelector(`[data-testid=${arguments[0]}]`).id.slice(1)).chart;"
@@ -62,19 +64,12 @@ class Page:
 
     def until(self, condition: Callable[[], Any]) -> Any:
         """What a condition says, once it is true."""
-        deadline = time.monotonic() + LIMIT_S
-        while True:
-            try:
-                if answer := condition():
-                    return answer
-                said = answer
-            except Exception as error:  # the page is in the middle of a change
-                said = error
-            if time.monotonic() > deadline:
-                picture = Path(tempfile.gettempdir(), "console-page.png")
-                self.browser.save_screenshot(str(picture))
-                raise AssertionError(f"not within {LIMIT_S:g} s: {said!r}; see {picture}")
-            time.sleep(0.02)
+        return until(condition, LIMIT_S, poll_s=0.02, late=self._pictured)
+
+    def _pictured(self) -> str:
+        picture = Path(tempfile.gettempdir(), "console-page.png")
+        self.browser.save_screenshot(str(picture))
+        return f"; see {picture}"
 
     def choose(self, testid: str, node: str) -> None:
         self.click(testid)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from configs.home import Home
 from configs.load import dump_config, load_config
 from deployments.ports import free_ports
+from tests.browser import waiting
 from tests.browser.conftest import OnlineSide
 
 pytestmark = pytest.mark.browser
 
 LIMIT_S = 90.0  # the command that reads what is stored starts with the first page
+until = partial(waiting.until, limit_s=LIMIT_S)
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # What axe-core finds; the bar that Quasar shows while something loads has no name, and is gone in a moment.
 AXE = """
@@ -78,20 +81,6 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnlineSide]:
         yield side
     finally:
         side.stop()
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What a condition says, once it is true."""
-    deadline = time.monotonic() + LIMIT_S
-    while True:
-        try:
-            if answer := condition():
-                return answer
-            said: Any = answer
-        except Exception as error:  # the page is in the middle of a change
-            said = error
-        assert time.monotonic() < deadline, f"not within {LIMIT_S:g} s: {said!r}"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from controlplane.roles import Role
 from deployments.ports import free_ports
 from tests.browser import fake_loop
 from tests.browser.conftest import OnlineSide, browser_of
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -123,16 +124,7 @@ class LoopTab:
         return bool(self.all("go"))
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + LIMIT_S
-        while True:
-            try:
-                if answer := condition():
-                    return answer
-                said: Any = answer
-            except Exception as error:  # the page is in the middle of a change
-                said = error
-            assert time.monotonic() < deadline, f"not within {LIMIT_S:g} s: {said!r}"
-            time.sleep(0.05)
+        return until(condition, LIMIT_S)
 
 
 def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_on_the_axis(

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from configs.load import load_config
-from deployments import mlflow_runs
 from deployments.mlflow_runs import end_left_over, end_mlflow_runs
+from tasks import registry_reader
 from tasks.registry_reader import FLOW_RUN_TAG
 
 CONFIG = load_config("five-node")
@@ -32,7 +32,8 @@ class Mlflow:
             self.status[body["run_id"]] = body["status"]
             return httpx.Response(200, json={})
         assert body["filter"] == "attributes.status = 'RUNNING'"
-        return httpx.Response(200, json={"runs": [self._run(name) for name in self.flow_runs]})
+        assert body["order_by"] == ["attributes.start_time DESC"]
+        return httpx.Response(200, json={"runs": [self._run(name) for name in reversed(self.flow_runs)]})
 
     def _run(self, name: str) -> dict[str, Any]:
         tags = [{"key": FLOW_RUN_TAG, "value": self.flow_runs[name]}] if self.flow_runs[name] else []
@@ -45,19 +46,17 @@ class Prefect:
     def __init__(self, **states: str) -> None:
         self.states = states
 
-    def known_flow_run(self, run_id: str) -> Any | None:
-        return {"state_type": self.states[run_id]} if run_id in self.states else None
+    def state_type(self, run_id: str) -> str:
+        return self.states.get(run_id, "CANCELLED")
 
 
 def served(mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch) -> Mlflow:
-    client = httpx.Client
-    monkeypatch.setattr(
-        mlflow_runs.httpx,
-        "Client",
-        lambda **options: client(
-            base_url=options["base_url"], transport=httpx.MockTransport(mlflow), timeout=options["timeout"]
-        ),
-    )
+    def request(method: str, url: str, **options: Any) -> httpx.Response:
+        options.pop("trust_env")
+        with httpx.Client(transport=httpx.MockTransport(mlflow)) as client:
+            return client.request(method, url, **options)
+
+    monkeypatch.setattr(registry_reader.httpx, "request", request)
     return mlflow
 
 

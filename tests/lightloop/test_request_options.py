@@ -7,22 +7,16 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from typer.testing import CliRunner
 
-from controlplane.client import ControllerClient
-from lightloop.main import app
 from tests.controlplane.controller.conftest import Lab, database, http, lab
-from tests.lightloop.test_chaos import Lent
+from tests.lightloop.on_lab import on_lab
 
 __all__ = ["database", "http", "lab"]  # fixtures
 
 
 @pytest.fixture
 def run(lab: Lab, http: TestClient, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(ControllerClient, "of", lambda *_given: Lent(lab, http))
-    monkeypatch.setattr("lightloop.running.running_config", lambda: None)
-    monkeypatch.setattr("lightloop.running.running_credentials", lambda: None)
-    return lambda *words: CliRunner().invoke(app, ["request", *words])
+    return on_lab("request", lab, http, monkeypatch)
 
 
 def test_what_is_wished_for_is_what_the_controller_keeps(lab: Lab, run: Any) -> None:
