@@ -26,7 +26,9 @@ GENERATION_SEED = 700_000_000
 STEP_SIZE = 0.5  # of the first generation, in units of the scaled weights
 STEP_FROM_A_GOOD_START = 0.05  # one that knows after-states, in many dimensions
 SHORTLIST_FIRST = 100.0  # weight of a candidate whose after-state was looked at, over one that is only ranked
-MEANS_KEPT = 24  # last means, averaged into the result: the mean of a noisy search keeps wandering
+# Last means that are averaged into the result, as the mean of a noisy search keeps wandering; never more than
+# half of all, or a short search would be averaged back to its start.
+MEANS_KEPT = 24
 SEARCHED_NAME = "searched-linear"
 
 # Where the generalist's search begins, itself the start of all others that know after-states: the weights of
@@ -107,7 +109,8 @@ class SearchState:
 
     def policy(self) -> LinearPolicy:
         """The average of the last means, each of unit length: a score has a direction but no length."""
-        average = np.mean([mean / np.linalg.norm(mean) for mean in self.means[-MEANS_KEPT:]], axis=0)
+        kept = max(1, min(MEANS_KEPT, self.generation // 2))
+        average = np.mean([mean / np.linalg.norm(mean) for mean in self.means[-kept:]], axis=0)
         return LinearPolicy(SEARCHED_NAME, tuple(self.weights(average).tolist()))
 
     def weights(self, points: np.ndarray) -> np.ndarray:

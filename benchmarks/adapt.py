@@ -2,8 +2,8 @@
 
 Arms, on the same requests run by run: the best simple rule, also one that weighs node pairs by the demand
 forecast; the champion as it was; the champion with the new forecast; the champion trained on; the same with
-ten times the budget; and a placebo, the champion with the forecast and every weight changed at random. What
-was forgotten is told on the traffic of before, with a forecast of that traffic.
+a longer budget; and a placebo, the champion with the forecast and every weight changed at random. What was
+forgotten is told on the traffic of before, with a forecast of that traffic.
 
 No request of the log that is learned from, nor of those that the rule is chosen on, is among those measured.
 Not here: what a forecast alone is worth under wrong forecasts (``forecast.py``).
@@ -11,8 +11,10 @@ Not here: what a forecast alone is worth under wrong forecasts (``forecast.py``)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,12 @@ from agents.artefact import load_policy
 from agents.lessons import Lessons, Start
 from agents.spec import SearchSpec, TrainSpec
 from agents.train import train
-from benchmarks.carried import LoadCurve
+from agents.validation import ValidationSet
+from benchmarks.carried import LoadCurve, load_at
 from benchmarks.compare import PLACEBO_SPREAD, changed
-from benchmarks.forecast import change_row, figure_row
+from benchmarks.drift import MOVED, MOVED_DAY
+from benchmarks.forecast import Shift, change_row, figure_row
 from benchmarks.forecast import shifts as forecast_shifts
-from envs.evaluation import replay
 from envs.forecast import forecast_from
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
@@ -36,7 +39,7 @@ from envs.simulation import simulate
 from envs.sndlib import MatrixTraffic, trace_from_demands
 from envs.sndlib_files import Demands, read_demands
 from envs.trace import Trace
-from envs.traffic import PoissonTraffic, make_trace
+from envs.traffic import DiurnalTraffic, PoissonTraffic, make_trace
 from tasks.traffic import traffic_like
 from topologies.catalogue import load_topology
 
@@ -50,9 +53,11 @@ FORECAST_RULE = "least_capacity_loss"  # the rule that can weigh node pairs by t
 SCORING_RULES = ("ksp_ff", "ff_ksp", FORECAST_RULE)  # can be replayed on a given trace
 RULES = (*SCORING_RULES, "ksp_mscl")
 WITH_FORECAST = " with the forecast"
-LONG = 10  # times the budget
-SEARCH_SHARE = 0.8  # of a budget; PPO has the rest
-ABILENE = "Abilene, second week"
+SEARCH_SHARE = 0.8  # of a budget in seconds; PPO has the rest
+PPO_REQUESTS = 0.02  # of a budget in requests, on top: PPO takes ten times as long for a request
+HOT_NODE, HOT_NODE_TIMES = 4, 5.0  # the pairs of one node ask so many times as often
+DAILY_SWING, DAILY_HOLDING_S = 0.5, 3600.0  # holding times long enough for a day to be some thousand requests
+DAY_WARMUP_REQUESTS = 1000  # of a day of Abilene, which has only some thousand
 Measure = Callable[[Plant, "str | ScoringPolicy", int, int], np.ndarray]  # plant, policy, seed, requests
 
 
@@ -78,14 +83,58 @@ class ShiftedCase:
     rules: tuple[str, ...] = RULES
 
 
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is measured and trained.
+
+    Attributes:
+        requests: counted, of each arm and shift.
+        log_requests: that are learned from.
+        budget_s: of a training; 0 without ``budget_requests``: nothing is trained.
+        budget_requests: of its search, in the place of ``budget_s``; 0: that counts.
+        long_times: so many times the budget for the long training; 0: there is none.
+        processes: that share the measuring.
+    """
+
+    requests: int
+    log_requests: int
+    budget_s: float = 0.0
+    budget_requests: int = 0
+    long_times: int = 0
+    processes: int = 1
+
+    @property
+    def few(self) -> int:
+        """Requests to find the load and the best rule with."""
+        return max(int(CHOSEN_ON * self.requests), 2000)
+
+    @property
+    def trainings(self) -> tuple[tuple[str, int], ...]:
+        """Name and times the budget of each."""
+        if not (self.budget_s or self.budget_requests):
+            return ()
+        return (("retrained", 1), *([("long", self.long_times)] if self.long_times else []))
+
+    def spec(self, times: int) -> TrainSpec:
+        """Of a training with so many times the budget."""
+        requests = times * self.budget_requests
+        return TrainSpec(
+            budget_s=(1 - SEARCH_SHARE) * times * self.budget_s or 1.0,
+            budget_requests=int(PPO_REQUESTS * requests),
+            search=SearchSpec(
+                budget_s=SEARCH_SHARE * times * self.budget_s or 1.0,
+                budget_requests=requests,
+                threads=self.processes,
+            ),
+            warmup_requests=WARMUP_REQUESTS,
+        )
+
+
 def figures(
     champion: LinearPolicy,
-    num_requests: int,
-    log_requests: int,
-    budget_s: float,
+    effort: Effort,
     work: Path,
     on_progress: Callable[[str], None],
-    processes: int = 1,
     demands: Path | None = None,
     only: str = "",
 ) -> dict[str, object]:
@@ -93,121 +142,140 @@ def figures(
 
     Args:
         champion: in service when the traffic shifts.
-        num_requests: counted requests of each arm and shift.
-        log_requests: that are learned from.
-        budget_s: of the training; the long one has ``LONG`` times as much. 0: nothing is trained.
-        work: folder for the trainings.
+        effort: how much is measured and trained.
+        work: folder for the trainings; those in it go on.
         on_progress: told what is done next.
-        processes: that share the measuring.
         demands: SNDlib matrices of Abilene, two weeks; None: left out.
         only: the shift of this name alone; empty: all.
 
     Raises:
         ValueError: no shift of that name.
         SndlibError: the matrices cannot be read.
+        TrainingError: ``work`` holds other trainings.
     """
-    few = max(int(CHOSEN_ON * num_requests), 2000)
-    makers = _makers(champion, few, log_requests, processes, demands)
+    makers = _makers(champion, effort, demands)
     if only and only not in makers:
         raise ValueError(f"no shift {only!r}; known: {', '.join(makers)}")
     rows: dict[str, object] = {}
     for name, make in makers.items():
         if only in ("", name):
             on_progress(f"{name}: the load at which the champion blocks {TARGET_BLOCKING:.0%}")
-            say = _prefixed(on_progress, name)
-            rows[name] = _row(make(), champion, num_requests, few, budget_s, work, say, processes)
+            rows[name] = _row(make(), champion, effort, work, _prefixed(on_progress, name))
     return {
         "policy": champion.name,
-        "requests": num_requests,
+        "requests": effort.requests,
         "runs": NUM_RUNS,
-        "log_requests": log_requests,
-        "budget_s": budget_s,
+        "log_requests": effort.log_requests,
+        "budget_s": effort.budget_s,
+        "budget_requests": effort.budget_requests,
+        "long_times": effort.long_times,
         "shifts": rows,
     }
 
 
+def further_shifts(num_nodes: int) -> tuple[Shift, ...]:
+    """One node asks and is asked ``HOT_NODE_TIMES`` as often; the rate follows the day."""
+    weights = np.ones((num_nodes, num_nodes))
+    weights[HOT_NODE] = weights[:, HOT_NODE] = HOT_NODE_TIMES
+    known = {name: getattr(BASE.traffic, name) for name in ("truncate_holding", "bit_rates_gbps")}
+    return (
+        Shift("a hot node", replace(BASE.traffic, pair_weights=weights)),
+        Shift("day and night", DiurnalTraffic(mean_holding_s=DAILY_HOLDING_S, swing=DAILY_SWING, **known)),
+    )
+
+
 def _makers(
-    champion: LinearPolicy, few: int, log_requests: int, processes: int, demands: Path | None
+    champion: LinearPolicy, effort: Effort, demands: Path | None
 ) -> Mapping[str, Callable[[], ShiftedCase]]:
     topology = load_topology(BASE.topology)
     plant = build_plant(topology, agent_plant(BASE))
 
     def poisson(name: str, traffic: PoissonTraffic, seed: int) -> ShiftedCase:
-        traffic = _loaded(traffic, plant, champion, few, processes)
+        curve = LoadCurve(plant, traffic, champion, effort.few, effort.processes)
+        traffic = replace(traffic, load_erlang=round(curve.carried_erlang(TARGET_BLOCKING, 240.0, 1), 1))
 
         def blocking(seen: Plant, policy: str | ScoringPolicy, seed: int, num_requests: int) -> np.ndarray:
-            return _simulated(seen, traffic, policy, seed, num_requests, processes)
+            return _simulated(seen, traffic, policy, seed, num_requests, effort.processes)
 
-        log = make_trace(traffic, plant, log_requests, LOG_SEED + seed)
+        log = make_trace(traffic, plant, effort.log_requests, LOG_SEED + seed)
         before = replace(BASE.traffic, load_erlang=BASE.training_load_erlang)
         return ShiftedCase(name, plant, log, traffic.load_erlang, before, blocking)
 
     makers: dict[str, Callable[[], ShiftedCase]] = {}
-    for row, shift in enumerate(forecast_shifts(topology.num_nodes)):
+    shifts = (*forecast_shifts(topology.num_nodes), *further_shifts(topology.num_nodes))
+    for row, shift in enumerate(shifts):
         makers[shift.name] = lambda shift=shift, row=row: poisson(shift.name, shift.traffic, row)  # type: ignore[misc]
     if demands is not None:
-        weeks = read_demands(demands)
-        makers[ABILENE] = lambda: _abilene(weeks, champion, few, processes)
+        measured = read_demands(demands)
+        makers[MOVED] = lambda: _abilene(measured, champion, effort.few)
     return makers
 
 
-def _abilene(demands: Demands, champion: LinearPolicy, few: int, processes: int) -> ShiftedCase:
-    """The first week is what arrived before, the second what is measured; its requests are drawn anew."""
+def _abilene(demands: Demands, champion: LinearPolicy, few: int) -> ShiftedCase:
+    """The first week is what arrived before, 14 March what is measured; its requests are drawn anew."""
     plant = build_plant(load_topology("abilene"), agent_plant(BASE))
-    first, second = (demands.select(7 * week + 1, 7) for week in (0, 1))
+    before, moved = demands.select(1, 7), demands.select(MOVED_DAY, 1)
 
-    def drawn(week: Demands, load_erlang: float, seed: int) -> Trace:
+    def drawn(days: Demands, load_erlang: float, seed: int) -> Trace:
         traffic = MatrixTraffic(
             load_erlang=load_erlang, truncate_holding=True, bit_rates_gbps=BASE.traffic.bit_rates_gbps
         )
-        return trace_from_demands(week, traffic, plant, seed)
+        return trace_from_demands(days, traffic, plant, seed)
 
-    like = traffic_like(drawn(first, 130.0, LOG_SEED), plant)
-    load_erlang = _loaded(like, plant, champion, few, processes).load_erlang
+    def at(load_erlang: float) -> Measure:
+        def blocking(seen: Plant, policy: str | ScoringPolicy, seed: int, num_requests: int) -> np.ndarray:
+            traces: list[Trace] = []
+            for day in count(seed):
+                traces.append(drawn(moved, load_erlang, day))
+                shortest = min(trace.num_requests for trace in traces) - DAY_WARMUP_REQUESTS
+                if len(traces) >= NUM_RUNS and len(traces) * shortest >= num_requests:
+                    break
+            scored = baseline(policy) if isinstance(policy, str) else policy
+            return ValidationSet(seen, tuple(traces), DAY_WARMUP_REQUESTS).blocking(scored)
 
-    def blocking(seen: Plant, policy: str | ScoringPolicy, seed: int, num_requests: int) -> np.ndarray:
-        traces = [drawn(second, load_erlang, seed + run) for run in range(NUM_RUNS)]
-        scored = baseline(policy) if isinstance(policy, str) else policy
-        return np.array([found.request_blocking for found in replay(seen, traces, scored, WARMUP_REQUESTS)])
+        return blocking
 
-    log, old = drawn(second, load_erlang, LOG_SEED + 1), drawn(first, load_erlang, LOG_SEED + 2)
-    return ShiftedCase(ABILENE, plant, log, load_erlang, traffic_like(old, plant), blocking, SCORING_RULES)
+    def log_blocking(load_erlang: float) -> float:
+        mean = at(load_erlang)(plant, champion, CHOICE_SEED, few).mean()
+        return math.log(max(float(mean), 0.1 / few))
+
+    load_erlang = round(load_at(log_blocking, TARGET_BLOCKING, 200.0, 1), 1)
+    log, old = drawn(moved, load_erlang, LOG_SEED + 1), drawn(before, load_erlang, LOG_SEED + 2)
+    old_traffic = traffic_like(old, plant)
+    return ShiftedCase(MOVED, plant, log, load_erlang, old_traffic, at(load_erlang), SCORING_RULES)
 
 
 def _row(
-    case: ShiftedCase,
-    champion: LinearPolicy,
-    num_requests: int,
-    few: int,
-    budget_s: float,
-    work: Path,
-    say: Callable[[str], None],
-    processes: int,
+    case: ShiftedCase, champion: LinearPolicy, effort: Effort, work: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
     plant, seen = case.plant, case.plant.with_forecast(forecast_from(case.log, case.plant))
     say("the rule that a practitioner would take")
-    rule, with_forecast = _best_rule(case, seen, few)
+    rule, with_forecast = _best_rule(case, seen, effort.few)
     arms: dict[str, tuple[Plant, str | ScoringPolicy]] = {
         "baseline": (seen if with_forecast else plant, rule),
         "forecast": (seen, champion),
         "placebo": (seen, _placebo(champion)),
     }
     trained: dict[str, ScoringPolicy] = {}
-    for name, times in (("retrained", 1), ("long", LONG)) if budget_s > 0 else ():
-        say(f"training for {times * budget_s:,.0f} s")
-        trained[name] = _trained(case, seen, champion, times * budget_s, work / f"{case.name}-{name}")
+    for name, times in effort.trainings:
+        spec = effort.spec(times)
+        say(f"training for {spec.search.budget} of search")
+        trained[name] = _trained(case, seen, champion, spec, work / f"{case.name}-{name}")
         arms[name] = (seen, trained[name])
     say("the champion as it was")
-    base = case.blocking(plant, champion, MEASURED_SEED, num_requests)
+    base = case.blocking(plant, champion, MEASURED_SEED, effort.requests)
     row: dict[str, Any] = {"load_erlang": case.load_erlang, "champion": figure_row(base)}
+    found: dict[str, np.ndarray] = {}
     for name, (where, policy) in arms.items():
         say(name)
-        found = case.blocking(where, policy, MEASURED_SEED, num_requests)
-        row[name] = figure_row(found) | change_row(found, base)
+        found[name] = case.blocking(where, policy, MEASURED_SEED, effort.requests)
+        row[name] = figure_row(found[name]) | change_row(found[name], base)
+    for name in trained:
+        row[name]["to_forecast"] = change_row(found[name], found["forecast"])
     row["baseline"]["rule"] = rule + (WITH_FORECAST if with_forecast else "")
     if trained:
         say("what was forgotten")
-        row["old_traffic"] = _forgotten(case, champion, trained, num_requests, processes)
+        row["old_traffic"] = _forgotten(case, champion, trained, effort)
     return row
 
 
@@ -220,31 +288,22 @@ def _best_rule(case: ShiftedCase, seen: Plant, few: int) -> tuple[str, bool]:
 
 
 def _trained(
-    case: ShiftedCase, seen: Plant, champion: LinearPolicy, budget_s: float, folder: Path
+    case: ShiftedCase, seen: Plant, champion: LinearPolicy, spec: TrainSpec, folder: Path
 ) -> ScoringPolicy:
-    spec = TrainSpec(
-        budget_s=(1 - SEARCH_SHARE) * budget_s,
-        search=SearchSpec(budget_s=SEARCH_SHARE * budget_s),
-        warmup_requests=WARMUP_REQUESTS,
-    )
     starts = (Start("champion", champion, repr(champion.weights)),)
     lessons = Lessons(traffic_like(case.log, case.plant), beside=(case.before,), starts=starts)
     return load_policy(train(spec, seen, lessons, folder).policy_folder)
 
 
 def _forgotten(
-    case: ShiftedCase,
-    champion: LinearPolicy,
-    trained: Mapping[str, ScoringPolicy],
-    num_requests: int,
-    processes: int,
+    case: ShiftedCase, champion: LinearPolicy, trained: Mapping[str, ScoringPolicy], effort: Effort
 ) -> dict[str, object]:
     """Each trained policy on the traffic of before against the champion there, both with its forecast."""
     forecast = forecast_from(make_trace(case.before, case.plant, case.log.num_requests, LOG_SEED), case.plant)
     seen = case.plant.with_forecast(forecast)
 
     def blocking(policy: ScoringPolicy) -> np.ndarray:
-        return _simulated(seen, case.before, policy, MEASURED_SEED, num_requests, processes)
+        return _simulated(seen, case.before, policy, MEASURED_SEED, effort.requests, effort.processes)
 
     base = blocking(champion)
     found = {name: blocking(policy) for name, policy in trained.items()}
@@ -255,13 +314,6 @@ def _forgotten(
 def _placebo(policy: LinearPolicy) -> LinearPolicy:
     random = np.random.default_rng(PLACEBO_SEED)
     return replace(changed(policy, PLACEBO_SPREAD, random), name="placebo")
-
-
-def _loaded(
-    traffic: PoissonTraffic, plant: Plant, champion: LinearPolicy, few: int, processes: int
-) -> PoissonTraffic:
-    curve = LoadCurve(plant, traffic, champion, few, processes)
-    return replace(traffic, load_erlang=round(curve.carried_erlang(TARGET_BLOCKING, 240.0, 1), 1))
 
 
 def _simulated(

@@ -3,17 +3,22 @@
 Traffic of the main scenario on NSFNET: 130 Erlang, holding times of an hour. The monitor looks every
 ``LOOK_REQUESTS`` requests, as it does in operation, and begins a new window as it does there. Fibre down is
 told by blocking alone: the requests are the same. Not here: the test (``tasks.drift_test``).
+
+Abilene's two measured weeks are unchanged traffic up to 13 March. From the first matrix of 14 March on, until
+the end, 31 % of the traffic goes to Houston, 4 % the day before, and 2 % to Los Angeles, 15 % before, while
+the whole and what each node sends stay: a change, whatever its cause, and counted as one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from envs.demand_forms import SndlibError
 from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
@@ -21,7 +26,7 @@ from envs.sndlib import MatrixTraffic, scale_for, trace_from_demands
 from envs.sndlib_files import read_demands
 from envs.spec import PlantSpec
 from envs.trace import COLUMN_TYPES, Trace
-from envs.traffic import DiurnalTraffic, LatencyClass, PoissonTraffic, make_trace
+from envs.traffic import DAY_S, DiurnalTraffic, LatencyClass, PoissonTraffic, make_trace
 from tasks.drift_test import evidence
 from tasks.failed import failed_plants
 from tasks.limits import DriftLimits
@@ -44,7 +49,11 @@ CLASSES = (
 STATIONARY = PoissonTraffic(130.0, 3600.0, bit_rates_gbps=(25.0, 50.0, 75.0, 100.0), classes=CLASSES)
 DIURNAL = DiurnalTraffic(130.0, 3600.0, bit_rates_gbps=(25.0, 50.0, 75.0, 100.0), classes=CLASSES, swing=0.3)
 FIBRE_DOWN = "fibre down"
+ORDINARY_DAYS = {"week 1": (1, 7), "week 2": (8, 6)}  # of Abilene: the first, and how many
+MOVED_DAY, MOVED = 14, "Abilene, 14 March"
+DRAWS = 3  # of requests from Abilene's matrices, for each pair of weeks
 Rows = Callable[[int, int], Offered]
+Days = Callable[[int, int, int], Trace]  # first day, number of days, seed
 
 
 def shifts(num_nodes: int) -> dict[str, PoissonTraffic]:
@@ -72,7 +81,10 @@ def figures(
     Args:
         on_progress: told what is measured next.
         num_windows: of each kind of unchanged traffic.
-        demands: SNDlib matrices of Abilene, two weeks; None: left out.
+        demands: SNDlib matrices of Abilene, 1 to 14 March 2004; None: left out.
+
+    Raises:
+        SndlibError: the matrices cannot be read, or end before 14 March.
     """
     plant, limits = build_plant(load_topology("nsfnet"), PlantSpec(shared_spectrum=True)), DriftLimits()
     alarms: dict[str, dict[str, float]] = {}
@@ -83,13 +95,13 @@ def figures(
         alarms[name] = _told(
             len(alarms_in(reference, of_trace(trace), trace.num_requests, limits)), num_windows
         )
+    delays: dict[str, list[int | None]] = {}
     if demands is not None:
         on_progress("Abilene, two weeks against themselves and each other")
-        for name, stored, week in _abilene(demands):
-            found = alarms_in(make_reference([stored]), of_trace(week), week.num_requests, limits)
-            alarms[name] = _told(len(found), week.num_requests // WINDOW_REQUESTS)
+        days = _abilene(demands)
+        alarms |= _abilene_alarms(days, limits)
+        delays[MOVED] = _abilene_delays(days, limits)
     reference = make_reference([make_trace(STATIONARY, plant, REFERENCE_REQUESTS, 1)])
-    delays: dict[str, list[int | None]] = {}
     for name, traffic in shifts(plant.num_nodes).items():
         on_progress(name)
         delays[name] = [
@@ -176,18 +188,52 @@ def _blocked(plant: Plant, trace: Trace) -> np.ndarray:
     return np.repeat(np.diff(counts) / COUNT_REQUESTS, COUNT_REQUESTS)
 
 
-def _abilene(demands: Path) -> Iterator[tuple[str, Trace, Trace]]:
-    """Name, reference, and what is monitored: requests of measured weeks, drawn anew for each use."""
+def _abilene(demands: Path) -> Days:
+    """Requests of measured days, drawn anew for each seed; 130 Erlang over all that was measured."""
     plant = build_plant(load_topology("abilene"), PlantSpec(shared_spectrum=True))
     measured = read_demands(demands)
+    if measured.duration_s < MOVED_DAY * DAY_S:
+        raise SndlibError(
+            f"{demands}: {measured.duration_s / DAY_S:.1f} days of matrices; the {MOVED_DAY} days of Abilene "
+            "from 1 March 2004 on are needed"
+        )
     scale = scale_for(measured, MatrixTraffic(load_erlang=130.0))
     traffic = MatrixTraffic(scale=scale, classes=CLASSES)
+    return lambda first_day, num_days, seed: trace_from_demands(
+        measured.select(first_day, num_days), traffic, plant, seed
+    )
 
-    def drawn(week: int, seed: int) -> Trace:
-        return trace_from_demands(measured.select(7 * week - 6, 7), traffic, plant, seed)
 
-    for stored, seen in ((1, 1), (2, 2), (1, 2), (2, 1)):
-        yield f"Abilene, week {seen} against week {stored}", drawn(stored, 1), drawn(seen, 2)
+def _abilene_alarms(days: Days, limits: DriftLimits) -> dict[str, dict[str, float]]:
+    """Each ordinary week against each, requests drawn ``DRAWS`` times."""
+    rows = {}
+    for known, learned_days in ORDINARY_DAYS.items():
+        reference = make_reference([days(*learned_days, 1)])
+        for name, seen_days in ORDINARY_DAYS.items():
+            num_alarms = num_windows = 0
+            for draw in range(DRAWS):
+                seen = days(*seen_days, 2 + draw)
+                num_alarms += len(alarms_in(reference, of_trace(seen), seen.num_requests, limits))
+                num_windows += seen.num_requests // WINDOW_REQUESTS
+            rows[f"Abilene, {name} against {known}"] = _told(num_alarms, num_windows)
+    return rows
+
+
+def _abilene_delays(days: Days, limits: DriftLimits) -> list[int | None]:
+    """From the midnight on at which traffic moved, with requests of the days before it in the window."""
+    reference, found = make_reference([days(*ORDINARY_DAYS["week 1"], 1)]), []
+    first_day, num_days = ORDINARY_DAYS["week 2"]
+    for before in BEFORE:
+        trace = days(first_day, num_days + 1, 10 + before)
+        change = int(np.searchsorted(trace.arrival_s, (MOVED_DAY - first_day) * DAY_S))
+        begin, rows = change - before, of_trace(trace)
+
+        def later(first: int, end: int, begin: int = begin, rows: Rows = rows) -> Offered:
+            return rows(begin + first, begin + end)
+
+        alarms = alarms_in(reference, later, trace.num_requests - begin, limits)
+        found.append(_since(alarms, before))
+    return found
 
 
 def _told(num_alarms: int, num_windows: int) -> dict[str, float]:

@@ -24,7 +24,8 @@ HOURS, HOUR_S = 24, 3600.0
 MOST_VALUES, NUM_BINS = 32, 16  # so many distinct values are cells of their own; else so many quantile bins
 AGE_BINS = 12
 BLOCK_REQUESTS = 500  # a stretch whose shares are compared with the whole, to see how much they vary
-LEAST_DAYS = 3  # from so many days on, how days differ is measured
+LEAST_DAYS = 4  # from so many days on, how days differ is measured
+LAST_GAP = 0.01  # of a day: a trace ends with its last arrival, somewhat before its last midnight
 UNKNOWN_DAY_CV = 0.1  # below that: taken to be this
 AGE_CV = 0.05  # a hazard is an average over its bin, and not all bins are seen alike while a network fills
 
@@ -84,7 +85,7 @@ class Rates:
         counts: (bins,) events.
         exposure_s: (bins,) seconds in which they could have happened.
         bin_cv: by how much one bin of one day varies beyond chance, relative.
-        common_cv: by how much whole days vary, relative.
+        common_cv: by how much a further day may be off the mean of the days that were seen, relative.
     """
 
     counts: tuple[int, ...]
@@ -249,7 +250,7 @@ def _arrivals(traces: Sequence[Trace]) -> Rates:
         hour = (trace.arrival_s // HOUR_S).astype(np.int64)
         counts += np.bincount(hour % HOURS, minlength=HOURS)
         exposure_s += hours_between(0.0, trace.duration_s)
-        whole_days = int(trace.duration_s // DAY_S)
+        whole_days = int(trace.duration_s / DAY_S + LAST_GAP)
         cells = np.bincount(hour, minlength=whole_days * HOURS)[: whole_days * HOURS]
         by_day += list(cells.reshape(whole_days, HOURS))
     bin_cv, common_cv = _spread(np.array(by_day)) if len(by_day) >= LEAST_DAYS else (0.0, UNKNOWN_DAY_CV)
@@ -257,10 +258,13 @@ def _arrivals(traces: Sequence[Trace]) -> Rates:
 
 
 def _spread(days: np.ndarray) -> tuple[float, float]:
-    """Relative deviations beyond chance, by moments: of an hour within its day, of a day.
+    """Relative deviations beyond chance, by moments: of an hour within its day, of a further day.
+
+    A further day is off the mean of the n that were seen by Student's law with n - 1 degrees of freedom: its
+    deviation is sqrt((n - 1) / (n - 3) (1 + 1 / n)) times theirs, as few days tell little of how days differ.
 
     Args:
-        days: (days, 24) arrivals, more than one day.
+        days: (days, 24) arrivals, more than three days.
     """
     num_days = len(days)
     of_day, of_hour = days.sum(axis=1), days.mean(axis=0)
@@ -270,7 +274,8 @@ def _spread(days: np.ndarray) -> tuple[float, float]:
     freedom = (num_days - 1) * (HOURS - 1) / (num_days * HOURS)
     excess = ((days - expected) ** 2).sum() / freedom - days.sum()
     hour_variance = max(0.0, excess) / (expected**2).sum()
-    return float(np.sqrt(hour_variance)), float(np.sqrt(day_variance))
+    further = (num_days - 1) / (num_days - 3) * (1 + 1 / num_days)
+    return float(np.sqrt(hour_variance)), float(np.sqrt(day_variance * further))
 
 
 def _read(name: str, value: Any) -> Any:

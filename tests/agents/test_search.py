@@ -91,6 +91,17 @@ def test_a_search_stays_near_a_start_that_knows_after_states():
     assert near <= far / 5
 
 
+def test_the_outcome_of_a_short_search_is_not_averaged_back_to_its_start():
+    spread = np.ones(len(FEATURE_NAMES))
+    state = new_search(SearchSpec(), spread, 1)
+    start, reached = np.eye(len(spread))[:2]
+    state.means, state.generation = [start, start, reached, reached], 4
+    assert (
+        state.policy().weights
+        == SearchState(state.strategy, state.scale, 1, means=[reached]).policy().weights
+    )
+
+
 def test_features_that_never_tell_candidates_apart_get_no_weight(five_node):
     plant, traffic = five_node
     sample = observe_under(plant, traffic, baseline("ksp_ff"), 300, seed=3)

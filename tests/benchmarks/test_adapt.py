@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.adapt import FORECAST_RULE, RULES, WITH_FORECAST, _placebo, figures
+from benchmarks.adapt import FORECAST_RULE, RULES, WITH_FORECAST, Effort, _placebo, figures
 from envs.heuristics import baseline
 from envs.policy import LinearPolicy
+
+EFFORT = Effort(requests=2000, log_requests=200)
 
 
 @pytest.mark.long
@@ -18,7 +20,7 @@ def test_a_champion_that_looks_at_no_demand_is_changed_by_no_forecast(tmp_path: 
     champion = baseline("ksp_ff")
     assert isinstance(champion, LinearPolicy)
 
-    measured = figures(champion, 2000, 200, 0.0, tmp_path, lambda text: None, only="gravity")
+    measured = figures(champion, EFFORT, tmp_path, lambda text: None, only="gravity")
 
     shifts: Any = measured["shifts"]
     row = shifts["gravity"]
@@ -42,4 +44,14 @@ def test_an_unknown_shift_is_refused_with_those_there_are(tmp_path: Path) -> Non
     champion = baseline("ksp_ff")
     assert isinstance(champion, LinearPolicy)
     with pytest.raises(ValueError, match="no shift 'tide'; known: two pairs x20"):
-        figures(champion, 2000, 200, 0.0, tmp_path, lambda text: None, only="tide")
+        figures(champion, EFFORT, tmp_path, lambda text: None, only="tide")
+
+
+def test_a_budget_in_requests_takes_the_place_of_the_clock_and_the_long_training_is_a_multiple() -> None:
+    effort = Effort(requests=2000, log_requests=200, budget_s=300.0, budget_requests=1_000_000, long_times=3)
+
+    assert EFFORT.trainings == ()
+    assert effort.trainings == (("retrained", 1), ("long", 3))
+    long = effort.spec(3)
+    assert long.search.budget.share(elapsed_s=1e9, requests=1_500_000) == 0.5
+    assert long.budget.share(elapsed_s=1e9, requests=0) == 0  # PPO counts requests too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,17 @@ def test_days_that_vary_are_told_from_chance(plant: Plant) -> None:
     short = make_reference([make_trace(steady, plant, 12_000, 3)]).arrivals
     assert short.common_cv == 0.1
     assert sum(arrivals.exposure_s) > DAY_S
+
+
+def test_the_last_day_counts_and_few_days_leave_open_how_days_differ(
+    plant: Plant, traffic: PoissonTraffic
+) -> None:
+    counts = (1000, 1000, 1000, 1000, 500)  # of a day; the last arrival comes a minute before midnight
+    arrival_s = np.concatenate([day * DAY_S + np.linspace(0, DAY_S - 60, n) for day, n in enumerate(counts)])
+    trace = replace(make_trace(traffic, plant, sum(counts), 3), arrival_s=arrival_s)
+
+    # Mean 900, variance 50,000, of which 900 are chance; five days: 4 / 2 * 6 / 5 times that for a sixth.
+    assert make_reference([trace]).arrivals.common_cv == pytest.approx(math.sqrt(49_100 * 2.4) / 900)
 
 
 def test_a_reference_that_is_not_there_or_not_ours_is_refused(tmp_path: Path) -> None:
