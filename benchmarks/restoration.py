@@ -3,31 +3,36 @@
 ``python -m benchmarks.restoration TOPOLOGY``. The services over the link are set up again one after the other
 by KSP-FF, as the path computation element would: with the K paths of the network that is left
 (``topologies/detours.py``), and beside it with the K stored paths of the intact one, and with whatever route
-has room where the K paths have none. That route is found without paths: for each block of slots, by Dijkstra
-over the links that have it free. Not here: how long restoration takes (``controlplane.py``).
+has room where the K paths have none. That one the controller looks for (``controller/roomy_route.py``); how
+long each search takes is told. Not here: how long restoration takes (``controlplane.py``).
 """
 
 from __future__ import annotations
 
 import heapq
 import json
+import statistics
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import networkx as nx
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
 
 from configs.build import plant_of, traffic_of
 from configs.load import load_config
+from controlplane.controller.capacity import SlotsByReach
+from controlplane.controller.network import PlantView, plant_view
+from controlplane.controller.roomy_route import roomy_route
+from controlplane.tapi.context import Drained
+from controlplane.tapi.service_body import ServiceRequest
 from envs.candidates import Candidate, observe
 from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
-from envs.slots import slots_needed_by
 from envs.trace import Trace
 from envs.traffic import make_trace
 
@@ -99,19 +104,73 @@ def fill(plant: Plant, trace: Trace) -> tuple[Network, list[Carried], float]:
     )
 
 
-def single_cuts(plant: Plant, network: Network, services: Sequence[Carried]) -> Iterator[Cuts]:
+class RouteSearch:
+    """The controller's search for any route, on the twin's network.
+
+    Args:
+        view: the controller's plant.
+        plant: the twin's of the same network.
+
+    Attributes:
+        took_ms: each search.
+    """
+
+    def __init__(self, view: PlantView, plant: Plant) -> None:
+        self._view = view
+        self._plant = plant
+        self.took_ms: list[float] = []
+
+    def block(self, network: Network, request: Request, cut: frozenset[int]) -> AnyBlock | None:
+        """The first free block along the shortest route that has one; None where no route has."""
+        names, rule = self._plant.topology.node_names, self._view.capacity
+        assert isinstance(rule, SlotsByReach)
+        ends = names[request.source], names[request.destination]
+        asked = ServiceRequest(*ends, request.bit_rate_gbps, uuid="restored")
+        here, there = (names[node] for node in cut)
+        occupied = network.occupied()
+        rows = {}
+        for link, unit in enumerate(self._plant.unit_of_link):
+            fibre = self._plant.topology.fibres[link // 2]
+            both = fibre.node_a, fibre.node_b
+            rows[both[link % 2], both[1 - link % 2]] = occupied[unit]
+        taken = {ends: sum(1 << int(slot) for slot in np.flatnonzero(row)) for ends, row in rows.items()}
+        began = time.perf_counter()
+        route = roomy_route(self._view, taken, asked, Drained(frozenset({(here, there)})))
+        self.took_ms.append((time.perf_counter() - began) * 1000)
+        if route is None:
+            return None
+        free = ~np.any([rows[hop] for hop in pairwise(route)], axis=0)
+        nodes = tuple(map(names.index, route))
+        for used in rule.formats:
+            size = rule.slots(request.bit_rate_gbps, used)
+            for start in range(len(free) - size + 1):
+                if self._view.length_km(route) <= used.reach_km and free[start : start + size].all():
+                    return AnyBlock(nodes, start, size, used.name)
+        raise AssertionError(f"no block along {route}")
+
+
+def single_cuts(
+    plant: Plant, network: Network, services: Sequence[Carried], search: RouteSearch
+) -> Iterator[Cuts]:
     """What each cut costs; the network is as it was afterwards."""
     for fibre in plant.topology.fibres:
         ends = plant.topology.node_index(fibre.node_a), plant.topology.node_index(fibre.node_b)
         hit = [item for item in services if frozenset(ends) in _links(item.lightpath.nodes)]
-        stored, best, anyhow = (_lost(plant, network, hit, ends, how) for how in ("stored", "k", "any"))
+        stored = _lost(plant, network, hit, ends, only_stored=True)
+        best = _lost(plant, network, hit, ends)
+        anyhow = _lost(plant, network, hit, ends, search)
         cut = frozenset(ends)
         apart = sum(not is_connected(plant, item.request, cut) for item in anyhow)
         yield Cuts(len(hit), len(stored), len(best), len(anyhow), apart)
 
 
 def _lost(
-    plant: Plant, network: Network, hit: Sequence[Carried], ends: tuple[int, int], how: str
+    plant: Plant,
+    network: Network,
+    hit: Sequence[Carried],
+    ends: tuple[int, int],
+    search: RouteSearch | None = None,
+    only_stored: bool = False,
 ) -> list[Carried]:
     """Those that do not come back; the network is as it was afterwards."""
     for item in hit:
@@ -119,9 +178,9 @@ def _lost(
     network.fail_link(*ends)
     restored, lost = [], []
     for item in hit:
-        found: Candidate | AnyBlock | None = first(plant, network, item.request, how == "stored")
-        if found is None and how == "any":
-            found = any_block(plant, network, item.request, frozenset(ends))
+        found: Candidate | AnyBlock | None = first(plant, network, item.request, only_stored)
+        if found is None and search is not None:
+            found = search.block(network, item.request, frozenset(ends))
         if found is None:
             lost.append(item)
             continue
@@ -148,43 +207,9 @@ def first(plant: Plant, network: Network, request: Request, only_stored: bool = 
 
 def is_connected(plant: Plant, request: Request, cut: frozenset[int]) -> bool:
     """Whether anything still connects the ends of a service."""
-    ends, km, is_left = _fibres(plant, cut)
-    graph = _graph(plant, ends[is_left], km[is_left])
-    return bool(np.isfinite(dijkstra(graph, indices=request.source)[request.destination]))
-
-
-def any_block(plant: Plant, network: Network, request: Request, cut: frozenset[int]) -> AnyBlock | None:
-    """The shortest route with a free block, of a network whose formats are chosen by reach; None without."""
-    free = ~network.occupied()
-    both = free[plant.unit_of_link[0::2]] & free[plant.unit_of_link[1::2]]  # (num_fibres, num_slots)
-    ends, length_km, is_left = _fibres(plant, cut)
-    for item in plant.formats:
-        per_gbps = 1.0 / item.slot_capacity_gbps
-        size = int(slots_needed_by(per_gbps, plant.spec.guard_slots, request.bit_rate_gbps))
-        for start in range(plant.spec.num_slots - size + 1):
-            usable = is_left & both[:, start : start + size].all(axis=1)
-            graph = _graph(plant, ends[usable], length_km[usable])
-            km, before = dijkstra(graph, indices=request.source, return_predecessors=True)
-            if km[request.destination] <= item.reach_km and np.isfinite(km[request.destination]):
-                way = [request.destination]
-                while way[-1] != request.source:
-                    way.append(int(before[way[-1]]))
-                return AnyBlock(tuple(reversed(way)), start, size, item.name)
-    return None
-
-
-def _fibres(plant: Plant, cut: frozenset[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each fibre pair the two ends, the length in km, and whether it is left."""
-    index, fibres = plant.topology.node_index, plant.topology.fibres
-    ends = np.array([(index(fibre.node_a), index(fibre.node_b)) for fibre in fibres])
-    is_left = np.array([frozenset(pair) != cut for pair in ends.tolist()])
-    return ends, np.array([fibre.length_km for fibre in fibres]), is_left
-
-
-def _graph(plant: Plant, ends: np.ndarray, km: np.ndarray) -> csr_matrix:
-    both_ways = np.concatenate([ends, ends[:, ::-1]]).T
-    nodes = len(plant.topology.nodes)
-    return csr_matrix((np.concatenate([km, km]), both_ways), (nodes, nodes))
+    names, graph = plant.topology.node_names, plant.topology.graph()
+    graph.remove_edge(*(names[node] for node in cut))
+    return bool(nx.has_path(graph, names[request.source], names[request.destination]))
 
 
 def _links(nodes: Sequence[int]) -> set[frozenset[int]]:
@@ -207,9 +232,15 @@ def main(topology: str) -> None:
         plant = plant_of(config)
         trace = make_trace(traffic_of(config), plant, int(load_erlang * REQUESTS_PER_ERLANG), seed=1)
         network, services, blocking = fill(plant, trace)
-        total = sum(single_cuts(plant, network, services), Cuts())
-        told = {"load_erlang": load_erlang, "services": len(services), "blocking": round(blocking, 4)}
+        search = RouteSearch(plant_view(config), plant)
+        total = sum(single_cuts(plant, network, services, search), Cuts())
+        told: dict[str, Any] = {"load_erlang": load_erlang, "services": len(services)}
+        told |= {"blocking": round(blocking, 4)}
         told |= {item.name: getattr(total, item.name) for item in fields(total)}
+        told["searches"] = len(search.took_ms)
+        if search.took_ms:
+            told["search_median_ms"] = round(statistics.median(search.took_ms), 2)
+            told["search_longest_ms"] = round(max(search.took_ms), 2)
         print(json.dumps(told), flush=True)
 
 

@@ -34,6 +34,20 @@ def on_route(topology: Topology, request: ServiceRequest, nodes: tuple[str, ...]
     return replace(request, exclude_links=(*request.exclude_links, *others))
 
 
+def open_graph(topology: Topology, request: ServiceRequest, closed: Drained) -> nx.Graph:
+    """The fibre pairs that a request may cross now; edges carry ``length_km``.
+
+    Args:
+        topology: of the network.
+        request: what it excludes is left out.
+        closed: likewise, links and nodes that cannot be crossed now.
+    """
+    graph = topology.graph()
+    graph.remove_edges_from([*closed.links, *request.exclude_links])
+    graph.remove_nodes_from([*closed.nodes, *request.exclude_nodes])
+    return graph
+
+
 def two_routes(
     topology: Topology, request: ServiceRequest, closed: Drained
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -47,9 +61,7 @@ def two_routes(
     Raises:
         TapiError: 409, there are no two.
     """
-    graph = topology.graph()
-    graph.remove_edges_from([*closed.links, *request.exclude_links])
-    graph.remove_nodes_from([*closed.nodes, *request.exclude_nodes])
+    graph = open_graph(topology, request, closed)
     find = nx.node_disjoint_paths if request.disjoint == "node" else nx.edge_disjoint_paths
     try:
         found = [tuple(nodes) for nodes in find(graph, request.source, request.destination, cutoff=2)]

@@ -139,6 +139,13 @@ class Reservations:
                     found += [(item, unit) for unit in plant.units(theirs.nodes) if unit in wanted][:1]
         return tuple(found)
 
+    def taken_by_link(self) -> dict[Unit, int]:
+        """Slots that are lit or reserved on each directed link, bit i = slot i."""
+        with self._lock:
+            reserved = self._reserved.by_link()
+        # Read second: what is lit meanwhile is in one of the two.
+        return {ends: lit | reserved[ends] for ends, lit in self._state.lit_by_link().items()}
+
     def clash(self, nodes: tuple[str, ...], first_slot: int, num_slots: int) -> Unit | None:
         """As ``Occupied.clash``: the slots that are lit, and those that are reserved."""
         clash = self._reserved.clash(nodes, first_slot, num_slots)

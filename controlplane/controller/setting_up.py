@@ -122,10 +122,11 @@ class ServiceSetUp:
         request = service.request
         low, high, fits = int(request.lowest_gbps or 0.0), math.ceil(request.bit_rate_gbps) - 1, 0
         purpose = Purpose(request.uuid, cause, request.service_class)
-        refusal = no_path("less does not fit either")
+        refusal, dead = no_path("less does not fit either"), self._dead(service)
         while low <= high:
             middle = (low + high) // 2
-            asked = self._bounded(replace(service, request=replace(request, bit_rate_gbps=middle)), cause)
+            less = replace(service, request=replace(request, bit_rate_gbps=middle))
+            asked = self._bounded(less, cause, dead)
             try:
                 self._pce.compute(asked, self._reservations.moment[0], purpose, len(self.waiting))
                 fits, low = middle, middle + 1
@@ -172,7 +173,7 @@ class ServiceSetUp:
         """
         (service, cause), *_ = legs
         ends = {service.request.source, service.request.destination}
-        dead = set(self._configurator.away - ends)
+        dead = self._dead(service)
         at = self.progress.begin(service, cause, began)
         with self._metrics.setting_up(cause, began, at), at.ending():
             for _ in range(MOST_CUTS):
@@ -203,6 +204,26 @@ class ServiceSetUp:
         rate_gbps: float,
     ) -> list[NewLightpath]:
         """Slots for each, on routes that pass nothing dead; given back when ``held`` ends."""
+        drained = self._installer.avoided(*legs[0])
+        try:
+            return self._reserve_legs(legs, at, dead, held, rate_gbps)
+        except TapiError as error:
+            if dead and error.status == 409:  # without them there might be a way, so it is no refusal
+                around = f"{error.message} (no answer from the element(s) {', '.join(sorted(dead))})"
+                raise TapiError(503, "operation-failed", around) from error
+            if drained and error.status == 409:
+                message = f"{error.message} (avoided, being drained: {drained})"
+                raise TapiError(409, error.tag, message) from error
+            raise
+
+    def _reserve_legs(
+        self,
+        legs: Sequence[tuple[Service, str]],
+        at: SetUpStep,
+        dead: set[str],
+        held: ExitStack,
+        rate_gbps: float,
+    ) -> list[NewLightpath]:
         if len(legs) == 1:
             ((service, cause),) = legs
             request = self._apart(service)
@@ -211,11 +232,12 @@ class ServiceSetUp:
             try:
                 new = self._reserve_one(service, request, cause, at, dead, held)
             except TapiError as error:
-                only = self._any_route(service, request, cause) if error.status == 409 else None
-                if only is None:
+                if error.status != 409 or cause not in (RESTORE, MOVE):
                     raise
-                log.info("service %s: the best paths have no room; another route has", service.uuid)
-                new = self._reserve_one(service, only, cause, at, dead, held)
+                anyhow = self._reserve_anyhow(service, request, cause, at, dead, held)
+                if anyhow is None:
+                    raise
+                new = anyhow
             return [replace(new, carried_gbps=rate_gbps)]
         (first, cause), (second, other_cause) = legs
         with ExitStack() as mine:
@@ -231,21 +253,52 @@ class ServiceSetUp:
                 held.enter_context(mine.pop_all())
                 return [one, two]
         # The first route may stand in the way of every other. Two that are apart are looked for together.
-        avoided = self._installer.avoided(first, cause)
-        closed = self._state.closed(replace(avoided, nodes=avoided.nodes | dead))
         topology = self._state.plant.topology
+        closed = self._closed(first, cause, dead)
         only = on_route(topology, first.request, two_routes(topology, first.request, closed)[0])
         one = self._reserve_one(first, only, cause, at, dead, held)
         request = apart_from(second.request, one.path.nodes)
         return [one, self._reserve_one(second, request, other_cause, at, dead, held)]
 
-    def _any_route(self, service: Service, request: ServiceRequest, cause: str) -> ServiceRequest | None:
-        """The request along whatever route has room, of a service that is there already; None: none has."""
-        if cause not in (RESTORE, MOVE):
-            return None
-        closed = self._state.closed(self._installer.avoided(service, cause))
-        nodes = roomy_route(self._state.plant, self._state.lit_by_link(), request, closed)
-        return on_route(self._state.plant.topology, request, nodes) if nodes else None
+    def _reserve_anyhow(
+        self,
+        service: Service,
+        request: ServiceRequest,
+        cause: str,
+        at: SetUpStep,
+        dead: set[str],
+        held: ExitStack,
+    ) -> NewLightpath | None:
+        """Slots along whatever route has room; None: none has, or others are quicker there each time."""
+        plant, tried = self._state.plant, set[tuple[str, ...]]()
+        for _ in range(MOST_ANSWERS):
+            closed = self._closed(service, cause, dead)
+            # What is only reserved may become free again, so a route through it comes last.
+            nodes = roomy_route(plant, self._reservations.taken_by_link(), request, closed)
+            nodes = nodes or roomy_route(plant, self._state.lit_by_link(), request, closed)
+            if nodes is None or nodes in tried:
+                return None
+            tried.add(nodes)
+            only = on_route(plant.topology, request, nodes)
+            try:
+                new = self._reserve_one(service, only, cause, at, dead, held)
+            except TapiError as error:
+                if error.status != 409:
+                    raise
+                log.debug("service %s: no room along %s any more", service.uuid, nodes)
+            else:
+                log.info("service %s: the best paths have no room; another route has", service.uuid)
+                return new
+        return None
+
+    def _closed(self, service: Service, cause: str, dead: set[str]) -> Drained:
+        """What no route of a service may cross now."""
+        avoided = self._installer.avoided(service, cause)
+        return self._state.closed(replace(avoided, nodes=avoided.nodes | dead))
+
+    def _dead(self, service: Service) -> set[str]:
+        """Elements that do not answer and are no end of a service."""
+        return set(self._configurator.away - {service.request.source, service.request.destination})
 
     def _apart(self, service: Service) -> ServiceRequest:
         """Its request, kept apart from the other lightpath of a protected service."""
@@ -273,18 +326,9 @@ class ServiceSetUp:
         dead: set[str],
         held: ExitStack,
     ) -> NewLightpath:
-        drained = self._installer.avoided(service, cause)
-        request = self._around(request, drained, dead)
-        try:
-            reservation = self._reserve(request, Purpose(request.uuid, cause, request.service_class), at)
-        except TapiError as error:
-            if dead and error.status == 409:  # without them there might be a way, so it is no refusal
-                around = f"{error.message} (no answer from the element(s) {', '.join(sorted(dead))})"
-                raise TapiError(503, "operation-failed", around) from error
-            if drained and error.status == 409:
-                message = f"{error.message} (avoided, being drained: {drained})"
-                raise TapiError(409, error.tag, message) from error
-            raise
+        request = self._around(request, self._installer.avoided(service, cause), dead)
+        purpose = Purpose(request.uuid, cause, request.service_class)
+        reservation = self._reserve(request, purpose, at)
         held.enter_context(self._reserved(reservation))
         return NewLightpath(service, reservation.path, cause)
 

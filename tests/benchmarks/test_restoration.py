@@ -8,9 +8,10 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 
-from benchmarks.restoration import Cuts, any_block, fill, single_cuts
+from benchmarks.restoration import Cuts, RouteSearch, fill, single_cuts
 from configs.build import plant_of, traffic_of
 from configs.load import load_config
+from controlplane.controller.network import plant_view
 from envs.network import Network
 from envs.plant import Plant
 from envs.request import Request
@@ -43,10 +44,10 @@ def test_what_stays_lost_and_why_is_what_all_simple_routes_say() -> None:
     config = load_config("five-node", SMALL)
     plant = plant_of(config)
     network, services, blocking = fill(plant, make_trace(traffic_of(config), plant, 400, seed=3))
-    before = network.occupied()
+    before, search = network.occupied(), RouteSearch(plant_view(config), plant)
     assert 0 < blocking < 1
 
-    total = sum(single_cuts(plant, network, services), Cuts())
+    total = sum(single_cuts(plant, network, services, search), Cuts())
 
     assert np.array_equal(network.occupied(), before)
     assert total.hit == sum(len(item.lightpath.nodes) - 1 for item in services)
@@ -57,5 +58,5 @@ def test_what_stays_lost_and_why_is_what_all_simple_routes_say() -> None:
             if frozenset(ends) in {frozenset(hop) for hop in pairwise(item.lightpath.nodes)}:
                 continue
             wider = replace(item.request, bit_rate_gbps=100.0)
-            found = any_block(plant, network, wider, frozenset(ends))
+            found = search.block(network, wider, frozenset(ends))
             assert (found is not None) == any_route_carries(plant, network, wider, frozenset(ends))

@@ -13,6 +13,7 @@ import pytest
 from controlplane.controller import reservations
 from controlplane.controller.app import build_app as controller_app
 from controlplane.controller.capacity import SlotsByReach
+from controlplane.controller.configure import Configurator
 from controlplane.controller.network import PlantView
 from controlplane.controller.pce_client import HttpPathComputation
 from controlplane.controller.services import ServiceManager
@@ -35,11 +36,13 @@ CUT, STORED, AROUND = ("B", "Z"), (tuple("ABZ"), tuple("ACBZ")), tuple("ADEZ")
 
 @pytest.fixture
 def lab(tmp_path, request) -> Iterator[Lab]:
-    """Both stored paths from A to Z enter Z from B; the long way comes in from E."""
-    nodes = tuple(Node(name, 0.0, float(index)) for index, name in enumerate("ABCDEZ"))
-    fibres = tuple(Fibre(a, b, 100.0 if b not in "DE" else 300.0) for a, b in FIBRES)
+    """Both stored paths from A to Z enter Z from B; the long way comes in from E, a longer one from F."""
+    k_paths, more = getattr(request, "param", (2, ()))
+    names = sorted(set("".join((*FIBRES, *more))))
+    nodes = tuple(Node(name, 0.0, float(index)) for index, name in enumerate(names))
+    lengths_km = {"D": 300.0, "E": 300.0, "F": 900.0}
+    fibres = tuple(Fibre(a, b, lengths_km.get(b, 100.0)) for a, b in (*FIBRES, *more))
     topology = Topology("two-ways", "made for a test", nodes, fibres)
-    k_paths = getattr(request, "param", 2)
     spec = PlantSpec(
         num_slots=32, shared_spectrum=True, k_paths=k_paths, max_candidates=12, starts_per_path=4
     )
@@ -115,7 +118,7 @@ def test_what_a_client_includes_is_visited_also_after_a_cut(lab: Lab) -> None:
     assert lab.state.service(over_c.uuid).path.nodes == STORED[1]
 
 
-@pytest.mark.parametrize("lab", [1], indirect=True)
+@pytest.mark.parametrize("lab", [(1, ())], indirect=True)
 def test_where_the_best_paths_are_full_a_route_beyond_them_restores_and_moves(lab: Lab) -> None:
     service = lab.manager.create(lab.request("A", "Z", 25))[0]
     assert service.path.nodes == STORED[0]
@@ -133,6 +136,26 @@ def test_where_the_best_paths_are_full_a_route_beyond_them_restores_and_moves(la
     assert lab.state.service(service.uuid).path.nodes == AROUND
     lab.assert_no_slot_is_lit_twice()
     lab.assert_elements_hold_the_state()
+
+
+@pytest.mark.parametrize("lab", [(1, ("DF", "FZ"))], indirect=True)
+def test_a_route_with_room_leads_around_an_element_that_does_not_answer(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = lab.manager.create(lab.request("A", "Z", 25))[0]
+    with contextlib.suppress(TapiError):
+        while True:  # as above
+            lab.manager.create(replace(lab.request("A", "C", 25), max_hops=1))
+    monkeypatch.setattr(Configurator, "away", frozenset({"E"}))
+    found = lab.manager.fail_link(("A", "B"))
+    assert (found.restored, found.lost) == ((service.uuid,), ())
+    assert lab.state.service(service.uuid).path.nodes == tuple("ADFZ")
+    monkeypatch.setattr(Configurator, "away", frozenset({"E", "F"}))
+    ((uuid, why),) = lab.manager.fail_link(("D", "F")).lost
+    assert (uuid, "no answer from the element(s) E, F" in why) == (service.uuid, True)
+    monkeypatch.undo()
+    lab.manager.maintain()  # it was no refusal, so it is tried again
+    assert lab.state.service(service.uuid).path.nodes == AROUND
 
 
 def test_two_lightpaths_stay_apart_while_links_are_drained_and_cut(lab: Lab) -> None:
