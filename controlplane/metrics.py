@@ -44,6 +44,7 @@ CHALLENGER_COUNTS = ("asked", "agreed", "skipped", "failed", "canary_decisions")
 SET_UP_STEPS = ("path-computation", "check", "elements", "database")
 CAUSES = (CREATE, RESTORE, MOVE)
 LOOP_CHANGES = ("promote", "rollback")
+REGRET_VALUES = ("mean", "low", "high")
 RELEASES = ("delete", "ended", "cut", "move")
 ELEMENT_OPERATIONS = ("edit",)
 # A set-up takes some ms, and at worst the time limits of everybody whom it asks.
@@ -339,6 +340,15 @@ class ConsoleMetrics(Metrics):
         self.last_drift_check = self._gauge(
             "last_drift_check_timestamp_seconds",
             "when the drift monitor last looked at new requests, since 1970 UTC; NaN where it never did",
+        )
+        self.last_regret = self._gauge(
+            "last_regret_ratio",
+            "share of the requests that the champion blocked and the best of the others would not have, "
+            "after the last drift: mean, and the ends of its 95 % interval; NaN where it never was measured",
+            value=REGRET_VALUES,
+        )
+        self.last_regret_measured = self._gauge(
+            "last_regret_timestamp_seconds", "when that was measured, since 1970 UTC; NaN where it never was"
         )
 
 

@@ -64,7 +64,8 @@ def drift_monitor(overrides: list[str] | None = None) -> str:
         )
     if lived is not None and _is_passed(settings, report):
         announce_due_task(settings.config.scenario, lived.id, lived.num_requests)
-    remember_task(home.drift_state, look)  # after all that: a look that dies on the way is done again
+    # After all that: a look that dies on the way is done again.
+    remember_task(home.drift_state, replace(look, report=report))
     watch_new_champion(settings, record)  # apart from drift: what fails here is not to stop that
     return report.summary
 

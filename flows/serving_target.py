@@ -14,6 +14,6 @@ def serving_target(config: Config, home: Home) -> ServingTarget:
         slots=(Slot("model-a", at.host, at.model_a_port), Slot("model-b", at.host, at.model_b_port)),
         run_folder=home.run,
         serving_folder=home.serving,
-        pce_url=at.url("pce"),
+        pce_urls=config.pce_urls,
         token=home.credentials().token,
     )

@@ -15,7 +15,7 @@ from typing import Any
 from tasks.decorate import as_task
 from tasks.drift_page import drift_page
 from tasks.drift_source import Twin, failed_links, offered_requests
-from tasks.drift_state import DriftState, read_state, write_state
+from tasks.drift_state import DriftState, read_state, write_regret, write_state
 from tasks.drift_test import BLOCKING, SHARE_MOVED, ColumnEvidence, Evidence, evidence
 from tasks.events import announce
 from tasks.limits import DriftLimits
@@ -162,7 +162,9 @@ def look_at(
 
 
 def remember(state_file: Path, look: DriftLook) -> None:
-    """Store what a look has used up, once it has been acted upon."""
+    """Store what a look has used up, once it has been acted upon, and the regret where it was worked out."""
+    if look.report.regret is not None:
+        write_regret(state_file, look.report.regret)
     if look.state is not None:
         write_state(state_file, look.state)
 

@@ -1,14 +1,21 @@
 """Which requests drift has been looked for in: no request raises two alarms, none is judged in two windows.
 
-Not here: looking (``drift.py``).
+And the regret that was measured last. Not here: looking (``drift.py``), measuring (``regret.py``).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.regret import Regret  # loads compiled code, which who only reads the state does not need
+
+REGRET_FILE = "regret.json"
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,17 @@ def read_state(file: Path) -> DriftState | None:
 
 def write_state(file: Path, state: DriftState) -> None:
     """Store it, whole or not at all."""
+    _write(file, asdict(state))
+
+
+def write_regret(state_file: Path, regret: Regret) -> None:
+    """Store what was measured last, beside the state, for whoever shows it."""
+    told = {"time_s": time.time(), "window": regret.window, "against": regret.against}
+    _write(state_file.with_name(REGRET_FILE), told | {"mean": regret.mean, "ci95": list(regret.ci95)})
+
+
+def _write(file: Path, document: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(asdict(state)))
+    temporary.write_text(json.dumps(document))
     os.replace(temporary, file)

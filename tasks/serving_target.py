@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from configs.addresses import OneOf
 from tasks.locks import is_ours, only_one
 from tasks.processes import ProcessManager
 
@@ -49,14 +50,14 @@ class ServingTarget:
         slots: two places, one in service and one idle.
         run_folder: where the process manager listens.
         serving_folder: holds the slots' files.
-        pce_url: who asks the model.
+        pce_urls: who asks the model; one after the other is told until one answers.
         token: bearer token between our own processes.
     """
 
     slots: tuple[Slot, ...]
     run_folder: Path
     serving_folder: Path
-    pce_url: str
+    pce_urls: tuple[str, ...]
     token: str
 
     @property
@@ -104,9 +105,14 @@ def ask_pce(target: ServingTarget, method: str, path: str, body: Any = None) -> 
         ProvisionError: it is away or refuses; repeats its words.
     """
     try:
-        answer = httpx.request(
-            method, target.pce_url + path, json=body, headers=target.headers, timeout=10.0, trust_env=False
-        )
+        with httpx.Client(
+            base_url=target.pce_urls[0],
+            transport=OneOf(target.pce_urls),
+            headers=target.headers,
+            timeout=10.0,
+            trust_env=False,
+        ) as client:
+            answer = client.request(method, path, json=body)
         answer.raise_for_status()
     except httpx.HTTPStatusError as error:
         text = error.response.text[:300]
@@ -114,7 +120,8 @@ def ask_pce(target: ServingTarget, method: str, path: str, body: Any = None) -> 
             f"the PCE answers {error.response.status_code} to {method} {path}: {text}"
         ) from None
     except httpx.HTTPError as error:
-        raise ProvisionError(f"the PCE at {target.pce_url} does not answer: {error!r}") from None
+        where = " or ".join(target.pce_urls)
+        raise ProvisionError(f"the PCE at {where} does not answer: {error!r}") from None
     return answer.json() if answer.content else {}
 
 

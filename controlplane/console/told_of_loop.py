@@ -1,4 +1,4 @@
-"""What the home's files tell of the loop, for ``GET /metrics``: promotions, roll-backs, looks for drift.
+"""What the home's files tell of the loop, for ``GET /metrics``: promotions, roll-backs, drift and regret.
 
 The files are those of docs/contracts.md; the flows write them. Not here: the loop page (``loop/``).
 """
@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from controlplane.metrics import LOOP_CHANGES, ConsoleMetrics
+from controlplane.metrics import LOOP_CHANGES, REGRET_VALUES, ConsoleMetrics
 
 
 def measured_loop(metrics: ConsoleMetrics, serving: Path, model_name: str) -> None:
@@ -32,6 +32,20 @@ def measured_loop(metrics: ConsoleMetrics, serving: Path, model_name: str) -> No
         metrics.last_drift_check.set((serving / "drift.json").stat().st_mtime)
     except OSError:
         metrics.last_drift_check.set(math.nan)
+    measured_s, regret = _regret(serving / "regret.json")
+    metrics.last_regret_measured.set(measured_s)
+    for name, ratio in zip(REGRET_VALUES, regret, strict=True):
+        metrics.last_regret.labels(name).set(ratio)
+
+
+def _regret(file: Path) -> tuple[float, tuple[float, float, float]]:
+    """When regret was measured last, and what came out; NaN where there is nothing that can be read."""
+    try:
+        told = json.loads(file.read_text())
+        low, high = told["ci95"]
+        return float(told["time_s"]), (float(told["mean"]), float(low), float(high))
+    except (OSError, ValueError, KeyError, TypeError):
+        return math.nan, (math.nan, math.nan, math.nan)
 
 
 def _changes(file: Path, model_name: str) -> list[tuple[str, float]]:

@@ -22,9 +22,11 @@ from controlplane.pce.endpoint import (
     AMISS_S,
     Endpoint,
     EndpointError,
+    Followed,
     Retired,
     Serving,
     demand_served,
+    follow_for,
     read_endpoint,
     write_endpoint,
 )
@@ -109,6 +111,7 @@ class ChallengerInUse:
         self._retired = Retired()
         self.in_use: Beside | None = None
         self.gone = ""  # why the last one went
+        self._followed = Followed(file)
         try:
             if (stored := read_endpoint(file, Challenger)) is not None:
                 self.in_use = self._beside(stored)
@@ -116,6 +119,7 @@ class ChallengerInUse:
             self.gone = f"{file}: {error}"
             _logger.warning("%s; the challenger is dropped", self.gone)
             file.unlink(missing_ok=True)
+            self._followed.known()
 
     async def put(self, challenger: Challenger) -> None:
         """Store a challenger, then have it stand beside the champion, in the place of any other.
@@ -131,28 +135,52 @@ class ChallengerInUse:
         async with self._changing:
             await demand_served(beside.client, challenger)
             await asyncio.to_thread(write_endpoint, self._file, challenger)
-            old, self.in_use, self.gone = self.in_use, beside, ""
-        if old is not None:
-            self._retired.add(old.client)
-        told = (challenger.url, challenger.model_version, challenger.share)
-        _logger.info("beside the champion: %s, version %s, share %g", *told)
+            self._followed.known()
+            self._stands(beside)
 
     async def clear(self, why: str, only: Beside | None = None) -> None:
         """Have no challenger any more; with ``only`` given, not where another stands there by now."""
         async with self._changing:
             old = self.in_use
-            if old is None or (only is not None and old is not only):
+            if only is not None and old is not only:
                 return
-            self.in_use, self.gone = None, f"version {old.challenger.model_version}: {why}"
-            await asyncio.to_thread(self._forget)
+            if old is not None:
+                self._goes(old, why)
+            if only is None or not self._followed.is_news:
+                await asyncio.to_thread(self._forget)
+
+    async def follow(self) -> None:
+        """Have the stored challenger stand beside, or none, where another process has changed that since."""
+        async with self._changing:
+            await self._followed.look(self._use_stored)
+
+    async def _use_stored(self) -> None:
+        stored, old = read_endpoint(self._file, Challenger), self.in_use
+        if stored is None:
+            if old is not None:
+                self._goes(old, "another path computation element asks it no more")
+        elif old is None or stored != old.challenger:
+            beside = self._beside(stored)
+            await demand_served(beside.client, stored)
+            self._stands(beside)
+
+    def _stands(self, beside: Beside) -> None:
+        old, self.in_use, self.gone = self.in_use, beside, ""
+        if old is not None:
+            self._retired.add(old.client)
+        told = (beside.challenger.url, beside.challenger.model_version, beside.challenger.share)
+        _logger.info("beside the champion: %s, version %s, share %g", *told)
+
+    def _goes(self, old: Beside, why: str) -> None:
+        self.in_use, self.gone = None, f"version {old.challenger.model_version}: {why}"
         self._retired.add(old.client)
         _logger.info("no challenger any more; %s", self.gone)
 
     async def watch(self, interval_s: float) -> None:
-        """Drop it once its server serves another model, or does not answer at two looks in a row."""
+        """Follow, and drop it once its server serves another model or is silent at two looks in a row."""
         missed: Beside | None = None
         while True:
-            await asyncio.sleep(AMISS_S if missed else interval_s)
+            await follow_for(AMISS_S if missed else interval_s, self.follow)
             beside, before, missed = self.in_use, missed, None
             if beside is None:
                 continue
@@ -199,5 +227,7 @@ class ChallengerInUse:
         return Beside(challenger, Serving(plant, challenger, client), client)
 
     def _forget(self) -> None:
-        self._file.unlink(missing_ok=True)
-        sync_folder(self._file.parent)
+        if self._file.exists():
+            self._file.unlink(missing_ok=True)
+            sync_folder(self._file.parent)
+        self._followed.known()

@@ -12,7 +12,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +106,59 @@ AMISS_S = 2.0  # until the next look at a server that does not serve what it sho
 DRAIN_S = 30.0  # how long questions to a server that is asked no more may still take
 
 
+class Followed:
+    """A stored endpoint that another process of this home may store too, or remove.
+
+    Args:
+        file: where it is stored.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._written = _written(file)
+        self._not_followed = ""  # why what another process has stored is not used yet
+
+    @property
+    def since_s(self) -> float:
+        """When what is known of it was written, since 1970 UTC."""
+        return self._written[1] / 1e9
+
+    @property
+    def is_news(self) -> bool:
+        """Another process has stored or removed it since."""
+        return _written(self._file) != self._written
+
+    def known(self) -> None:
+        """What stands there now is this process's own."""
+        self._written = _written(self._file)
+
+    async def look(self, use: Callable[[], Awaitable[None]]) -> None:
+        """Use what another process has stored since; where that is refused, it is tried again at each look.
+
+        Args:
+            use: reads and uses it, or refuses with a ``ValueError``.
+        """
+        written = _written(self._file)
+        if written == self._written:
+            return
+        try:
+            await use()
+        except ValueError as error:
+            if self._not_followed != (not_followed := str(error)):
+                _logger.warning("%s: not followed, and tried again: %s", self._file, not_followed)
+                self._not_followed = not_followed
+        else:
+            self._written, self._not_followed = written, ""
+
+
+async def follow_for(time_s: float, follow: Callable[[], Awaitable[None]]) -> None:
+    """Return after so long; meanwhile look again and again at what other processes have stored."""
+    until_s = time.monotonic() + time_s
+    while (left_s := until_s - time.monotonic()) > 0:
+        await asyncio.sleep(min(FOLLOW_S, left_s))
+        await follow()
+
+
 class WrongModelError(ValueError):
     """An endpoint serves another model than it was said to; names both."""
 
@@ -173,8 +226,7 @@ class EndpointInUse:
         self._switching = asyncio.Lock()
         self._retired = Retired()
         self._mismatch = ""
-        self._written = _written(file)
-        self._not_followed = ""  # why what another process has stored is not used yet
+        self._followed = Followed(file)
         self.in_use = Serving(plant)
         if (stored := read_endpoint(file, Endpoint)) is not None:
             try:
@@ -191,7 +243,7 @@ class EndpointInUse:
     @property
     def since_s(self) -> float:
         """When it was put in service, since 1970 UTC; NaN where no model is in service."""
-        return self._written[1] / 1e9 if self.endpoint is not None else math.nan
+        return self._followed.since_s if self.endpoint is not None else math.nan
 
     @property
     def client(self) -> InferenceClient | None:
@@ -209,19 +261,12 @@ class EndpointInUse:
 
     async def follow(self) -> None:
         """Use the stored endpoint, where another process has stored one since."""
-        written = _written(self._file)
-        if written == self._written:
-            return
-        try:
-            stored = read_endpoint(self._file, Endpoint)
-            if stored is not None and stored != self.endpoint:
-                await self._switch(stored, store=False)
-        except (EndpointError, WrongModelError, ForecastError) as error:
-            if self._not_followed != (not_followed := str(error)):
-                _logger.warning("%s: not followed, and tried again: %s", self._file, not_followed)
-                self._not_followed = not_followed
-        else:
-            self._written, self._not_followed = written, ""
+        await self._followed.look(self._use_stored)
+
+    async def _use_stored(self) -> None:
+        stored = read_endpoint(self._file, Endpoint)
+        if stored is not None and stored != self.endpoint:
+            await self._switch(stored, store=False)
 
     async def _switch(self, endpoint: Endpoint, store: bool) -> None:
         plant = self.in_use.plant.with_forecast(endpoint.demand)
@@ -230,7 +275,7 @@ class EndpointInUse:
             await demand_served(client, endpoint)
             if store:
                 await asyncio.to_thread(write_endpoint, self._file, endpoint)
-                self._written = _written(self._file)
+                self._followed.known()
             old, self.in_use = self.client, Serving(plant, endpoint, client)
             self._mismatch = ""
         version = plant.forecast.content_hash if plant.forecast else "none"
@@ -262,10 +307,7 @@ class EndpointInUse:
         """``follow`` and ``look`` again and again; soon where something is amiss, as when a server starts."""
         while True:
             await self.look()
-            until_s = time.monotonic() + (min(AMISS_S, interval_s) if self._mismatch else interval_s)
-            while (left_s := until_s - time.monotonic()) > 0:
-                await asyncio.sleep(min(FOLLOW_S, left_s))
-                await self.follow()
+            await follow_for(min(AMISS_S, interval_s) if self._mismatch else interval_s, self.follow)
 
     def trouble(self, fallback: str) -> list[str]:
         """Why the model that is said to decide does not, in words; empty where all is well."""

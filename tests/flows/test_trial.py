@@ -94,7 +94,7 @@ class Installation:
 
     def target(self) -> ServingTarget:
         return ServingTarget(
-            self.slots, self.folder / "run", self.folder / "serving", str(self.pce.base_url), "token"
+            self.slots, self.folder / "run", self.folder / "serving", (str(self.pce.base_url),), "token"
         )
 
     def tried(self, **limits: Any) -> tuple[str, Told]:

@@ -128,6 +128,6 @@ def target(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iter
     # MLflow tells child processes which registry was used last, which may be that of another test.
     addresses = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), registry.tracking_uri)
     start_manager(services, home, environment | addresses)
-    yield ServingTarget(slots, home.run, home.serving, pce.url, "secret"), pce
+    yield ServingTarget(slots, home.run, home.serving, (pce.url,), "secret"), pce
     stop_everything(home)
     server.shutdown()

@@ -22,6 +22,8 @@ from controlplane.console.panels import model_page
 from controlplane.console.told_of_loop import measured_loop
 from controlplane.console.viewmodel import PceStatus, Snapshot
 from controlplane.metrics import ConsoleMetrics
+from tasks.drift_state import write_regret
+from tasks.regret import Regret
 from tests.controlplane.console.conftest import CREDENTIALS
 from tests.scraping import Scrape
 
@@ -53,6 +55,7 @@ def test_promotions_and_looks_for_drift_are_counted_from_their_files(tmp_path: P
     assert value("loop_changes_total", action="promote") == 0
     assert math.isnan(value("champion_since_timestamp_seconds") or 0.0)
     assert math.isnan(value("last_drift_check_timestamp_seconds") or 0.0)
+    assert math.isnan(value("last_regret_ratio", value="mean") or 0.0)
     lines: list[str] = []
     for number, (action, version) in enumerate(
         (("promote", "1"), ("switching", "2"), ("promote", "2"), ("rollback", "1"), ("undone", "3"))
@@ -74,6 +77,22 @@ def test_promotions_and_looks_for_drift_are_counted_from_their_files(tmp_path: P
     )
     assert value("champion_since_timestamp_seconds") == 103.0
     assert value("last_drift_check_timestamp_seconds") == 77.0
+    assert math.isnan(value("last_regret_timestamp_seconds") or 0.0)
+
+
+def test_regret_is_told_as_the_drift_monitor_stored_it(tmp_path: Path) -> None:
+    metrics = ConsoleMetrics()
+    write_regret(tmp_path / "drift.json", Regret("w", 200, "ksp_ff", 0.012, (0.004, 0.02), 0.05, ()))
+
+    measured_loop(metrics, tmp_path, "mine")
+
+    told = [
+        metrics.registry.get_sample_value("lightloop_console_last_regret_ratio", {"value": name})
+        for name in ("mean", "low", "high")
+    ]
+    assert told == [0.012, 0.004, 0.02]
+    measured_s = metrics.registry.get_sample_value("lightloop_console_last_regret_timestamp_seconds")
+    assert measured_s == json.loads((tmp_path / "regret.json").read_text())["time_s"]
 
 
 def test_metrics_and_readiness_tell_who_answers() -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from controlplane.pce.challenger import is_canary
+from controlplane.pce.decision_log import read_decisions
 from controlplane.tapi.purpose import Purpose
 from envs.features import FEATURE_SCHEMA_VERSION
 from tests.controlplane.pce.pce_client import Pce, added, reason
@@ -271,3 +272,28 @@ def test_a_challenger_is_there_after_a_restart_until_it_is_taken_away_or_in_char
         assert status(pce)["challenger"] is None
         assert "Field required" in status(pce)["challenger_gone"]
         assert pce.path(pce.ask("A", "C")).model_version == "8"
+
+
+def test_a_second_pce_has_the_challenger_that_the_first_was_told_of_as_long_as_that_has_it(
+    start, model, challenger, put, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("controlplane.pce.endpoint.FOLLOW_S", 0.05)
+    with start() as first, start(decisions=tmp_path / "decisions" / "b") as second:
+        first.use(model.url)
+        put(first, challenger.url, share=1.0)
+        wait(second, lambda found: found["challenger"] is not None)
+        assert second.path(second.ask("A", "C")).model_version == "8"
+        put(first, challenger.url)  # a shadow only from now on
+        wait(second, lambda found: found["challenger"]["share"] == 0.0)
+        assert second.path(second.ask("A", "C")).model_version == "7"
+        first.http.delete("/challenger")
+        gone = wait(second, lambda found: found["challenger"] is None)["challenger_gone"]
+        assert gone == "version 8: another path computation element asks it no more"
+        put(first, challenger.url)
+        second.http.delete("/challenger")  # whether or not it has heard of it yet
+        wait(first, lambda found: found["challenger"] is None)
+        assert second.path(second.ask("A", "C")).model_version == "7"
+    log = read_decisions(tmp_path / "decisions" / "b")
+    assert list(log["is_canary"][:2]) == [True, False]
+    assert list(log["challenger_version"][:2]) == ["8", "8"]
+    assert pd.isna(log["challenger_version"].iloc[2])
