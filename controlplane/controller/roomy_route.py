@@ -80,7 +80,10 @@ def _shortest(
         reach_km: at most so long.
         left_km: from each node to the destination, whatever is free.
     """
-    heap = [(0.0, places & -places, request.source, places, (request.source,))]
+    here = request.source
+    heap: list[tuple[float, int, str, int, tuple[str, ...]]] = [
+        (0.0, places & -places, here, places, (here,))
+    ]
     been: dict[str, int] = {}
     while heap:
         km, _, here, carried, way = heappop(heap)
