@@ -142,6 +142,11 @@ class Configurator:
         """Elements that did not answer when they were asked last, or do not now."""
         return frozenset(node for node, queue in self.queues.items() if queue.is_away or queue.hangs)
 
+    @property
+    def slow(self) -> frozenset[str]:
+        """Elements that are ``away``, or that take long over what they do now."""
+        return self.away | {node for node, queue in self.queues.items() if queue.is_slow}
+
     def suspect(self, nodes: Iterable[str]) -> None:
         """Have these audited before they are used again."""
         for node in nodes:

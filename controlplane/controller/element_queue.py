@@ -21,6 +21,7 @@ from controlplane.elements.interface import CrossConnect, Edit, ElementError, So
 
 log = logging.getLogger(__name__)
 HANGS_S = 1.0  # a call that takes longer; an element takes some ms
+SLOW_S = 0.3  # so long nobody minds; after it, new services rather go elsewhere
 
 
 class Wanted(Protocol):
@@ -79,6 +80,12 @@ class ElementQueue:
         """It has not answered yet what it was asked a while ago."""
         began_s = self._call_began_s
         return began_s is not None and time.monotonic() - began_s > HANGS_S
+
+    @property
+    def is_slow(self) -> bool:
+        """It has not answered yet what it was asked a moment ago; it may hang, and may only be busy."""
+        began_s = self._call_began_s
+        return began_s is not None and time.monotonic() - began_s > SLOW_S
 
     @property
     def length(self) -> int:

@@ -23,6 +23,7 @@ from controlplane.controller.reservations import Reservation, Reservations
 from controlplane.controller.roomy_route import roomy_route
 from controlplane.controller.state import NetworkState
 from controlplane.controller.verify import PathRejected
+from controlplane.controller.waiting import Waiting
 from controlplane.controller.writer import Writer
 from controlplane.failpoints import hit
 from controlplane.keyed_locks import KeyedLocks
@@ -39,26 +40,6 @@ MOST_ANSWERS = 12  # of the path computation element for one set-up, when others
 MOST_CUTS = 4  # or drains, of a link on the way, while the elements are configured
 OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
-
-
-class Waiting:
-    """Set-ups that wait for their turn."""
-
-    def __init__(self) -> None:
-        self._tickets: dict[object, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._tickets)
-
-    def join(self) -> object:
-        """One more waits; until the ticket that is returned is given to ``leave``."""
-        ticket = object()
-        self._tickets[ticket] = None
-        return ticket
-
-    def leave(self, ticket: object) -> None:
-        """It waits no more; once is enough."""
-        self._tickets.pop(ticket, None)
 
 
 class ServiceSetUp:
@@ -203,8 +184,21 @@ class ServiceSetUp:
         held: ExitStack,
         rate_gbps: float,
     ) -> list[NewLightpath]:
-        """Slots for each, on routes that pass nothing dead; given back when ``held`` ends."""
-        drained = self._installer.avoided(*legs[0])
+        """Slots for each, on routes that pass nothing dead; given back when ``held`` ends.
+
+        Routes that pass nothing slow are tried first: who waits for an element that hangs waits for seconds.
+        """
+        (service, cause), *_ = legs
+        drained = self._installer.avoided(service, cause)
+        if (slow := dead | self._no_end(service, self._configurator.slow)) > dead:
+            try:
+                with ExitStack() as mine:
+                    reserved = self._reserve_legs(legs, at, slow, mine, rate_gbps)
+                    held.enter_context(mine.pop_all())
+                    return reserved
+            except TapiError as error:
+                if error.status != 409:
+                    raise
         try:
             return self._reserve_legs(legs, at, dead, held, rate_gbps)
         except TapiError as error:
@@ -298,7 +292,11 @@ class ServiceSetUp:
 
     def _dead(self, service: Service) -> set[str]:
         """Elements that do not answer and are no end of a service."""
-        return set(self._configurator.away - {service.request.source, service.request.destination})
+        return self._no_end(service, self._configurator.away)
+
+    @staticmethod
+    def _no_end(service: Service, nodes: Collection[str]) -> set[str]:
+        return set(nodes) - {service.request.source, service.request.destination}
 
     def _apart(self, service: Service) -> ServiceRequest:
         """Its request, kept apart from the other lightpath of a protected service."""

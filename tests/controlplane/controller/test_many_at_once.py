@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from controlplane.controller import configure
+from controlplane.controller import configure, element_queue
 from controlplane.controller.services import ServiceManager
 from controlplane.elements.interface import CrossConnect, Edit, Southbound
 from controlplane.tapi.errors import TapiError
@@ -122,6 +123,28 @@ def test_a_hung_element_is_given_up_gone_around_and_brought_back(
         assert not lab.manager.configurator.away
         lab.manager.delete(kept.uuid)
         lab.assert_elements_hold_the_state()
+
+
+def test_new_services_go_around_an_element_that_takes_long_where_there_is_another_way(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(element_queue, "HANGS_S", 120.0)
+    monkeypatch.setattr(element_queue, "SLOW_S", 0.0)
+    with hanging(lab) as elements, ThreadPoolExecutor(2) as threads:
+        first, _ = lab.manager.create(lab.request("A", "D", 25))
+        slow = first.path.nodes[1]
+        elements.hung.add(slow)
+        stuck = threads.submit(lab.manager.create, lab.request("A", "D", 25))
+        assert elements.met.wait(60)
+        assert not lab.manager.configurator.away
+        around, _ = lab.manager.create(lab.request("A", "D", 25))
+        assert slow not in around.path.nodes
+        through = replace(lab.request("A", "D", 25), include_nodes=(slow,))
+        waits = threads.submit(lab.manager.create, through)
+        elements.let_go.set()
+        assert slow in waits.result(60)[0].path.nodes
+        assert stuck.result(60)[1]
+        settle(lab, elements)
 
 
 def test_where_all_hang_every_client_has_an_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
