@@ -136,13 +136,14 @@ class TrainingSpec(PPOSpec):
     """How a challenger is made: the ``training`` section of the configuration.
 
     Attributes:
+        algorithm: ``ppo`` goes on from what the search found; ``search``: it is the outcome.
         budget_s: wall-clock budget of the PPO stage.
         budget_requests: its budget in requests; 0: ``budget_s`` counts. With it, curve and checkpoints follow
             the requests too, and one seed gives one policy with at most one runner.
         evaluate_every_s: how often the live curve gets a point.
     """
 
-    algorithm: Literal["ppo"] = "ppo"
+    algorithm: Literal["ppo", "search"] = "ppo"
     budget_s: PositiveFloat = 120.0
     budget_requests: NonNegativeInt = 0
     checkpoint_every_s: PositiveFloat = 30.0

@@ -112,7 +112,8 @@ def train(
     if folder.state.stage == "ppo":
         if resumed:
             folder.forget_after(folder.elapsed_s)
-        _improve_by_ppo(training)
+        if spec.algorithm == "ppo":
+            _improve_by_ppo(training)
         _choose(training)
     return _result(training, resumed)
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from agents.artefact import load_policy
 from agents.lessons import Lessons, Start
-from agents.spec import SearchSpec, TrainSpec
+from agents.spec import SearchSpec, TrainSpec, ValidationSpec
 from agents.train import train
 from agents.validation import ValidationSet
 from benchmarks.carried import LoadCurve, load_at
@@ -53,8 +53,6 @@ FORECAST_RULE = "least_capacity_loss"  # the rule that can weigh node pairs by t
 SCORING_RULES = ("ksp_ff", "ff_ksp", FORECAST_RULE)  # can be replayed on a given trace
 RULES = (*SCORING_RULES, "ksp_mscl")
 WITH_FORECAST = " with the forecast"
-SEARCH_SHARE = 0.8  # of a budget in seconds; PPO has the rest
-PPO_REQUESTS = 0.02  # of a budget in requests, on top: PPO takes ten times as long for a request
 HOT_NODE, HOT_NODE_TIMES = 4, 5.0  # the pairs of one node ask so many times as often
 DAILY_SWING, DAILY_HOLDING_S = 0.5, 3600.0  # holding times long enough for a day to be some thousand requests
 DAY_WARMUP_REQUESTS = 1000  # of a day of Abilene, which has only some thousand
@@ -91,7 +89,7 @@ class Effort:
         requests: counted, of each arm and shift.
         log_requests: that are learned from.
         budget_s: of a training; 0 without ``budget_requests``: nothing is trained.
-        budget_requests: of its search, in the place of ``budget_s``; 0: that counts.
+        budget_requests: in the place of ``budget_s``; 0: that counts.
         long_times: so many times the budget for the long training; 0: there is none.
         processes: that share the measuring.
     """
@@ -116,17 +114,18 @@ class Effort:
         return (("retrained", 1), *([("long", self.long_times)] if self.long_times else []))
 
     def spec(self, times: int) -> TrainSpec:
-        """Of a training with so many times the budget."""
-        requests = times * self.budget_requests
+        """Of a training, a search, with so many times the budget."""
         return TrainSpec(
-            budget_s=(1 - SEARCH_SHARE) * times * self.budget_s or 1.0,
-            budget_requests=int(PPO_REQUESTS * requests),
+            algorithm="search",
             search=SearchSpec(
-                budget_s=SEARCH_SHARE * times * self.budget_s or 1.0,
-                budget_requests=requests,
+                budget_s=times * self.budget_s or 1.0,
+                budget_requests=times * self.budget_requests,
                 threads=self.processes,
             ),
             warmup_requests=WARMUP_REQUESTS,
+            # Nobody watches the curve, and the champion is no worse a start than all the rules.
+            validation=ValidationSpec(curve_traces=2, curve_requests=WARMUP_REQUESTS),
+            baselines=(FORECAST_RULE,),
         )
 
 

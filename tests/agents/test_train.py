@@ -64,6 +64,15 @@ def test_without_search_the_best_baseline_is_the_teacher(local_ray, five_node, s
     assert result.steps > 0
 
 
+def test_the_search_may_be_all_that_a_training_does(five_node, small_spec, tmp_path):
+    plant, traffic = five_node
+    result = train(replace(small_spec, algorithm="search"), plant, Lessons(traffic), tmp_path)
+    assert {point.stage for point in result.curve} == {"search", "choice"}
+    assert result.chosen == "teacher"
+    assert result.steps == 0
+    assert load_policy(result.policy_folder) == load_policy(result.teacher_folder)
+
+
 def test_another_training_does_not_continue_in_the_folder(five_node, small_spec, tmp_path):
     plant, traffic = five_node
     TrainingFolder.open(tmp_path, fingerprint_of(small_spec, plant, Lessons(traffic)))
