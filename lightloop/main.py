@@ -17,7 +17,8 @@ from lightloop.output import Refusal, stderr
 
 DEBUG_VARIABLE = "LIGHTLOOP_DEBUG"
 DEBUG_OPTION = "--debug"
-INTERRUPTED_STATUS = 130  # as shells count it: 128 + SIGINT
+BY_SIGNAL = 128  # as shells count it: this and the number of the signal
+ENDING = (signal.SIGINT, signal.SIGTERM)
 FILE_SYSTEM_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 OUR_PACKAGES = frozenset(
@@ -47,7 +48,11 @@ register(app)
 
 
 class Interrupted(BaseException):
-    """Ctrl-C; not an ``Exception``, so that nothing on the way takes it for an error of its own."""
+    """Ctrl-C or SIGTERM; no ``Exception``, so that nothing on the way takes it for an error of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main() -> None:
@@ -59,12 +64,13 @@ def main() -> None:
     """
     arguments, debug = _without_debug(sys.argv[1:])
     without_proxies()
-    signal.signal(signal.SIGINT, _interrupt)
+    for number in ENDING:
+        signal.signal(number, _interrupt)
     try:
         app(args=arguments)
-    except Interrupted:
+    except Interrupted as end:
         stderr.print(f"lightloop: interrupted. {_what_goes_on()}", markup=False, highlight=False)
-        sys.exit(INTERRUPTED_STATUS)
+        sys.exit(BY_SIGNAL + end.number)
     except Refusal as refusal:
         _refuse(str(refusal))
     except Exception as error:
@@ -111,8 +117,9 @@ def _what_goes_on() -> str:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough: what is open is being closed
-    raise Interrupted
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)  # once is enough: what is open is being closed
+    raise Interrupted(number)
 
 
 def _refuse(reason: str) -> None:

@@ -63,7 +63,8 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         entry.main()
 
 
-def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_says_that_nothing_goes_on(tmp_path: Path, number: int) -> None:
     arguments = ["simulate", "--topology", "nsfnet", "--policy", "ksp_ff", "--requests", "2000000000"]
     program = (
         "import sys; from lightloop.main import main; print('imported', flush=True); "
@@ -80,10 +81,10 @@ def test_interrupting_says_that_nothing_goes_on(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "imported\n"
         time.sleep(2)  # it has begun to simulate, or still compiles: both can be left
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=120)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "interrupted. Nothing goes on running" in said
     assert "Traceback" not in said
 
