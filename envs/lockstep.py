@@ -36,6 +36,7 @@ Buffers = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, action mask, co
 
 BEGIN_SEED = 300_000_000  # of the ends of what stands at first
 CHUNK = 512  # requests drawn at a time per network
+_NO_REWARDS = np.zeros(0, np.float32)
 
 
 @inlined
@@ -53,20 +54,6 @@ def asked_of(requests, n, t):
     )
 
 
-@kernel
-def observe_all(plant, states, requests, position, candidates, seen):
-    """Release what has departed by the pending requests and write their observations.
-
-    ``seen``: Seen of N networks, each array with one more axis in front.
-    """
-    for n in range(len(position)):
-        net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
-        asked = asked_of(requests, n, position[n])
-        depart_until(plant, states, net, n, asked.now_s)
-        room = Seen(seen.features[n], seen.mask[n], seen.context[n])
-        observe_request(plant, net.free, states.parts, asked, candidates, n, room)
-
-
 class Served(NamedTuple):
     """How far N networks are."""
 
@@ -75,32 +62,47 @@ class Served(NamedTuple):
     warmup: int  # requests of each that are not counted
 
 
-@kernel
-def step_all(plant, states, requests, answered, candidates, actions, reward, statistics):
-    """Carry out ``actions`` on the pending requests and move every network on by one.
+class Turn(NamedTuple):
+    """What one call does: answer the pending requests, show the next ones, or both."""
 
-    An action that names no candidate blocks the request. Observations are written by ``observe_all``
-    afterwards. Returns (N,) float32, what the steps earn: ``reward.py``.
+    answers: bool
+    actions: np.ndarray  # (N,) int64; one that names no candidate blocks the request
+    rewards: np.ndarray  # (N,) float32, written: what the answers earn, see ``reward.py``
+    shows: bool
+    seen: Seen  # of N networks, each array with one more axis in front; written
+
+
+@kernel
+def advance_all(plant, states, requests, answered, candidates, turn, reward, statistics):
+    """Carry out actions on the pending requests, then release what departs by the next and observe those.
+
+    One call, not two: it is given more than a hundred arrays, and handing them over costs as much as a step
+    of a small network.
     """
     position, served = answered.position, answered.served
-    rewards = np.empty(len(position), np.float32)
     for n in range(len(position)):
-        counted = served[n] >= answered.warmup
         net = OneNetwork(states.free[n], states.wheel[n], states.lightpaths[n], states.counters[n : n + 1])
-        asked, used_before = asked_of(requests, n, position[n]), net.counters[0].used_slots
-        power_kw = draw_parts_kw(plant.parts, states.parts, net.free, n, statistics.parts, counted)
-        placement = placed_as_listed(candidates, n, actions[n])
-        if counted:
-            count_listed(plant.parts, net.free, n, statistics.parts, candidates, placement.candidate, asked)
-        rewards[n] = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
-        if counted:
-            statistics.reward[n] += rewards[n]
-            count(plant, statistics, n, asked, used_before, placement.path)
-        if served[n] < statistics.taken.shape[1]:
-            statistics.taken[n, served[n]] = placement.path
-        served[n] += 1
-        position[n] += 1
-    return rewards
+        if turn.answers:
+            counted = served[n] >= answered.warmup
+            asked, used_before = asked_of(requests, n, position[n]), net.counters[0].used_slots
+            power_kw = draw_parts_kw(plant.parts, states.parts, net.free, n, statistics.parts, counted)
+            placement = placed_as_listed(candidates, n, turn.actions[n])
+            if counted:
+                chosen = placement.candidate
+                count_listed(plant.parts, net.free, n, statistics.parts, candidates, chosen, asked)
+            turn.rewards[n] = carry_out(plant, states, net, n, asked, placement, reward, power_kw)
+            if counted:
+                statistics.reward[n] += turn.rewards[n]
+                count(plant, statistics, n, asked, used_before, placement.path)
+            if served[n] < statistics.taken.shape[1]:
+                statistics.taken[n, served[n]] = placement.path
+            served[n] += 1
+            position[n] += 1
+        if turn.shows:
+            asked = asked_of(requests, n, position[n])
+            depart_until(plant, states, net, n, asked.now_s)
+            room = Seen(turn.seen.features[n], turn.seen.mask[n], turn.seen.context[n])
+            observe_request(plant, net.free, states.parts, asked, candidates, n, room)
 
 
 @kernel
@@ -203,13 +205,8 @@ class Lockstep:
         Raises:
             ActionError: an array of another shape.
         """
-        num, size = len(self.position), self.plant.spec.max_candidates
-        needed = ((num, size, NUM_FEATURES), (num, size), (num, NUM_CONTEXT))
-        given = (features.shape, mask.shape, context.shape)
-        if given != needed:
-            raise ActionError(f"arrays to observe into have the shapes {given}; {needed} are needed")
-        seen = Seen(features, mask, context)
-        observe_all(self.plant.arrays, self.states, self.requests, self.position, self.candidates, seen)
+        seen = self._room(features, mask, context)
+        self._advance(Turn(False, self.position, _NO_REWARDS, True, seen))
 
     def step_into(
         self,
@@ -223,24 +220,39 @@ class Lockstep:
         """Carry out ``actions`` (N,) int64, write rewards (N,) float32; if there is ``more``, observe.
 
         Raises:
-            ActionError: actions of another shape.
+            ActionError: an array of another shape.
         """
-        if actions.shape != self.position.shape:
-            raise ActionError(f"actions have the shape {actions.shape}; {self.position.shape} is needed")
-        arrays, answered = self.plant.arrays, Served(self.position, self.served, self.warmup)
-        rewards[:] = step_all(
-            arrays,
+        for name, given in (("actions", actions), ("rewards", rewards)):
+            if given.shape != self.position.shape:
+                raise ActionError(f"{name} have the shape {given.shape}; {self.position.shape} is needed")
+        drawn = self.requests.arrival_s.shape[1]
+        used_up = self._stream is not None and int(self.position.max()) + 1 == drawn
+        seen = self._room(features, mask, context)
+        self._advance(Turn(True, actions, rewards, more and not used_up, seen))
+        if used_up:
+            self._refill()
+            if more:
+                self.observe_into(features, mask, context)
+
+    def _room(self, features: np.ndarray, mask: np.ndarray, context: np.ndarray) -> Seen:
+        num, size = len(self.position), self.plant.spec.max_candidates
+        needed = ((num, size, NUM_FEATURES), (num, size), (num, NUM_CONTEXT))
+        given = (features.shape, mask.shape, context.shape)
+        if given != needed:
+            raise ActionError(f"arrays to observe into have the shapes {given}; {needed} are needed")
+        return Seen(features, mask, context)
+
+    def _advance(self, turn: Turn) -> None:
+        advance_all(
+            self.plant.arrays,
             self.states,
             self.requests,
-            answered,
+            Served(self.position, self.served, self.warmup),
             self.candidates,
-            actions,
+            turn,
             self.reward,
             self.statistics,
         )
-        self._refill()
-        if more:
-            self.observe_into(features, mask, context)
 
     def play(
         self, policy: ScoringPolicy, num_steps: int, buffers: Buffers, goes_on: bool = False

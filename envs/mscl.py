@@ -153,6 +153,7 @@ def add_losses(losses, starts, crossing, fits, size, sums, loss):
     loss[:] = 0.0
     for f in range(sizes.shape[0]):
         begin, end = first_word[f], first_word[f + 1]
+        touched = crossing[begin:end]
         for k in range(sizes.shape[1] if end > begin else 0):
             other = sizes[f, k]
             if other == 0:
@@ -166,9 +167,9 @@ def add_losses(losses, starts, crossing, fits, size, sums, loss):
                     done = first
                     sums[done] = 0
                 for t in range(done, behind - 1 + size):
-                    able = 0
-                    for x in range(begin, end):
-                        able += population(starts[k, t, x] & crossing[x])
+                    able, can = 0, starts[k, t, begin:end]
+                    for x in range(len(can)):
+                        able += population(can[x] & touched[x])
                     sums[t + 1] = sums[t] + able
                 done = max(done, behind - 1 + size)
                 for s in range(start, behind):

@@ -304,10 +304,8 @@ def fragmentation(free: np.ndarray, num_slots: int) -> float:
         num_slots: slots of the band.
     """
     bits = np.unpackbits(np.ascontiguousarray(free).view(np.uint8), axis=1, bitorder="little")[:, :num_slots]
-    longest = np.zeros(len(bits), np.int64)
-    current = np.zeros(len(bits), np.int64)
-    for slot in range(num_slots):
-        current = (current + 1) * bits[:, slot]
-        longest = np.maximum(longest, current)
+    slots = np.arange(num_slots)
+    last_taken = np.maximum.accumulate(np.where(bits, -1, slots), axis=1)  # at or before each slot; -1: none
+    longest = (slots - last_taken).max(axis=1)
     total = bits.sum(axis=1)
     return float(np.mean(np.where(total > 0, 1 - longest / np.maximum(total, 1), 0.0)))

@@ -251,6 +251,10 @@ def draw_requests(traffic, rng_states, clock_s, requests, n):
     state = rng_states[n]
     now_s = clock_s[n]
     peak = 1.0 + traffic.daily_swing
+    several = len(traffic.class_keep) > 1
+    told_end_s, life_row = requests.told_end_s[n], requests.life_row[n]
+    told_end_s[:] = np.inf  # what is alike for most or all is written at once: it is faster
+    life_row[:] = traffic.life_row[0]
     for t in range(requests.arrival_s.shape[1]):
         while True:  # thinning: candidates at the peak rate, kept in proportion to the rate now
             state = advance(state)
@@ -269,17 +273,18 @@ def draw_requests(traffic, rng_states, clock_s, requests, n):
         state = advance(state)
         rate_index = _pick(mix(state), traffic.rate_keep, traffic.rate_alias)
         service_class = 0
-        if len(traffic.class_keep) > 1:
+        if several:
             state = advance(state)
             service_class = _pick(mix(state), traffic.class_keep, traffic.class_alias)
+            life_row[t] = traffic.life_row[service_class]
         is_told = traffic.told_share >= 1.0
         if 0.0 < traffic.told_share < 1.0:
             state = advance(state)
             is_told = unit(mix(state)) < traffic.told_share
         holding_s = lasts * traffic.mean_holding_s[service_class]
         requests.holding_s[n, t] = holding_s
-        requests.told_end_s[n, t] = now_s + holding_s if is_told else np.inf
-        requests.life_row[n, t] = traffic.life_row[service_class]
+        if is_told:
+            told_end_s[t] = now_s + holding_s
         requests.arrival_s[n, t] = now_s
         requests.pair[n, t] = pair
         requests.bit_rate_gbps[n, t] = traffic.bit_rate_gbps[rate_index]
