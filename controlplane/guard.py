@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection
 from typing import Literal
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +21,7 @@ from controlplane.tapi.errors import YANG_DATA_JSON, errors_document
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE_METHODS = ("GET", "HEAD")
+ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 MISDIRECTED, FORBIDDEN = 421, 403  # RFC 9110 15.5.20, 15.5.4
 
 
@@ -38,12 +39,13 @@ class Guard:
     ) -> None:
         self.app = app
         self.hosts = frozenset(name.lower() for name in (*LOOPBACK, *hosts))
+        framing = b"DENY" if framed_by == "none" else b"SAMEORIGIN"
         self._headers = {
-            "x-frame-options": "DENY" if framed_by == "none" else "SAMEORIGIN",
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "same-origin",
+            b"x-frame-options": framing,
+            b"x-content-type-options": b"nosniff",
+            b"referrer-policy": b"same-origin",
         }
-        self._framing = f"frame-ancestors '{framed_by}'"
+        self._framing = b"content-security-policy", f"frame-ancestors '{framed_by}'".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -83,12 +85,12 @@ class Guard:
     def _marked(self, send: Send) -> Send:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers[name] = value
-                headers.append("content-security-policy", self._framing)
-                if headers.get("access-control-allow-origin") == "*":
-                    del headers["access-control-allow-origin"]
+                said = [
+                    (name, value)
+                    for name, value in message.get("headers", ())
+                    if name not in self._headers and (name, value) != ANY_ORIGIN
+                ]
+                message["headers"] = [*said, *self._headers.items(), self._framing]
             await send(message)
 
         return marked

@@ -9,6 +9,7 @@ request is no fault of ours and logs nothing. With a certificate it is HTTPS. No
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 import ssl
@@ -37,7 +38,8 @@ class TimedProtocol(HttpToolsProtocol):
 
     head_s = HEAD_S
     body_pause_s = BODY_PAUSE_S
-    _waiting: asyncio.TimerHandle | None = None
+    _due_s = math.inf  # on the loop's clock; until then something is waited for
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection may take ``head_s`` to send its first request."""
@@ -47,6 +49,8 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._wait(None)
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -75,12 +79,22 @@ class TimedProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def _wait(self, seconds: float | None) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-        self._waiting = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+        # Asked four times a request. A timer for each time would cost a twentieth of the whole process.
+        self._due_s = math.inf if seconds is None else self.loop.time() + seconds
+        if self._timer is not None and self._due_s < self._timer.when():
+            self._timer.cancel()
+            self._timer = None
+        self._arm()
 
-    def _give_up(self) -> None:
-        if not self.transport.is_closing():
+    def _arm(self) -> None:
+        if self._timer is None and self._due_s < math.inf:
+            self._timer = self.loop.call_at(self._due_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self.loop.time() < self._due_s:
+            self._arm()
+        elif not self.transport.is_closing():
             self.transport.abort()
 
 
