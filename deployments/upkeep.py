@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
-from deployments.approvals import look_after
+from deployments.approvals import refuse_overdue
 from deployments.flow_runs import settle
 from deployments.served import mend
 from deployments.tidying import tidy
@@ -42,7 +42,7 @@ def duties_of(config: Config, home: Home) -> tuple[Duty, ...]:
         Duty("runs without a process", SETTLING_INTERVAL_S, lambda: settle(config, home)),
         Duty("what is served", MENDING_INTERVAL_S, lambda: mend(config, home)),
         Duty("retention", config.retention.interval_s, lambda: tidy(config)),
-        Duty("approvals", APPROVALS_INTERVAL_S, lambda: look_after(config, home)),
+        Duty("approvals", APPROVALS_INTERVAL_S, lambda: refuse_overdue(config, home)),
     )
 
 

@@ -77,8 +77,6 @@ OPERATIONS = (
 )
 MAX_CHANGES = 64  # side by side
 MAX_QUESTIONS = 16  # that are passed on to the PCE, side by side
-_READ = ("GET", "HEAD", "OPTIONS")
-_ALLOWED = {f"/restconf/operations/{name}": ("POST", "OPTIONS") for name in OPERATIONS}
 Version = Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)]
 Rows = Annotated[int, Query(ge=1, le=PAGE_ROWS)]
 Result = TypeVar("Result")
@@ -131,17 +129,23 @@ def build_app(
         manager.metrics.refusals.labels(str(status)).inc()
 
     def allowed_at(path: str) -> tuple[str, ...]:
-        data = "/restconf/data"
-        return datastore.allowed(path[len(data) :]) if path.startswith(data) else _ALLOWED.get(path, _READ)
+        """Methods that a resource below ``/restconf`` takes (RFC 8040 4.1); none where there is none."""
+        if path == DATA or path.startswith(f"{DATA}/"):
+            return datastore.allowed(path.removeprefix(DATA))
+        taken = [method for route in TABLE.routes if route.path == path for method in route.methods]
+        return tuple(dict.fromkeys((*taken, "OPTIONS"))) if taken else ()
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        count(error.status_code)
-        answer = plain_error(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
-        if error.status_code == 405:
-            found = (error.headers or {}).get("Allow", "")
-            is_restconf = request.url.path.startswith("/restconf")
-            answer.headers["Allow"] = ", ".join(allowed_at(request.url.path)) if is_restconf else found
+        status, detail, allow = error.status_code, error.detail, (error.headers or {}).get("Allow", "")
+        if status == 405 and request.url.path.startswith("/restconf/"):
+            allow = ", ".join(allowed_at(request.url.path))
+            if not allow:  # only the route of OPTIONS takes every path
+                status, detail = 404, "Not Found"
+        count(status)
+        answer = plain_error(status, f"{request.method} {request.url.path}: {detail}")
+        if status == 405:
+            answer.headers["Allow"] = allow
         return answer
 
     @app.exception_handler(RequestValidationError)
@@ -203,8 +207,15 @@ def build_app(
         resources = {"data": {}, "operations": {}, "yang-library-version": yang_library.REVISION}
         return yang_response({"ietf-restconf:restconf": resources})
 
+    async def yang_library_version(request: Request) -> Response:
+        accepts_json(request)
+        return yang_response({"ietf-restconf:yang-library-version": yang_library.REVISION})
+
     async def options(request: Request) -> Response:
-        return Response(status_code=200, headers={"Allow": ", ".join(allowed_at(request.url.path))})
+        allowed = allowed_at(request.url.path)
+        if not allowed:
+            raise HTTPException(404)
+        return Response(status_code=200, headers={"Allow": ", ".join(allowed)})
 
     async def operations(request: Request) -> Response:
         accepts_json(request)
@@ -282,7 +293,7 @@ def build_app(
 
     handlers: tuple[Callable[..., Any], ...] = (
         *(health, ready, metrics, host_meta, openapi, changes, snapshot, setups, trail, root),
-        *(options, operations, compute, comp_route),
+        *(yang_library_version, options, operations, compute, comp_route),
         *(fail_link, repair_link, drain, undrain, notification_operation, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )

@@ -280,6 +280,15 @@ TABLE = RouteTable(
             refusals=(406,),
         ),
         ApiRoute(
+            "/restconf/yang-library-version",
+            READ,
+            "yang_library_version",
+            Role.READER,
+            "the revision of ietf-yang-library (RFC 8040 3.3.3)",
+            answers=YANG_ANSWER,
+            refusals=(406,),
+        ),
+        ApiRoute(
             OPERATIONS,
             READ,
             "operations",
@@ -315,7 +324,13 @@ TABLE = RouteTable(
             answers={200: ""},
         ),
         ApiRoute(
-            "/restconf/{path:path}", ("OPTIONS",), "options", Role.READER, "what it takes", answers={200: ""}
+            "/restconf/{path:path}",
+            ("OPTIONS",),
+            "options",
+            Role.READER,
+            "what it takes",
+            answers={200: ""},
+            refusals=(404,),
         ),
         *_subscriptions(),
         *_lightpaths(),

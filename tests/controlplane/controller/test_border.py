@@ -161,6 +161,7 @@ def test_only_json_is_sent_and_taken(lab: Any, http: TestClient) -> None:
         ),
         ("/restconf/operations/lightloop:fail-link", {"POST", "OPTIONS"}),
         ("/restconf", {"GET", "HEAD", "OPTIONS"}),
+        ("/restconf/yang-library-version", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
 def test_options_and_405_tell_what_is_allowed(http: TestClient, path: str, methods: set[str]) -> None:
@@ -171,6 +172,8 @@ def test_options_and_405_tell_what_is_allowed(http: TestClient, path: str, metho
     assert set(told.headers["allow"].split(", ")) == methods
     assert refused.status_code == 405
     assert set(refused.headers["allow"].split(", ")) == methods
+    for method in ("GET", "OPTIONS", "POST"):
+        assert http.request(method, "/restconf/nothing").status_code == 404
 
 
 def test_head_tells_what_get_would(http: TestClient) -> None:

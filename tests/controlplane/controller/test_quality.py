@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +15,10 @@ from hypothesis import strategies as st
 
 from configs.build import plant_of
 from configs.load import load_config
+from controlplane.controller import verify
 from controlplane.controller.network import PlantView, SpectrumMap, plant_view
 from controlplane.controller.quality import gsnr_on_route
+from controlplane.controller.reservations import Reservation, Reservations
 from controlplane.controller.verify import PathRejected, verify_path
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.service_body import ServiceRequest
@@ -140,3 +148,42 @@ def test_a_lightpath_that_would_disturb_another_is_refused_and_says_whom(plants)
     ):
         light_all()
     assert standing
+
+
+def test_of_two_that_are_right_alone_one_is_reserved_where_they_come_at_the_same_moment(plants, monkeypatch):
+    view, _ = plants
+    state: Any = SimpleNamespace(
+        plant=view, services=lambda: (), failed_links=(), lit=SpectrumMap(view), version=1
+    )
+    reservations = Reservations(state)
+    made: list[Reservation] = []
+    refusals: list[str] = []
+
+    def reserve(number: int) -> Reservation | None:
+        path = Lightpath(f"p{number}", ("A", "E", "D"), 4 * number, 4, "PM-QPSK", 1.0, "model", "x")
+        try:
+            return reservations.reserve(path, ServiceRequest("A", "D", 100.0, uuid="s"))
+        except PathRejected as error:
+            refusals.append(str(error))
+            return None
+
+    while one := reserve(len(made)):
+        made.append(one)
+    last, other = len(made) - 1, len(made)
+    reservations.end(made[last])
+    alone = reserve(other)
+    assert alone  # so each of the two is right beside all the rest
+    reservations.end(alone)
+    both_looked = threading.Barrier(2)
+    looked = verify.gsnr_on_route
+
+    def looks(*asked: Any) -> Any:
+        found = looked(*asked)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_looked.wait(0.3)  # neither has its slots before the other has looked, if that can be
+        return found
+
+    monkeypatch.setattr(verify, "gsnr_on_route", looks)
+    with ThreadPoolExecutor(2) as threads:
+        assert sum(bool(got) for got in threads.map(reserve, (last, other))) == 1
+    assert all("beside it that of A-E-D would be" in refusal for refusal in refusals)
