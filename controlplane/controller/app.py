@@ -138,7 +138,7 @@ def build_app(
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         status, detail, allow = error.status_code, error.detail, (error.headers or {}).get("Allow", "")
-        if status == 405 and request.url.path.startswith("/restconf/"):
+        if status == 405 and request.url.path.startswith("/restconf"):
             allow = ", ".join(allowed_at(request.url.path))
             if not allow:  # only the route of OPTIONS takes every path
                 status, detail = 404, "Not Found"

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from controlplane.controller.setting_up import ServiceSetUp
+from controlplane.controller.setting_up import NoRoomAroundError, ServiceSetUp
 from controlplane.controller.state import NetworkState
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.tapi.connectivity import INSTALLED, Service
@@ -147,7 +147,8 @@ class Restorer:
         try:
             self._set_up.carry(service, RESTORE, began)
         except TapiError as error:
-            if error.status != 409 or service.request.lowest_gbps is None:
+            has_no_room = error.status == 409 or isinstance(error, NoRoomAroundError)
+            if not has_no_room or service.request.lowest_gbps is None:
                 raise
             carried = self._set_up.carry_less(service, RESTORE, began)
             log.warning("service %s is restored with %g Gb/s only", service.uuid, carried.carried_gbps)

@@ -85,6 +85,7 @@ class ServiceManager:
         self.scheduled = ScheduledServices(state, self._set_up, self.writer, self._lives, clock)
         self._restorer = Restorer(state, self._set_up, self._lives, self.writer.trust, restored_first)
         self.draining = Draining(state, self.writer, self.changes, self._restorer)
+        self._away: frozenset[str] = frozenset()  # elements that did not answer at the last maintenance
 
     @property
     def num_waiting(self) -> int:
@@ -282,6 +283,11 @@ class ServiceManager:
         suspects = sorted(self.configurator.suspects)
         self._audit(suspects)
         self._restorer.again()
+        before, self._away = self._away, self.configurator.away
+        if (
+            before - self._away
+        ):  # what was restored around them may have all of its capacity, or its path, again
+            self.changes.go_back()
         for node in self.state.plant.topology.node_names if everything else ():
             if node not in suspects:
                 self._audit([node])

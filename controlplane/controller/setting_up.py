@@ -42,6 +42,14 @@ OVERTAKEN = 3  # so many times, and nobody else reserves on the same links befor
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
 
 
+class NoRoomAroundError(TapiError):
+    """503: nothing fits around elements that do not answer; with them there might be a way, so ask again."""
+
+    def __init__(self, refusal: TapiError, dead: Collection[str]) -> None:
+        who = ", ".join(sorted(dead))
+        super().__init__(503, "operation-failed", f"{refusal.message} (no answer from the element(s) {who})")
+
+
 class ServiceSetUp:
     """Sets services up; safe to share between threads.
 
@@ -98,7 +106,8 @@ class ServiceSetUp:
         """As ``carry``, with the highest rate in whole Gb/s that fits, below what is asked for.
 
         Raises:
-            TapiError: as ``carry``; 409 where the lowest rate that the service allows does not fit either.
+            TapiError: as ``carry``; 409, or ``NoRoomAroundError``, where the lowest rate that the service
+                allows does not fit either.
         """
         request = service.request
         low, high, fits = int(request.lowest_gbps or 0.0), math.ceil(request.bit_rate_gbps) - 1, 0
@@ -116,7 +125,7 @@ class ServiceSetUp:
                     raise
                 refusal, high = error, middle - 1
         if not fits:
-            raise refusal
+            raise NoRoomAroundError(refusal, dead) if dead else refusal
         return self.carry_all([(service, cause)], began, fits)[0]
 
     def carry_back(self, service: Service, path: Lightpath, began: float) -> Service:
@@ -202,13 +211,11 @@ class ServiceSetUp:
         try:
             return self._reserve_legs(legs, at, dead, held, rate_gbps)
         except TapiError as error:
-            if dead and error.status == 409:  # without them there might be a way, so it is no refusal
-                around = f"{error.message} (no answer from the element(s) {', '.join(sorted(dead))})"
-                raise TapiError(503, "operation-failed", around) from error
-            if drained and error.status == 409:
-                message = f"{error.message} (avoided, being drained: {drained})"
-                raise TapiError(409, error.tag, message) from error
-            raise
+            if error.status != 409 or not (dead or drained):
+                raise
+            if dead:
+                raise NoRoomAroundError(error, dead) from error
+            raise no_path(f"{error.message} (avoided, being drained: {drained})") from error
 
     def _reserve_legs(
         self,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from controlplane.controller.configure import Configurator
 from controlplane.tapi.names import pairs
 from controlplane.tapi.service_body import parse_service
 
@@ -84,6 +87,29 @@ def test_one_that_allows_it_is_restored_with_the_most_that_fits(lab: Any) -> Non
     found = lab.manager.repair_link(["A", "C"])
     assert (found.restored, found.reverted) == ((none.uuid,), (first.uuid,))
     assert lab.state.service(first.uuid).carried_gbps == 0
+    lab.assert_elements_hold_the_state()
+    lab.assert_no_slot_is_lit_twice()
+
+
+def test_what_fits_around_an_element_that_does_not_answer_is_better_than_nothing(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.manager.create(lab.request("A", "B", 1300))  # leaves five slots free on the way around E
+    service = made(lab, 400, {"lowest-rate-gbps": "50"})
+    none = made(lab, 400, {"lowest-rate-gbps": "390"})
+    lab.manager.maintain()
+    monkeypatch.setattr(Configurator, "away", frozenset("E"))
+    ((uuid, why),) = lab.manager.fail_link(["A", "C"]).lost
+    assert (uuid, "no answer from the element(s) E" in why) == (none.uuid, True)
+    less = lab.state.service(service.uuid)
+    assert 50 <= less.carried_gbps < 400
+    assert "E" not in less.path.nodes
+    lab.manager.maintain()
+    assert lab.state.service(none.uuid).path is None
+    monkeypatch.undo()
+    lab.manager.maintain()  # it answers again
+    assert lab.state.service(service.uuid).carried_gbps == 0
+    assert lab.state.service(none.uuid).path.nodes == ("A", "E", "D", "C")
     lab.assert_elements_hold_the_state()
     lab.assert_no_slot_is_lit_twice()
 
