@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from controlplane.controller.setting_up import NoRoomAroundError, ServiceSetUp
+from controlplane.controller.setting_up import ServiceSetUp
 from controlplane.controller.state import NetworkState
 from controlplane.keyed_locks import KeyedLocks
 from controlplane.tapi.connectivity import INSTALLED, Service
-from controlplane.tapi.errors import TapiError
+from controlplane.tapi.errors import NoRoomAroundError, TapiError
 from controlplane.tapi.purpose import RESTORE
 
 log = logging.getLogger(__name__)

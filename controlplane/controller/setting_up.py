@@ -31,7 +31,7 @@ from controlplane.lightpath import Lightpath
 from controlplane.metrics import ControllerMetrics, SetUpStep
 from controlplane.tapi.connectivity import Service
 from controlplane.tapi.context import Drained
-from controlplane.tapi.errors import TapiError, no_path
+from controlplane.tapi.errors import NoRoomAroundError, TapiError, no_path
 from controlplane.tapi.purpose import CREATE, MOVE, PROTECT, RESTORE, Purpose
 from controlplane.tapi.service_body import ServiceRequest
 
@@ -40,14 +40,6 @@ MOST_ANSWERS = 12  # of the path computation element for one set-up, when others
 MOST_CUTS = 4  # or drains, of a link on the way, while the elements are configured
 OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
-
-
-class NoRoomAroundError(TapiError):
-    """503: nothing fits around elements that do not answer; with them there might be a way, so ask again."""
-
-    def __init__(self, refusal: TapiError, dead: Collection[str]) -> None:
-        who = ", ".join(sorted(dead))
-        super().__init__(503, "operation-failed", f"{refusal.message} (no answer from the element(s) {who})")
 
 
 class ServiceSetUp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 YANG_DATA_JSON = "application/yang-data+json"
@@ -31,6 +32,14 @@ class TapiError(ValueError):
     def document(self) -> dict[str, Any]:
         """The body of the error response."""
         return errors_document(self.tag, self.message, self.path, self.error_type)
+
+
+class NoRoomAroundError(TapiError):
+    """503: nothing fits around elements that do not answer; with them there might be a way, so ask again."""
+
+    def __init__(self, refusal: TapiError, dead: Collection[str]) -> None:
+        who = ", ".join(sorted(dead))
+        super().__init__(503, "operation-failed", f"{refusal.message} (no answer from the element(s) {who})")
 
 
 def errors_document(
