@@ -82,7 +82,7 @@ class ShiftedCase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class ShiftEffort:
     """How much is measured and trained.
 
     Attributes:
@@ -131,7 +131,7 @@ class Effort:
 
 def figures(
     champion: LinearPolicy,
-    effort: Effort,
+    effort: ShiftEffort,
     work: Path,
     on_progress: Callable[[str], None],
     demands: Path | None = None,
@@ -184,7 +184,7 @@ def further_shifts(num_nodes: int) -> tuple[Shift, ...]:
 
 
 def _makers(
-    champion: LinearPolicy, effort: Effort, demands: Path | None
+    champion: LinearPolicy, effort: ShiftEffort, demands: Path | None
 ) -> Mapping[str, Callable[[], ShiftedCase]]:
     topology = load_topology(BASE.topology)
     plant = build_plant(topology, agent_plant(BASE))
@@ -245,7 +245,7 @@ def _abilene(demands: Demands, champion: LinearPolicy, few: int) -> ShiftedCase:
 
 
 def _row(
-    case: ShiftedCase, champion: LinearPolicy, effort: Effort, work: Path, say: Callable[[str], None]
+    case: ShiftedCase, champion: LinearPolicy, effort: ShiftEffort, work: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
     plant, seen = case.plant, case.plant.with_forecast(forecast_from(case.log, case.plant))
     say("the rule that a practitioner would take")
@@ -295,7 +295,7 @@ def _trained(
 
 
 def _forgotten(
-    case: ShiftedCase, champion: LinearPolicy, trained: Mapping[str, ScoringPolicy], effort: Effort
+    case: ShiftedCase, champion: LinearPolicy, trained: Mapping[str, ScoringPolicy], effort: ShiftEffort
 ) -> dict[str, object]:
     """Each trained policy on the traffic of before against the champion there, both with its forecast."""
     forecast = forecast_from(make_trace(case.before, case.plant, case.log.num_requests, LOG_SEED), case.plant)

@@ -55,7 +55,7 @@ def adapt(
       lightloop bench adapt --shift gravity --budget-requests 8000000 --long-times 0 --json
     """
     from agents.artefact import GENERALIST_FOLDER, load_policy
-    from benchmarks.adapt import Effort, figures
+    from benchmarks.adapt import ShiftEffort, figures
     from envs.policy import LinearPolicy
 
     champion = load_policy(agent or GENERALIST_FOLDER)
@@ -65,7 +65,7 @@ def adapt(
     def say(text: str) -> None:
         stderr.print(f"{text} ...", style="dim", highlight=False)
 
-    effort = Effort(
+    effort = ShiftEffort(
         requests=requests,
         log_requests=log_requests,
         budget_s=budget_s,

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.adapt import FORECAST_RULE, RULES, WITH_FORECAST, Effort, _placebo, figures
+from benchmarks.adapt import FORECAST_RULE, RULES, WITH_FORECAST, ShiftEffort, _placebo, figures
 from envs.heuristics import baseline
 from envs.policy import LinearPolicy
 
-EFFORT = Effort(requests=2000, log_requests=200)
+EFFORT = ShiftEffort(requests=2000, log_requests=200)
 
 
 @pytest.mark.long
@@ -48,7 +48,9 @@ def test_an_unknown_shift_is_refused_with_those_there_are(tmp_path: Path) -> Non
 
 
 def test_a_budget_in_requests_takes_the_place_of_the_clock_and_the_long_training_is_a_multiple() -> None:
-    effort = Effort(requests=2000, log_requests=200, budget_s=300.0, budget_requests=1_000_000, long_times=3)
+    effort = ShiftEffort(
+        requests=2000, log_requests=200, budget_s=300.0, budget_requests=1_000_000, long_times=3
+    )
 
     assert EFFORT.trainings == ()
     assert effort.trainings == (("retrained", 1), ("long", 3))
