@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,9 +16,24 @@ from tasks.processes import ProcessManager
 from tasks.promotions import read_promotions
 from tasks.provision import Staged, restart_in_service, stage, unstage
 from tasks.registry import CHAMPION, PREVIOUS, RECORDED_FILE, ModelVersion, Registry, RegistryError
-from tasks.serving_target import ProvisionError, owning_slots, served_uri
+from tasks.serving_target import ProvisionError, ServingTarget, ask_pce, owning_slots, served_uri
 from tasks.takeover import settle, take_over
-from tests.tasks.slots import Serving
+from tests.tasks.slots import RememberingPce, Serving
+
+
+def test_the_second_pce_is_told_where_the_first_does_not_answer(tmp_path: Path) -> None:
+    second = RememberingPce()
+    server = second.serve()
+    with socket.socket() as taken:  # nobody listens there
+        taken.bind(("127.0.0.1", 0))
+        first = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        target = ServingTarget((), tmp_path, tmp_path, (first, second.url), "secret")
+        ask_pce(target, "PUT", "/endpoint", {"url": "http://m", "model_version": "3"})
+        told = ask_pce(target, "GET", "/status")
+        with pytest.raises(ProvisionError, match=f"the PCE at {first} does not answer"):
+            ask_pce(replace(target, pce_urls=(first,)), "GET", "/status")
+    server.shutdown()
+    assert (told["endpoint_url"], second.endpoint["model_version"]) == ("http://m", "3")
 
 
 def test_a_version_knows_its_run_traces_commit_and_signature(
