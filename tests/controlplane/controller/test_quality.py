@@ -186,4 +186,4 @@ def test_of_two_that_are_right_alone_one_is_reserved_where_they_come_at_the_same
     monkeypatch.setattr(verify, "gsnr_on_route", looks)
     with ThreadPoolExecutor(2) as threads:
         assert sum(bool(got) for got in threads.map(reserve, (last, other))) == 1
-    assert all("beside it that of A-E-D would be" in refusal for refusal in refusals)
+    assert all("PM-QPSK needs 6.73 dB and a margin of 1.5 dB" in refusal for refusal in refusals)
