@@ -87,8 +87,9 @@ class Stack:
         slot = {"model_uri": str(folder), "port": self.config.services.model_a_port, "is_beside": False}
         (self.home.serving / f"{SLOTS[0]}.json").write_text(json.dumps(slot))
         self.start((SLOTS[0],))
-        name = load_policy(artefact).name
-        body = {"url": self.url("model_a"), "model_name": "bench", "model_version": "1", "policy": name}
+        model_name = f"{self.config.mlflow.model_name}-{self.config.scenario}"
+        body = {"url": self.url("model_a"), "model_name": model_name, "model_version": "1"}
+        body["policy"] = load_policy(artefact).name
         answer = httpx.put(
             self.url("pce") + "/endpoint", json=body, headers=self.headers, timeout=30, trust_env=False
         )

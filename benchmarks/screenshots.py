@@ -1,10 +1,10 @@
-"""The pictures of README and docs, light and dark, from a demo that really runs. ``make screenshots``.
+"""The pictures of README and docs, light and dark, of pages that really run. ``make screenshots``.
 
 ``python -m benchmarks.screenshots`` tells the demo in the installation of ``LIGHTLOOP_HOME``, then takes the
-pictures; with ``--running`` it takes them of what runs there already. What else is given goes to the demo,
-e.g. ``--shifted 1000``. The plant with several bands has a stack of its own, which ends with its picture. A
-scene is a page and what a person does on it before the picture. Needs Chromium and its driver. Not here:
-pictures of measured figures, which the benchmark of each draws.
+pictures of the loop page; with ``--running`` it takes them of what runs there already. The pictures of the
+network page have a stack of their own each. ``--only loop,console`` takes some. What else is given goes to
+the demo, e.g. ``--shifted 1000``. A scene is a page and what a person does on it before the picture. Needs
+Chromium and its driver. Not here: pictures of measured figures, which the benchmark of each draws.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ from controlplane.console.theme import THEME_COOKIE
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 THEMES = ("light", "dark")
 SIZE = (1440, 900)
-BAND_SERVICES = 150
-QOT_AGENT = GENERALIST_FOLDER.with_name("qot")
 PHONE = (390, 844)
 LIMIT_S = 180.0  # for what a scene waits for
 SETTLE_S = 2.5  # charts draw themselves
@@ -89,11 +87,33 @@ def lineage(browser: Any) -> None:
 
 
 SCENES = (
-    Scene("console", "/", network),
     Scene("loop", "/loop", loop),
     Scene("loop-registry", "/loop", registry),
     Scene("loop-lineage", "/loop", lineage),
     Scene("loop-phone", "/loop", loop, PHONE),
+)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A network page with services on it.
+
+    Attributes:
+        name: of its picture.
+        scenario: of its stack.
+        agent: that decides.
+        services: that are asked for.
+    """
+
+    name: str
+    scenario: str
+    agent: Path
+    services: int
+
+
+PLANTS = (
+    Plant("console", "latency-rsa", GENERALIST_FOLDER, 90),
+    Plant("console-bands", "qot-rmbsa", GENERALIST_FOLDER.with_name("qot"), 150),
 )
 
 
@@ -168,22 +188,22 @@ def _size(browser: Any, width: int, height: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", told)
 
 
-def take_bands(folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """The files of the picture of a plant with several bands, as those of ``take``.
+def take_plant(plant: Plant, folder: Path, say: Callable[[str], None]) -> list[Path]:
+    """The files of the pictures of a network page, as those of ``take``.
 
     Raises:
         StackError: a process does not come up.
     """
-    with running_stack("qot-rmbsa", [], say) as stack:
-        stack.serve_model(QOT_AGENT)
+    with running_stack(plant.scenario, [], say) as stack:
+        stack.serve_model(plant.agent)
         stack.start(("console",))
         with ControllerClient(stack.url("controller"), stack.home.credentials()) as client:
             random = Random(1)
-            for _ in range(BAND_SERVICES):
+            for _ in range(plant.services):
                 a, b = random.sample(client.nodes(), 2)
                 with suppress(ServiceRefused):  # it would be on the page too
                     client.place_service(a, b, random.choice(stack.config.traffic.bit_rates_gbps))
-        return take(*addresses(stack.config, stack.home), folder, (Scene("console-bands", "/", network),))
+        return take(*addresses(stack.config, stack.home), folder, (Scene(plant.name, "/", network),))
 
 
 def addresses(config: Config, home: Home) -> tuple[str, str]:
@@ -193,22 +213,31 @@ def addresses(config: Config, home: Home) -> tuple[str, str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Tell the demo, unless it runs; take the pictures."""
+    """Tell the demo, unless it runs or is not asked for; take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="latency-rsa")
     parser.add_argument("--running", action="store_true", help="take pictures of what runs already")
+    every = [each.name for each in (*SCENES, *PLANTS)]
+    parser.add_argument("--only", default=",".join(every), help="names of pictures, with commas between")
     parser.add_argument("--out", type=Path, default=IMAGES)
     asked, more = parser.parse_known_args(arguments)
-    home = Home.from_environment()
-    if not asked.running:
+    names = asked.only.split(",")
+    if unknown := [name for name in names if name not in every]:
+        parser.error(f"--only: no picture {unknown[0]!r}; there are {', '.join(every)}")
+    scenes = tuple(scene for scene in SCENES if scene.name in names)
+    home, taken = Home.from_environment(), []
+    if scenes and not asked.running:
         lightloop = str(Path(sys.executable).with_name("lightloop"))
         subprocess.run([lightloop, "demo", "--scenario", asked.scenario, "--keep", *more], check=True)
-    if not home.config_file.exists():
+    if scenes and not home.config_file.exists():
         print(f"nothing was ever started in {home.root}; leave --running away", file=sys.stderr)
         return 1
     try:
-        taken = take(*addresses(load_config(str(home.config_file)), home), asked.out)
-        taken += take_bands(asked.out, lambda words: print(words, file=sys.stderr))
+        if scenes:
+            taken += take(*addresses(load_config(str(home.config_file)), home), asked.out, scenes)
+        for plant in PLANTS:
+            if plant.name in names:
+                taken += take_plant(plant, asked.out, lambda words: print(words, file=sys.stderr))
     except (ChromiumError, ScreenshotError, StackError) as error:
         print(error, file=sys.stderr)
         return 1

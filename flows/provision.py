@@ -18,12 +18,13 @@ def _run_name() -> str:
 
 
 @flow(name="provision", flow_run_name=_run_name, log_prints=True)
-def provision(version: int | str = "@champion") -> str:
+def provision(version: int | str = "@champion", reason: str = "by hand") -> str:
     """What is in service now, in words.
 
     Args:
         version: a version number, which becomes champion; or ``@champion``, ``@previous``. One that has not
             passed its gate is refused.
+        reason: for the promotion log.
     """
     settings = load_settings()
     registry = settings.registry
@@ -32,7 +33,7 @@ def provision(version: int | str = "@champion") -> str:
         demand_passed(wanted)
         recorded = registry.fetch(wanted.uri, settings.home.models) / RECORDED_FILE
         staged = stage_task(target, wanted.uri, recorded)
-        take_over_task(target, registry, staged, wanted, "promote", "put in service by hand")
+        take_over_task(target, registry, staged, wanted, "promote", f"put in service {reason}")
     return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"
 
 

@@ -91,7 +91,7 @@ def network_map(
                 "coordinateSystem": "cartesian2d",
                 "polyline": True,
                 "silent": True,
-                "z": 3,
+                "zlevel": 1,  # a canvas of its own: its arrow moves, and a canvas is drawn anew as a whole
                 "lineStyle": {
                     "color": palette.accent,
                     "width": 4.5,
@@ -112,7 +112,7 @@ def network_map(
             {
                 "id": "nodes",
                 "type": "scatter",
-                "z": 4,
+                "zlevel": 2,
                 "cursor": "pointer",
                 "labelLayout": {"hideOverlap": True},
                 "data": _node_points(state, path, palette, window),
@@ -141,7 +141,8 @@ def pointed_route(pointed: Drawn | None, palette: Palette, window: Frame) -> dic
         "coordinateSystem": "cartesian2d",
         "polyline": True,
         "silent": True,
-        "z": 3,
+        "zlevel": 1,
+        "z": 4,
         "lineStyle": {"color": palette.warn, "width": 3.5, "type": [7, 4], "opacity": 1},
         "data": [{"coords": coords}] if coords else [],
     }
@@ -152,16 +153,30 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
     colours = {"model": palette.accent, "fallback": palette.warn}
     times_ms = [decision.total_ms for decision in decisions] or [1.0]
     # one slow decision must not flatten all the others; its bar is cut, its tooltip says how slow
-    highest_ms = min(max(times_ms), 5 * median(times_ms) or max(times_ms))
-    hidden: dict[str, Any] = {"show": False}
+    highest_ms = min(max(times_ms), 5 * median(times_ms) or max(times_ms)) or 1.0
+    step_ms = round_step(highest_ms / 3)
     return {
         "animation": False,
         "tooltip": tooltip(palette),
-        "grid": {"left": 14, "right": 14, "top": 2, "bottom": 12},
-        "xAxis": {"type": "category", **hidden},
-        "yAxis": {"type": "value", "min": 0, "max": highest_ms or 1.0, **hidden},
+        "grid": {"left": 58, "right": 14, "top": 8, "bottom": 10},
+        "xAxis": {"type": "category", "show": False},
+        "yAxis": {
+            "type": "value",
+            "min": 0,
+            "max": step_ms * math.ceil(highest_ms / step_ms),
+            "interval": step_ms,
+            "axisLabel": {
+                "color": palette.soft,
+                "fontSize": 11,
+                "fontFamily": FONT,
+                "hideOverlap": True,
+                ":formatter": "value => +value.toPrecision(3) + ' ms'",
+            },
+            "splitLine": {"lineStyle": {"color": palette.graticule}},
+        },
         "series": [
             {
+                "id": "times",
                 "type": "bar",
                 "barCategoryGap": "25%",
                 "barMaxWidth": 9,
@@ -169,6 +184,7 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
                 "clip": True,
                 "data": [
                     {
+                        "name": key,
                         "value": decision.total_ms,
                         "itemStyle": {
                             "color": colours.get(decision.decided_by, palette.faint),
@@ -182,7 +198,9 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
                             )
                         },
                     }
-                    for decision in reversed(decisions)
+                    for key, decision in reversed(
+                        [*zip(viewmodel.decision_keys(decisions), decisions, strict=True)]
+                    )
                 ],
             }
         ],

@@ -198,7 +198,7 @@ class ConsolePage:
         self._header.show(snapshot)
         self._banner.show(snapshot)
         self._figures.show(snapshot)
-        self._policy.show(snapshot, self._theme.palette)
+        self._policy.show(snapshot, self._theme.palette, self._is_drawn)
         self._decisions.show(snapshot, self._clock, self._is_drawn)
         self._alarms.show(snapshot.alarms, self._clock)
         self._load.show_network(snapshot)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nicegui import ui
 
 from controlplane.console import charts, viewmodel
 from controlplane.console.loop.document import Links
 from controlplane.console.palette import Palette
-from controlplane.console.patches import patches, row_patch, row_script, script
+from controlplane.console.patches import patches, script
 from controlplane.console.viewmodel import Snapshot
 
 LOGO = """<svg viewBox="0 0 24 24" fill="none" stroke-linecap="round" stroke-width="2.4">
@@ -70,25 +68,6 @@ def replace_series(chart: ui.echart, series: dict[str, object]) -> None:
     changed = [series if each["id"] == series["id"] else each for each in kept]
     _keep(chart, {**chart.options, "series": changed})
     chart.run_chart_method("setOption", {"series": [{"id": series["id"], "data": series["data"]}]})
-
-
-def bring_rows(table: ui.table, rows: list[dict[str, Any]], may_patch: bool) -> None:
-    """Bring a table to other rows in every browser that shows it; sent is only what has changed.
-
-    Args:
-        table: the table.
-        rows: that it is to show.
-        may_patch: the browser has drawn it before; else all is sent.
-    """
-    before = table.rows
-    if rows == before:
-        return
-    dict.__setitem__(table.props, "rows", rows)  # past NiceGUI, see ``_keep``
-    found = row_patch(before, rows, table.row_key) if may_patch else None
-    if found is None:
-        table.update()
-    else:
-        table.client.run_javascript(row_script(table.id, found, table.row_key))
 
 
 class Header:
@@ -296,8 +275,8 @@ class Policy:
             ui.element("span").classes(f"mark {who}")
             return ui.label("").style("display:inline").props(f"data-testid=by-{who}")
 
-    def show(self, snapshot: Snapshot, palette: Palette) -> None:
-        """Bring the panel in step with a snapshot."""
+    def show(self, snapshot: Snapshot, palette: Palette, may_patch: bool) -> None:
+        """Bring the panel in step with a snapshot; ``may_patch``: the browser has drawn it before."""
         pce, now = snapshot.pce, viewmodel.counts(snapshot)
         if pce:
             self._policy.set_text(pce.policy or "–")
@@ -319,4 +298,4 @@ class Policy:
         drawn = (snapshot.decisions, palette)
         if drawn != self._drawn:
             self._drawn = drawn
-            replace_options(self._times, charts.decision_times(snapshot.decisions, palette))
+            bring_options(self._times, charts.decision_times(snapshot.decisions, palette), may_patch)

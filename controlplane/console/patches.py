@@ -18,7 +18,7 @@ _APPLY = """
 const chart = getElement(%d)?.chart;
 if (chart) {
   const key = item => item.name + '/' + (Array.isArray(item.value) ? item.value[1] : '');
-  const shown = new Map(chart.getOption().series.map(series => [series.id, series.data]));
+  const shown = new Map(chart.getModel().option.series.map(series => [series.id, series.data]));
   chart.setOption({series: %s.map(patch => {
     if (patch.data) return {id: patch.id, data: patch.data};
     const items = new Map(shown.get(patch.id).map(item => [key(item), item]));
@@ -26,14 +26,6 @@ if (chart) {
     patch.put.forEach(item => items.set(key(item), item));
     return {id: patch.id, data: [...items.values()]};
   })});
-}
-"""
-_APPLY_TO_ROWS = """
-const table = getElement(%d)?.$root.elements[%d];
-if (table) {
-  const gone = new Set(%s), rows = table.props.rows.filter(row => !gone.has(row[%s]));
-  %s.forEach(([place, row]) => rows.splice(place, 0, row));
-  table.props.rows = rows;
 }
 """
 
@@ -82,12 +74,6 @@ def row_patch(before: Sequence[Row], after: Sequence[Row], name: str) -> dict[st
         "gone": [each for each in old if each not in stays],
         "put": [[place, row] for place, row in enumerate(after) if row[name] not in stays],
     }
-
-
-def row_script(element_id: int, found: Mapping[str, Any], name: str) -> str:
-    """JavaScript that applies a patch to a table's rows."""
-    gone, put = json.dumps(found["gone"]), json.dumps(found["put"])
-    return _APPLY_TO_ROWS % (element_id, element_id, gone, json.dumps(name), put)
 
 
 def _without_items(options: Options) -> dict[str, Any]:

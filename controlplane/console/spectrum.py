@@ -5,8 +5,10 @@ It keeps the same series in the same order whatever it shows, because ECharts me
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +22,8 @@ from topologies.grid import SpectrumBand, band_of
 _NAMED_ROWS = 24  # more rows than this: names of some only
 _SLOT_MHZ = 12_500
 
-# One rectangle per lightpath and link, from (first column, row, number of slots); ECharts has no such series.
+# One rectangle per lightpath and link, from (first column, row, number of slots, opacity, colour); ECharts
+# has no such series. Whatever else an item says costs a network of thousands of blocks at each change.
 _DRAW_BLOCK = """(params, api) => {
   const corner = api.coord([api.value(0), api.value(1)]);
   const size = api.size([api.value(2), 1]);
@@ -29,13 +32,14 @@ _DRAW_BLOCK = """(params, api) => {
   return {
     type: 'rect',
     shape: {x: corner[0] + inset, y: corner[1] - height / 2, width: Math.max(size[0] - 2 * inset, 1), height,
-      r: Math.min(2, size[0] / 4)},
-    style: {fill: api.visual('color'), opacity: api.value(3)},
+      r: size[0] < 4 ? 0 : Math.min(2, size[0] / 4)},
+    style: {fill: %s[api.value(4)], opacity: api.value(3)},
     emphasis: {style: {opacity: 1}},
     transition: [],
   };
 }"""
-
+# What the sixth value of an item says, with the name of its row.
+_TELL_BLOCK = "params => params.value[5].replace('{row}', () => %s[params.value[1]])"
 
 # The outline of a block that is not lit.
 _DRAW_OUTLINE = """(params, api) => {
@@ -113,17 +117,19 @@ def spectrum_grid(
             {
                 "id": "blocks",
                 "type": "custom",
-                ":renderItem": _DRAW_BLOCK,
+                ":renderItem": _DRAW_BLOCK % json.dumps([*SERVICES, palette.accent]),
+                "tooltip": {":formatter": _TELL_BLOCK % json.dumps([escape(name) for name in names])},
                 "clip": True,
+                "dimensions": ["first_column", "row", "num_slots", "opacity", "colour"],
                 "encode": {"x": 0, "y": 1},
                 "data": [
                     item
                     for path in state.lightpaths.values()
                     for item in _block_items(
                         path,
-                        tuple((unit, names[unit]) for unit in state.units(path.nodes)),
+                        state.units(path.nodes),
                         column(bands, path.first_slot),
-                        _service_colour(path, chosen, palette),
+                        len(SERVICES) if path is chosen else path.colour % len(SERVICES),
                         0.28 if chosen and path is not chosen else 1.0,
                     )
                 ],
@@ -197,32 +203,25 @@ def _gaps(
 
 @lru_cache(maxsize=20_000)
 def _block_items(
-    path: ShownLightpath, rows: tuple[tuple[int, str], ...], column: float, colour: str, opacity: float
+    path: ShownLightpath, rows: tuple[int, ...], column: float, colour: int, opacity: float
 ) -> tuple[dict[str, Any], ...]:
     """A lightpath's blocks, one a row; kept, because at a change of the network nearly all stay."""
+    told = _service_tooltip(path)
     return tuple(
-        {
-            "name": path.service_uuid,
-            "value": [column, unit, path.num_slots, opacity],
-            "itemStyle": {"color": colour},
-            "tooltip": {"formatter": _service_tooltip(path, name)},
-        }
-        for unit, name in rows
+        {"name": path.service_uuid, "value": [column, row, path.num_slots, opacity, colour, told]}
+        for row in rows
     )
 
 
-def _service_colour(path: ShownLightpath, chosen: ShownLightpath | None, palette: Palette) -> str:
-    return palette.accent if path is chosen else SERVICES[path.colour % len(SERVICES)]
-
-
-def _service_tooltip(path: ShownLightpath, link: str) -> str:
+def _service_tooltip(path: ShownLightpath) -> str:
+    """What is said of a lightpath on a link, whose name stands as ``{row}``."""
     in_band = f", {path.band} band," if path.band else ""
     quality, power = viewmodel.quality_text(path), viewmodel.power_text(path)
     return card(
         path.label,
         [
             f"{path.bit_rate_gbps:g} Gb/s · {path.modulation_format}",
-            f"slots {viewmodel.slot_text(path.first_slot, path.num_slots)}{in_band} on {link}",
+            f"slots {viewmodel.slot_text(path.first_slot, path.num_slots)}{in_band} on {{row}}",
             f"{path.latency_ms:.2f} ms over {', '.join(path.nodes)}",
             *([quality] if quality else []),
             *([power] if power else []),

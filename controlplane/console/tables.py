@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from nicegui import ui
-
 from controlplane.console import viewmodel
+from controlplane.console.live_table import LiveTable
 from controlplane.console.palette import SERVICES
-from controlplane.console.panels import box, bring_rows, text
+from controlplane.console.panels import box, text
 from controlplane.console.times import Clock
 from controlplane.console.viewmodel import Snapshot
 
-# The row's parent is the virtual scroller, and only the scroller's parent is the table that hears events.
 _SERVICE_ROW = """
 <q-tr :props="props" :class="{chosen: props.row.selected}" data-testid="service-row"
-      :data-service="props.row.uuid" tabindex="0" @click="$parent.$parent.$emit('pick', props.row.uuid)"
-      @keyup.enter.self="$parent.$parent.$emit('pick', props.row.uuid)">
+      :data-service="props.row.uuid" tabindex="0" @click="$emit('act', 'pick', props.row.uuid)"
+      @keyup.enter.self="$emit('act', 'pick', props.row.uuid)">
   <q-td key="pair" :props="props" class="rest"><span class="swatch"
     :style="{background: props.row.swatch}"></span><span class="name">{{ props.row.pair }}</span>
     <q-tooltip anchor="top start" self="bottom start" :delay="400">{{
@@ -33,14 +31,14 @@ _SERVICE_ROW = """
     :delay="400">{{ props.row.decided_by }}</q-tooltip></q-td>
   <q-td key="remove" auto-width><q-btn flat dense round size="sm" icon="close" class="remove"
     data-testid="delete" :aria-label="'Delete ' + props.row.pair"
-    @click.stop="$parent.$parent.$emit('remove', props.row.owner)"></q-btn></q-td>
+    @click.stop="$emit('act', 'remove', props.row.owner)"></q-btn></q-td>
 </q-tr>
 """
 
 _DECISION_ROW = """
 <q-tr :props="props" data-testid="decision-row" tabindex="0"
-      @click="$parent.$parent.$emit('why', props.row.decision_id)"
-      @keyup.enter="$parent.$parent.$emit('why', props.row.decision_id)">
+      @click="$emit('act', 'why', props.row.decision_id)"
+      @keyup.enter="$emit('act', 'why', props.row.decision_id)">
   <q-td key="time" :props="props" class="faint" :title="props.row.utc">{{ props.row.time }}</q-td>
   <q-td key="pair" :props="props" class="name">{{ props.row.pair }}</q-td>
   <q-td key="rate" :props="props">{{ props.row.rate_text }}</q-td>
@@ -81,9 +79,9 @@ class Services:
                 _column("decided_by", "By"),
                 _column("remove", "", sortable=False),
             ]
-            self._table = ui.table(columns=self._columns, rows=[], row_key="uuid").classes("rows services")
+            self._table = LiveTable(self._columns, "uuid", _SERVICE_ROW)
+            self._table.classes("rows services")
             self._table.props("dense flat virtual-scroll binary-state-sort hide-bottom data-testid=services")
-            self._table.add_slot("body", _SERVICE_ROW)
             self._table.on("pick", lambda event: on_pick(str(event.args)))
             self._table.on("remove", lambda event: on_remove(str(event.args)))
             self._empty = text(
@@ -100,7 +98,7 @@ class Services:
         columns = [each for each in self._columns if each["name"] in known or each["name"] not in _QUANTITIES]
         if columns != self._table.columns:
             self._table.columns = columns
-        bring_rows(self._table, rows, may_patch)
+        self._table.bring(rows, may_patch)
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)
         listed = f", the newest {MOST_ROWS} are listed" if len(every) > MOST_ROWS else ""
@@ -118,15 +116,15 @@ class Decisions:
             _column("detail", "Route, or why not", sortable=False),
             _column("total", "ms", "right", sortable=False),
         ]
-        self._table = ui.table(columns=columns, rows=[], row_key="key").classes("rows decisions")
+        self._table = LiveTable(columns, "key", _DECISION_ROW)
+        self._table.classes("rows decisions")
         self._table.props("dense flat virtual-scroll hide-bottom data-testid=decisions")
-        self._table.add_slot("body", _DECISION_ROW)
         self._table.on("why", lambda event: on_why(str(event.args)))
         self._empty = text("No decision yet.", "empty")
 
     def show(self, snapshot: Snapshot, clock: Clock, may_patch: bool) -> None:
         """Bring the list in step with a snapshot; ``may_patch``: the browser has drawn it before."""
         rows = viewmodel.decision_rows(snapshot.decisions, clock)
-        bring_rows(self._table, rows, may_patch)
+        self._table.bring(rows, may_patch)
         self._table.set_visibility(bool(rows))
         self._empty.set_visibility(not rows)

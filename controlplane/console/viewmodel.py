@@ -251,12 +251,12 @@ def decision_rows(decisions: Sequence[Decision], clock: Clock) -> list[dict[str,
             "detail": _decision_detail(decision),
             "total_text": f"{decision.total_ms:.1f}",
         }
-        for key, decision in zip(_decision_keys(decisions), decisions, strict=True)
+        for key, decision in zip(decision_keys(decisions), decisions, strict=True)
     ]
 
 
-def _decision_keys(decisions: Sequence[Decision]) -> list[str]:
-    """A key of each row, which it keeps when newer ones come before it."""
+def decision_keys(decisions: Sequence[Decision]) -> list[str]:
+    """A key of each decision, which it keeps when newer ones come before it."""
     seen: Counter[str] = Counter()
     keys = []
     for decision in reversed(decisions):

@@ -22,6 +22,7 @@ from tests.browser.waiting import until
 pytestmark = pytest.mark.browser
 
 LIMIT_S = 60.0
+REST_S = 0.1
 RECORDED = Path(__file__).parents[1] / "controlplane" / "console" / "loop" / "recorded.json"
 SERIES = """
 const chart = getElement(+document.querySelector('[data-testid=timeline]').id.slice(1)).chart;
@@ -44,9 +45,12 @@ def chapter(name: str) -> dict[str, Any]:
 class Loop(OnlineSide):
     """The console alone."""
 
-    def tell(self, name: str) -> None:
+    def tell(self, name: str, **of_version_1: Any) -> None:
+        """Have the page told a chapter; what is named of the first version is told otherwise."""
+        told = chapter(name)
+        first, *others = told["versions"]
         aside = self.folder / "aside.json"
-        aside.write_text(json.dumps(chapter(name)))
+        aside.write_text(json.dumps(told | {"versions": [first | of_version_1, *others]}))
         aside.replace(self.folder / "document.json")
 
     def orders(self) -> list[Any]:
@@ -85,13 +89,19 @@ class LoopTab:
         found: list[Any] = self.browser.find_elements("css selector", f"[data-testid={testid}]")
         return found
 
-    def click(self, testid: str) -> None:
-        def clicked() -> bool:
-            (one,) = self.all(testid)
-            one.click()
-            return True
+    def press(self, testid: str) -> None:
+        """Press what stands there once, when it has come to rest: a dialog grows for a moment."""
 
-        self.until(clicked)
+        def pressed() -> bool:
+            (one,) = self.all(testid)
+            before = one.rect
+            time.sleep(REST_S)
+            is_at_rest = one.is_displayed() and one.rect == before
+            if is_at_rest:
+                one.click()
+            return is_at_rest
+
+        self.until(pressed)
 
     def titles(self) -> list[str]:
         return [item.text.splitlines()[0] for item in self.all("event")]
@@ -100,28 +110,18 @@ class LoopTab:
         found = self.browser.find_elements("css selector", "[data-testid=event] a")
         return [each.get_attribute("href") for each in found]
 
-    def notes(self) -> set[tuple[str, str]]:
-        """The notices on the page: which, and what they say; an old one stays for some seconds."""
-        found = self.browser.find_elements("css selector", ".q-notification")
-        return {(each.id, each.text) for each in found if each.text}
+    def notices(self) -> list[str]:
+        """What the notices on the page say; one goes after some seconds."""
+        return [each.text for each in self.browser.find_elements("css selector", ".q-notification")]
 
-    def order(self, testid: str) -> str:
-        """What the page says to a press on a button, and on the one of the dialog that it opens."""
-        before = self.notes()
-        self.until(lambda: self.asks(testid))
-        self.click("go")
-        ((_, said),) = self.until(lambda: self.notes() - before)
-        if "Not done" in said:
-            self.click("close")
-        self.until(lambda: not self.all("dialog") and not self.all("go"))  # the button goes last
-        return said
-
-    def asks(self, testid: str) -> bool:
-        """Press a button until its dialog is there: what is still closing takes a press away."""
-        if not self.all("go"):
-            self.click(testid)
-            time.sleep(0.5)
-        return bool(self.all("go"))
+    def order(self, testid: str, says: str) -> None:
+        """Press a button and the one of the dialog that it opens, until the page says something of that."""
+        self.press(testid)
+        self.press("go")
+        said = self.until(lambda: [each for each in self.notices() if says in each])
+        if "Not done" in said[0]:
+            self.press("close")
+        self.until(lambda: not self.browser.find_elements("css selector", ".q-dialog"))
 
     def until(self, condition: Callable[[], Any]) -> Any:
         return until(condition, LIMIT_S)
@@ -137,7 +137,7 @@ def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_
         page.until(lambda: page.titles() == ["Version 1 in service"])
         loop.tell("drift")
         page.until(lambda: page.titles()[0] == "Drift seen")
-        assert "Under way: flow run flow-run" in page.order("retrain")
+        page.order("retrain", "Under way: flow run flow-run")
         who = {"reason": "by hand (asked by a-operator)"}
         assert loop.orders()[len(before) :] == [["continuous-training/continuous-training", who]]
         loop.tell("switched")
@@ -151,21 +151,31 @@ def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_
         assert mlflow.startswith("http://mlflow.test/#/experiments/1")
 
 
-@pytest.mark.long  # six dialogs, one after another: half a minute, and sometimes a press is lost
 def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_can(loop: Loop) -> None:
     loop.tell("back")
     before = loop.orders()
-    needs = {"retrain": "operator", "roll-back": "administrator", "promote-2": "administrator"}
+    needs = {
+        "retrain": ("train", Role.OPERATOR),
+        "roll-back": ("roll-back", Role.ADMINISTRATOR),
+        "promote-2": ("promote", Role.ADMINISTRATOR),
+    }
     for role in (Role.READER, Role.OPERATOR):
         with browser_of(loop, role) as browser:
             page = LoopTab(browser, f"{loop.url}/loop")
-            for button, needed in needs.items():
+            for button, (route, needed) in needs.items():
                 if needed != role:
-                    assert f"needs the role {needed}; a-{role} is {role}" in page.order(button)
+                    page.order(button, f"POST /loop/{route} needs the role {needed}; a-{role} is {role}")
     assert loop.orders() == before
     with browser_of(loop, Role.ADMINISTRATOR) as browser:
-        assert "Under way" in LoopTab(browser, f"{loop.url}/loop").order("promote-2")
-    assert loop.orders()[len(before) :] == [["provision/provision", {"version": "2"}]]
+        page = LoopTab(browser, f"{loop.url}/loop")
+        page.press("promote-2")
+        page.until(lambda: page.all("go"))
+        loop.tell("back", policy="another rule")  # the table changes below the dialog
+        page.until(lambda: any("another rule" in row.text for row in page.all("version-row")))
+        browser.execute_script("arguments[0].click(); arguments[0].click()", page.all("go")[0])
+        page.until(lambda: any("Under way" in each for each in page.notices()))
+    asked = {"version": "2", "reason": "by hand (asked by a-administrator)"}
+    assert loop.orders()[len(before) :] == [["provision/provision", asked]]
 
 
 def test_with_fakes_a_chain_is_reached_by_its_address_and_its_times_are_local(

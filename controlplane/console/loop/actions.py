@@ -146,7 +146,8 @@ class LoopActions:
         order = await _read(request, PromoteOrder)
         if isinstance(order, Response):
             return order
-        return await self._run(request, PROVISION, {"version": order.version})
+        reason = f"by hand (asked by {identity_of(request).name})"
+        return await self._run(request, PROVISION, {"version": order.version, "reason": reason})
 
     async def roll_back(self, request: Request) -> Response:
         """Have the champion of before put back."""

@@ -11,6 +11,8 @@ from controlplane.console.charts import card, tooltip
 from controlplane.console.loop.document import DemandThenAndNow, ShownCurve, ShownLook
 from controlplane.console.palette import FONT, Palette
 
+SHORTEST_S = 600.0  # of the axis of the looks
+
 
 def training_curve(curve: ShownCurve, palette: Palette) -> dict[str, Any]:
     """Blocking of the policy of the moment against the best baseline's on the same traces."""
@@ -123,13 +125,20 @@ def evidence_path(looks: tuple[ShownLook, ...], palette: Palette) -> dict[str, A
         }
         for look in looks
     ]
+    # around a look that is the only one ECharts would draw two days
+    span_s = max(looks[-1].time_s - looks[0].time_s, SHORTEST_S) if looks else SHORTEST_S
     lines = [] if threshold is None else [{"yAxis": threshold, "name": f"alarm at {threshold:.1f}"}]
     return {
         "animation": False,
         "textStyle": {"fontFamily": FONT},
         "tooltip": tooltip(palette),
         "grid": {"left": 52, "right": 16, "top": 14, "bottom": 24},
-        "xAxis": {"type": "time", "axisLabel": {**text, "hideOverlap": True}, "splitLine": {"show": False}},
+        "xAxis": {
+            "type": "time",
+            "min": 1000 * (looks[-1].time_s - span_s) if looks else None,
+            "axisLabel": {**text, "hideOverlap": True},
+            "splitLine": {"show": False},
+        },
         "yAxis": {
             "type": "value",
             "name": "log e",

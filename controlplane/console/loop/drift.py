@@ -104,7 +104,8 @@ class EvidencePanel:
             return
         replace_options(self._chart, evidence_path(looks, palette))
         alarms = [look for look in looks if look.drifted]
-        self._note.set_text(f"{len(looks)} looks, {len(alarms)} alarms")
+        counted = ((len(looks), "look"), (len(alarms), "alarm"))
+        self._note.set_text(", ".join(f"{n} {word}" + ("" if n == 1 else "s") for n, word in counted))
         self._show_look(document, alarms[-1] if alarms else looks[-1], clock)
 
     def _show_look(self, document: LoopDocument, look: ShownLook, clock: Clock) -> None:

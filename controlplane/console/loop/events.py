@@ -54,7 +54,13 @@ class LoopEvent:
 
 def events_of(document: LoopDocument) -> tuple[LoopEvent, ...]:
     """Every event, oldest first: alarms, trainings and their verdicts, switches, roll-backs, probation."""
-    found = [*_alarms(document), *_trainings(document), *_changes(document), *_probation(document)]
+    found = [
+        *_alarms(document),
+        *_trainings(document),
+        *_switches(document),
+        *_changes(document),
+        *_probation(document),
+    ]
     return tuple(sorted(found, key=lambda event: event.time_s))
 
 
@@ -87,6 +93,21 @@ def _trainings(document: LoopDocument) -> Iterator[LoopEvent]:
             f"Version {run.version}: {run.state.lower()}" if run.version else f"Training: {run.state.lower()}"
         )
         yield LoopEvent(f"ended-{key}", run.ended_s, "gate", tone, title, run.verdict, links)
+
+
+def _switches(document: LoopDocument) -> Iterator[LoopEvent]:
+    """Promotions and roll-backs that run, and those that failed; of the others the change itself is told."""
+    for run in document.runs:
+        if run.flow == CONTINUOUS_TRAINING or run.began_s is None:
+            continue
+        key, links = f"switch-{run.flow_run_id}", run_links(document, run)
+        if run.ended_s is None:
+            said = f"{run.name} has begun"
+            yield LoopEvent(key, run.began_s, "service", "plain", "A switch is under way", said, links)
+        elif run.state_type != "COMPLETED":
+            title = f"Switch: {run.state.lower()}"
+            said = f"{run.name}: {run.verdict}"
+            yield LoopEvent(key, run.ended_s, "service", "bad", title, said, links)
 
 
 def _changes(document: LoopDocument) -> Iterator[LoopEvent]:

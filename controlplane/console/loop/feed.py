@@ -131,8 +131,9 @@ class LoopFeed:
             self._tell(LoopSnapshot(self.snapshot.document, "the command and this page are of two versions"))
 
     def _tell(self, snapshot: LoopSnapshot) -> None:
-        self.snapshot = snapshot
-        self._listeners.tell(snapshot)
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
+            self._listeners.tell(snapshot)
 
     async def _start(self, *words: str) -> Process:
         return await begin(self._command, words, MOST_LINE_BYTES)

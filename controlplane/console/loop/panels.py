@@ -78,27 +78,33 @@ class Events:
     """The marks of the picture as a list, newest first, with their links: for the keyboard, and to read."""
 
     def __init__(self) -> None:
-        self._drawn: object = None
+        self._clock: Clock | None = None
+        self._entries: dict[LoopEvent, ui.element] = {}
         with box("panel events"):
             with box("panel-head"):
                 text("What happened", "panel-title")
             self._list = ui.element("ol").classes("event-list").props("data-testid=events tabindex=0")
+            with self._list:
+                self._nothing = ui.element("li").classes("empty")
+                self._nothing.add_slot("default", "Nothing yet.")
 
     def show(self, events: tuple[LoopEvent, ...], clock: Clock) -> None:
         """Bring the list in step; what has not changed stays, and with it the keyboard's place."""
-        if (events, clock) == self._drawn:
-            return
-        self._drawn = (events, clock)
-        self._list.clear()
-        with self._list:
-            if not events:
-                ui.element("li").classes("empty").add_slot("default", "Nothing yet.")
-            for event in reversed(events[-MOST_EVENTS:]):
-                self._entry(event, clock)
+        shown = tuple(dict.fromkeys(reversed(events[-MOST_EVENTS:])))
+        self._nothing.set_visibility(not shown)
+        for event in tuple(self._entries):
+            if event not in shown or clock != self._clock:
+                self._entries.pop(event).delete()
+        self._clock = clock
+        for place, event in enumerate(shown):
+            if event not in self._entries:
+                with self._list:
+                    self._entries[event] = self._entry(event, clock)
+                self._entries[event].move(target_index=place)
 
     @staticmethod
-    def _entry(event: LoopEvent, clock: Clock) -> None:
-        with ui.element("li").classes(f"event {event.tone}").props("data-testid=event"):
+    def _entry(event: LoopEvent, clock: Clock) -> ui.element:
+        with ui.element("li").classes(f"event {event.tone}").props("data-testid=event") as entry:
             with box("event-head"):
                 ui.element("span").classes(f"event-mark {event.tone}")
                 text(event.title, "event-title")
@@ -108,6 +114,7 @@ class Events:
             with box("event-links"):
                 for link in event.links:
                     anchor(link)
+        return entry
 
 
 def when(time_s: float, clock: Clock) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
 
 from controlplane.console.loop import rows
-from controlplane.console.loop.asking import AskRefused, ask
+from controlplane.console.loop.asking import ask
 from controlplane.console.loop.charts import training_curve
+from controlplane.console.loop.dialogs import Dialogs, go_button
 from controlplane.console.loop.document import LoopDocument
 from controlplane.console.loop.events import PageLink
-from controlplane.console.loop.panels import anchor, when
+from controlplane.console.loop.panels import anchor
 from controlplane.console.palette import Palette
 from controlplane.console.panels import box, replace_options, text
 from controlplane.console.times import Clock
@@ -28,6 +29,7 @@ class RegistryPanel:
     def __init__(self) -> None:
         self._drawn: object = None
         self._document: LoopDocument | None = None
+        self._rows: dict[str, _VersionRow] = {}
         with box("panel registry", "registry"):
             with box("panel-head"):
                 text("Registry", "panel-title")
@@ -42,6 +44,7 @@ class RegistryPanel:
                             ui.html(head, sanitize=False, tag="span")
                 self._body = ui.element("tbody")
             self._empty = text(NO_VERSION, "empty")
+        self._dialogs = Dialogs()
 
     def show(self, document: LoopDocument | None, clock: Clock) -> None:
         """Bring the panel in step; what has not changed stays, and with it the keyboard's place."""
@@ -56,37 +59,22 @@ class RegistryPanel:
         self._back.set_enabled(len(document.served) > 1)
         listed = rows.version_rows(document)
         self._empty.set_visibility(not listed)
-        self._body.clear()
-        with self._body:
-            for row in listed:
-                self._row(row, clock)
-
-    def _row(self, row: Mapping[str, Any], clock: Clock) -> None:
-        with ui.element("tr").classes("serves" if row["serves"] else "").props("data-testid=version-row"):
-            with ui.element("td"):
-                ui.button(row["number"], color=None, on_click=lambda: self._details(row["number"])).props(
-                    f"flat dense no-caps data-testid=version-{row['number']} "
-                    f"aria-label='Version {row['number']}: details'"
-                ).classes("as-link")
-                for alias in row["aliases"]:
-                    ui.label(f"@{alias}").classes("tag")
-            for name in ("policy", "gate", "score", "p99", "energy"):
-                with ui.element("td").classes(f"gate-{row['gate']}" if name == "gate" else ""):
-                    ui.label(row[name])
-            with ui.element("td"):
-                when(row["made_s"], clock)
-            with ui.element("td"):
-                if row["may_serve"]:
-                    number = row["number"]
-                    button = _button("Promote", f"promote-{number}", lambda: self._ask_promote(number))
-                    button.props(f"aria-label='Promote version {number}'")
+        for number in self._rows.keys() - {row["number"] for row in listed}:
+            self._rows.pop(number).delete()
+        for place, row in enumerate(listed):
+            number = row["number"]
+            if number not in self._rows:
+                with self._body:
+                    self._rows[number] = _VersionRow(number, place, self._details, self._ask_promote)
+            self._rows[number].show(row, clock)
 
     def _details(self, number: str) -> None:
         document = self._document
         item = document.version(number) if document else None
         if document is None or item is None:
             return
-        with _dialog(f"Version {number}: {item.policy}") as dialog:
+
+        def fill(_: ui.dialog) -> None:
             _facts(rows.version_facts(item))
             told = rows.hyperparameters(item)
             if told:
@@ -100,67 +88,90 @@ class RegistryPanel:
                         anchor(PageLink("Gate's report", document.links.run(item.run_id, "gate/report.html")))
                 if item.flow_run_id:
                     anchor(PageLink("Prefect run", document.links.flow_run(item.flow_run_id)))
-        dialog.open()
+
+        self._dialogs.open(f"Version {number}: {item.policy}", fill)
 
     def _ask_promote(self, number: str) -> None:
-        said = (
-            f"Version {number} passed its gate. It is put into a free model slot, its answers are compared "
-            "with those that the gate measured, then it takes over."
-        )
-        _confirm(
-            f"Promote version {number}", said, "Promote", lambda: ask("/loop/promote", {"version": number})
-        )
+        def fill(dialog: ui.dialog) -> None:
+            ui.label(
+                f"Version {number} may serve. It is put into a free model slot, its answers are compared "
+                "with those that were recorded when it was made, then it takes over."
+            )
+            go_button("Promote", dialog, lambda: ask("/loop/promote", {"version": number}))
+
+        self._dialogs.open(f"Promote version {number}", fill)
 
     def _ask_roll_back(self) -> None:
         document = self._document
         if document is None or not document.champion:
             return
         number = document.champion
-        with _dialog(f"Roll back version {number}") as dialog:
+
+        def fill(dialog: ui.dialog) -> None:
             ui.label("The champion of before is put back into service. The promotion log keeps the reason.")
             reason = ui.input("Reason").props(f"{FIELD} data-testid=roll-back-reason maxlength=200")
+            go_button(
+                "Roll back",
+                dialog,
+                lambda: ask("/loop/roll-back", {"version": number, "reason": reason.value or ""}),
+            )
 
-            async def go() -> None:
-                body = {"version": number, "reason": reason.value or ""}
-                await _started(dialog, lambda: ask("/loop/roll-back", body))
-
-            _go("Roll back", go)
-        dialog.open()
+        self._dialogs.open(f"Roll back version {number}", fill)
 
     def _ask_train(self) -> None:
-        with _dialog("Start a training") as dialog:
-            ui.label(
-                "The challenger meets the gate, and serves only if it passes. What is empty is as configured."
-            )
-            only = ui.checkbox("Only a new demand forecast for the champion").props(
-                "data-testid=only-forecast"
-            )
-            window = ui.input(
-                "Learn from", placeholder="last:5000, or the id of a window; empty: drawn traffic"
-            )
-            window.props(f"{FIELD} data-testid=train-window")
-            budget = ui.number("Budget of search and PPO, s", min=1, format="%g").props(
-                f"{FIELD} data-testid=train-budget"
-            )
-            settings = ui.input("Settings", placeholder="training.seed=7 training.learning_rate=0.0003")
-            settings.props(f"{FIELD} data-testid=train-settings")
-            reason = ui.input("Reason").props(f"{FIELD} data-testid=train-reason maxlength=200")
-            for field in (budget, settings):
-                field.bind_enabled_from(only, "value", lambda value: not value)
+        self._dialogs.open("Start a training", _fill_training)
 
-            async def go() -> None:
-                body: dict[str, Any] = {
-                    "reason": reason.value or "",
-                    "window": window.value or "",
-                    "only_forecast": bool(only.value),
-                    "settings": (settings.value or "").split(),
-                }
-                if budget.value:
-                    body["training_budget_s"] = budget.value
-                await _started(dialog, lambda: ask("/loop/train", body))
 
-            _go("Start", go)
-        dialog.open()
+class _VersionRow:
+    """One version; its elements stay as long as it is listed, only their words change.
+
+    An element that is made anew under somebody's pointer takes the press with it.
+    """
+
+    def __init__(
+        self, number: str, place: int, on_details: Callable[[str], None], on_promote: Callable[[str], None]
+    ) -> None:
+        self._shown: Mapping[str, Any] = {}
+        self._number, self._on_promote = number, on_promote
+        with ui.element("tr").props("data-testid=version-row") as self._row:
+            with ui.element("td"):
+                ui.button(number, color=None, on_click=lambda: on_details(number)).props(
+                    f"flat dense no-caps data-testid=version-{number} aria-label='Version {number}: details'"
+                ).classes("as-link")
+                self._aliases = ui.element("span")
+            self._words: dict[str, tuple[ui.element, ui.label]] = {}
+            for name in ("policy", "gate", "score", "p99", "energy"):
+                with ui.element("td") as cell:
+                    self._words[name] = cell, ui.label("")
+            with ui.element("td"):
+                self._made = ui.html("", sanitize=False, tag="span").classes("when")
+            self._buttons = ui.element("td")
+        self._row.move(target_index=place)
+
+    def delete(self) -> None:
+        """Take it away."""
+        self._row.delete()
+
+    def show(self, row: Mapping[str, Any], clock: Clock) -> None:
+        """Bring it in step."""
+        before, self._shown = self._shown, row
+        self._row.classes(replace="serves" if row["serves"] else "")
+        self._made.set_content(clock.html(row["made_s"]))
+        for name, (_, label) in self._words.items():
+            label.set_text(row[name])
+        self._words["gate"][0].classes(replace=f"gate-{row['gate']}")
+        if row["aliases"] != before.get("aliases"):
+            self._aliases.clear()
+            with self._aliases:
+                for alias in row["aliases"]:
+                    ui.label(f"@{alias}").classes("tag")
+        if row["may_serve"] != before.get("may_serve"):
+            self._buttons.clear()
+            if row["may_serve"]:
+                number = self._number
+                with self._buttons:
+                    button = _button("Promote", f"promote-{number}", lambda: self._on_promote(number))
+                button.props(f"aria-label='Promote version {number}'")
 
 
 class CurvePanel:
@@ -204,32 +215,31 @@ def _button(words: str, testid: str, on_click: Callable[[], Any]) -> ui.button:
     return button.props(f"flat dense no-caps data-testid={testid}")
 
 
-def _dialog(title: str) -> Any:
-    """A dialog with its title; what is put into it stands below."""
-    dialog = ui.dialog().props(f"aria-label='{title}'")
-    with dialog:
-        card = ui.card().classes("dialog").props("data-testid=dialog")
-    with card:
-        text(title, "dialog-title")
-    return _Filled(dialog, card)
+def _fill_training(dialog: ui.dialog) -> None:
+    """What a training may be told, and the button that starts it."""
+    ui.label("The challenger meets the gate, and serves only if it passes. What is empty is as configured.")
+    only = ui.checkbox("Only a new demand forecast for the champion").props("data-testid=only-forecast")
+    window = ui.input("Learn from", placeholder="last:5000, or the id of a window; empty: drawn traffic")
+    window.props(f"{FIELD} data-testid=train-window")
+    budget = ui.number("Budget of search and PPO, s", min=1, format="%g").props(
+        f"{FIELD} data-testid=train-budget"
+    )
+    settings = ui.input("Settings", placeholder="training.seed=7 training.learning_rate=0.0003")
+    settings.props(f"{FIELD} data-testid=train-settings")
+    reason = ui.input("Reason").props(f"{FIELD} data-testid=train-reason maxlength=200")
+    for field in (budget, settings):
+        field.bind_enabled_from(only, "value", lambda value: not value)
 
+    def order() -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "reason": reason.value or "",
+            "window": window.value or "",
+            "only_forecast": bool(only.value),
+            "settings": (settings.value or "").split(),
+        }
+        return body | ({"training_budget_s": budget.value} if budget.value else {})
 
-class _Filled:
-    """A dialog whose ``with`` fills its card."""
-
-    def __init__(self, dialog: ui.dialog, card: ui.card) -> None:
-        self._dialog, self._card = dialog, card
-
-    def __enter__(self) -> ui.dialog:
-        self._card.__enter__()
-        return self._dialog
-
-    def __exit__(self, *_: Any) -> None:
-        with ui.row().classes("dialog-foot"):
-            ui.button("Close", color=None, on_click=self._dialog.close).props(
-                "flat no-caps data-testid=close"
-            )
-        self._card.__exit__(*_)
+    go_button("Start", dialog, lambda: ask("/loop/train", order()))
 
 
 def _facts(told: list[rows.Fact]) -> None:
@@ -239,30 +249,3 @@ def _facts(told: list[rows.Fact]) -> None:
                 ui.label(fact.name)
             with ui.element("dd").classes("fact-value"):
                 ui.label(fact.words)
-
-
-def _go(words: str, on_click: Callable[[], Awaitable[None]]) -> None:
-    button = ui.button(words, color=None, on_click=on_click).classes("main-button")
-    button.props("unelevated no-caps data-testid=go")
-
-
-def _confirm(title: str, said: str, words: str, asked: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-    with _dialog(title) as dialog:
-        ui.label(said)
-        _go(words, lambda: _started(dialog, asked))
-    dialog.open()
-
-
-async def _started(dialog: ui.dialog, asked: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-    """Ask, and say what came of it."""
-    try:
-        told = await asked()
-    except AskRefused as error:
-        ui.notify(f"Not done: {error}", type="negative", position="bottom-right", timeout=8000)
-        return
-    dialog.close()
-    ui.notify(
-        f"Under way: flow run {told['flow_run_id'][:8]}. It appears on the time axis.",
-        type="positive",
-        position="bottom-right",
-    )

@@ -41,6 +41,7 @@ def timeline(
     """
     now_s = time.time() if now_s is None else now_s
     begin_s, end_s = _span(document, events, now_s)
+    step, highest = _blocking_scale(document)
     text = {"color": palette.soft, "fontSize": 11, "fontFamily": FONT}
     return {
         "animation": False,
@@ -59,7 +60,12 @@ def timeline(
         "grid": list(GRIDS),
         "xAxis": [_time_axis(index, begin_s, end_s, text, palette) for index in range(len(GRIDS))],
         "yAxis": [
-            {**_value_axis(BLOCKING, "blocked, %", text, palette), "min": 0, "max": _highest(document)},
+            {
+                **_value_axis(BLOCKING, "blocked, %", text, palette),
+                "min": 0,
+                "max": highest,
+                "interval": step,
+            },
             {**_value_axis(EVIDENCE, "evidence, log e", text, palette), "splitNumber": 2},
             {
                 "type": "category",
@@ -95,8 +101,8 @@ def _span(document: LoopDocument, events: tuple[LoopEvent, ...], now_s: float) -
     return first_s - room_s, last_s + room_s
 
 
-def _highest(document: LoopDocument) -> float:
-    """Upper end of the axis: what was seen has room, the ends of wide intervals need not."""
+def _blocking_scale(document: LoopDocument) -> tuple[float, float]:
+    """From line to line, and upper end: what was seen has room, the ends of wide intervals need not."""
     seen = [item.value for item in document.live] + [
         end
         for version in document.versions
@@ -108,7 +114,7 @@ def _highest(document: LoopDocument) -> float:
         seen += [mean or 0.0 for mean, _, _ in look.regret.replayed.values()] if look.regret else []
     highest = 125 * max(seen, default=0.0)
     step = round_step(highest / 4) if highest else 0.25
-    return step * math.ceil(highest / step) if highest else 1.0
+    return step, step * math.ceil(highest / step) if highest else 1.0
 
 
 def _live(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:

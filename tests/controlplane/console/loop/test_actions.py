@@ -93,7 +93,7 @@ def test_prefect_is_asked_for_the_deployment_and_who_asked_stands_in_the_reason(
             "continuous-training/continuous-training",
             {"reason": f"new fibre {who}", "overrides": ["training.seed=7"]},
         ),
-        ("provision/provision", {"version": "3"}),
+        ("provision/provision", {"version": "3", "reason": f"by hand {who}"}),
         ("rollback/rollback", {"reason": f"slow {who}", "version": "3"}),
         ("continuous-training/re-estimate", {"reason": f"by hand {who}"}),
         (

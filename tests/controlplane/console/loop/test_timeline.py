@@ -55,6 +55,24 @@ def test_every_mark_leads_to_its_run_or_version(document: LoopDocument) -> None:
     assert all(mark["url"].startswith("http") for mark in marks)
 
 
+def test_a_switch_stands_there_while_it_runs_and_where_it_failed(document: LoopDocument) -> None:
+    known = {"flow": "provision", "flow_run_id": "f-1", "run_id": "", "version": "1"}
+    under_way = document.runs[0].model_copy(
+        update=known | {"name": "provision 1", "state_type": "RUNNING", "ended_s": None}
+    )
+    ended = {"state": "Failed", "state_type": "FAILED", "ended_s": 2e9, "verdict": "no free slot"}
+    for update, title, said in (
+        ({}, "A switch is under way", "provision 1 has begun"),
+        (ended, "Switch: failed", "provision 1: no free slot"),
+    ):
+        runs = (*document.runs, under_way.model_copy(update=update))
+        (mark,) = [
+            each for each in events_of(document.model_copy(update={"runs": runs})) if "f-1" in each.key
+        ]
+        assert (mark.lane, mark.title, mark.said) == ("service", title, said)
+        assert mark.links[0].url == "http://prefect.test/runs/flow-run/f-1"
+
+
 def test_lived_promised_and_measured_share_the_axis(document: LoopDocument) -> None:
     drawn = series(timeline(document, events_of(document), LIGHT, now_s=document.served[-1].from_s + 60))
     # the band's two series add up to the upper end of Wilson's interval
