@@ -95,7 +95,7 @@ SCENES = (
 
 
 @dataclass(frozen=True)
-class Plant:
+class NetworkPicture:
     """A network page with services on it.
 
     Attributes:
@@ -111,9 +111,9 @@ class Plant:
     services: int
 
 
-PLANTS = (
-    Plant("console", "latency-rsa", GENERALIST_FOLDER, 90),
-    Plant("console-bands", "qot-rmbsa", GENERALIST_FOLDER.with_name("qot"), 150),
+NETWORK_PICTURES = (
+    NetworkPicture("console", "latency-rsa", GENERALIST_FOLDER, 90),
+    NetworkPicture("console-bands", "qot-rmbsa", GENERALIST_FOLDER.with_name("qot"), 150),
 )
 
 
@@ -188,22 +188,22 @@ def _size(browser: Any, width: int, height: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", told)
 
 
-def take_plant(plant: Plant, folder: Path, say: Callable[[str], None]) -> list[Path]:
+def take_network(asked: NetworkPicture, folder: Path, say: Callable[[str], None]) -> list[Path]:
     """The files of the pictures of a network page, as those of ``take``.
 
     Raises:
         StackError: a process does not come up.
     """
-    with running_stack(plant.scenario, [], say) as stack:
-        stack.serve_model(plant.agent)
+    with running_stack(asked.scenario, [], say) as stack:
+        stack.serve_model(asked.agent)
         stack.start(("console",))
         with ControllerClient(stack.url("controller"), stack.home.credentials()) as client:
             random = Random(1)
-            for _ in range(plant.services):
+            for _ in range(asked.services):
                 a, b = random.sample(client.nodes(), 2)
                 with suppress(ServiceRefused):  # it would be on the page too
                     client.place_service(a, b, random.choice(stack.config.traffic.bit_rates_gbps))
-        return take(*addresses(stack.config, stack.home), folder, (Scene(plant.name, "/", network),))
+        return take(*addresses(stack.config, stack.home), folder, (Scene(asked.name, "/", network),))
 
 
 def addresses(config: Config, home: Home) -> tuple[str, str]:
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="latency-rsa")
     parser.add_argument("--running", action="store_true", help="take pictures of what runs already")
-    every = [each.name for each in (*SCENES, *PLANTS)]
+    every = [each.name for each in (*SCENES, *NETWORK_PICTURES)]
     parser.add_argument("--only", default=",".join(every), help="names of pictures, with commas between")
     parser.add_argument("--out", type=Path, default=IMAGES)
     asked, more = parser.parse_known_args(arguments)
@@ -235,9 +235,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if scenes:
             taken += take(*addresses(load_config(str(home.config_file)), home), asked.out, scenes)
-        for plant in PLANTS:
-            if plant.name in names:
-                taken += take_plant(plant, asked.out, lambda words: print(words, file=sys.stderr))
+        for each in NETWORK_PICTURES:
+            if each.name in names:
+                taken += take_network(each, asked.out, lambda words: print(words, file=sys.stderr))
     except (ChromiumError, ScreenshotError, StackError) as error:
         print(error, file=sys.stderr)
         return 1

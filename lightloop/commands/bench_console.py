@@ -26,7 +26,7 @@ def console(
     seconds: Annotated[float, typer.Option(min=1, help="Of load, while frames are counted.")] = 10.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """From set-up to picture, frames under load and bytes a change of the network page (five minutes).
+    """From set-up to picture, frames under load and bytes a change of the network page (two minutes).
 
     Elements, controller, PCE and console are started for this, in a folder of their own on free ports; an
     installation that runs is left alone. `picture_p50_ms` and `picture_p95_ms` count from the answer that a

@@ -151,7 +151,7 @@ def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_
         assert mlflow.startswith("http://mlflow.test/#/experiments/1")
 
 
-def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_can(loop: Loop) -> None:
+def test_with_fakes_a_reader_changes_nothing_and_an_administrator_promotes(loop: Loop) -> None:
     loop.tell("back")
     before = loop.orders()
     needs = {
@@ -159,12 +159,10 @@ def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_c
         "roll-back": ("roll-back", Role.ADMINISTRATOR),
         "promote-2": ("promote", Role.ADMINISTRATOR),
     }
-    for role in (Role.READER, Role.OPERATOR):
-        with browser_of(loop, role) as browser:
-            page = LoopTab(browser, f"{loop.url}/loop")
-            for button, (route, needed) in needs.items():
-                if needed != role:
-                    page.order(button, f"POST /loop/{route} needs the role {needed}; a-{role} is {role}")
+    with browser_of(loop, Role.READER) as browser:
+        page = LoopTab(browser, f"{loop.url}/loop")
+        for button, (route, needed) in needs.items():
+            page.order(button, f"POST /loop/{route} needs the role {needed}; a-reader is reader")
     assert loop.orders() == before
     with browser_of(loop, Role.ADMINISTRATOR) as browser:
         page = LoopTab(browser, f"{loop.url}/loop")
