@@ -123,7 +123,11 @@ class SearchState:
 
 
 def new_search(
-    spec: SearchSpec, spread: np.ndarray, seed: int, start: LinearPolicy | None = None
+    spec: SearchSpec,
+    spread: np.ndarray,
+    seed: int,
+    start: LinearPolicy | None = None,
+    step: float | None = None,
 ) -> SearchState:
     """A search at its beginning.
 
@@ -132,6 +136,7 @@ def new_search(
         spread: (F,) how much each feature differs among the candidates of a request.
         seed: of the search and, with the generation, of the requests.
         start: where to begin; None: no preference.
+        step: size of the first steps; None: small where the start knows after-states.
     """
     scale = np.where(spread > 1e-6, spread, np.inf)
     origin = np.zeros(len(scale))
@@ -145,7 +150,8 @@ def new_search(
 
     options = {"popsize": spec.population, "seed": seed + 1, "verbose": -9}
     knows_after_states = start is not None and start.weights[COLUMN.shortlisted] > 0
-    step = STEP_FROM_A_GOOD_START if knows_after_states else STEP_SIZE
+    if step is None:
+        step = STEP_FROM_A_GOOD_START if knows_after_states else STEP_SIZE
     return SearchState(cma.CMAEvolutionStrategy(origin, step, options), scale)
 
 

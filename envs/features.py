@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-FEATURE_SCHEMA_VERSION = 6
-OLDER_WIDTHS = {5: 41}  # columns of older versions; since then some were added at the end, and none changed
+FEATURE_SCHEMA_VERSION = 7
+OLDER_WIDTHS = {
+    5: 41,
+    6: 42,
+}  # columns of older versions; some were added at the end, none changed
 
 
 class FeatureColumns(NamedTuple):
@@ -67,6 +70,7 @@ class FeatureColumns(NamedTuple):
     blocking_loss: int  # share of next requests left without any path of the table, summed over node pairs
     # Energy again
     amplifier_share: int  # kW of the path's amplifiers, each shared with the lightpaths there already
+    off_backbone: int  # of these kW, those of fibre pairs outside the backbone: energy/backbone.py
 
 
 class ContextColumns(NamedTuple):

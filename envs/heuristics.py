@@ -61,6 +61,10 @@ _BASELINES: dict[str, Callable[[], ScoringPolicy]] = {
     "least_amplifier_share": lambda: linear_policy(
         "least_amplifier_share", amplifier_share=-1000.0, path_rank=-1e-3, first_slot=-1e-5
     ),
+    # the same, but outside the backbone a watt counts ten times, and slots count, more where they are scarce
+    "growing_backbone": lambda: linear_policy(
+        "growing_backbone", amplifier_share=-1.0, off_backbone=-9.0, spend_loaded=-1.6, spend_total=-0.5
+    ),
     # the path with the highest mean share of slots taken on its links; then the better path, its lowest slot
     "most_used": lambda: linear_policy("most_used", mean_load=10_000.0, path_rank=-1.0),
     # several bands: the band that fills first, its best path, the fewest channels, the lowest of them

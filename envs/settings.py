@@ -103,6 +103,10 @@ TRAINING_SETTINGS = (
     "ptrnet-80-usnet",
 )
 
+# What the energy agent learns on, with the plant of its scenario.
+ENERGY_TOPOLOGIES = ("nsfnet", "german17", "cost239")
+ENERGY_LOADS_ERLANG = (60.0, 90.0, 120.0)
+
 
 def agent_plant(setting: Setting, departures_known: bool = False) -> PlantSpec:
     """The plant of a setting as an agent sees it: more paths, and a look at what candidates leave behind.

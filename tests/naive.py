@@ -193,7 +193,7 @@ def features(
         "neighbours_stay": 0.0,
         "neighbours_alike": 0.0,
         "spend_loaded": sum(num_slots * (load + num_slots / 2 / size) for load in loads) / 32,
-    } | dict.fromkeys((*AFTER_STATE_COLUMNS, "amplifier_share"), 0.0)
+    } | dict.fromkeys((*AFTER_STATE_COLUMNS, "amplifier_share", "off_backbone"), 0.0)
 
 
 def ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from envs.energy.model import FIBRE_PAIR, SUBCARRIER, PowerModel
@@ -81,14 +82,30 @@ def dark_share(plant: Plant, active: list[Lit], path: int) -> float:
     return sum(unit not in lit for unit in units) / len(units)
 
 
-def amplifier_share_w(plant: Plant, active: list[Lit], candidate: Lit) -> float:
-    """Watts of the path's amplifiers in the candidate's band, each over the lightpaths through it with it."""
+def taken_slots(plant: Plant, active: list[Lit]) -> int:
+    """Slots taken over all spectrum units."""
+    total = 0
+    for item in active:
+        slots = math.ceil(round(item.rate_gbps / plant.formats[item.format_row].slot_capacity_gbps, 9))
+        total += (slots + plant.spec.guard_slots) * len(plant.path_table.links(item.path))
+    return total
+
+
+def amplifier_share_w(
+    plant: Plant, active: list[Lit], candidate: Lit, fibres: Collection[int] | None = None
+) -> float:
+    """Watts of the path's amplifiers in the candidate's band, each over the lightpaths through it with it.
+
+    Of those of given fibre pairs alone, where any are given.
+    """
     model, links = plant.power, plant.path_table.links
     assert model is not None
     band = next(item for item in plant.bands if item.first_slot <= candidate.first_slot < item.end_slot)
     there = [item for item in active if band.first_slot <= item.first_slot < band.end_slot]
     watts = 0.0
     for link in links(candidate.path):
+        if fibres is not None and link // 2 not in fibres:
+            continue
         both = model.amplifier.switched_by == FIBRE_PAIR
         ways = {link, link ^ 1} if both else {link}
         through = sum(bool(ways & set(links(item.path))) for item in there)

@@ -53,6 +53,7 @@ FEATURE_WORDS: Mapping[str, str] = {
     "runs_loss_3": "gaps lost by pairs with a few",
     "blocking_loss": "next requests left without a path",
     "amplifier_share": "share of the amplifiers' power",
+    "off_backbone": "of it, outside the backbone",
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from envs.energy.backbone import joins_from_slots
 from envs.energy.model import DIRECTION, SUBCARRIER, PowerModel
 from envs.errors import PlantError
 from envs.modulation import ModulationFormat
@@ -25,6 +26,7 @@ class PowerArrays(NamedTuple):
     switch_of_unit: np.ndarray  # (num_units,) int32
     switch_units: np.ndarray  # (num_switches, 2) int32, the same twice where it has one unit
     switch_w: np.ndarray  # (num_switches,) float64 of one band, on above asleep
+    joins_from: np.ndarray  # (num_switches,) float64 slots taken from which on it is of the backbone
     fibre_units: np.ndarray  # (num_fibres, 2) int32, the same twice where both directions share spectrum
     first_of_node: np.ndarray  # (num_nodes + 1,) int32, into node_units
     node_units: np.ndarray  # int32 spectrum units that touch each node
@@ -48,6 +50,7 @@ def no_power() -> PowerArrays:
         switch_of_unit=none,
         switch_units=pairs,
         switch_w=numbers,
+        joins_from=numbers,
         fibre_units=pairs,
         first_of_node=none,
         node_units=none,
@@ -95,12 +98,15 @@ def power_arrays(model: PowerModel, blueprint: Blueprint) -> PowerArrays:
             for node in range(topology.num_nodes)
         )
     ]
+    awake_share = 1 - model.amplifier.sleep_share
+    joins_from = joins_from_slots(blueprint, site_w[::2] * awake_share)
     end_w, per_gbps_w = _transponders(model, formats)
     by_subcarrier = model.transponder.per == SUBCARRIER
     return PowerArrays(
         switch_of_unit=switch_of_unit,
         switch_units=switch_units.astype(np.int32),
-        switch_w=full_w * (1 - model.amplifier.sleep_share),
+        switch_w=full_w * awake_share,
+        joins_from=np.repeat(joins_from, len(full_w) // len(joins_from)),
         fibre_units=fibre_units,
         first_of_node=np.cumsum([0, *(len(units) for units in touching)]).astype(np.int32),
         node_units=np.concatenate([np.array(units, np.int32) for units in touching]),

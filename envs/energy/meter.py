@@ -233,23 +233,39 @@ def switched_on(power, free, units, path, band):
 
 
 @inlined
-def shared_w(power, starts, free, n, units, band):
+def slots_taken(power, free):
+    """Slots taken in the whole network; those of a unit out of service are."""
+    taken = 0
+    for unit in range(free.shape[0]):
+        for band in range(len(power.band_words)):
+            for w in range(free.shape[1]):
+                taken += population(power.band_words[band, w] & ~free[unit, w])
+    return taken
+
+
+@inlined
+def shared_w(power, starts, free, n, units, band, taken):
     """Watts of the amplifiers of a path in a band, each over the lightpaths that it would then amplify.
+
+    Of all of them, and of those outside the backbone of a network with that many slots taken.
 
     With exponential holding times of one mean, and nobody else to come, that is what a lightpath adds to the
     energy: it is the last of n + 1 to leave with probability 1 / (n + 1), and then keeps the amplifier on for
     a whole mean holding time.
     """
     switch_of_unit, switch_units, switch_w = power.switch_of_unit, power.switch_units, power.switch_w
-    watts = 0.0
+    watts, outside_w = 0.0, 0.0
     for h in range(len(units)):
         switch = switch_of_unit[units[h]]
         one, other = switch_units[switch, 0], switch_units[switch, 1]
         there = lightpaths_on(starts, free, power.band_words, n, one, band)
         if other != one:
             there += lightpaths_on(starts, free, power.band_words, n, other, band)
-        watts += switch_w[switch] / (there + 1)
-    return watts
+        share_w = switch_w[switch] / (there + 1)
+        watts += share_w
+        if power.joins_from[switch] > taken:
+            outside_w += share_w
+    return watts, outside_w
 
 
 @inlined
@@ -265,15 +281,17 @@ def band_of(power, slot):
 def describe_power(power, states, n, paths, free, bit_rate_gbps, listed, features):
     """Fill ``marginal_kw`` and the features of energy for the candidates."""
     path_units, path_hops, marginal_kw = paths.units, paths.hops, listed.marginal_kw
-    known_path, known_band, watts, dark, share_w = np.int64(-1), np.int64(-1), 0.0, 0, 0.0
+    known_path, known_band, watts, dark = np.int64(-1), np.int64(-1), 0.0, 0
+    share_w, outside_w, taken = 0.0, 0.0, slots_taken(power, free)
     for c in range(listed.in_use):
         path, band = np.int64(listed.path[c]), np.int64(band_of(power, listed.first_slot[c]))
         if path != known_path or band != known_band:
             units = path_units[path, : path_hops[path]]
             watts, dark = switched_on(power, free, units, path, band)
-            share_w = shared_w(power, states.starts, free, n, units, band)
+            share_w, outside_w = shared_w(power, states.starts, free, n, units, band, taken)
             known_path, known_band = path, band
         marginal_kw[c] = (watts + transponders_w(power, listed.format[c], bit_rate_gbps)) / 1000.0
         features[c, COLUMN.marginal_power] = marginal_kw[c]
         features[c, COLUMN.dark_links] = dark / path_hops[path]
         features[c, COLUMN.amplifier_share] = share_w / 1000.0
+        features[c, COLUMN.off_backbone] = outside_w / 1000.0

@@ -26,7 +26,7 @@ PolicyList = Annotated[
         help="A rule, or the folder of a trained policy; repeat. Without: rules and the agent that ships.",
     ),
 ]
-ENERGY_RULES = ("ksp_ff", "least_marginal_power", "least_amplifier_share")
+ENERGY_RULES = ("ksp_ff", "least_marginal_power", "least_amplifier_share", "growing_backbone")
 QOT_RULES = ("most_reserve", "qot_mscl")
 AGENT = "agent"  # the one that ships for the use case
 
@@ -41,7 +41,9 @@ def energy(
     """Energy per bit of rules and agents on several networks (about ten minutes).
 
     The plant and traffic of the scenario energy-rmsa. Every policy meets the same requests, which no training
-    draws; the last column is the difference to the best rule named before it, request by request.
+    draws; beside an agent stands the difference to the best rule, run by run. The tree is what would be drawn
+    if the spanning tree of the fewest watts were lit and nothing else: little can be below that while every
+    node is busy.
 
     Examples:
       lightloop bench energy --topology german17 --load 60 --policy least_amplifier_share
@@ -56,15 +58,18 @@ def energy(
         assert result.power is not None  # the scenario has a power model
         return result.power.energy_per_bit_pj.mean
 
+    trees = _trees(results)
     document: dict[str, Any] = {
         "pj_per_bit": nested(results, pj_per_bit),
+        "tree_pj_per_bit": trees,
+        "difference_pj_per_bit": _differences(results),
         "request_blocking": nested(results, lambda result: result.request_blocking.mean),
         "rows": _rows(results, pj_per_bit),
         "requests": requests,
     }
 
     def render(console: Console) -> None:
-        table = Table("network", "Erlang", "policy", "pJ/bit", "against best rule", "blocked, %")
+        table = Table("network", "Erlang", "policy", "pJ/bit", "against best rule", "blocked, %", "tree")
         for row in document["rows"]:
             low, high = row["energy_per_bit_pj_ci95"]
             against = row.get("energy_per_bit_vs_first_pj_ci95")
@@ -77,10 +82,50 @@ def energy(
                 if against
                 else "",
                 f"{100 * row['request_blocking']:.3f}",
+                f"{trees[row['topology']][format(row['load_erlang'], 'g')]:,.0f}",
             )
         console.print(table)
 
     emit(document, as_json, render)
+
+
+def _differences(
+    results: Mapping[str, Mapping[str, Mapping[str, SimulationResult]]],
+) -> dict[str, dict[str, dict[str, dict[str, dict[str, Any]]]]]:
+    """Of each policy to each one named before it, run by run: by topology, load, policy and the other."""
+
+    def against(result: SimulationResult, other: SimulationResult) -> dict[str, Any]:
+        row = result.row(other)
+        return {"mean": row["energy_per_bit_vs_first_pj"], "ci95": row["energy_per_bit_vs_first_pj_ci95"]}
+
+    found: dict[str, dict[str, dict[str, dict[str, dict[str, Any]]]]] = {}
+    for topology, loads in results.items():
+        for load, policies in loads.items():
+            names = list(policies)
+            found.setdefault(topology, {})[load] = {
+                name: {other: against(policies[name], policies[other]) for other in names[:index]}
+                for index, name in enumerate(names)
+            }
+    return found
+
+
+def _trees(
+    results: Mapping[str, Mapping[str, Mapping[str, SimulationResult]]],
+) -> dict[str, dict[str, float]]:
+    """pJ/bit by topology and load of the tree that is always of the backbone, alone, lit all the time."""
+    from configs.build import plant_of
+    from configs.load import load_config
+
+    trees: dict[str, dict[str, float]] = {}
+    for topology, loads in results.items():
+        power = plant_of(load_config("energy-rmsa", [f"plant.topology={topology}"])).arrays.parts.energy
+        amplifiers_w = power.asleep_w + float(power.switch_w[power.joins_from == 0].sum())
+        for load, policies in loads.items():
+            drawn = next(iter(policies.values())).power
+            assert drawn is not None  # the scenario has a power model
+            watts = drawn.transponders_w + drawn.nodes_w + amplifiers_w
+            trees.setdefault(topology, {})[load] = 1000 * watts / drawn.lit_gbps
+    return trees
 
 
 def qot(

@@ -23,12 +23,16 @@ from lightloop.given import refuse_beside
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
 if TYPE_CHECKING:
+    from agents.generalist import Aim, TrainingSetting
     from agents.spec import TrainPoint, TrainResult, TrainSpec
     from envs.plant import Plant
     from envs.traffic import PoissonTraffic
 
 CHART_WIDTH = 64
 CHART_HEIGHT = 9
+SEVERAL = (
+    "it is trained on several published settings at once; a scenario with a power model on several networks"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +51,11 @@ def train_command(
     ] = "",
     generalist: Annotated[
         bool,
-        typer.Option("--generalist", help="One score for every network, on several settings at once."),
+        typer.Option(
+            "--generalist",
+            help="One score for every network, on several published settings at once; with a scenario that "
+            "has a power model, on several networks and loads of it.",
+        ),
     ] = False,
     budget_s: Annotated[
         float | None, typer.Option(help="Seconds for search and PPO together, shared as in the scenario.")
@@ -77,6 +85,8 @@ def train_command(
 
       lightloop train --generalist --output agents/data/generalist
 
+      lightloop train --generalist --scenario energy-rmsa --budget-s 1200 --output agents/data/energy
+
       lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
 
       lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
@@ -87,22 +97,24 @@ def train_command(
     if budget_s is not None and budget_requests is not None:
         raise typer.BadParameter("a training has one budget: give --budget-s or --budget-requests")
     if generalist:
-        others = {"scenario": "--scenario", "setting": "--setting"}
-        refuse_beside("--generalist", others, "it is trained on several published settings at once")
+        refuse_beside("--generalist", {"setting": "--setting"}, SEVERAL)
     if setting:
         refuse_beside("--setting", {"scenario": "--scenario"}, "give one of the two")
     if setting or generalist:
         _refuse_plant_settings(settings or [])
     config = load_config(scenario, settings or [])
+    if generalist and not config.plant.power_model:
+        refuse_beside("--generalist", {"scenario": "--scenario"}, SEVERAL)
     spec = config.train_spec()
     if budget_s is not None:
         spec = _with_budget(spec, budget_s)
     if budget_requests is not None:
         spec = _with_requests(spec, budget_requests)
     if generalist:
-        _train_generalist(
-            spec, output or _new_folder(Home.from_environment().training, "generalist"), as_json
-        )
+        folder = output or _new_folder(Home.from_environment().training, "generalist")
+        is_energy = bool(config.plant.power_model)
+        lessons = _energy_lessons(scenario, settings or []) if is_energy else _published_lessons()
+        _train_generalist(spec, lessons, scenario if is_energy else "", folder, as_json)
         return
     from agents.lessons import Lessons
     from agents.train import train  # here, as PyTorch loads for seconds
@@ -146,27 +158,64 @@ def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
     ), traffic
 
 
-def _train_generalist(spec: TrainSpec, folder: Path, as_json: bool) -> None:
-    from agents.artefact import save_policy
-    from agents.generalist import TrainingSetting, search_generalist
+def _published_lessons() -> tuple[Aim, list[TrainingSetting]]:
+    from agents.generalist import LEAST_BLOCKING, TrainingSetting
     from envs.settings import TRAINING_SETTINGS
 
-    settings = [TrainingSetting(name, *_setting(name, as_published=False)) for name in TRAINING_SETTINGS]
+    return LEAST_BLOCKING, [
+        TrainingSetting(name, *_setting(name, as_published=False)) for name in TRAINING_SETTINGS
+    ]
+
+
+def _energy_lessons(scenario: str, settings: list[str]) -> tuple[Aim, list[TrainingSetting]]:
+    """Several networks and loads of a scenario, and its fallback to begin with."""
+    from agents.generalist import Aim, TrainingSetting
+    from configs.build import plant_of, traffic_of
+    from configs.load import load_config
+    from envs.heuristics import baseline
+    from envs.policy import LinearPolicy
+    from envs.settings import ENERGY_LOADS_ERLANG, ENERGY_TOPOLOGIES
+
+    configs = [load_config(scenario, [*settings, f"plant.topology={name}"]) for name in ENERGY_TOPOLOGIES]
+    start = baseline(configs[0].online.fallback_policy)
+    if not isinstance(start, LinearPolicy):
+        raise Refusal(f"online.fallback_policy is {start.name!r}, which is no linear score to begin with")
+    found = []
+    for config in configs:
+        plant, traffic = plant_of(config), traffic_of(config)
+        for load in ENERGY_LOADS_ERLANG:
+            name, offered = f"{plant.topology.name}, {load:g} Erlang", replace(traffic, load_erlang=load)
+            found.append(TrainingSetting(name, plant, offered))
+    return Aim("energy", start, configs[0].reward), found
+
+
+def _train_generalist(
+    spec: TrainSpec,
+    lessons: tuple[Aim, list[TrainingSetting]],
+    scenario: str,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """``scenario``: whose networks they are; "" for published settings."""
+    from agents.artefact import save_policy
+    from agents.generalist import search_generalist
+
+    aim, settings = lessons
     began = time.monotonic()
 
-    def report(state: Any, blocking: dict[str, float]) -> None:
-        words = ", ".join(f"{name} {100 * value:.2f} %" for name, value in blocking.items())
+    def report(state: Any, costs: dict[str, float]) -> None:
+        words = ", ".join(f"{name} {value:.4f}" for name, value in costs.items())
         stderr.print(f"{time.monotonic() - began:5.0f} s  {words}", highlight=False)
 
-    policy, costs = search_generalist(settings, spec.search, spec.warmup_requests, spec.seed, report)
+    policy, costs = search_generalist(settings, spec.search, spec.warmup_requests, spec.seed, report, aim)
     origin = {
-        "origin": "lightloop train --generalist",
-        "settings": list(TRAINING_SETTINGS),
+        "origin": f"lightloop train --generalist{scenario and f' --scenario {scenario}'}",
+        "settings": [item.name for item in settings],
         "budget": str(spec.search.budget),
         "population": spec.search.population,
         "requests_per_candidate": spec.search.requests_per_candidate,
         "seed": spec.seed,
-        "validation_cost": costs,  # mean logarithm of the blocking: where the search began, what it found
+        "validation_cost": costs,  # mean logarithm of the cost: where the search began, what it found
     }
     save_policy(policy, folder, origin)
     emit(origin | {"folder": str(folder)}, as_json, lambda console: console.print(f"policy in {folder}"))

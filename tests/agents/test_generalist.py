@@ -7,7 +7,7 @@ import pytest
 
 import agents.generalist as generalist
 from agents.artefact import GENERALIST_FOLDER, load_policy, read_manifest
-from agents.generalist import SMALLEST_BLOCKING, TrainingSetting, search_generalist
+from agents.generalist import SMALLEST_COST, TrainingSetting, search_generalist
 from agents.search import SearchState
 from agents.spec import SearchSpec
 from envs.evaluation import replay
@@ -71,11 +71,9 @@ def test_a_generation_costs_the_mean_logarithm_of_the_blocking_on_every_network(
     assert [name for name, _, _ in served] == ["five-node", "nsfnet"] * (4 + 2)
     blocking, compared = np.split(np.array([value for _, _, value in served]).reshape(6, 2), [4])
     assert blocking.min() > 0
-    assert told == [pytest.approx(np.log(blocking + SMALLEST_BLOCKING).mean(axis=1).tolist())]
+    assert told == [pytest.approx(np.log(blocking + SMALLEST_COST).mean(axis=1).tolist())]
     assert reported == [pytest.approx(dict(zip(("five-node", "nsfnet"), blocking.mean(axis=0), strict=True)))]
-    assert list(validated.values()) == pytest.approx(
-        np.log(compared + SMALLEST_BLOCKING).mean(axis=1).tolist()
-    )
+    assert list(validated.values()) == pytest.approx(np.log(compared + SMALLEST_COST).mean(axis=1).tolist())
     rows = dict(zip(validated, (served[8][1], served[10][1]), strict=True))
     assert policy.weights == pytest.approx(rows[min(validated, key=lambda name: validated[name])])
     assert policy.name == "generalist"

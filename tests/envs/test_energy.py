@@ -113,6 +113,9 @@ def check_choices(
 ) -> None:
     """Each candidate's features of energy are what the naive twin's watts say."""
     before_w = sum(naive_power.watts_of(plant, lit))
+    joins_from, fibres = plant.arrays.parts.energy.joins_from, len(plant.topology.fibres)
+    joins_from = joins_from[:: len(joins_from) // fibres]
+    outside = np.flatnonzero(joins_from > naive_power.taken_slots(plant, lit)).tolist()
     for row, candidate in enumerate(candidates):
         more_w = sum(naive_power.watts_of(plant, [*lit, candidate])) - before_w
         assert 1000 * marginal_kw[row] == pytest.approx(more_w, rel=1e-5)
@@ -121,6 +124,8 @@ def check_choices(
         assert features[row, COLUMN.dark_links] == pytest.approx(dark, abs=1e-6)
         share_w = naive_power.amplifier_share_w(plant, lit, candidate)
         assert 1000 * features[row, COLUMN.amplifier_share] == pytest.approx(share_w, rel=1e-5)
+        outside_w = naive_power.amplifier_share_w(plant, lit, candidate, outside)
+        assert 1000 * features[row, COLUMN.off_backbone] == pytest.approx(outside_w, rel=1e-5)
 
 
 def check_constraints(plant: Plant, candidate: Lit, num_slots: int, bound_ms: float) -> None:
@@ -241,6 +246,25 @@ def test_the_baselines_take_what_their_names_say() -> None:
             follow = action
         run.step_into(np.array([follow]), features, mask, context, rewards)
     assert differing > 20
+
+
+def test_the_backbone_is_the_tree_of_fewest_watts_until_that_fills() -> None:
+    names = ("a", "b", "c")
+    fibres = (Fibre("a", "c", 500.0), Fibre("a", "b", 100.0), Fibre("b", "c", 100.0))
+    triangle = Topology("triangle", "test", tuple(Node(name, 0.0, 0.0) for name in names), fibres)
+    spec = PlantSpec(k_paths=2, num_slots=100, power_model="default")
+    plant = build_plant(triangle, spec)
+    # Over a-b-c each of the tree's four directions serves two of the six node pairs, so all fill alike.
+    assert plant.arrays.parts.energy.joins_from.tolist() == pytest.approx([0.6 * 100 * 4, 0.0, 0.0])
+
+    network, direct = Network(plant), Request(source=0, destination=2, bit_rate_gbps=25.0)
+    seen, candidates = observe(plant, network, direct)
+    outside = {item.nodes: seen.features[c, COLUMN.off_backbone] for c, item in enumerate(candidates)}
+    assert (outside[0, 1, 2], outside[0, 2] > 0) == (0.0, True)
+    for nodes in ((0, 1, 2), (2, 1, 0)):
+        network.provision(nodes, 40, 60)
+    seen, _ = observe(plant, network, direct)
+    assert not seen.features[:, COLUMN.off_backbone].any()
 
 
 def test_the_online_network_knows_the_same_watts() -> None:

@@ -21,14 +21,19 @@ def test_figures_are_those_of_a_simulation_and_the_agent_stands_beside_the_best_
 
     document = json.loads(done.stdout)
     by_policy = document["pj_per_bit"]["five-node"]["12"]
-    assert list(by_policy) == ["ksp_ff", "least_marginal_power", "least_amplifier_share", "agent"]
+    rules = ["ksp_ff", "least_marginal_power", "least_amplifier_share", "growing_backbone"]
+    assert list(by_policy) == [*rules, "agent"]
     config = load_config("energy-rmsa", ["plant.topology=five-node", "traffic.load_erlang=12"])
     alone = simulate(plant_of(config), traffic_of(config), "ksp_ff", 1000, 20261130, warmup=2000)
     assert alone.power is not None
     assert by_policy["ksp_ff"] == pytest.approx(alone.power.energy_per_bit_pj.mean)
+    first = document["difference_pj_per_bit"]["five-node"]["12"]["agent"]["ksp_ff"]["mean"]
+    assert first == pytest.approx(by_policy["agent"] - by_policy["ksp_ff"])
+    # Every node of a small network is busy nearly always, and then its tree is lit at least.
+    assert 0.9 * document["tree_pj_per_bit"]["five-node"]["12"] < min(by_policy.values())
     best = min(value for name, value in by_policy.items() if name != "agent")
     against = [row.get("energy_per_bit_vs_first_pj") for row in document["rows"]]
-    assert against == [None, None, None, pytest.approx(by_policy["agent"] - best)]
+    assert against == [*(None for _ in rules), pytest.approx(by_policy["agent"] - best)]
 
 
 def test_a_table_for_people_and_a_policy_that_does_not_exist() -> None:

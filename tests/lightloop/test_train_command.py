@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import envs.settings
 from agents.artefact import load_policy
+from agents.generalist import SMALLEST_COST, VALIDATION_SEED, VALIDATION_TRACES
 from agents.spec import TrainingError, TrainPoint
+from configs.build import plant_of, traffic_of
+from configs.load import load_config
+from envs.heuristics import baseline
+from envs.search import linear_costs_on
+from envs.traffic import make_trace
 from lightloop.commands.train import curve_chart
 from lightloop.main import app
 
@@ -41,6 +51,33 @@ def test_train_prints_one_object_and_leaves_a_policy(tmp_path):
     assert costs[document["chosen_candidate"]] == min(costs[name] for name in made)
     assert document["policy_folder"] == str(output / "policy")
     assert load_policy(output / "policy").name == document["policy_name"]
+
+
+def test_one_energy_score_is_searched_on_several_loads_from_the_rule_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(envs.settings, "ENERGY_TOPOLOGIES", ("five-node",))
+    monkeypatch.setattr(envs.settings, "ENERGY_LOADS_ERLANG", (5.0, 9.0))
+    sizes = ("training.search.requests_per_candidate=300", "evaluation.warmup_requests=50")
+    sizes = [*sizes, "training.search.population=4", "training.search.threads=1"]
+    options = ["--budget-requests", "4000", *(f"--set={item}" for item in sizes), "--output", str(tmp_path)]
+    command = ["train", "--generalist", "--scenario", "energy-rmsa", *options, "--json"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+
+    document, found = json.loads(done.stdout), load_policy(tmp_path)
+    assert document["settings"] == ["five-node, 5 Erlang", "five-node, 9 Erlang"]
+    costs = document["validation_cost"]
+    rule = baseline("growing_backbone")
+    assert (found.weights == rule.weights) == (costs["start"] <= costs["searched"])
+    # The start's cost is what a replay of the same validation traces says: blocking and energy together.
+    config = load_config("energy-rmsa", ["plant.topology=five-node"])
+    plant, expected = plant_of(config), []
+    for index, load in enumerate((5.0, 9.0)):
+        traffic = replace(traffic_of(config), load_erlang=load)
+        seeds = [VALIDATION_SEED + 97 * index + k for k in range(VALIDATION_TRACES)]
+        traces = [make_trace(traffic, plant, 350, seed) for seed in seeds]
+        cost = linear_costs_on(plant, traces, np.array([rule.weights]), 50, config.reward)[0]
+        assert cost > 0.05  # nothing is blocked, but watts are drawn
+        expected.append(math.log(cost + SMALLEST_COST))
+    assert costs["start"] == pytest.approx(np.mean(expected))
 
 
 def test_two_budgets_are_refused(tmp_path):
