@@ -55,6 +55,7 @@ RULES = (*SCORING_RULES, "ksp_mscl")
 WITH_FORECAST = " with the forecast"
 HOT_NODE, HOT_NODE_TIMES = 4, 5.0  # the pairs of one node ask so many times as often
 DAILY_SWING, DAILY_HOLDING_S = 0.5, 3600.0  # holding times long enough for a day to be some thousand requests
+DAYS_REQUESTS = 200_000  # some days in each run, or the load would be that of an hour of the day
 DAY_WARMUP_REQUESTS = 1000  # of a day of Abilene, which has only some thousand
 Measure = Callable[[Plant, "str | ScoringPolicy", int, int], np.ndarray]  # plant, policy, seed, requests
 
@@ -190,7 +191,8 @@ def _makers(
     plant = build_plant(topology, agent_plant(BASE))
 
     def poisson(name: str, traffic: PoissonTraffic, seed: int) -> ShiftedCase:
-        curve = LoadCurve(plant, traffic, champion, effort.few, effort.processes)
+        counted = max(effort.few, DAYS_REQUESTS) if traffic.daily_swing else effort.few
+        curve = LoadCurve(plant, traffic, champion, counted, effort.processes)
         traffic = replace(traffic, load_erlang=round(curve.carried_erlang(TARGET_BLOCKING, 240.0, 1), 1))
 
         def blocking(seen: Plant, policy: str | ScoringPolicy, seed: int, num_requests: int) -> np.ndarray:
