@@ -62,7 +62,8 @@ for (const [place, id] of [['grid', 'blocks'], ['map', 'lightpath']]) {
         waiting.push(...series.data.map(item => item.name).filter(name => !(name in drawn)));
     return set(option, ...more);
   };
-  chart.on('rendered', () => {
+  // of many blocks ECharts draws some a frame, and says when it has drawn all; the map's arrow never ends
+  chart.on(place === 'grid' ? 'finished' : 'rendered', () => {
     for (const name of waiting) drawn[name] ??= performance.timeOrigin + performance.now();
     waiting = [];
   });

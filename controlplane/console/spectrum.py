@@ -120,6 +120,7 @@ def spectrum_grid(
                 ":renderItem": _DRAW_BLOCK % json.dumps([*SERVICES, palette.accent]),
                 "tooltip": {":formatter": _TELL_BLOCK % json.dumps([escape(name) for name in names])},
                 "clip": True,
+                "progressive": 0,  # else 400 blocks a frame are drawn, after all have gone
                 "dimensions": ["first_column", "row", "num_slots", "opacity", "colour"],
                 "encode": {"x": 0, "y": 1},
                 "data": [

@@ -82,6 +82,7 @@ class LoopTab:
 
     def __init__(self, browser: Any, address: str) -> None:
         self.browser = browser
+        browser.set_window_size(1440, 1400)  # a notice lies below the buttons, not on them
         browser.get(address)
         self.until(lambda: self.titles())
 
@@ -151,6 +152,7 @@ def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_
         assert mlflow.startswith("http://mlflow.test/#/experiments/1")
 
 
+@pytest.mark.long  # two browsers and four dialogs: a quarter of a minute beside other work
 def test_with_fakes_a_reader_changes_nothing_and_an_administrator_promotes(loop: Loop) -> None:
     loop.tell("back")
     before = loop.orders()
