@@ -95,7 +95,7 @@ SCENES = (
 
 
 @dataclass(frozen=True)
-class NetworkPicture:
+class NetworkScene:
     """A network page with services on it.
 
     Attributes:
@@ -111,9 +111,9 @@ class NetworkPicture:
     services: int
 
 
-NETWORK_PICTURES = (
-    NetworkPicture("console", "latency-rsa", GENERALIST_FOLDER, 90),
-    NetworkPicture("console-bands", "qot-rmbsa", GENERALIST_FOLDER.with_name("qot"), 150),
+NETWORK_SCENES = (
+    NetworkScene("console", "latency-rsa", GENERALIST_FOLDER, 90),
+    NetworkScene("console-bands", "qot-rmbsa", GENERALIST_FOLDER.with_name("qot"), 150),
 )
 
 
@@ -188,7 +188,7 @@ def _size(browser: Any, width: int, height: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", told)
 
 
-def take_network(asked: NetworkPicture, folder: Path, say: Callable[[str], None]) -> list[Path]:
+def take_network(asked: NetworkScene, folder: Path, say: Callable[[str], None]) -> list[Path]:
     """The files of the pictures of a network page, as those of ``take``.
 
     Raises:
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="latency-rsa")
     parser.add_argument("--running", action="store_true", help="take pictures of what runs already")
-    every = [each.name for each in (*SCENES, *NETWORK_PICTURES)]
+    every = [each.name for each in (*SCENES, *NETWORK_SCENES)]
     parser.add_argument("--only", default=",".join(every), help="names of pictures, with commas between")
     parser.add_argument("--out", type=Path, default=IMAGES)
     asked, more = parser.parse_known_args(arguments)
@@ -235,7 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if scenes:
             taken += take(*addresses(load_config(str(home.config_file)), home), asked.out, scenes)
-        for each in NETWORK_PICTURES:
+        for each in NETWORK_SCENES:
             if each.name in names:
                 taken += take_network(each, asked.out, lambda words: print(words, file=sys.stderr))
     except (ChromiumError, ScreenshotError, StackError) as error:
