@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PathOrder = Literal["km", "hops", "hops_over_se", "hops_se_all"]
 PathTies = Literal["km", "lexicographic", "reverse", "hash", "library"]
 PATH_TABLE_VERSION = 1
+MOST_TIED = 1000  # paths as long as the K-th: in a regular grid there are more than anybody can wait for
 ENTRY_BY_LIBRARY = ("library", "hash")  # tie rules that leave entry into the K to the enumeration
 
 
@@ -154,7 +155,7 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
     order in which a library happens to yield.
 
     Raises:
-        TopologyError: ``k`` below 1.
+        TopologyError: ``k`` below 1; or a pair has more than ``MOST_TIED`` paths tied with the K-th.
 
     [1] Yen 1971, "Finding the K shortest loopless paths in a network".
     """
@@ -170,6 +171,12 @@ def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTa
             if source != destination:
                 names = topology.node_names[source], topology.node_names[destination]
                 pool = ways_back.pop((source, destination), None) or _pool(graph, rule, *names)
+                if rule.order != "hops_se_all" and len(pool) > rule.k + MOST_TIED:
+                    raise TopologyError(
+                        f"{names[0]} to {names[1]}: over {MOST_TIED} paths are as short as path {rule.k}, "
+                        f"and the tie rule {rule.ties!r} compares them all; "
+                        "set plant.path_ties to library or hash"
+                    )
                 if source < destination and rule.is_alike_both_ways:
                     ways_back[destination, source] = [path[::-1] for path in pool]
                 nodes_of_path += _best(topology, graph, rule, pool)
@@ -271,7 +278,8 @@ def _pool(graph: nx.Graph, rule: PathRule, source: str, destination: str) -> lis
         pool += takewhile(lambda path: (len(path) - 1) / best_bits <= worst, islice(enumeration, 40 * rule.k))
     elif rule.ties not in ENTRY_BY_LIBRARY and len(pool) == rule.k:
         limit = _cost(graph, rule, pool[-1]) + 1e-9
-        pool += takewhile(lambda path: _cost(graph, rule, path) <= limit, enumeration)
+        tied = takewhile(lambda path: _cost(graph, rule, path) <= limit, enumeration)
+        pool += islice(tied, MOST_TIED + 1)
     return pool
 
 

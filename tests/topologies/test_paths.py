@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from topologies import paths
 from topologies.catalogue import load_topology
 from topologies.errors import TopologyError
 from topologies.model import Fibre, Node, Topology
@@ -163,3 +164,25 @@ def test_hash_tells_rules_topologies_and_lengths_apart():
 def test_no_paths_at_all_is_refused():
     with pytest.raises(TopologyError, match="k_paths is 0"):
         build_path_table(load_topology("five-node"), PathRule(k=0))
+
+
+def test_more_ties_than_anybody_waits_for_are_refused_with_the_remedy(monkeypatch):
+    rows, columns = 3, 4  # from corner to corner of a grid: 10 paths of 5 hops
+    nodes = [(row, column) for row in range(rows) for column in range(columns)]
+    grid = Topology(
+        name="grid",
+        source="drawn by a test",
+        nodes=tuple(Node(f"{row}{column}", float(column), float(row)) for row, column in nodes),
+        fibres=tuple(
+            Fibre(f"{row}{column}", f"{row + down}{column + right}", 100.0)
+            for row, column in nodes
+            for down, right in ((0, 1), (1, 0))
+            if row + down < rows and column + right < columns
+        ),
+    )
+    monkeypatch.setattr(paths, "MOST_TIED", 9)  # beside the first
+    assert build_path_table(grid, PathRule(k=1)).num_paths
+    monkeypatch.setattr(paths, "MOST_TIED", 8)
+    with pytest.raises(TopologyError, match=r"00 to 23: over 8 paths .* plant\.path_ties to library or hash"):
+        build_path_table(grid, PathRule(k=1))
+    assert build_path_table(grid, PathRule(k=1, ties="library")).num_paths
