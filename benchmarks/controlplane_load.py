@@ -43,7 +43,9 @@ class Waited:
 
     Attributes:
         setups_ms: of each service that was set up.
-        seconds: on the clock, of the rounds together.
+        seconds: on the clock, of the rounds together; a round ends when no request is left to be taken up, as
+            fewer clients ask from then on.
+        in_rounds: set-ups that were answered by the end of their round.
         gaps_ms: between one answer and the next of any client, in a round.
         reads_ms: of whoever reads one service meanwhile.
         refused: set-ups for which there was no room.
@@ -53,6 +55,7 @@ class Waited:
 
     setups_ms: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    in_rounds: int = 0
     gaps_ms: list[float] = field(default_factory=list)
     reads_ms: list[float] = field(default_factory=list)
     refused: int = 0
@@ -62,7 +65,7 @@ class Waited:
     @property
     def per_s(self) -> float:
         """Set-ups a second."""
-        return len(self.setups_ms) / self.seconds if self.seconds else float("nan")
+        return self.in_rounds / self.seconds if self.seconds else float("nan")
 
     def quantile_ms(self, share: float) -> float:
         """That this share of the set-ups took at most."""
@@ -182,7 +185,7 @@ class Clients:
     ) -> None:
         pairs = [self._random.sample(list(nodes), 2) for _ in range(count)]
         uuids = [str(UUID(int=self._random.getrandbits(128), version=4)) for _ in range(count)]
-        ended: list[float] = []
+        ended: list[tuple[float, bool]] = []
 
         def create(connection: Connection, asked: tuple[str, list[str]]) -> None:
             uuid, (source, destination) = asked
@@ -192,7 +195,7 @@ class Clients:
             status, _ = connection.ask("POST", CONNECTIVITY, body)
             now = time.perf_counter()
             with self._lock:
-                ended.append(now)
+                ended.append((now, status == CREATED))
                 if status == CREATED:
                     waited.setups_ms.append((now - began) * 1000.0)
                     made.append(uuid)
@@ -204,10 +207,13 @@ class Clients:
         if reader is not None and reader.ident is None:
             reader.start()
         before, began = self._stack.cpu_s(), time.perf_counter()
-        self._side_by_side(list(zip(uuids, pairs, strict=True)), num_clients, create)
+        end = self._side_by_side(list(zip(uuids, pairs, strict=True)), num_clients, create)
         after = self._stack.cpu_s()
-        waited.seconds += max(ended) - began
-        waited.gaps_ms += [(b - a) * 1000.0 for a, b in pairwise([began, *sorted(ended)])]
+        answers = sorted(item for item in ended if item[0] <= end)
+        waited.seconds += end - began
+        waited.in_rounds += sum(is_created for _, is_created in answers)
+        times = [began, *(now for now, _ in answers), end]
+        waited.gaps_ms += [(b - a) * 1000.0 for a, b in pairwise(times)]
         for name, cpu_s in after.items():
             waited.cpu_s[name] = waited.cpu_s.get(name, 0.0) + cpu_s - before[name]
 
@@ -219,16 +225,22 @@ class Clients:
             waited.reads_ms.append((time.perf_counter() - began) * 1000.0)
         connection.close()
 
-    def _side_by_side(self, items: Sequence[Any], num_clients: int, work: Callable[..., None]) -> None:
-        """Each item is somebody's, and nobody waits for another; the first error is raised."""
+    def _side_by_side(self, items: Sequence[Any], num_clients: int, work: Callable[..., None]) -> float:
+        """Each item is somebody's, and nobody waits for another; the first error is raised.
+
+        Returns:
+            When the first who looked for one more found none, by ``time.perf_counter``.
+        """
         queue = itertools.count()
         errors: list[BaseException] = []
+        none_left: list[float] = []
 
         def live() -> None:
             connection = self._connection()
             try:
                 while not errors and (index := next(queue)) < len(items):
                     work(connection, items[index])
+                none_left.append(time.perf_counter())
             except BaseException as error:
                 errors.append(error)
             finally:
@@ -241,6 +253,7 @@ class Clients:
             thread.join()
         if errors:
             raise errors[0]
+        return min(none_left, default=time.perf_counter())
 
     def _connection(self) -> Connection:
         return Connection(self._stack.url("controller"), self._stack.headers)
