@@ -33,7 +33,7 @@ def provision(version: int | str = "@champion", reason: str = "by hand") -> str:
         demand_passed(wanted)
         recorded = registry.fetch(wanted.uri, settings.home.models) / RECORDED_FILE
         staged = stage_task(target, wanted.uri, recorded)
-        take_over_task(target, registry, staged, wanted, "promote", f"put in service {reason}")
+        take_over_task(target, registry, staged, wanted, "promote", f"put in service: {reason}")
     return f"{wanted.name} version {wanted.version} ({wanted.policy}) is in service at {staged.slot.url}"
 
 
