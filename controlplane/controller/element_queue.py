@@ -78,14 +78,18 @@ class ElementQueue:
     @property
     def hangs(self) -> bool:
         """It has not answered yet what it was asked a while ago."""
-        began_s = self._call_began_s
-        return began_s is not None and time.monotonic() - began_s > HANGS_S
+        return self._waits_s > HANGS_S
 
     @property
     def is_slow(self) -> bool:
         """It has not answered yet what it was asked a moment ago; it may hang, and may only be busy."""
+        return self._waits_s > SLOW_S
+
+    @property
+    def _waits_s(self) -> float:
+        """For its answer to what it is asked now; 0 where it is asked nothing."""
         began_s = self._call_began_s
-        return began_s is not None and time.monotonic() - began_s > SLOW_S
+        return 0.0 if began_s is None else time.monotonic() - began_s
 
     @property
     def length(self) -> int:

@@ -284,9 +284,8 @@ class ServiceManager:
         self._audit(suspects)
         self._restorer.again()
         before, self._away = self._away, self.configurator.away
-        if (
-            before - self._away
-        ):  # what was restored around them may have all of its capacity, or its path, again
+        if before - self._away:
+            # What was restored around them may have all of its capacity, or its path, again.
             self.changes.go_back()
         for node in self.state.plant.topology.node_names if everything else ():
             if node not in suspects:
