@@ -10,7 +10,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down status docs screenshots test test-nojit test-long lint clean
+.PHONY: help install demo up down status docs figures screenshots test test-nojit test-long lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ status: $(INSTALLED) ## each service with its address and health
 docs: $(INSTALLED_DEV) ## build the documentation site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
+
+figures: $(INSTALLED) ## write the figures of README and docs anew from docs/measured
+	$(BIN)/python -m benchmarks.figures
 
 lint: $(INSTALLED_DEV) ## import rules, style, types
 	$(BIN)/lint-imports

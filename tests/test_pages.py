@@ -61,24 +61,6 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert "<code>mlflow_port</code>" in (tmp_path / "site" / "reference" / "configuration.html").read_text()
 
 
-def cells(row: str) -> list[str]:
-    return [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).strip() for cell in row.strip("|").split("|")]
-
-
-def test_figures_of_the_readme_are_those_of_the_results() -> None:
-    tables = [cells(line) for line in (DOCS / "results.md").read_text().splitlines() if line.startswith("|")]
-    rows = [
-        cells(line)
-        for line in (PROJECT / "README.md").read_text().splitlines()
-        if "±" in line and "|" in line
-    ]
-    assert len(rows) == 3
-    for row in rows:
-        agent = next(known for known in tables if row[1] in known)
-        for figure in row[1:]:
-            assert any(cell.startswith(figure) for cell in agent), f"{figure} of {row[0]} is not in {agent}"
-
-
 def test_links_of_the_readme_lead_somewhere() -> None:
     for link in LINK.findall((PROJECT / "README.md").read_text()):
         if "://" in link:
