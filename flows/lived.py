@@ -27,7 +27,7 @@ from flows.operation import mean_holding_s, operation_of, up_to_date
 from flows.policies import held_out, step
 from flows.settings import Settings
 from tasks.challenger import PackagedModel
-from tasks.evaluate import contender_in, measure
+from tasks.evaluate import Measurement, contender_in, measure_all
 from tasks.fidelity import measure_fidelity_task
 from tasks.forecast import estimate_forecast_task
 from tasks.gate import RuleResult
@@ -223,10 +223,8 @@ def rules_of_window(
     window = lived.held_out.window
     on_window = not_worse_on_window_task(plant, window, ours, theirs, limits.confidence, on_step)
     traces = read_stored(held_out(settings))
-    on_own = [
-        measure(who, plant, traces, section.warmup_requests, settings.home.evaluations)
-        for who in (ours, theirs)
-    ]
+    asked = [Measurement(who, plant, traces) for who in (ours, theirs)]
+    on_own = measure_all(asked, section.warmup_requests, settings.home.evaluations, on_step)
     return (on_window, remembers(on_own[0], on_own[1], limits.max_forgotten, limits.confidence))
 
 

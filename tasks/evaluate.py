@@ -6,10 +6,13 @@ here: whether the result is good enough (``gate.py``), what fails (``failed.py``
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -45,6 +48,15 @@ class Contender:
     def on(self, topology: Topology) -> Contender:
         """The same on what is left of the network after a failure."""
         return replace(self, forecast=forecast_left(self.forecast, topology)) if self.forecast else self
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Who is measured, on which network, on what."""
+
+    contender: Contender
+    plant: Plant
+    traces: Sequence[Trace]
 
 
 def contender_in(folder: Path, name: str = "") -> Contender:
@@ -103,29 +115,33 @@ def evaluate(
     """
     traces = read_stored(stored)
 
-    def measured(contender: Contender, where: Plant, on: Sequence[Trace]) -> PolicyResult:
-        on_step(f"{contender.name} on {len(on)} traces ({where.topology.name})")
-        return measure(contender, where, on, warmup_requests, results_folder)
+    def all_measured(asked: Sequence[Measurement]) -> list[PolicyResult]:
+        return measure_all(asked, warmup_requests, results_folder, on_step)
 
-    heuristics = [measured(contender_baseline(name), plant, traces) for name in baselines]
-    champion = None
-    if champion_folder is not None:
-        champion = measured(contender_in(champion_folder), plant, traces)
     challenger = contender_in(challenger_folder)
+    champion = [] if champion_folder is None else [contender_in(champion_folder)]
+    entered = [*(contender_baseline(name) for name in baselines), *champion, challenger]
+    results = all_measured([Measurement(who, plant, traces) for who in entered])
     found = Evaluation(
-        challenger=measured(challenger, plant, traces),
-        champion=champion,
-        baselines=tuple(heuristics),
+        challenger=results[-1],
+        champion=results[-2] if champion else None,
+        baselines=tuple(results[: len(baselines)]),
         trace_ids=tuple(item.id for item in stored),
     )
-    rivals = [contender_baseline(found.best_baseline.policy)]
-    rivals += [] if champion_folder is None else [contender_in(champion_folder)]
+    there = [challenger, contender_baseline(found.best_baseline.policy), *champion]
+    plants = list(failed_plants(plant, tested.fibres, tested.nodes, tested.groups))
+    left = [[traffic_left(trace, after.topology) for trace in traces[: tested.traces]] for after in plants]
+    met = all_measured(
+        [
+            Measurement(who.on(after.topology), after, some)
+            for after, some in zip(plants, left, strict=True)
+            for who in there
+        ]
+    )
     failures = []
-    for after in failed_plants(plant, tested.fibres, tested.nodes, tested.groups):
-        some = [traffic_left(trace, after.topology) for trace in traces[: tested.traces]]
-        there = [challenger.on(after.topology), *(who.on(after.topology) for who in rivals)]
-        met = [measured(who, after, some) for who in there]
-        failures.append(Failure(after.topology.name, met[0], tuple(met[1:])))
+    for number, after in enumerate(plants):
+        first = number * len(there)
+        failures.append(Failure(after.topology.name, met[first], tuple(met[first + 1 : first + len(there)])))
     return replace(found, failures=tuple(failures))
 
 
@@ -139,11 +155,42 @@ def best_baseline(
 ) -> PolicyResult:
     """The result of the heuristic that is best by the objective."""
     traces = read_stored(stored)
-    results = [
-        measure(contender_baseline(name), plant, traces, warmup_requests, results_folder)
-        for name in baselines
-    ]
+    asked = [Measurement(contender_baseline(name), plant, traces) for name in baselines]
+    results = measure_all(asked, warmup_requests, results_folder, lambda text: None)
     return best_result(results, objective)
+
+
+def measure_all(
+    asked: Sequence[Measurement], warmup_requests: int, results_folder: Path, on_step: Callable[[str], None]
+) -> list[PolicyResult]:
+    """The result of each, in order; as many are measured at a time as there are processors.
+
+    Threads do: compiled code leaves the others alone. Each thread has the context of the caller, without
+    which a flow run's log would not hear of its steps.
+
+    Raises:
+        ForecastError: see ``measure``.
+    """
+
+    def measured(item: Measurement) -> PolicyResult:
+        on_step(f"{item.contender.name} on {len(item.traces)} traces ({item.plant.topology.name})")
+        return measure(item.contender, item.plant, item.traces, warmup_requests, results_folder)
+
+    begun: dict[str, Future[PolicyResult]] = {}
+    digests = [_digest(item.contender, item.plant, item.traces, warmup_requests) for item in asked]
+    with ThreadPoolExecutor(_processors()) as threads:
+        for digest, item in zip(digests, asked, strict=True):
+            if digest not in begun:  # a champion may be one of the baselines
+                begun[digest] = threads.submit(contextvars.copy_context().run, measured, item)
+    return [
+        replace(begun[digest].result(), policy=item.contender.name)
+        for digest, item in zip(digests, asked, strict=True)
+    ]
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else os.cpu_count() or 1
 
 
 def measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.traffic import PoissonTraffic
-from tasks.evaluate import best_baseline, contender_baseline, contender_in, evaluate, measure
+from tasks.evaluate import (
+    Measurement,
+    best_baseline,
+    contender_baseline,
+    contender_in,
+    evaluate,
+    measure,
+    measure_all,
+)
 from tasks.failed import FailureSampling
 from tasks.trace import held_out_traces, read_stored
 
@@ -99,3 +108,21 @@ def test_energy_is_measured_kept_and_found_again(
         for name in names
     }
     assert by_energy.policy == min(energies, key=lambda name: energies[name])
+
+
+def test_several_at_a_time_are_measured_as_each_alone_and_each_tells_the_callers_log(
+    plant: Plant, traffic: PoissonTraffic, tmp_path: Path
+) -> None:
+    traces = read_stored(held_out_traces(plant, traffic, 2, 600, 11, tmp_path / "traces"))
+    names = ("ksp_ff", "ff_ksp", "random", "load_aware")
+    champion = contender_in(save_policy(baseline("ksp_ff"), tmp_path / "champion"), "champion 1")
+    asked = [Measurement(contender_baseline(name), plant, traces) for name in names]
+    asked.append(Measurement(champion, plant, traces))  # measured once, with the baseline that it is
+    log: ContextVar[list[str]] = ContextVar("log")
+    log.set([])
+
+    found = measure_all(asked, 100, tmp_path / "together", lambda text: log.get().append(text))
+
+    assert found == [measure(item.contender, plant, traces, 100, tmp_path / "alone") for item in asked]
+    assert found[-1].policy == "champion 1"
+    assert sorted(log.get()) == sorted(f"{name} on 2 traces (five-node)" for name in names)
