@@ -11,9 +11,11 @@ Not here: what a forecast alone is worth under wrong forecasts (``forecast.py``)
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from benchmarks.compare import PLACEBO_SPREAD, changed
 from benchmarks.drift import MOVED, MOVED_DAY
 from benchmarks.forecast import Shift, change_row, figure_row
 from benchmarks.forecast import shifts as forecast_shifts
+from benchmarks.stored_rows import Row, StoredRows
 from envs.forecast import forecast_from
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
@@ -137,6 +140,7 @@ def figures(
     on_progress: Callable[[str], None],
     demands: Path | None = None,
     only: str = "",
+    store: Path | None = None,
 ) -> dict[str, object]:
     """Every shift with every arm.
 
@@ -147,20 +151,25 @@ def figures(
         on_progress: told what is done next.
         demands: SNDlib matrices of Abilene, two weeks; None: left out.
         only: the shift of this name alone; empty: all.
+        store: file that keeps the rows; what it has is not measured again.
 
     Raises:
-        ValueError: no shift of that name.
+        ValueError: no shift of that name, or ``store`` holds something else.
         SndlibError: the matrices cannot be read.
         TrainingError: ``work`` holds other trainings.
     """
     makers = _makers(champion, effort, demands)
     if only and only not in makers:
         raise ValueError(f"no shift {only!r}; known: {', '.join(makers)}")
-    rows: dict[str, object] = {}
+    stored, rows = StoredRows(store), dict[str, object]()
+
+    def measured(name: str, make: Callable[[], ShiftedCase]) -> Row:
+        return _row(make(), champion, effort, work, _prefixed(on_progress, name))
+
     for name, make in makers.items():
         if only in ("", name):
             on_progress(f"{name}: the load at which the champion blocks {TARGET_BLOCKING:.0%}")
-            rows[name] = _row(make(), champion, effort, work, _prefixed(on_progress, name))
+            rows[name] = stored.row(_origin(name, champion, effort), partial(measured, name, make))
     return {
         "policy": champion.name,
         "requests": effort.requests,
@@ -170,6 +179,15 @@ def figures(
         "budget_requests": effort.budget_requests,
         "long_times": effort.long_times,
         "shifts": rows,
+    }
+
+
+def _origin(name: str, champion: LinearPolicy, effort: ShiftEffort) -> Row:
+    """What a shift's figures depend on; a budget of seconds gives other ones on another machine."""
+    return {
+        "shift": name,
+        "weights_sha256": hashlib.sha256(repr(champion.weights).encode()).hexdigest(),
+        **{key: value for key, value in asdict(effort).items() if key != "processes"},
     }
 
 

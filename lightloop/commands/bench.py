@@ -22,6 +22,7 @@ from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
 from lightloop.commands.bench_lines import lines
 from lightloop.commands.bench_soak import soak
+from lightloop.commands.bench_switch import switch
 from lightloop.commands.bench_use_cases import energy, qot
 from lightloop.output import JsonFlag, Refusal, emit, stderr
 
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     bench.command("drift")(drift)
     bench.command("gate")(gate)
     bench.command("soak")(soak)
+    bench.command("switch")(switch)
     bench.command("energy")(energy)
     bench.command("qot")(qot)
     app.add_typer(bench, name="bench")

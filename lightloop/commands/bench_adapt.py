@@ -39,6 +39,9 @@ def adapt(
     work: Annotated[
         Path | None, typer.Option(help="Folder to keep the trainings in; one that was stopped goes on there.")
     ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="File that keeps the rows; those that it has are not measured again.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="Processes that share the measuring.")] = 1,
     as_json: JsonFlag = False,
 ) -> None:
@@ -75,7 +78,7 @@ def adapt(
     )
     with tempfile.TemporaryDirectory(prefix="lightloop-adapt-") as passing:
         try:
-            measured: Any = figures(champion, effort, work or Path(passing), say, demands, shift)
+            measured: Any = figures(champion, effort, work or Path(passing), say, demands, shift, store)
         except ValueError as error:
             raise Refusal(str(error)) from None
 
