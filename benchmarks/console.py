@@ -50,24 +50,18 @@ window.WebSocket = class extends Plain {
 """
 # Notes when a service was first on a frame of the spectrum grid, and of the map; since 1970, in ms.
 _WATCH = """
+const part = testid => getElement(+document.querySelector(`[data-testid=${testid}]`).id.slice(1));
+const map = part('map').chart, blocks = part('grid-blocks');
+const shown = {
+  grid: () => blocks.paths.keys(),
+  map: () => map.getModel().option.series.find(each => each.id === 'lightpath').data.map(path => path.name),
+};
 window.drawn = {grid: {}, map: {}};
-for (const [place, id] of [['grid', 'blocks'], ['map', 'lightpath']]) {
-  const element = document.querySelector(`[data-testid=${place}]`);
-  const chart = getElement(+element.id.slice(1)).chart, set = chart.setOption.bind(chart);
-  const drawn = window.drawn[place];
-  let waiting = [];
-  chart.setOption = (option, ...more) => {
-    for (const series of option.series || [])
-      if (series.id === id)
-        waiting.push(...series.data.map(item => item.name).filter(name => !(name in drawn)));
-    return set(option, ...more);
-  };
-  // of many blocks ECharts draws some a frame, and says when it has drawn all; the map's arrow never ends
-  chart.on(place === 'grid' ? 'finished' : 'rendered', () => {
-    for (const name of waiting) drawn[name] ??= performance.timeOrigin + performance.now();
-    waiting = [];
+for (const [place, names] of Object.entries(shown))
+  part(place).chart.on('rendered', () => {
+    const now = performance.timeOrigin + performance.now();
+    for (const name of names()) window.drawn[place][name] ??= now;
   });
-}
 """
 _WHEN_DRAWN = """
 const [name, limit_ms, done] = arguments, began = performance.now();
@@ -88,10 +82,7 @@ const frame = now => {
 };
 requestAnimationFrame(frame);
 """
-_BLOCKS = """
-const chart = getElement(+document.querySelector('[data-testid=grid]').id.slice(1)).chart;
-return new Set(chart.getOption().series.find(each => each.id === 'blocks').data.map(each => each.name)).size;
-"""
+_BLOCKS = "return getElement(+document.querySelector('[data-testid=grid-blocks]').id.slice(1)).paths.size"
 
 
 class PageError(ValueError):

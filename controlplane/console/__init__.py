@@ -2,7 +2,8 @@
 
   network.py    what the controller has told: topology, lightpaths, failed links; changes applied to it (pure)
   viewmodel.py  counts, table rows and spectrum rows made from it (pure)
-  charts.py     map and spectrum grid as ECharts options (pure)
+  charts.py     map and decision times as ECharts options (pure)
+  spectrum.py   the spectrum grid's axes and blocks (pure); blocks.py, blocks.js: its part of the page
   palette.py    the colours of the light and the dark page
   feed.py       follows the controller and the PCE by ``controlplane.client``, the only two it talks to;
                 reconnects, tells the open pages

@@ -12,9 +12,10 @@ from nicegui import Client, ui
 
 from controlplane.auth import Identity
 from controlplane.client import ControllerClient, ServiceRefused
-from controlplane.console import charts, spectrum, viewmodel
+from controlplane.console import charts, viewmodel
 from controlplane.console.alarm_panel import AlarmPanel
 from controlplane.console.alarms import num_open
+from controlplane.console.blocks import SpectrumGrid
 from controlplane.console.browser import ask_browser
 from controlplane.console.feed import Feed
 from controlplane.console.form import RequestForm
@@ -159,8 +160,7 @@ class ConsolePage:
             with box("panel-head"):
                 text("Spectrum", "panel-title")
                 self._grid_note = text("", "panel-note")
-            self._grid = ui.echart({}, on_point_click=lambda event: self._toggle(event.name))
-            self._grid.classes("chart").props("data-testid=grid")
+            self._grid = SpectrumGrid("grid", self._toggle)
 
     def _build_tabs(self) -> None:
         with box("panel grow-1"):
@@ -230,7 +230,7 @@ class ConsolePage:
         shown = state, self._selected, self._theme.palette
         drawn = charts.network_map(*shown, self._window[1], self._pointed)
         bring_options(self._map, drawn, self._is_drawn)
-        bring_options(self._grid, spectrum.spectrum_grid(*shown, self._pointed), self._is_drawn)
+        self._grid.bring(*shown, self._pointed, self._is_drawn)
         path = viewmodel.focus(state, self._selected)
         self._clear.set_visibility(self._selected is not None)
         self._focus_mark.set_visibility(path is not None)
@@ -283,7 +283,7 @@ class ConsolePage:
         if state is None or self._window is None:
             return
         replace_series(self._map, charts.pointed_route(drawn, self._theme.palette, self._window[1]))
-        replace_series(self._grid, spectrum.pointed_block(state, drawn, self._theme.palette))
+        self._grid.point(state, drawn, self._theme.palette)
 
     def _on_map_click(self, event: object) -> None:
         if getattr(event, "series_type", "") == "scatter":

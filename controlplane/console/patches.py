@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Options = Mapping[str, Any]
 Row = Mapping[str, Any]
 # The same key in the browser: see ``key``.
@@ -76,6 +77,16 @@ def row_patch(before: Sequence[Row], after: Sequence[Row], name: str) -> dict[st
     }
 
 
+def changed_items(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[list[str], dict[str, T]]:
+    """Of items by key, the keys of those that go, and those that come or are other than they were.
+
+    >>> changed_items({"a": 1, "b": 2, "c": 3}, {"b": 2, "c": 4, "d": 5})
+    (['a'], {'c': 4, 'd': 5})
+    """
+    gone = [name for name in before if name not in after]
+    return gone, {name: item for name, item in after.items() if before.get(name) != item}
+
+
 def _without_items(options: Options) -> dict[str, Any]:
     series = [{name: value for name, value in each.items() if name != "data"} for each in options["series"]]
     return {**options, "series": series}
@@ -87,7 +98,5 @@ def _changed(old: list[Any], new: list[Any]) -> dict[str, Any]:
     by_key, then = {key(item): item for item in old}, {key(item): item for item in new}
     if len(then) != len(new) or len(by_key) != len(old):
         return {"data": new}
-    return {
-        "gone": [name for name in by_key if name not in then],
-        "put": [item for name, item in then.items() if by_key.get(name) != item],
-    }
+    gone, put = changed_items(by_key, then)
+    return {"gone": gone, "put": list(put.values())}

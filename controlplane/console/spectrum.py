@@ -1,45 +1,31 @@
-"""The spectrum grid as ECharts options: bands drawn to scale in frequency. Pure. Not here: what it shows.
+"""The spectrum grid: axes as ECharts options, bands drawn to scale in frequency, and its blocks. Pure.
 
 It keeps the same series in the same order whatever it shows, because ECharts merges new options into old.
+Not here: the page's part that holds and paints it (``blocks.py``).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
-from html import escape
 from itertools import pairwise
 from typing import Any
 
 from controlplane.console import viewmodel
 from controlplane.console.charts import card, round_step, tooltip
 from controlplane.console.network import NetworkCopy, ShownLightpath
-from controlplane.console.palette import FONT, SERVICES, Palette
+from controlplane.console.palette import FONT, Palette
 from controlplane.console.why import Drawn
 from topologies.grid import SpectrumBand, band_of
 
-_NAMED_ROWS = 24  # more rows than this: names of some only
+# Of a lightpath: first column, number of slots, number of its colour, rows, and what is told of it.
+Block = tuple[float, int, int, tuple[int, ...], str]
+
+_NAMED_ROWS = 24  # more rows than this: names of as many as there is room for
 _SLOT_MHZ = 12_500
 
-# One rectangle per lightpath and link, from (first column, row, number of slots, opacity, colour); ECharts
-# has no such series. Whatever else an item says costs a network of thousands of blocks at each change.
-_DRAW_BLOCK = """(params, api) => {
-  const corner = api.coord([api.value(0), api.value(1)]);
-  const size = api.size([api.value(2), 1]);
-  const height = Math.max(size[1] * 0.74, 2);
-  const inset = Math.min(0.75, size[0] / 8);
-  return {
-    type: 'rect',
-    shape: {x: corner[0] + inset, y: corner[1] - height / 2, width: Math.max(size[0] - 2 * inset, 1), height,
-      r: size[0] < 4 ? 0 : Math.min(2, size[0] / 4)},
-    style: {fill: %s[api.value(4)], opacity: api.value(3)},
-    emphasis: {style: {opacity: 1}},
-    transition: [],
-  };
-}"""
-# What the sixth value of an item says, with the name of its row.
-_TELL_BLOCK = "params => params.value[5].replace('{row}', () => %s[params.value[1]])"
+# The blocks are one picture, which the page's own part paints (``blocks.js``).
+_PICTURE = "(params, api) => getElement(%d)?.picture(params, api)"
 
 # The outline of a block that is not lit.
 _DRAW_OUTLINE = """(params, api) => {
@@ -62,11 +48,10 @@ def column(bands: Sequence[SpectrumBand], slot: int) -> float:
     return offset_mhz / _SLOT_MHZ + slot - band.first_slot
 
 
-def spectrum_grid(
-    state: NetworkCopy, selected: str | None, palette: Palette, pointed: Drawn | None = None
+def spectrum_frame(
+    state: NetworkCopy, palette: Palette, pointed: Drawn | None, painter: int
 ) -> dict[str, Any]:
-    """Rows are links, columns slots; every lightpath is a block on each link that it crosses."""
-    chosen = state.lightpaths.get(selected or "")
+    """Rows are links, columns slots. ``painter``: NiceGUI's number of the part that paints the blocks."""
     names = [state.unit_name(unit) for unit in range(state.num_units)]
     bands = state.bands
     lower_thz, upper_thz = bands[0].first_edge_mhz / 1e6, bands[-1].end_edge_mhz / 1e6
@@ -105,35 +90,23 @@ def spectrum_grid(
             "type": "category",
             "inverse": True,
             "data": names,
-            "axisLabel": {**text, "interval": -(-len(names) // _NAMED_ROWS) - 1, "margin": 10},
+            "axisLabel": {**text, "interval": 0 if len(names) <= _NAMED_ROWS else "auto", "margin": 10},
             "splitLine": {"show": False},
             "splitArea": {"show": True, "areaStyle": {"color": [palette.raised, "transparent"]}},
         },
         "dataZoom": [
-            {"type": "inside", "xAxisIndex": [0, 1], "filterMode": "weakFilter", "zoomOnMouseWheel": "ctrl"},
-            {"type": "inside", "yAxisIndex": 0, "filterMode": "weakFilter", "zoomOnMouseWheel": "shift"},
+            {"type": "inside", "xAxisIndex": [0, 1], "filterMode": "none", "zoomOnMouseWheel": "ctrl"},
+            {"type": "inside", "yAxisIndex": 0, "filterMode": "none", "zoomOnMouseWheel": "shift"},
         ],
         "series": [
             {
                 "id": "blocks",
                 "type": "custom",
-                ":renderItem": _DRAW_BLOCK % json.dumps([*SERVICES, palette.accent]),
-                "tooltip": {":formatter": _TELL_BLOCK % json.dumps([escape(name) for name in names])},
+                ":renderItem": _PICTURE % painter,
                 "clip": True,
-                "progressive": 0,  # else 400 blocks a frame are drawn, after all have gone
-                "dimensions": ["first_column", "row", "num_slots", "opacity", "colour"],
+                "silent": True,
                 "encode": {"x": 0, "y": 1},
-                "data": [
-                    item
-                    for path in state.lightpaths.values()
-                    for item in _block_items(
-                        path,
-                        state.units(path.nodes),
-                        column(bands, path.first_slot),
-                        len(SERVICES) if path is chosen else path.colour % len(SERVICES),
-                        0.28 if chosen and path is not chosen else 1.0,
-                    )
-                ],
+                "data": [[0, 0]],
             },
             {
                 "id": "bands",
@@ -202,16 +175,18 @@ def _gaps(
     ]
 
 
+def blocks_of(state: NetworkCopy) -> dict[str, Block]:
+    """The blocks of every lightpath, by service."""
+    return {
+        service: _block(path, state.units(path.nodes), column(state.bands, path.first_slot))
+        for service, path in state.lightpaths.items()
+    }
+
+
 @lru_cache(maxsize=20_000)
-def _block_items(
-    path: ShownLightpath, rows: tuple[int, ...], column: float, colour: int, opacity: float
-) -> tuple[dict[str, Any], ...]:
-    """A lightpath's blocks, one a row; kept, because at a change of the network nearly all stay."""
-    told = _service_tooltip(path)
-    return tuple(
-        {"name": path.service_uuid, "value": [column, row, path.num_slots, opacity, colour, told]}
-        for row in rows
-    )
+def _block(path: ShownLightpath, rows: tuple[int, ...], first_column: float) -> Block:
+    """Kept, because at a change of the network nearly all stay."""
+    return first_column, path.num_slots, path.colour, rows, _service_tooltip(path)
 
 
 def _service_tooltip(path: ShownLightpath) -> str:

@@ -15,6 +15,11 @@ CHART = (
     "const chart = getElement(+document.querySelector(`[data-testid=${arguments[0]}]`).id.slice(1)).chart;"
 )
 OPTIONS = CHART + "return JSON.parse(JSON.stringify(chart.getOption().series.map(s => [s.id, s.data])));"
+# First slot, number of slots, colour and rows of a service's blocks; null where it has none.
+BLOCKS = """
+const part = document.querySelector('[data-testid=grid-blocks]');
+return getElement(+part.id.slice(1)).paths.get(arguments[0]) ?? null;
+"""
 PIXEL = (
     CHART
     + """
@@ -102,8 +107,10 @@ class Page:
     def drawn(self, chart: str, series: str) -> list[dict[str, Any]]:
         return dict(self.browser.execute_script(OPTIONS, chart))[series]
 
-    def blocks(self, service: str) -> list[dict[str, Any]]:
-        return [block for block in self.drawn("grid", "blocks") if block["name"] == service]
+    def blocks(self, service: str) -> list[tuple[int, int, int]]:
+        """First slot, row and number of slots of each block of a service."""
+        told = self.browser.execute_script(BLOCKS, service)
+        return [(told[0], row, told[1]) for row in told[3]] if told else []
 
     def pixel(self, chart: str, place: list[float]) -> dict[str, Any]:
         return self.browser.execute_script(PIXEL, chart, place)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controlplane.client import ControllerClient, ServiceRefused
-from controlplane.console.palette import LIGHT
+from controlplane.console.palette import LIGHT, SERVICES
 from controlplane.roles import Role
 from tests.browser.conftest import browser_of
 from tests.browser.network_page import AT_NODE, Page
@@ -75,8 +75,7 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
 
     blocks = page.until(lambda: page.blocks(lightpath.service_uuid))
     assert len(blocks) == len(lightpath.links)
-    for block in blocks:
-        first_slot, row_index, num_slots, *_ = block["value"]
+    for first_slot, row_index, num_slots in blocks:
         assert (first_slot, num_slots) == (lightpath.first_slot, lightpath.num_slots)
         middle = [first_slot + num_slots / 2, row_index]
         page.until(lambda middle=middle: page.pixel("grid", middle)["colour"] == rgb(LIGHT.accent))
@@ -147,13 +146,12 @@ def test_a_row_or_a_block_selects_a_service_and_its_cross_deletes_it(
     page.click("service-row", f'[data-service="{first.service_uuid}"]')
     page.until(lambda: page.drawn("map", "lightpath")[0]["name"] == first.service_uuid)
     page.until(lambda: "WA → TX" in page.words("focus-text"))
-    opacity = lambda service: page.blocks(service)[0]["value"][3]  # noqa: E731
-    page.until(lambda: opacity(first.service_uuid) == 1 and opacity(second.service_uuid) < 1)
-    slot, row, num_slots, *_ = page.blocks(first.service_uuid)[0]["value"]
+    slot, row, num_slots = page.blocks(first.service_uuid)[0]
     page.until(lambda: page.pixel("grid", [slot + num_slots / 2, row])["colour"] == rgb(LIGHT.accent))
 
-    slot, row, num_slots, *_ = page.blocks(second.service_uuid)[0]["value"]
+    slot, row, num_slots = page.blocks(second.service_uuid)[0]
     at = page.pixel("grid", [slot + num_slots / 2, row])
+    assert at["colour"] not in [rgb(colour) for colour in SERVICES]  # dimmed
     actions = ActionChains(page.browser)
     actions.w3c_actions.pointer_action.move_to_location(round(at["x"]), round(at["y"])).click()
     actions.perform()

@@ -9,7 +9,8 @@ from typing import Any
 
 from nicegui import Client, ui
 
-from controlplane.console import spectrum, viewmodel
+from controlplane.console import viewmodel
+from controlplane.console.blocks import SpectrumGrid
 from controlplane.console.browser import ask_browser
 from controlplane.console.compare.contestants import MODEL, RaceAsked, RaceError, Races
 from controlplane.console.compare.race import Race
@@ -18,7 +19,7 @@ from controlplane.console.form import FIELD
 from controlplane.console.network import NetworkCopy
 from controlplane.console.page import PageSettings, lay_ground
 from controlplane.console.palette import Palette
-from controlplane.console.panels import Header, box, bring_options, replace_options, text
+from controlplane.console.panels import Header, box, replace_options, text
 from controlplane.console.theme import Theme
 from controlplane.console.viewmodel import Snapshot
 from envs.heuristics import BASELINE_NAMES
@@ -129,12 +130,12 @@ class ComparePage:
         return field.props(f"{FIELD} label='{label}' stack-label data-testid={testid} aria-label='{label}'")
 
     @staticmethod
-    def _build_lane(side: str) -> tuple[ui.label, ui.label, ui.echart]:
+    def _build_lane(side: str) -> tuple[ui.label, ui.label, SpectrumGrid]:
         with box("panel"):
             with box("panel-head"):
                 name = text("–", "panel-title", f"{side}-name")
                 figure = text("", "panel-note", f"{side}-blocked")
-            grid = ui.echart({}).classes("chart").props(f"data-testid={side}-grid")
+            grid = SpectrumGrid(f"{side}-grid")
         return name, figure, grid
 
     async def _begin(self) -> None:
@@ -158,7 +159,7 @@ class ComparePage:
         self._race, self._states = race, [empty, empty]
         for lane, (name, _, grid) in zip(race.lanes, self._lanes, strict=True):
             name.set_text(lane.contestant.name)
-            replace_options(grid, spectrum.spectrum_grid(empty, None, self._theme.palette))
+            grid.bring(empty, None, self._theme.palette, None, may_patch=False)
         self._start.set_visibility(False)
         self._stop.set_visibility(True)
         self._playing = asyncio.create_task(self._play(race))
@@ -196,8 +197,7 @@ class ComparePage:
             share = lane.num_blocked / max(race.num_served, 1)
             use = viewmodel.unit_use(self._states[side]).mean()
             figure.set_text(f"{lane.num_blocked:,} blocked ({share:.2%}) · {use:.0%} of slots in use")
-            drawn = spectrum.spectrum_grid(self._states[side], None, self._theme.palette)
-            bring_options(grid, drawn, may_patch=True)
+            grid.bring(self._states[side], None, self._theme.palette, None, may_patch=True)
         replace_options(self._curves, curves_chart(race, self._theme.palette))
         left, right = race.differing()
         self._said.set_text(f"Request {race.num_served:,} of {race.trace.num_requests:,}")

@@ -30,6 +30,10 @@ def series(options: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return next(each["data"] for each in options["series"] if each["id"] == name)
 
 
+def frame(state: NetworkCopy) -> dict[str, Any]:
+    return spectrum.spectrum_frame(state, LIGHT, None, 1)
+
+
 @pytest.mark.parametrize("name", topology_names())
 @pytest.mark.parametrize("aspect", [0.5, 1.9, 4.0])
 def test_every_node_lies_in_the_window_and_the_window_has_its_shape(name: str, aspect: float) -> None:
@@ -92,23 +96,10 @@ def test_map_marks_drained_nodes(state: NetworkCopy) -> None:
 
 
 def test_grid_has_a_block_per_lightpath_and_link(state: NetworkCopy) -> None:
-    blocks = series(spectrum.spectrum_grid(state, None, LIGHT), "blocks")
-    expected = {
-        (path.service_uuid, path.first_slot, unit, path.num_slots)
-        for path in state.lightpaths.values()
-        for unit in state.units(path.nodes)
-    }
-    assert {(block["name"], *block["value"][:3]) for block in blocks} == expected
-
-
-def test_grid_lights_the_selected_service_and_dims_the_rest(state: NetworkCopy) -> None:
-    selected = next(iter(state.lightpaths))
-    for block in series(spectrum.spectrum_grid(state, selected, DARK), "blocks"):
-        if block["name"] == selected:
-            assert block["value"][4] == len(SERVICES)
-            assert block["value"][3] == 1.0
-        else:
-            assert block["value"][3] < 0.5
+    blocks = spectrum.blocks_of(state)
+    assert set(blocks) == set(state.lightpaths)
+    for service, path in state.lightpaths.items():
+        assert blocks[service][:4] == (path.first_slot, path.num_slots, path.colour, state.units(path.nodes))
 
 
 def test_series_are_the_same_whatever_they_show(state: NetworkCopy) -> None:
@@ -116,14 +107,14 @@ def test_series_are_the_same_whatever_they_show(state: NetworkCopy) -> None:
     window = charts.frame(state.topology)
     for full, bare in (
         (charts.network_map(state, None, LIGHT, window), charts.network_map(empty, None, DARK, window)),
-        (spectrum.spectrum_grid(state, None, LIGHT), spectrum.spectrum_grid(empty, None, DARK)),
+        (frame(state), spectrum.spectrum_frame(empty, DARK, None, 1)),
     ):
         assert [each["id"] for each in full["series"]] == [each["id"] for each in bare["series"]]
         json.dumps([full, bare])
 
 
 def test_one_band_is_one_plain_axis(state: NetworkCopy) -> None:
-    options = spectrum.spectrum_grid(state, None, LIGHT)
+    options = frame(state)
     assert options["xAxis"][0]["max"] == 100
     assert options["series"][1]["markArea"]["data"] == []
 
@@ -136,7 +127,7 @@ def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkCopy) -
         uuid: replace(path, first_slot=first_slots[uuid], num_slots=4)
         for uuid, path in state.lightpaths.items()
     }
-    options = spectrum.spectrum_grid(replace(state, bands=bands, lightpaths=paths), None, LIGHT)
+    options = frame(replace(state, bands=bands, lightpaths=paths))
     axis, top = options["xAxis"]
     # 96 channels of 50 GHz in each band, the bands 5.3 THz apart: 15.4 THz in columns of 12.5 GHz
     assert (axis["min"], axis["max"]) == (0, 1232)
@@ -149,15 +140,14 @@ def test_bands_stand_to_scale_with_named_gaps_between_them(state: NetworkCopy) -
         ("500 GHz guard", 384, 424),
         ("500 GHz guard", 808, 848),
     ]
-    drawn = {(block["name"], block["value"][0]) for block in series(options, "blocks")}
-    assert drawn == {(uuids[0], 424), (uuids[1], 1228)}
+    blocks = spectrum.blocks_of(replace(state, bands=bands, lightpaths=paths))
+    assert {service: block[0] for service, block in blocks.items()} == {uuids[0]: 424, uuids[1]: 1228}
 
 
 def test_words_from_outside_cannot_become_markup(state: NetworkCopy) -> None:
     uuid, path = next(iter(state.lightpaths.items()))
     odd = replace(path, modulation_format="<img src=x onerror=alert(1)>")
-    options = spectrum.spectrum_grid(replace(state, lightpaths={uuid: odd}), None, LIGHT)
-    assert "<img" not in json.dumps(options)
+    assert "<img" not in json.dumps(spectrum.blocks_of(replace(state, lightpaths={uuid: odd})))
 
 
 def test_use_colours_run_from_empty_to_full() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from controlplane.console import charts, spectrum
 from controlplane.console.network import NetworkCopy
-from controlplane.console.palette import DARK, LIGHT
-from controlplane.console.patches import key, patches, row_patch
+from controlplane.console.palette import DARK, LIGHT, Palette
+from controlplane.console.patches import changed_items, key, patches, row_patch
 from topologies.grid import c_band
 from topologies.model import Topology
 
@@ -26,8 +26,8 @@ def applied(options: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, d
     return items
 
 
-def grid(state: NetworkCopy, selected: str | None = None) -> dict[str, Any]:
-    return spectrum.spectrum_grid(state, selected, LIGHT)
+def grid(state: NetworkCopy, palette: Palette = LIGHT) -> dict[str, Any]:
+    return spectrum.spectrum_frame(state, palette, None, 1)
 
 
 def test_a_set_up_and_a_release_send_their_own_blocks_only(fake: Any, nsfnet: Topology) -> None:
@@ -39,12 +39,11 @@ def test_a_set_up_and_a_release_send_their_own_blocks_only(fake: Any, nsfnet: To
     added = fake.place("NE", "NJ")
     after = before.apply(fake.version, fake.changes[known:])
 
-    found = patches(grid(before), grid(after))
-    assert found is not None
-    (patch,) = found
-    assert {item["name"] for item in patch["put"]} == {added}
-    assert {name.partition("/")[0] for name in patch["gone"]} == {first}
-    assert applied(grid(before), found) == applied(grid(after), [])
+    assert patches(grid(before), grid(after)) == []
+    blocks = [spectrum.blocks_of(state) for state in (before, after)]
+    gone, put = changed_items(*blocks)
+    assert (gone, set(put)) == ([first], {added})
+    assert {name: each for name, each in blocks[0].items() if name not in gone} | put == blocks[1]
 
     window = charts.frame(nsfnet)
     drawn = [charts.network_map(state, None, LIGHT, window) for state in (before, after)]
@@ -61,7 +60,7 @@ def test_nothing_changed_sends_nothing_and_other_colours_send_all(fake: Any, nsf
     fake.place("WA", "NY")
     state = NetworkCopy(nsfnet, (c_band(100),), True).apply(fake.version, fake.changes)
     assert patches(grid(state), grid(state)) == []
-    assert patches(grid(state), spectrum.spectrum_grid(state, None, DARK)) is None
+    assert patches(grid(state), grid(state, DARK)) is None
 
 
 def test_a_table_is_sent_the_rows_that_came_and_went() -> None:
