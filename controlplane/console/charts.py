@@ -83,7 +83,9 @@ def network_map(
                 "type": "lines",
                 "coordinateSystem": "cartesian2d",
                 "z": 2,
-                "data": fibres,
+                "silent": True,  # the pointer takes it by its grip
+                "lineStyle": {"width": 2.5, "opacity": 1},
+                "data": [line for line, _ in fibres],
             },
             {
                 "id": "lightpath",
@@ -115,6 +117,15 @@ def network_map(
                 "zlevel": 2,
                 "cursor": "pointer",
                 "labelLayout": {"hideOverlap": True},
+                "label": {
+                    "show": True,
+                    "formatter": "{b}",
+                    "distance": 6,
+                    "fontSize": 11.5,
+                    "fontFamily": FONT,
+                    "textBorderColor": palette.surface,
+                    "textBorderWidth": 3,
+                },
                 "data": _node_points(state, path, palette, window),
             },
             pointed_route(pointed, palette, window),
@@ -124,9 +135,7 @@ def network_map(
                 "coordinateSystem": "cartesian2d",
                 "z": 1,
                 "lineStyle": {"width": 16, "opacity": 0.01},
-                "data": [
-                    {name: line[name] for name in ("name", "coords", "value", "tooltip")} for line in fibres
-                ],
+                "data": [grip for _, grip in fibres],
             },
         ],
     }
@@ -252,7 +261,10 @@ def _label_sides(topology: Topology, places: Mapping[str, tuple[float, float]]) 
     return chosen
 
 
-def _fibre_lines(state: NetworkCopy, palette: Palette, window: Frame) -> list[dict[str, Any]]:
+def _fibre_lines(
+    state: NetworkCopy, palette: Palette, window: Frame
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Of each fibre pair its line, and its grip, which tells of it."""
     use = viewmodel.fibre_use(state)
     lines = []
     for index, fibre in enumerate(state.topology.fibres):
@@ -261,20 +273,16 @@ def _fibre_lines(state: NetworkCopy, palette: Palette, window: Frame) -> list[di
         label = f"{fibre.node_a} – {fibre.node_b}"
         said = "cut" if cut else f"{use[index]:.0%} of slots in use"
         said += ", drained" if drained and not cut else ""
-        lines.append(
-            {
-                "name": label,
-                "coords": [list(window.places[fibre.node_a]), list(window.places[fibre.node_b])],
-                "value": float(use[index]),
-                "lineStyle": {
-                    "color": palette.bad if cut else palette.use_colour(float(use[index])),
-                    "type": "dashed" if cut else "dotted" if drained else "solid",
-                    "width": 2.5,
-                    "opacity": 1,
-                },
-                "tooltip": {"formatter": card(label, [said, f"{fibre.length_km:,.0f} km"])},
-            }
-        )
+        place = {
+            "name": label,
+            "coords": [list(window.places[fibre.node_a]), list(window.places[fibre.node_b])],
+        }
+        style = {
+            "color": palette.bad if cut else palette.use_colour(float(use[index])),
+            "type": "dashed" if cut else "dotted" if drained else "solid",
+        }
+        told = {"formatter": card(label, [said, f"{fibre.length_km:,.0f} km"])}
+        lines.append(({**place, "value": float(use[index]), "lineStyle": style}, {**place, "tooltip": told}))
     return lines
 
 
@@ -304,16 +312,9 @@ def _node_points(
                     "borderType": "dotted" if is_drained else "solid",
                 },
                 "label": {
-                    "show": True,
-                    "formatter": name,
                     "position": window.labels[name],
-                    "distance": 6,
                     "color": palette.ink if passed else palette.soft,
-                    "fontSize": 11.5,
                     "fontWeight": 600 if passed else 500,
-                    "fontFamily": FONT,
-                    "textBorderColor": palette.surface,
-                    "textBorderWidth": 3,
                 },
                 "tooltip": {"formatter": card(name, said)},
             }

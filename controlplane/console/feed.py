@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -28,12 +29,14 @@ from topologies.model import Topology
 logger = logging.getLogger(__name__)
 
 REFRESH_S = 2.0  # asked anyway this often, in case a notification was lost
-SETTLE_S = 0.1  # shortest time between two questions, so that a burst of services costs few
+SETTLE_S = 0.15  # shortest time between two questions, so that a burst costs few questions and few pictures
+STEP_SETTLE_S = 0.1  # shorter, since the steps of a request are followed with the eye
 PCE_SETTLE_S = 0.4  # longer, since the list of decisions is long
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 4.0
 NUM_DECISIONS = 100
 NUM_SET_UPS = 20
+GATHER_S = 0.04  # that other news wait for those of the network, with which most of them come
 ALARMS_S = 5.0  # between two questions about what is amiss
 
 Listener = Callable[[Snapshot], None]
@@ -69,6 +72,8 @@ class Feed:
         self._pce_stirred = asyncio.Event()
         self._set_ups_stirred = asyncio.Event()
         self._asking = 0  # requests of open pages that are on their way
+        self._told_s = -math.inf  # when the pages were told last, by the event loop's clock
+        self._telling: asyncio.TimerHandle | None = None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call a listener with every new snapshot; what comes back ends it."""
@@ -98,7 +103,7 @@ class Feed:
                 self._follow(self._refresh_pce, self._pce_stirred, self._pce_gone, PCE_SETTLE_S)
             )
             group.create_task(
-                self._follow(self._refresh_set_ups, self._set_ups_stirred, self._no_set_ups, SETTLE_S)
+                self._follow(self._refresh_set_ups, self._set_ups_stirred, self._no_set_ups, STEP_SETTLE_S)
             )
             group.create_task(self._watch_alarms())
             group.create_task(self._listen())
@@ -274,8 +279,20 @@ class Feed:
             logger.info("controller: %s", snapshot.controller_fault or "in step")
         if snapshot.pce_fault != before.pce_fault:
             logger.info("PCE: %s", snapshot.pce_fault or "in step")
-        if snapshot != before:
-            self._listeners.tell(snapshot)
+        if snapshot.network is not before.network:
+            self._tell()
+        elif snapshot != before and self._telling is None:
+            loop = asyncio.get_running_loop()
+            due_s = max(self._told_s + SETTLE_S, loop.time() + GATHER_S)
+            self._telling = loop.call_at(due_s, self._tell)
+
+    def _tell(self) -> None:
+        """Tell the pages how it is now; whatever waited to be told goes with it."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._told_s = asyncio.get_running_loop().time()
+        self._listeners.tell(self.snapshot)
 
 
 def _said(error: Exception) -> str:

@@ -7,14 +7,24 @@ export default {
   template: `
     <q-table v-bind="passed()" :columns="columns" :rows="shown">
       <template v-slot:body="slot">
-        <component :is="kind" :key="slot.key" :props="slot" @act="(name, value) => $emit(name, value)" />
+        <component :is="kind" :key="slot.key" :row="slot.row" :columns="slot.colsMap" @act="act" />
       </template>
     </q-table>
   `,
   props: { columns: Array, rows: Array, row: String },
   data() {
     return {
-      kind: markRaw({ props: ["props"], emits: ["act"], template: this.row }),
+      kind: markRaw({
+        // not Quasar's slot, which is another object each time: a row that has not changed is not drawn anew
+        props: ["row", "columns"],
+        emits: ["act"],
+        computed: {
+          props() {
+            return { row: this.row, colsMap: this.columns, __trClass: "" };
+          },
+        },
+        template: this.row,
+      }),
       shown: Object.freeze([...this.rows]),
     };
   },
@@ -24,6 +34,9 @@ export default {
     },
   },
   methods: {
+    act(name, value) {
+      this.$emit(name, value);
+    },
     passed() {
       // without the listeners, which are new functions each time and would have the table drawn anew
       return Object.fromEntries(Object.entries(this.$attrs).filter(([name]) => !name.startsWith("on")));

@@ -71,10 +71,11 @@ def test_map_draws_the_route_of_the_service_in_focus(state: NetworkCopy) -> None
 
 def test_map_marks_cut_fibres_and_colours_the_others_by_use(state: NetworkCopy) -> None:
     window = charts.frame(state.topology)
-    lines = {line["name"]: line for line in series(charts.network_map(state, None, LIGHT, window), "fibres")}
+    options = charts.network_map(state, None, LIGHT, window)
+    lines, grips = ({each["name"]: each for each in series(options, name)} for name in ("fibres", "grips"))
     assert len(lines) == 22
     assert lines["UT – MI"]["lineStyle"]["type"] == "dashed"
-    assert "cut" in lines["UT – MI"]["tooltip"]["formatter"]
+    assert "cut" in grips["UT – MI"]["tooltip"]["formatter"]
     used = {frozenset(pair) for path in state.lightpaths.values() for pair in pairwise(path.nodes)}
     for name, line in lines.items():
         assert (line["value"] > 0) == (frozenset(name.split(" – ")) in used)

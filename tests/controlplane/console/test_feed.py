@@ -127,6 +127,21 @@ def test_a_page_that_fails_does_not_stop_the_others(fake: Any, apps: Any) -> Non
     story(told)
 
 
+def test_news_beside_the_network_are_told_together(fake: Any, apps: Any) -> None:
+    async def told() -> None:
+        fake.amiss["controller"] = ["elements suspect: A", "not enough space left"]
+        async with in_step(apps) as feed:
+            await until(lambda: len(feed.snapshot.alarms) == 2)
+            heard: list[list[str]] = []
+            feed.subscribe(lambda snapshot: heard.append([each.noted_by for each in snapshot.alarms]))
+            for alarm in feed.snapshot.alarms:
+                feed.note_alarm(alarm.key, Identity("ann", Role.OPERATOR))
+            await until(lambda: heard)
+            assert heard[0] == ["ann", "ann"]
+
+    story(told)
+
+
 def test_a_burst_of_services_costs_few_questions(fake: Any, apps: Any) -> None:
     async def told() -> None:
         async with in_step(apps) as feed:
