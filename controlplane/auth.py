@@ -51,6 +51,11 @@ class Identity:
     user: User | None = None
     via: str = ""
 
+    @property
+    def is_ours(self) -> bool:
+        """A process of the installation asks, in its own name."""
+        return self.name == OUR_PROCESSES and self.user is None
+
 
 @dataclass(frozen=True)
 class People:

@@ -56,6 +56,7 @@ from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pathcomp import COMP_ROUTE
 from controlplane.routes import JSON
+from controlplane.state_headers import STATE_VERSION
 from controlplane.tapi import yang_library
 from controlplane.tapi.errors import TapiError, invalid
 from controlplane.tapi.path_body import COMPUTE_OPERATION
@@ -223,7 +224,7 @@ def build_app(
 
     async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
-        headers = {"X-State-Version": str(state.version)}
+        headers = {STATE_VERSION: str(state.version)}
         status, answer = await anyio.to_thread.run_sync(
             lambda: pce.forward("POST", path, body, headers), limiter=asking
         )

@@ -192,31 +192,34 @@ class Appending:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._last: int | None = None
-        self._rows: list[dict[str, Any]] = []
+        self._changes: list[Change] = []
 
     def append(self, change: dict[str, Any], cause: str) -> Change:
         """Number a change; it is in the log after ``flush``."""
         if self._last is None:
             self._last = last_version(self._connection)
         self._last += 1
-        numbered = {"version": self._last} | change
         happened = datetime.fromtimestamp(now_s(), UTC)
-        self._rows.append(
-            {
-                "version": self._last,
-                "kind": change["kind"],
-                "cause": cause,
-                "happened": happened,
-                "document": json.dumps(numbered),
-            }
-        )
-        return Change(self._last, cause, happened, numbered)
+        appended = Change(self._last, cause, happened, {"version": self._last} | change)
+        self._changes.append(appended)
+        return appended
 
-    def flush(self) -> None:
-        """Put all of them into the log."""
-        if self._rows:
-            self._connection.execute(insert(tables.changes), self._rows)
-            self._rows = []
+    def flush(self) -> tuple[Change, ...]:
+        """Put all of them into the log; which they were."""
+        changes, self._changes = tuple(self._changes), []
+        if changes:
+            self._connection.execute(insert(tables.changes), list(map(_row, changes)))
+        return changes
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "version": change.version,
+        "kind": change.document["kind"],
+        "cause": change.cause,
+        "happened": change.happened,
+        "document": json.dumps(change.document),
+    }
 
 
 def last_version(connection: Connection) -> int:

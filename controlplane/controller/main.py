@@ -89,7 +89,7 @@ def _in_charge(
     alive = Alive(store.claim, begin_anew if config.online.standby else lambda: None)
     alive.start()
     state = NetworkState(plant, store)
-    pce = HttpPathComputation(config.pce_urls, credentials, plant.naming)
+    pce = HttpPathComputation(config.pce_urls, credentials, plant.naming, recent=store.recent)
     southbound = HttpSouthbound(config.services.url("elements"), credentials, lambda: store.claim.epoch)
     manager = ServiceManager(state, pce, southbound, now_s, config.online.restored_first)
     stream = NotificationStream(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -11,7 +11,9 @@ import httpx
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
+from controlplane.controller.recent_changes import RecentChanges
 from controlplane.lightpath import Lightpath
+from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import (
@@ -55,12 +57,15 @@ class HttpPathComputation:
     The one that answered last is asked first. Where it does not answer in time, or answers that it cannot
     compute now (503), the next one is asked.
 
+    A question brings the changes along that lead from where the element said last that it is to now.
+
     Args:
         base_url: of the element; of several in the order in which they are asked at first.
         credentials: the bearer token is sent.
         naming: the topology, for the UUIDs in the documents.
         timeout_s: of a request.
         next_s: of a request, while there is another one to ask.
+        recent: the changes to bring along; None: the element asks for them itself.
     """
 
     def __init__(
@@ -71,8 +76,11 @@ class HttpPathComputation:
         timeout_s: float = 15.0,
         next_s: float = 3.0,
         transport: httpx.BaseTransport | None = None,
+        recent: RecentChanges | None = None,
     ) -> None:
         self._naming = naming
+        self._recent = recent
+        self._shown: dict[str, int] = {}  # version that an element's databases showed last, by its address
         self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._first = 0  # of the urls, the one that answered last
         self._timeout_s, self._next_s = timeout_s, next_s
@@ -92,7 +100,7 @@ class HttpPathComputation:
     ) -> Lightpath:
         """As ``PathComputation.compute``."""
         headers = {
-            "X-State-Version": str(state_version),
+            STATE_VERSION: str(state_version),
             "X-Waiting": str(waiting),
         }
         body = build_compute_input(request, self._naming, purpose)
@@ -113,9 +121,12 @@ class HttpPathComputation:
         for turn, place in enumerate((*range(first, number), *range(first)), start=1):
             is_last = turn == number
             # An id of its own for each question: one that is given up on may have been decided all the same.
-            asked = headers | content_type | ({"X-Decision-Id": str(uuid4())} if is_ours else {})
+            asked = headers | content_type
+            url = self._urls[place]
+            if is_ours:
+                asked |= {"X-Decision-Id": str(uuid4())} | self._news_for(url)
             try:
-                answer = self._ask(self._urls[place], method, path, body, asked, is_last)
+                answer = self._ask(url, method, path, body, asked, is_last)
             except TapiError as error:
                 if is_last:
                     raise
@@ -124,8 +135,25 @@ class HttpPathComputation:
             if answer[0] != 503 or is_last:
                 self._first = place
                 return answer
-            log.warning("the path computation element at %s cannot compute now", self._urls[place])
+            log.warning("the path computation element at %s cannot compute now", url)
         raise AssertionError("no address")
+
+    def _news_for(self, url: str) -> dict[str, str]:
+        """The header with what an element does not know yet; none where it asks better itself."""
+        shown = self._shown.get(url)
+        if self._recent is None or shown is None:
+            return {}
+        changes = self._recent.after(shown)
+        return {STATE_CHANGES: changes} if changes else {}
+
+    def _note_shown(self, url: str, headers: Mapping[str, str]) -> None:
+        if self._recent is None or STATE_STORE not in headers:
+            return
+        version = headers.get(STATE_VERSION, "")
+        if headers[STATE_STORE] == self._recent.store and version.isdecimal():
+            self._shown[url] = int(version)
+        else:
+            self._shown.pop(url, None)
 
     def _ask(
         self, url: str, method: str, path: str, body: Any, headers: dict[str, str], is_last: bool
@@ -133,6 +161,7 @@ class HttpPathComputation:
         timeout = httpx.Timeout(self._timeout_s if is_last else self._next_s, connect=2.0)
         try:
             answer = self._http.request(method, url + path, json=body, headers=headers, timeout=timeout)
+            self._note_shown(url, answer.headers)
             return answer.status_code, answer.json() if answer.content else None
         except httpx.HTTPError as error:
             raise TapiError(

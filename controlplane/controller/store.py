@@ -23,6 +23,7 @@ from controlplane.controller.change_log import Appending, Change, ChangeLog, las
 from controlplane.controller.claim import LEASE_S, Claim, ClaimHolder
 from controlplane.controller.database import StoreError, open_engine
 from controlplane.controller.migrate import bring_up_to_date
+from controlplane.controller.recent_changes import RecentChanges
 from controlplane.controller.subscription_table import SubscriptionTable
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.connectivity import PLANNED, Service
@@ -76,6 +77,7 @@ class Store:
             self.close()
             raise
         self.log = ChangeLog(self._engine, self.identity)
+        self.recent = RecentChanges(self.identity)
         self.subscriptions = SubscriptionTable(self._engine, self._writing)
         self._complete()
 
@@ -129,7 +131,8 @@ class Store:
         with self._writing() as connection:
             writing = Writing(connection)
             yield writing
-            writing.append_changes()
+            changes = writing.append_changes()
+        self.recent.add(changes)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -210,9 +213,9 @@ class Writing:
         self._connection = connection
         self._log = Appending(connection)
 
-    def append_changes(self) -> None:
-        """Put the changes into the log; the last thing in the transaction."""
-        self._log.flush()
+    def append_changes(self) -> tuple[Change, ...]:
+        """Put the changes into the log, the last thing in the transaction; which they were."""
+        return self._log.flush()
 
     def schedule(self, service: Service) -> None:
         """Store a service whose start is to come; it comes last in order."""

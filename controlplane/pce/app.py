@@ -28,13 +28,13 @@ from starlette.types import ASGIApp
 from configs.addresses import AsyncOneOf
 from configs.home import Credentials
 from configs.tls import client_context
-from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, tell_trail
+from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, identity_of, tell_trail
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pce.answers import PathAnswers
 from controlplane.pce.challenger import Challenger, ChallengerError, ChallengerInUse
 from controlplane.pce.computation import PathComputer, warm_up
-from controlplane.pce.controller_feed import DatabasesError, HttpControllerFeed
+from controlplane.pce.controller_feed import DatabasesError, HttpControllerFeed, read_told
 from controlplane.pce.databases import Databases
 from controlplane.pce.decision_log import DecisionLog, DecisionLogError
 from controlplane.pce.decision_parts import read_rows
@@ -45,6 +45,7 @@ from controlplane.pce.monitored import measured, not_ready
 from controlplane.pce.route_answers import RouteAnswers
 from controlplane.pce.routes import TABLE
 from controlplane.pce.why import why
+from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, errors_document, invalid, unknown
 from controlplane.tapi.wire import decode_json
 from envs.forecast import ForecastError
@@ -202,21 +203,32 @@ async def _compute(request: Request) -> Response:
             f"X-Decision-Id has {len(decision_id)} characters; 1 to {_MAX_ID_LENGTH} printable ones of ASCII "
             "are needed"
         )
-    version = _number(request, "X-State-Version", _VERSION_NEEDED)
+    version = _number(request, STATE_VERSION, _VERSION_NEEDED)
     waiting = _number(request, "X-Waiting", "how many more requests wait for their turn is needed, e.g. 3")
+    computation: PathComputer = request.app.state.computation
+    # A question that the controller only passes on has no decision id; what it says is a client's word.
+    told = request.headers.get(STATE_CHANGES) if decision_id else None
+    if told is not None and identity_of(request).is_ours:
+        await computation.databases.take(read_told(told))
     output = await answers.compute(await _body(request), decision_id, version, waiting or 0)
     response = _yang(output)
-    computation: PathComputer = request.app.state.computation
+    _tell_state(response, computation)
     response.background = BackgroundTask(_ask_shadow, computation)  # runs when the answer has left
     return response
 
 
 async def _comp_route(request: Request) -> Response:
     answers: RouteAnswers = request.app.state.route_answers
-    version = _number(request, "X-State-Version", _VERSION_NEEDED)
+    version = _number(request, STATE_VERSION, _VERSION_NEEDED)
     response = JSONResponse(await answers.compute(await _body(request), version))
     response.background = BackgroundTask(_ask_shadow, request.app.state.computation)
     return response
+
+
+def _tell_state(response: Response, computation: PathComputer) -> None:
+    """Say which state the databases show, so that the controller brings along what comes after it."""
+    response.headers[STATE_VERSION] = str(computation.databases.version)
+    response.headers[STATE_STORE] = computation.databases.store
 
 
 async def _ask_shadow(computation: PathComputer) -> None:
@@ -337,7 +349,9 @@ def _yang(document: Any, status: int = 200) -> Response:
 
 async def _refuse_tapi(request: Request, error: Exception) -> Response:
     assert isinstance(error, TapiError)
-    return _yang(error.document(), error.status)
+    response = _yang(error.document(), error.status)
+    _tell_state(response, request.app.state.computation)
+    return response
 
 
 async def _refuse_for_now(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from controlplane.state_headers import STATE_CHANGES
 from controlplane.tapi.errors import error_reason
 
 Key = tuple[str, tuple[str, ...], int, int]  # service, nodes, first slot, number of slots
@@ -107,6 +108,18 @@ class ControllerFeed(Protocol):
         """
 
 
+def read_told(header: str) -> ChangePage:
+    """The changes that came with a question (``STATE_CHANGES``).
+
+    Raises:
+        DatabasesError: they are not as agreed, as of a controller of another version.
+    """
+    try:
+        return ChangePage.model_validate_json(header)
+    except ValidationError as error:
+        raise DatabasesError(f"the controller's {STATE_CHANGES} is not as agreed: {_first(error)}") from None
+
+
 class HttpControllerFeed:
     """The controller over HTTP.
 
@@ -142,8 +155,10 @@ class HttpControllerFeed:
                 f"no answer from the controller at {self._client.base_url}: {error!r}"
             ) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise DatabasesError(
-                f"the controller's {path} is not as agreed: {place}: {first['msg']}"
-            ) from None
+            raise DatabasesError(f"the controller's {path} is not as agreed: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """Place and message of the first thing that is wrong."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

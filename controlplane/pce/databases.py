@@ -18,7 +18,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from controlplane.pce.controller_feed import ControllerFeed, DatabasesError, FeedEntry, Key, NotKeptError
+from controlplane.pce.controller_feed import (
+    ChangePage,
+    ControllerFeed,
+    DatabasesError,
+    FeedEntry,
+    Key,
+    NotKeptError,
+)
 from controlplane.pce.holds import Holds
 from controlplane.tapi.context import Drained
 from envs.errors import SpectrumError
@@ -41,7 +48,7 @@ class _Copy:
     """The state of one store at one version.
 
     Attributes:
-        is_whole: False while a page is being applied, and for ever where one did not fit.
+        is_whole: False before the first page, and for ever where one did not fit.
     """
 
     def __init__(self, plant: Plant, store: str) -> None:
@@ -62,13 +69,29 @@ class _Copy:
             SpectrumError: one does not fit what is here; the copy is worth nothing then.
             DatabasesError: the controller speaks of another network.
         """
-        self.is_whole = False
-        for change in changes:
-            try:
+        try:
+            for change in changes:
                 self._apply_one(change)
-            except TopologyError as error:
-                raise DatabasesError(f"the controller speaks of another network: {error}") from None
+        except TopologyError as error:
+            self.is_whole = False
+            raise DatabasesError(f"the controller speaks of another network: {error}") from None
+        except BaseException:
+            self.is_whole = False
+            raise
         self.version, self.is_whole = version, True
+
+    def follow(self, page: ChangePage) -> bool:
+        """Apply what of a page is not applied yet; whether the state is at its version, or later, now.
+
+        Pages come from more than one side, so one may begin before what is shown, and one may not reach it.
+
+        Raises:
+            SpectrumError, DatabasesError: as ``apply``.
+        """
+        new = [change for change in page.changes if change.version > self.version]
+        if new and self.is_whole and new[0].version == self.version + 1:
+            self.apply(new, page.version)
+        return self.is_whole and self.version >= page.version
 
     def _apply_one(self, change: FeedEntry) -> None:
         nodes = [self._plant.topology.node_index(name) for name in change.nodes]
@@ -169,6 +192,11 @@ class Databases:
         return self._copy.is_whole
 
     @property
+    def store(self) -> str:
+        """Identity of the controller's database; empty before the first look."""
+        return self._copy.store
+
+    @property
     def version(self) -> int:
         """Of the controller's state that is shown."""
         return self._copy.version
@@ -210,6 +238,21 @@ class Databases:
             if time.monotonic() > deadline:
                 raise DatabasesError(f"the controller is at version {self.version}, asked for is {version}")
             await asyncio.sleep(_PAUSE_S)
+
+    async def take(self, told: ChangePage) -> None:
+        """Follow changes that the controller brought along, where they go on from what is shown.
+
+        Raises:
+            DatabasesError: they speak of another network.
+        """
+        copy = self._copy
+        if told.store != copy.store or told.version < copy.version:
+            return
+        try:
+            if await self.alone(copy.follow, told):
+                self._are_in_step()
+        except SpectrumError as error:
+            _logger.warning("changes up to version %d do not fit: %s", told.version, error)
 
     def _show(self, version: int | None) -> bool:
         """Whether a version is shown, or a later one of the same store for all that is known."""
@@ -258,15 +301,19 @@ class Databases:
 
     async def _catch_up(self, copy: _Copy) -> None:
         while True:
-            page = await self._feed.changes(copy.version, copy.store)
-            if page.store != copy.store or page.version < copy.version:
+            since = copy.version
+            page = await self._feed.changes(since, copy.store)
+            if page.store != copy.store or page.version < since:
                 raise NotKeptError(f"the controller is at version {page.version} of store {page.store}")
-            if page.changes or page.version != copy.version:
-                await self.alone(copy.apply, page.changes, page.version)
+            if page.changes and not await self.alone(copy.follow, page):
+                raise SpectrumError(f"changes up to version {page.version} do not follow on {copy.version}")
             if page.version >= page.last or not page.changes:
                 break
         if not self._in_step:
             _logger.info("in step with the controller at version %d", copy.version)
+        self._are_in_step()
+
+    def _are_in_step(self) -> None:
         self._in_step, self._in_step_s, self.have_been_in_step = True, time.monotonic(), True
 
     async def _snapshot(self) -> _Copy:

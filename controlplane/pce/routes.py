@@ -8,12 +8,13 @@ from controlplane.pce.endpoint import Endpoint
 from controlplane.process_routes import PROCESS_ROUTES
 from controlplane.roles import Role
 from controlplane.routes import ApiRoute, RouteTable, Schema
+from controlplane.state_headers import STATE_CHANGES, STATE_VERSION
 from controlplane.tapi.errors import YANG_DATA_JSON
 from controlplane.tapi.json_schema import comp_route_schema, compute_schema
 from controlplane.tapi.path_body import COMPUTE_OPERATION, PATH_RESOURCE
 
 _NUMBER: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
-_VERSION = {"X-State-Version": _NUMBER}
+_VERSION = {STATE_VERSION: _NUMBER}
 
 TABLE = RouteTable(
     "pce",
@@ -30,6 +31,7 @@ TABLE = RouteTable(
             refusals=(404, 409, 503),
             headers={
                 **_VERSION,
+                STATE_CHANGES: {"type": "string"},
                 "X-Decision-Id": {"type": "string", "pattern": "^[!-~]{1,200}$"},
                 "X-Waiting": _NUMBER,
             },

@@ -28,6 +28,7 @@ from controlplane.pathcomp import COMP_ROUTE
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
 from controlplane.routes import OPENAPI
+from controlplane.state_headers import STATE_VERSION
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
 from tests.controlplane.elements.test_edits import open_host
 from tests.controlplane.pce.conftest import FakeController, ServerThread
@@ -43,7 +44,7 @@ CHECKS = [
 # An endless answer; another PCE's state, which this one waits for in vain; a controller after which no other
 # one is listened to.
 NOT_ASKED = ("/restconf/streams/tapi-notification",)
-NOT_SENT = ("X-State-Version", EPOCH_HEADER)
+NOT_SENT = (STATE_VERSION, EPOCH_HEADER)
 
 
 @pytest.fixture(scope="module")

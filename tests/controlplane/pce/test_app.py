@@ -5,14 +5,17 @@ import json
 import math
 import time
 
+import httpx
 import numpy as np
 import pytest
 
 from controlplane.pce.fallback import policy_scores
+from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
 from controlplane.tapi.path_body import (
     COMPUTE_OPERATION,
     PATH_RESOURCE,
     build_compute_input,
+    parse_compute_output,
 )
 from controlplane.tapi.purpose import Purpose
 from controlplane.tapi.service_body import ComputeRequest
@@ -172,6 +175,30 @@ def test_refusals_say_which_rule_and_are_logged(start, controller):
 def test_one_way_spectrum_refuses_both_ways_at_once(start):
     with start() as pce:
         assert "each direction" in reason(pce.ask("A", "B", direction="BIDIRECTIONAL"), 400)
+
+
+def test_changes_that_the_controller_brings_along_are_followed_and_a_clients_are_not(start, controller):
+    with start(follow_interval_s=3600.0) as pce:
+        version = controller.add(**added("AB", 0, 10))
+        answer = pce.ask("A", "B", version=version, decision_id="first")
+        shown = {STATE_VERSION: str(version), STATE_STORE: controller.told.store}
+        assert shown.items() <= {name.title(): value for name, value in answer.headers.items()}.items()
+        looked = len(controller.told.pulls)
+        later = controller.add(**added("AB", 10, 10))
+        page = {"version": later, "last": later, "store": controller.told.store}
+        page["changes"] = controller.told.log[version:later]
+
+        def ask(changes: str, **named: str) -> httpx.Response:
+            body = build_compute_input(ComputeRequest("A", "B", 100), pce.naming)
+            headers = {STATE_VERSION: named.pop("version"), STATE_CHANGES: changes, **named}
+            return pce.http.post(COMPUTE_OPERATION, json=body, headers=headers)
+
+        # Passed on for a client, without a name for the decision: it counts for nothing.
+        assert ask(json.dumps(page), version=str(version)).headers[STATE_VERSION] == str(version)
+        told = ask(json.dumps(page), version=str(later), **{"X-Decision-Id": "second"})
+        assert parse_compute_output(told.json()).first_slot == 20
+        assert len(controller.told.pulls) == looked
+        assert "not as agreed: version" in reason(ask("{}", version="0", **{"X-Decision-Id": "third"}), 503)
 
 
 def test_the_state_asked_for_is_there_before_the_decision(start, controller):

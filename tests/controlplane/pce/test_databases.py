@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from controlplane.pce.controller_feed import DatabasesError, HttpControllerFeed
+from controlplane.pce.controller_feed import ChangePage, DatabasesError, HttpControllerFeed
 from controlplane.pce.databases import Databases
 from envs.network import Network
 from tests.controlplane.pce.feeds import ToldChanges
@@ -196,5 +196,42 @@ def test_over_http_a_dead_controller_and_a_strange_answer_are_told(plant, contro
             controller.stop()
             with pytest.raises(DatabasesError, match="no answer from the controller"):
                 await databases.bring_to(None)
+
+    asyncio.run(run())
+
+
+def test_changes_that_are_brought_along_are_followed_once_and_never_over_a_gap(plant):
+    feed = ToldChanges()
+
+    def told(since: int, until: int) -> ChangePage:
+        page = {"version": until, "last": until, "store": feed.store, "changes": feed.log[since:until]}
+        return ChangePage.model_validate(page)
+
+    async def run() -> None:
+        databases = Databases(plant, feed)
+        for slot in range(0, 32, 4):
+            feed.add(lightpath(f"s{slot}", "ABC", slot, 4))
+        await databases.take(told(0, 2))  # not known yet whose store it is
+        assert databases.version == 0
+        feed.log, later = feed.log[:2], feed.log[2:]
+        await databases.bring_to(2)
+        feed.log, looked = feed.log + later, len(feed.pulls)
+        # Two questions at once, one of which begins before what is shown; then one that is late.
+        await asyncio.gather(databases.take(told(2, 4)), databases.take(told(1, 6)))
+        await databases.take(told(2, 5))
+        await asyncio.gather(*(databases.bring_to(version) for version in (4, 5, 6)))
+        assert (databases.version, len(feed.pulls)) == (6, looked)
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("ABC", 0, 24)))
+        # One that is missing is asked for; so is everything where what is brought along does not fit.
+        await databases.take(told(7, 8))
+        assert databases.version == 6
+        feed.log, last = feed.log[:7], feed.log[7]
+        await databases.bring_to(7)
+        feed.log.append(last | {"first_slot": 0})
+        await databases.take(told(7, 8))
+        assert not databases.is_whole
+        feed.log[7] = last
+        await databases.bring_to(8)
+        assert np.array_equal(databases.network.occupied(), occupied(plant, ("ABC", 0, 32)))
 
     asyncio.run(run())
