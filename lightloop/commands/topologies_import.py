@@ -166,7 +166,7 @@ def _import_folder(folder: Path, output: Path | None, options: Any, force: bool,
     """Read every file of a folder that an importer may know; one line a file, and how many were read."""
     from topologies.errors import TopologyError
     from topologies.importers import KNOWN_SUFFIXES, files_in, read_topology
-    from topologies.importers.faults import reason_of
+    from topologies.importers.faults import UNREADABLE, reason_of
 
     files = files_in(folder)
     if not files:
@@ -177,8 +177,10 @@ def _import_folder(folder: Path, output: Path | None, options: Any, force: bool,
         try:
             imported = read_topology(path, options)
         except TopologyError as error:
-            refused[reason_of(error)] += 1
-            rows.append({"file": path.name, "outcome": "refused", "said": [reason_of(error)]})
+            reason = reason_of(error)
+            refused[reason] += 1
+            said = str(error).removeprefix(f"{path}: ") if reason == UNREADABLE else reason
+            rows.append({"file": path.name, "outcome": "refused", "said": [said]})
             continue
         outcome = "repaired" if imported.repairs else "read"
         rows.append({"file": path.name, "outcome": outcome, "said": list(imported.repairs)})

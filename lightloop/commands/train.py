@@ -106,10 +106,14 @@ def train_command(
     if generalist and not config.plant.power_model:
         refuse_beside("--generalist", {"scenario": "--scenario"}, SEVERAL)
     spec = config.train_spec()
+    if spec.algorithm == "search" and not spec.search.enabled:
+        raise typer.BadParameter(
+            "training.algorithm is search and training.search.enabled is false; drop one"
+        )
     if budget_s is not None:
-        spec = _with_budget(spec, budget_s)
+        spec = with_seconds(spec, budget_s)
     if budget_requests is not None:
-        spec = _with_requests(spec, budget_requests)
+        spec = with_requests(spec, budget_requests)
     if generalist:
         folder = output or _new_folder(Home.from_environment().training, "generalist")
         is_energy = bool(config.plant.power_model)
@@ -305,9 +309,12 @@ def curve_chart(points: list[TrainPoint], width: int = CHART_WIDTH, height: int 
     return text
 
 
-def _with_budget(spec: TrainSpec, budget_s: float) -> TrainSpec:
+def with_seconds(spec: TrainSpec, budget_s: float) -> TrainSpec:
+    """The specification with one budget in seconds, shared by its stages in proportion to their own."""
     search = spec.search
-    factor = budget_s / (spec.budget_s + (search.budget_s if search.enabled else 0.0))
+    of_search = search.budget_s if search.enabled else 0.0
+    of_ppo = spec.budget_s if spec.algorithm == "ppo" else 0.0
+    factor = budget_s / (of_search + of_ppo)
     return replace(
         spec,
         budget_s=spec.budget_s * factor,
@@ -316,10 +323,13 @@ def _with_budget(spec: TrainSpec, budget_s: float) -> TrainSpec:
     )
 
 
-def _with_requests(spec: TrainSpec, budget_requests: int) -> TrainSpec:
+def with_requests(spec: TrainSpec, budget_requests: int) -> TrainSpec:
+    """The specification with one budget in requests, half for each stage where there are two."""
     from agents.budget import halves
 
     of_search, of_ppo = halves(budget_requests) if spec.search.enabled else (0, budget_requests)
+    if spec.algorithm == "search":
+        of_search = budget_requests
     return replace(spec, budget_requests=of_ppo, search=replace(spec.search, budget_requests=of_search))
 
 

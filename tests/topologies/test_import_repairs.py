@@ -113,23 +113,29 @@ def test_a_weight_is_offered_as_the_length_and_taken_when_named(tmp_path):
     assert km(read(file, length_attribute="weight").topology) == {("A", "B"): 100}
 
 
-@pytest.mark.parametrize("suffix", ["json", "gml"])
+@pytest.mark.parametrize("form", ["node-link", "adjacency", "Cytoscape", "GML"])
 @pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph])
-def test_what_networkx_writes_is_read(tmp_path, suffix, kind):
+def test_what_networkx_writes_is_read(tmp_path, form, kind):
     graph = kind()
     for index, (name, (latitude, longitude)) in enumerate(PLACES.items()):
         graph.add_node(index, name=name, latitude=latitude, longitude=longitude)
     for a, b in [(0, 1), (1, 2), *([(1, 0), (2, 1)] if kind is nx.DiGraph else [])]:
         graph.add_edge(a, b, distance=150.5)
-    file = tmp_path / f"net.{suffix}"
-    if suffix == "gml":
+    written = {
+        "node-link": lambda: nx.node_link_data(graph, edges="links"),
+        "adjacency": lambda: nx.adjacency_data(graph),
+        "Cytoscape": lambda: nx.cytoscape_data(graph),
+    }
+    file = tmp_path / ("net.gml" if form == "GML" else "net.json")
+    if form == "GML":
         nx.write_gml(graph, file)
     else:
-        file.write_text(json.dumps(nx.node_link_data(graph, edges="links")), encoding="utf-8")
+        file.write_text(json.dumps(written[form]()), encoding="utf-8")
     topology = read(file).topology
     assert [(n.latitude_deg, n.longitude_deg) for n in topology.nodes] == list(PLACES.values())
     assert list(km(topology).values()) == [150.5, 150.5]
     assert "distance, read as km" in topology.source
+    assert form in topology.source
 
 
 LAYERS = """<network name="Two" version="5"><node id="7" name="A" xCoord="8" yCoord="50"/>

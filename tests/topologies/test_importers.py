@@ -345,6 +345,12 @@ def test_refusals_name_file_place_and_reason(tmp_path, name, old, new, words):
         ("a.json", "[]", "an object is needed, not list"),
         ("a.json", '{"name": "x"}', "field 'source' is missing"),
         ("a.json", "[" * 100_000, "nested too deeply"),
+        ("a.json", '{"Edfa": [], "SI": []}', "JSON of no network that is known; it has 'Edfa', 'SI'"),
+        (
+            "a.json",
+            '{"nodes": [{"id": 0}], "adjacency": [[{"to": 1}]]}',
+            "networkx graph of the adjacency form",
+        ),
         ("a.json", '{"elements": [], "connections": []}', "no links"),
         ("a.csv", "", "no links"),
         ("a.txt", "hello", "?SNDlib native format"),

@@ -11,10 +11,10 @@ Where to go:
   sndlib_xml.py      SNDlib network, XML
   totem.py           network of the TOTEM toolbox, XML
   graphml.py         GraphML of the Internet Topology Zoo and others
-  networkx_graph.py  node-link JSON and GML, as networkx writes them
+  networkx_graph.py  JSON and GML, as networkx writes them
   gnpy_json.py       GNPy network
   net2plan.py        Net2Plan's .n2p
-  attributed_graph.py  what GraphML, GML and node-link JSON share
+  attributed_graph.py  what GraphML, GML and networkx JSON share
   draft.py           what they hand over; options of an import
   assembly.py        what is done after reading: lengths, positions, repairs, refusals
   faults.py          all that is wrong with a file, at once
@@ -50,6 +50,7 @@ from topologies.model import Topology
 
 TABLES = (".csv", ".xlsx", ".xls")
 XML = (".xml", ".graphml", ".n2p")
+MOST_KEYS = 5  # that a message names
 KNOWN_SUFFIXES = (".json", *TABLES, *XML, ".gml", ".txt", ".native", ".snd")
 
 
@@ -149,6 +150,12 @@ def _from_json(text: str, path: Path, options: ImportOptions) -> Draft | Importe
     gnpy_network = gnpy_json.network_in(document)
     if gnpy_network is not None:
         return gnpy_json.read(gnpy_network, path)
-    if networkx_graph.is_node_link(document):
-        return networkx_graph.read_node_link(document, path, options)
+    if networkx_graph.is_graph(document):
+        return networkx_graph.read_json(document, path, options)
+    if not catalogue_json.is_topology(document):
+        keys = ", ".join(list(map(repr, document))[:MOST_KEYS])
+        raise TopologyError(
+            f"{path}: JSON of no network that is known; it has {keys or 'no keys'}. Known: the catalogue's "
+            "own form, GNPy networks, and node-link, adjacency and Cytoscape JSON of networkx"
+        )
     return Imported(catalogue_json.read(document, path), ())

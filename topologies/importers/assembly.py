@@ -158,7 +158,7 @@ def _one_link_a_pair(bench: _Bench, links: Sequence[Link]) -> list[Link]:
             if bench.mend("parallel links", text, "merges them into one of the least length"):
                 bench.repairs.append(
                     f"{max(len(forth), len(back))} parallel links {first.node_a!r}-{first.node_b!r} "
-                    "are one, of the least length"
+                    "are one, of the least length; room and protection by the others are lost"
                 )
         least = [min(km, default=None) for km in (_lengths(forth), _lengths(back))]
         length_km = max((km for km in least if km is not None), default=None)

@@ -1,4 +1,4 @@
-"""From nodes and edges with free attributes to a draft: what GraphML, GML and node-link JSON share.
+"""From nodes and edges with free attributes to a draft: what GraphML, GML and networkx JSON share.
 
 A node's name is its ``label`` or ``name``, its place ``latitude`` and ``longitude`` (or ``lat``, ``lon``); a
 link's length is one of ``LENGTH_ATTRIBUTES``. Upper and lower case are the same.

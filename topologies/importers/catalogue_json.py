@@ -9,6 +9,11 @@ from typing import Any
 from topologies.model import Topology, topology_from_json
 
 
+def is_topology(document: Mapping[str, Any]) -> bool:
+    """Whether a JSON object looks like our own form, whole or not."""
+    return any(key in document for key in ("name", "fibres"))
+
+
 def read(document: Mapping[str, Any], path: Path) -> Topology:
     """The topology in a JSON document.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from topologies.errors import TopologyError
 
 MOST_TOLD = 20
+UNREADABLE = "not readable as a network"  # the reason where an importer gave up before it knew all faults
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,4 @@ def reason_of(error: TopologyError) -> str:
     """The kinds of fault of a refused file, for summaries."""
     if isinstance(error, FileFaultsError):
         return ", ".join(dict.fromkeys(fault.reason for fault in error.faults))
-    return "not readable as a network"
+    return UNREADABLE

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import networkx as nx
 
+MOST_DRAWN_BY_LENGTH = 50  # nodes; a drawing by the lengths of many more takes minutes
 EARTH_RADIUS_KM = 6371.0088  # mean radius R1 of GRS 80
 
 
@@ -25,6 +26,14 @@ def great_circle_km(
     return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(min(h, 1.0)))
 
 
+def _layout(graph: nx.Graph) -> Mapping[str, Sequence[float]]:
+    if not nx.is_connected(graph):
+        return nx.circular_layout(graph)
+    if len(graph) > MOST_DRAWN_BY_LENGTH:
+        return nx.spring_layout(graph, seed=1, scale=10.0, weight=None)
+    return nx.kamada_kawai_layout(graph, scale=10.0)
+
+
 def fill_positions(
     known_deg: Mapping[str, tuple[float, float]],
     names: Sequence[str],
@@ -40,9 +49,7 @@ def fill_positions(
     graph.add_nodes_from(names)
     graph.add_weighted_edges_from(links_km)
     if not position_deg:
-        layout = (
-            nx.kamada_kawai_layout(graph, scale=10.0) if nx.is_connected(graph) else nx.circular_layout(graph)
-        )
+        layout = _layout(graph)
         return {name: (round(float(layout[name][1]), 4), round(float(layout[name][0]), 4)) for name in names}
     while len(position_deg) < len(names):
         placed = {

@@ -41,7 +41,7 @@ def network_in(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
     inside = (api if isinstance(api, dict) else document).get(YANG_KEY)
     if isinstance(inside, dict):
         return inside
-    return document if "elements" in document else None
+    return document if isinstance(document.get("elements"), list) else None
 
 
 def read(document: Mapping[str, Any], path: Path) -> Draft:

@@ -1,8 +1,8 @@
-"""Reads what networkx writes: node-link JSON (as XLRON has them) and GML (as the Topology Zoo has it)."""
+"""Reads what networkx writes: three forms of JSON (XLRON has node-link) and GML (the Topology Zoo has it)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,46 @@ from topologies.importers.attributed_graph import AttributedGraph, draft_of, low
 from topologies.importers.draft import Draft, ImportOptions
 
 
-def is_node_link(document: Mapping[str, Any]) -> bool:
-    """Whether a JSON object is a graph in networkx' node-link form."""
-    return "nodes" in document and ("links" in document or "edges" in document)
+def is_graph(document: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a graph in a form of networkx: node-link, adjacency or Cytoscape."""
+    return _form_of(document) is not None
 
 
-def read_node_link(document: Mapping[str, Any], path: Path, options: ImportOptions) -> Draft:
-    """The network in a node-link document.
+def read_json(document: Mapping[str, Any], path: Path, options: ImportOptions) -> Draft:
+    """The network in a JSON document of networkx.
 
     Raises:
         TopologyError: what networkx cannot read, or what ``draft_of`` refuses.
     """
+    form = _form_of(document) or ""
     try:
-        graph = nx.node_link_graph(document, edges="links" if "links" in document else "edges")
-    except (nx.NetworkXError, KeyError, TypeError, ValueError, AttributeError) as error:
+        graph = _READERS[form](document)
+    except (nx.NetworkXError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise TopologyError(
-            f"{path}: not a networkx node-link graph: {type(error).__name__}: {error}"
+            f"{path}: not a networkx graph of the {form} form: {type(error).__name__}: {error}"
         ) from None
-    return _draft(graph, "node-link JSON", path, options)
+    return _draft(graph, f"{form} JSON", path, options)
+
+
+def _form_of(document: Mapping[str, Any]) -> str | None:
+    if isinstance(document.get("elements"), dict):
+        return "Cytoscape"
+    if not isinstance(document.get("nodes"), list):
+        return None
+    if isinstance(document.get("adjacency"), list):
+        return "adjacency"
+    return "node-link" if _edges_key(document) else None
+
+
+def _edges_key(document: Mapping[str, Any]) -> str | None:
+    return next((key for key in ("links", "edges") if isinstance(document.get(key), list)), None)
+
+
+_READERS: dict[str, Callable[[Any], nx.Graph]] = {
+    "Cytoscape": nx.cytoscape_graph,
+    "adjacency": nx.adjacency_graph,
+    "node-link": lambda document: nx.node_link_graph(document, edges=_edges_key(document)),
+}
 
 
 def read_gml(text: str, path: Path, options: ImportOptions) -> Draft:
