@@ -7,18 +7,24 @@ measures.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from benchmarks.carried import load_at
+from benchmarks.stored_rows import Row, StoredRows, origin_of
 from envs.cutset import cut_set_bound
 from envs.evaluation import Interval
 from envs.linear_bound import LinearBound, linear_bound
 from envs.plant import Plant
+from envs.settings import Setting
 from envs.traffic import PoissonTraffic
 
 TARGET = 1e-3
+SNAPSHOTS = 1000  # of a stored row, per load
+BOUND_PATHS = 50  # K of a published setting
+CONTENT = "linear bound and optimistic reference"
 LEAST_BLOCKING = 1e-6  # stands for none where a logarithm is taken
 Line = Literal["proven", "optimistic"]
 LINES: tuple[Line, ...] = ("optimistic", "proven")
@@ -75,22 +81,35 @@ def carried_rows(curve: BoundCurve, guess_erlang: float) -> dict[str, dict[str, 
     return {line: {"carried_at_0.1pct_erlang": carried[line], "points": curve.rows(line)} for line in LINES}
 
 
-def at_loads(curve: BoundCurve, loads_erlang: list[float]) -> list[dict[str, Any]]:
-    """Every line at some loads."""
-    rows = []
+def stored_lines(setting: Setting, curve: BoundCurve, rows: StoredRows, guess_erlang: float) -> Row:
+    """``carried_rows`` of a published setting; drawn only if ``rows`` has none of as many snapshots."""
+    origin = origin_of(setting, curve.plant, curve.plant.spec, CONTENT)
+    return rows.row({**origin, "snapshots": curve.num_snapshots}, partial(carried_rows, curve, guess_erlang))
+
+
+def lines_at(curve: BoundCurve, loads_erlang: list[float]) -> dict[str, dict[str, Any]]:
+    """Per line its points at some loads."""
     for load in loads_erlang:
-        found = curve.at(load)
-        cut = cut_set_bound(curve.plant, replace(curve.traffic, load_erlang=load))
-        rows.append(
-            {
-                "load_erlang": load,
-                "proven": _row(found.proven),
-                "optimistic": _row(found.optimistic),
-                "cut_set": {"request_blocking": cut.request_blocking},
-                "snapshots": found.num_snapshots,
+        curve.at(load)
+    return {line: {"points": curve.rows(line)} for line in LINES}
+
+
+def by_load(
+    lines: Mapping[str, Mapping[str, Any]], plant: Plant, traffic: PoissonTraffic
+) -> list[dict[str, Any]]:
+    """Every line at each load that was looked at, the cut set beside them."""
+    rows: dict[float, dict[str, Any]] = {}
+    for line in LINES:
+        for point in lines[line]["points"]:
+            load = point["load_erlang"]
+            rows.setdefault(load, {"load_erlang": load})[line] = {
+                "request_blocking": point["request_blocking"],
+                "ci95": point["ci95"],
             }
-        )
-    return rows
+    for load, row in rows.items():
+        cut = cut_set_bound(plant, replace(traffic, load_erlang=load))
+        row["cut_set"] = {"request_blocking": cut.request_blocking}
+    return [rows[load] for load in sorted(rows)]
 
 
 def _row(blocking: Interval) -> dict[str, Any]:

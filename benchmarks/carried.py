@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
@@ -22,6 +23,8 @@ class LoadCurve:
         policy: what ``simulate`` takes.
         num_requests: counted requests per load.
         processes: that share the runs of a load.
+        runs: independent runs of a load.
+        warmup: requests of each run before the counted ones.
         points: simulated so far, by load in Erlang.
     """
 
@@ -30,6 +33,8 @@ class LoadCurve:
     policy: str | ScoringPolicy
     num_requests: int
     processes: int = 1
+    runs: int = 10
+    warmup: int = 3000
     points: dict[float, SimulationResult] = field(default_factory=dict)
 
     def _log_blocking(self, load_erlang: float) -> float:
@@ -37,7 +42,14 @@ class LoadCurve:
         if load_erlang not in self.points:
             traffic = replace(self.traffic, load_erlang=load_erlang)
             self.points[load_erlang] = simulate(
-                self.plant, traffic, self.policy, self.num_requests, seed=1, processes=self.processes
+                self.plant,
+                traffic,
+                self.policy,
+                self.num_requests,
+                seed=1,
+                num_runs=self.runs,
+                warmup=self.warmup,
+                processes=self.processes,
             )
         mean = self.points[load_erlang].request_blocking.mean
         return math.log(max(mean, 0.1 / self.num_requests))
@@ -83,3 +95,30 @@ def load_at(
         else:
             high, at_high = middle, at_middle
     return low + (wanted - at_low) / (at_high - at_low) * (high - low)
+
+
+def carried_half_width(points: Sequence[Mapping[str, Any]], carried_erlang: float) -> float | None:
+    """Half of the 95 % interval of a carried load, in Erlang; None where the points do not hold it.
+
+    The blocking of the two loads on either side gives the slope, and their intervals what it is uncertain by.
+    Both meet the same requests, or snapshots drawn alike, so their errors count in full and not by the root.
+
+    Args:
+        points: with ``load_erlang``, ``request_blocking`` and ``ci95``, in the order of the loads.
+        carried_erlang: that was read between two of them.
+    """
+    known = [point for point in points if point["ci95"] is not None and point["request_blocking"] > 0]
+    below = [point for point in known if point["load_erlang"] <= carried_erlang]
+    above = [point for point in known if point["load_erlang"] > carried_erlang]
+    if not below or not above:
+        return None
+    low, high = below[-1], above[0]
+    width_erlang = high["load_erlang"] - low["load_erlang"]
+    rise = math.log(high["request_blocking"] / low["request_blocking"])
+    if rise <= 0:
+        return None
+    share = (carried_erlang - low["load_erlang"]) / width_erlang
+    relative = [
+        (point["ci95"][1] - point["ci95"][0]) / 2 / point["request_blocking"] for point in (low, high)
+    ]
+    return float(((1 - share) * relative[0] + share * relative[1]) * width_erlang / rise)

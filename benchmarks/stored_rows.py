@@ -6,10 +6,27 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from envs.plant import Plant
+from envs.settings import Setting
+from envs.spec import PlantSpec
+
 Row = dict[str, Any]
+ROW_VERSION = 1
+
+
+def origin_of(setting: Setting, plant: Plant, spec: PlantSpec, content: str) -> dict[str, object]:
+    """What the figures of ``content`` on a setting depend on, but for the effort."""
+    return {
+        "version": ROW_VERSION,
+        "setting": repr(setting),
+        "path_table": plant.path_table.content_hash,
+        "plant": asdict(spec),
+        "policy": content,
+    }
 
 
 class StoredRows:
@@ -24,21 +41,26 @@ class StoredRows:
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._rows: dict[str, Row] = {}
-        if file is not None and file.exists():
-            try:
-                self._rows = dict(json.loads(file.read_text())["rows"])
-            except (ValueError, KeyError, TypeError) as problem:
-                raise ValueError(
-                    f"{file} holds no benchmark rows ({problem}); name another file or remove it"
-                ) from problem
+        self._rows: dict[str, Row] = self._read()
+
+    def _read(self) -> dict[str, Row]:
+        file = self._file
+        if file is None or not file.exists():
+            return {}
+        try:
+            return dict(json.loads(file.read_text())["rows"])
+        except (ValueError, KeyError, TypeError) as problem:
+            raise ValueError(
+                f"{file} holds no benchmark rows ({problem}); name another file or remove it"
+            ) from problem
 
     def row(self, origin: Mapping[str, Any], measure: Callable[[], Row]) -> Row:
         """The row of ``origin``, which says all that its figures depend on; measured if unknown."""
         text = json.dumps(origin, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:24]
         if key not in self._rows:
-            self._rows[key] = {"origin": dict(origin), **measure()}
+            measured = {"origin": dict(origin), **measure()}
+            self._rows = {**self._read(), key: measured}  # another process may have added rows meanwhile
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 temporary = self._file.with_suffix(f".{os.getpid()}.tmp")

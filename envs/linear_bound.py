@@ -41,7 +41,7 @@ from envs.traffic import PoissonTraffic, traffic_arrays
 
 BATCHES = 10  # of snapshots; intervals are over them
 SWEEPS = 60  # of ``fits``; most snapshots fit after one or two
-FIRST_PATHS = 10  # of each demand in the first program; priced, the others come in where they help
+FIRST_PATHS = 3  # of each demand in the first program; priced, the others come in where they help
 TOLERANCE = 1e-6  # requests
 
 
@@ -154,7 +154,7 @@ def _program(
     values = np.concatenate([slots[variable], np.ones(len(who))])
     limits = np.concatenate([np.full(plant.num_units, float(plant.spec.num_slots)), demands.number])
     matrix = coo_matrix((values, (rows, columns)), shape=(len(limits), len(who))).tocsr()
-    found = linprog(-np.ones(len(who)), A_ub=matrix, b_ub=limits, method="highs")
+    found = linprog(-np.ones(len(who)), A_ub=matrix, b_ub=limits, method="highs-ipm")
     prices = np.maximum(-found.ineqlin.marginals, 0.0)
     return -float(found.fun), prices[: plant.num_units], prices[plant.num_units :]
 

@@ -21,6 +21,7 @@ from lightloop.commands.bench_forecast import forecast
 from lightloop.commands.bench_gate import gate
 from lightloop.commands.bench_latency import latency
 from lightloop.commands.bench_lines import lines
+from lightloop.commands.bench_policy import policy
 from lightloop.commands.bench_soak import soak
 from lightloop.commands.bench_switch import switch
 from lightloop.commands.bench_use_cases import energy, qot
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
     bench.command("forecast")(forecast)
     bench.command("latency")(latency)
     bench.command("lines")(lines)
+    bench.command("policy")(policy)
     bench.command("departures")(departures)
     bench.command("drift")(drift)
     bench.command("gate")(gate)
@@ -108,54 +110,6 @@ def ablation(
         console.print(table)
 
     emit({"updates": updates, "trainings": rows}, as_json, render)
-
-
-@bench.command("policy")
-def policy(
-    setting: Annotated[str, typer.Option(help="A published setting.")] = "deeprmsa-nsfnet",
-    agent: Annotated[
-        Path | None, typer.Option(help="Folder of a policy, or of a training: then its teacher takes part.")
-    ] = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="Draw blocking against load into this .png or .svg.")
-    ] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep every policy's row in this JSON file as soon as it is measured; rows in it are not "
-            "measured again, so an interrupted run goes on and a new agent takes minutes."
-        ),
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the requests; MSCL up to K=10.")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Agent, first-fit and capacity-loss heuristics on a published setting, beside what bounds them."""
-    from benchmarks.policy import figures
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
-
-    measured: Any = figures(setting, agent, quick, say, processes, store)
-    if picture is not None:
-        from benchmarks.policy_picture import draw
-
-        draw(measured, picture)
-    rows = {
-        **measured["policies"],
-        "re-placing (estimate)": measured["estimate"],
-        "optimistic reference": measured["optimistic"],
-        "proven bound": measured["proven"],
-    }
-
-    def render(console: Console) -> None:
-        table = Table("policy", "Erlang at 0.1 %", "Erlang at 1 %", title=setting)
-        for name, row in rows.items():
-            keys = ("carried_at_0.1pct_erlang", "carried_at_1pct_erlang")
-            table.add_row(name, *(f"{row[key]:.1f}" if key in row else "" for key in keys))
-        console.print(table)
-
-    emit(measured, as_json, render)
 
 
 @bench.command("zero-shot")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, stderr
 from lightloop.simulated import ScenarioOption, SettingOption, situation
 
 
@@ -24,6 +25,13 @@ def bounds(
     snapshots: Annotated[
         int, typer.Option(min=10, help="Snapshots of all that is offered, per load.")
     ] = 2000,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the row of a published setting in this JSON file, beside those of bench policy; a row "
+            "in it is not drawn again."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """The proven bound on request blocking, by linear programs, and the optimistic reference.
@@ -37,12 +45,21 @@ def bounds(
     Examples:
       lightloop bench bounds --setting maskrsa-nsfnet
 
+      lightloop bench bounds --setting gcnrmsa-usnet --snapshots 1000 --store docs/measured/gcnrmsa-usnet.json
+
       lightloop bench bounds --scenario latency-rsa --load 130
     """
-    from benchmarks.bounds import BoundCurve, at_loads, carried_rows
+    from benchmarks.bounds import BOUND_PATHS, BoundCurve, by_load, carried_rows, lines_at, stored_lines
+    from benchmarks.carried import carried_half_width
+    from benchmarks.stored_rows import StoredRows
+    from envs.settings import benchmark_setting
 
+    if store is not None and (scenario or settings or load):
+        raise Refusal(
+            "--store keeps the row of a published setting as it is: leave --scenario, --set and --load"
+        )
     given = any(text.startswith("plant.k_paths") for text in settings)
-    chosen = settings if scenario or given else ["plant.k_paths=50", *settings]
+    chosen = settings if scenario or given else [f"plant.k_paths={BOUND_PATHS}", *settings]
     plant, traffic = situation(setting, scenario, chosen)
 
     def say(text: str) -> None:
@@ -56,11 +73,21 @@ def bounds(
         "snapshots": snapshots,
     }
     carried: dict[str, float] = {}
-    if not load:
-        lines = carried_rows(curve, traffic.load_erlang)
+    half_widths: dict[str, float | None] = {}
+    if load:
+        lines = lines_at(curve, load)
+    else:
+        guess_erlang = traffic.load_erlang
+        lines = (
+            carried_rows(curve, guess_erlang)
+            if store is None
+            else stored_lines(benchmark_setting(setting), curve, StoredRows(store), guess_erlang)
+        )
         carried = {line: row["carried_at_0.1pct_erlang"] for line, row in lines.items()}
+        half_widths = {line: carried_half_width(lines[line]["points"], carried[line]) for line in carried}
         document["carried_at_0.1pct_erlang"] = carried
-    rows = at_loads(curve, load or sorted(curve.points))
+        document["carried_half_width_erlang"] = half_widths
+    rows = by_load(lines, plant, traffic)
     document["loads"] = rows
 
     def render(console: Console) -> None:
@@ -70,7 +97,9 @@ def bounds(
             table.add_row(f"{row['load_erlang']:g}", *lines)
         console.print(table)
         for line, erlang in carried.items():
-            console.print(f"{line}: {erlang:.1f} Erlang at 0.1 %", highlight=False)
+            half = half_widths[line]
+            within = "" if half is None else f" ± {half:.1f}"
+            console.print(f"{line}: {erlang:.1f}{within} Erlang at 0.1 %", highlight=False)
 
     emit(document, as_json, render)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 import benchmarks.policy as policy
 from agents.artefact import save_policy
 from benchmarks import carried
-from benchmarks.carried import LoadCurve
+from benchmarks.carried import LoadCurve, carried_half_width
 from benchmarks.policy_picture import best_of_families, draw
 from benchmarks.stored_rows import StoredRows
+from envs.errors import PolicyError
 from envs.heuristics import baseline
 from envs.plant import build_plant
 from envs.settings import SETTINGS, Setting, benchmark_setting
@@ -42,6 +44,49 @@ def test_carried_load_of_one_link_is_where_erlang_b_says(target: float) -> None:
     found = LoadCurve(plant, traffic, "ksp_ff", 400_000).carried_erlang(target, 12.0)
 
     assert naive.erlang_b(0.985 * found, 10) < target < naive.erlang_b(1.015 * found, 10)
+
+
+def test_a_carried_load_is_as_uncertain_as_the_blocking_over_its_slope() -> None:
+    points = [
+        {"load_erlang": 80.0, "request_blocking": 0.0, "ci95": [0.0, 0.0]},
+        {"load_erlang": 90.0, "request_blocking": 5e-4, "ci95": [4e-4, 6e-4]},
+        {"load_erlang": 110.0, "request_blocking": 2e-3, "ci95": [1.6e-3, 2.4e-3]},
+        {"load_erlang": 120.0, "request_blocking": None, "ci95": None},
+    ]
+
+    assert carried_half_width(points, 100.0) == pytest.approx(0.2 * 20 / math.log(4))
+    assert carried_half_width(points, 85.0) is None  # none blocked below: no slope
+    assert carried_half_width(points, 115.0) is None
+
+
+def test_another_protocol_has_rows_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "benchmark_setting", lambda name: SMALL)
+    simulate, asked = carried.simulate, []
+
+    def noted(*arguments, **named):
+        asked.append((arguments[3], named["num_runs"], named["warmup"]))
+        return simulate(*arguments, **named)
+
+    monkeypatch.setattr(carried, "simulate", noted)
+    store, only = tmp_path / "rows.json", ("ksp_ff_k5_hops_over_se",)
+    published = policy.Protocol(runs=40, requests_a_run=100, from_empty=True, only=only)
+
+    found = policy.figures("small", None, True, lambda name: None, store=store, protocol=published)
+    assert set(asked) == {(4000, 40, 0)}
+    assert set(found["policies"]) == set(only)
+    assert "proven" not in found
+
+    asked.clear()
+    settled = policy.Protocol(runs=40, requests_a_run=100, only=only)
+    later = policy.figures("small", None, True, lambda name: None, store=store, protocol=settled)
+    assert set(asked) == {(4000, 40, 3000)}
+    assert len(json.loads(store.read_text())["rows"]) == 2
+    # An empty network blocks none of the first requests, so more seems to be carried.
+    carried_erlang = [row["policies"][only[0]][policy.AT_PERMILLE] for row in (found, later)]
+    assert carried_erlang[0] > 1.05 * carried_erlang[1]
+
+    with pytest.raises(PolicyError, match="no policy begins with nobody; known: ksp_ff_k5"):
+        policy.figures("small", None, True, print, protocol=policy.Protocol(only=("nobody",)))
 
 
 def test_rows_are_kept_one_by_one_and_found_by_all_they_depend_on(tmp_path: Path) -> None:
@@ -100,6 +145,7 @@ def test_a_comparison_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: 
 
     assert [row for row in json.loads(store.read_text())["rows"] if row in kept] == list(kept)
     assert {*found["policies"], "defragmentation"} <= set(named)
+    assert {"generalist", "generalist_told"} <= set(found["policies"])
     # On five nodes the agent's 20 paths are all there are, and so are the 50 of the heuristic.
     same = found["policies"]["ksp_ff_k50_hops_over_se"][policy.AT_PERCENT]
     assert found["policies"]["agent"][policy.AT_PERCENT] == pytest.approx(same, rel=0.05)
