@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from controlplane.controller.change_log import Change
 
 MOST_TOLD = 32  # with one question; a follower that is further behind asks for a page itself
+MOST_BYTES = 7000  # a proxy between the two may refuse a header line of more than 8 kB
 
 
 class RecentChanges:
@@ -42,7 +43,7 @@ class RecentChanges:
     def after(self, version: int) -> str:
         """The changes after a version as the JSON of a ``GET /changes``; empty where that is not to be told.
 
-        It is not where there are none, where there are many, and where not all of them are kept.
+        It is not where there are none, where there are many or long ones, and where not all of them are kept.
         """
         with self._lock:
             last, number = self._last, self._last - version
@@ -50,4 +51,5 @@ class RecentChanges:
                 return ""
             told = list(self._told)[-number:]
         head = json.dumps({"version": last, "last": last, "store": self.store})
-        return f'{head[:-1]}, "changes": [{", ".join(told)}]}}'
+        page = f'{head[:-1]}, "changes": [{", ".join(told)}]}}'
+        return page if len(page) <= MOST_BYTES else ""

@@ -8,7 +8,7 @@ import httpx
 
 from controlplane.controller.change_log import Change
 from controlplane.controller.pce_client import HttpPathComputation
-from controlplane.controller.recent_changes import MOST_TOLD
+from controlplane.controller.recent_changes import MOST_BYTES, MOST_TOLD
 from controlplane.controller.services import ServiceManager
 from controlplane.pce.controller_feed import ChangePage
 from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
@@ -30,6 +30,10 @@ def test_what_is_told_is_what_the_log_tells_and_never_with_a_gap(lab):
     recent.add([Change(last + 2, change.cause, change.happened, change.document | {"version": last + 2})])
     assert recent.after(last) == ""
     assert json.loads(recent.after(last + 1))["version"] == last + 2
+    # Too long for a header that passes a proxy.
+    long = change.document | {"version": last + 3, "why": "x" * MOST_BYTES}
+    recent.add([Change(last + 3, change.cause, change.happened, long)])
+    assert recent.after(last + 2) == ""
 
 
 def test_a_question_brings_what_came_after_the_version_that_the_last_answer_showed(lab):
