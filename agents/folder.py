@@ -39,6 +39,7 @@ def fingerprint_of(spec: TrainSpec, plant: Plant, lessons: Lessons) -> str:
         "lessons": lessons.fingerprint(),
         "features": FEATURE_SCHEMA_VERSION,
         **({"forecast": plant.forecast.content_hash} if plant.forecast else {}),
+        **({"transceivers": repr(plant.spec.transceivers)} if plant.spec.transceivers else {}),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -13,12 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.tilt import tilt_beyond_any_load_db
-from envs.gsnr.bands import make_comb
+from benchmarks.tilt import tilt_beyond_any_load_db, tilt_bound_db
 from envs.gsnr.full import carrier_noise, kept_noise, lit_carriers
 from envs.gsnr.line import load_line_parameters
 from envs.gsnr.link_tables import cuts_of, loads_of
-from envs.gsnr.qot_plant import BAUD_GBD, CHANNEL_GHZ
+from envs.gsnr.rates import cells_of
 from envs.heuristics import baseline
 from envs.plant import Plant, build_plant
 from envs.policy import LinearPolicy
@@ -31,6 +30,7 @@ from envs.state import NetworkStates, new_states
 from envs.statistics import Statistics, new_statistics, results_of
 from envs.traffic import draw_requests, new_requests, traffic_arrays
 from topologies.catalogue import load_topology
+from topologies.grid import CHANNEL_SLOTS
 
 REQUESTS = 40_000
 WARMUP = 10_000
@@ -55,16 +55,16 @@ def figures(
     form, the tilt already solved: what a decision costs at the least without tables and increments.
     ``max_incremental_error_db`` is the largest difference of the two over every lit carrier.
     ``least_reserve_db`` is how far, at the least, the exact GSNR with the tilt of what is really lit lies
-    above the one decided with. ``tilt_beyond_any_load_db`` is what a search finds of loss beyond the assumed.
+    above the one decided with. ``tilt_beyond_any_load_db`` is what a search finds of loss beyond the assumed,
+    ``tilt_bound_db`` what is proven to be the most, ``fed_bound_db`` the same of power along the span.
     """
     topology, parameters = load_topology("nsfnet"), load_line_parameters()
     say("building the tables ...")
     started_s = time.perf_counter()
     plant = build_plant(topology, replace(DEFAULT_SPEC, channels_per_band=channels))
     build_s = time.perf_counter() - started_s
-    power_dbm = dict(zip(plant.spec.bands, plant.spec.launch_dbm, strict=True))
-    bands = [parameters.band(name) for name in plant.spec.bands]
-    comb = make_comb(bands, channels, CHANNEL_GHZ, BAUD_GBD, power_dbm)
+    spec = plant.spec
+    comb = cells_of(parameters, spec.bands, channels * CHANNEL_SLOTS, spec.launch_dbm, spec.transceivers)
     cuts = [cut for fibre in topology.fibres for cut in cuts_of(fibre, parameters)]
     loads = loads_of(cuts, comb, "any-load")
     say("compiling ...")
@@ -89,6 +89,7 @@ def figures(
         exact = carrier_noise(topology, parameters, comb, plant.path_table, lit, "as-lit")
         reserve_db = min(reserve_db, float((10 * np.log10(kept / exact)).min()))
         carriers += len(lit)
+    tilt_db, fed_db = tilt_bound_db(parameters.fibre, comb, parameters.span_km)
     result = results_of(run.statistics, plant)[0]
     assert result.qot is not None
     return {
@@ -99,6 +100,8 @@ def figures(
         "max_incremental_error_db": worst_db,
         "least_reserve_db": float(reserve_db),
         "tilt_beyond_any_load_db": tilt_beyond_any_load_db(parameters.fibre, comb, parameters.span_km),
+        "tilt_bound_db": tilt_db,
+        "fed_bound_db": fed_db,
         "request_blocking": result.request_blocking,
         "mean_lit_carriers": carriers / snapshots,
         "plant_build_s": build_s,

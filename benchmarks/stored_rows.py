@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from envs.plant import Plant
 from envs.settings import Setting
-from envs.spec import PlantSpec
+from envs.spec import PlantSpec, settings_of
 
 Row = dict[str, Any]
 ROW_VERSION = 1
@@ -24,7 +23,7 @@ def origin_of(setting: Setting, plant: Plant, spec: PlantSpec, content: str) -> 
         "version": ROW_VERSION,
         "setting": repr(setting),
         "path_table": plant.path_table.content_hash,
-        "plant": asdict(spec),
+        "plant": settings_of(spec),
         "policy": content,
     }
 

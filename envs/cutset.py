@@ -113,10 +113,12 @@ def _slots_alone(plant: Plant, bit_rate_gbps: float, path: int) -> int:
     """Fewest slots of a bit rate on a path where nothing else is lit, on its quietest channel; 0: too far."""
     lit = plant.arrays.parts.qot
     units = plant.arrays.path_units[path, : plant.arrays.path_hops[path]]
-    works = lit.own[units].sum(axis=0).min() <= lit.most_noise
-    if not works.any():
-        return 0
-    return int(width_of(lit.carrier_gbps[works].max(), bit_rate_gbps)) * lit.slots_per_channel
+    quietest = lit.own[:, units].sum(axis=1).min(axis=1)  # (num_rates,)
+    widths = [
+        int(width_of(lit.carrier_gbps[f], lit.carrier_channels[f], bit_rate_gbps))
+        for f in np.flatnonzero(quietest[lit.rate] <= lit.most_noise)
+    ]
+    return min(widths, default=0) * lit.slots_per_channel
 
 
 def _classes(

@@ -12,17 +12,19 @@ from envs.errors import PlantError
 class ModulationFormat:
     """A format as the twin needs it.
 
-    ``slot_capacity_gbps`` is what one 12.5 GHz slot carries: 12.5 x bits per symbol.
+    ``slot_capacity_gbps`` is what one 12.5 GHz slot carries: 12.5 x bits per symbol, or ``slot_gbps`` where
+    the symbol rate says so.
     """
 
     name: str
     bits_per_symbol: int
     reach_km: float
+    slot_gbps: float | None = None
 
     @property
     def slot_capacity_gbps(self) -> float:
         """Bit rate of one slot."""
-        return 12.5 * self.bits_per_symbol
+        return 12.5 * self.bits_per_symbol if self.slot_gbps is None else self.slot_gbps
 
 
 # Reach of the DeepRMSA family: Chen et al., "DeepRMSA", JLT 37(16), 2019, section V.

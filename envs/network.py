@@ -149,9 +149,9 @@ class Network:
         if not qot.num_channels:
             return math.nan
         first_unit = self._units(nodes, first_slot, num_slots)[0]
-        step = qot.slots_per_channel
-        channels = np.arange(first_slot // step, (first_slot + num_slots) // step)
-        noise = self.parts.qot.noise[0, first_unit * qot.num_channels + channels].max()
+        step, carriers = qot.slots_per_channel, self.parts.qot
+        channels = slice(first_slot // step, (first_slot + num_slots) // step)
+        noise = carriers.noise[0, carriers.owner[0, first_unit, channels]].max()
         return float(-10.0 * np.log10(noise / qot.scale + qot.transceiver_noise))
 
     def fail_link(self, node_a: int, node_b: int) -> None:
@@ -221,13 +221,15 @@ class Network:
             band.first_slot <= first_slot and first_slot + num_slots <= band.end_slot
             for band in self.plant.bands
         )
-        if first_slot % qot.slots_per_channel or num_slots % qot.slots_per_channel or not inside:
+        row = names.index(modulation_format)
+        carrier_slots = int(qot.carrier_channels[row]) * qot.slots_per_channel
+        if first_slot % qot.slots_per_channel or num_slots % carrier_slots or not inside:
             raise SpectrumError(
-                f"slots {first_slot}+{num_slots} are not whole channels of {qot.slots_per_channel} slots "
-                "in one band"
+                f"slots {first_slot}+{num_slots} are not whole channels of {carrier_slots} slots in one "
+                f"band, which begin on every {qot.slots_per_channel}. slot"
             )
         block = Block(np.array(units, np.int32), first_slot, num_slots)
-        light_from_python(qot, self.parts.qot, 0, block, names.index(modulation_format))
+        light_from_python(qot, self.parts.qot, 0, block, row)
 
     def _follow(self) -> None:
         if self.plant.thresholds_db:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Le
@@ -15,6 +15,7 @@ from envs.fields import (
     PositiveInt,
     refuse_out_of_bounds,
 )
+from envs.transceivers import Transceiver, check_transceivers
 from topologies.grid import CHANNEL_SLOTS, FIRST_EDGE_MHZ
 from topologies.paths import PathOrder, PathTies
 
@@ -40,7 +41,10 @@ class PlantChoices:
         bands: such as ``("L", "C", "S")``: quality of transmission decides instead of reach, and there are as
             many slots as the bands have channels of four; empty: the C band, by reach.
         channels_per_band: 50 GHz channels.
-        launch_dbm: per channel, one for each band; empty: 0 dBm.
+        transceivers: symbol rates with the slots that each takes, both rising; empty: 32 GBd in four slots.
+            Several need ``planned_at_full_load``.
+        launch_dbm: of a carrier of 32 GBd, one for each band; others have the same power per GBd; empty:
+            0 dBm.
         margin_db: GSNR that a lightpath keeps above its format's threshold.
         planned_at_full_load: a format is given where it works with every channel of the path's links lit, so
             nothing that is lit later can disturb it; else where it works with what is lit, as long as
@@ -73,15 +77,29 @@ class PlantChoices:
     shortlist: NonNegativeInt = 0
     shortlist_paths: PositiveInt = 2
     departures_known: bool = False
+    # Not in ``repr``, by which measured rows of plants that know nothing of it are found again.
+    transceivers: tuple[Transceiver, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         refuse_out_of_bounds(self, PlantError)
         for band in self.bands:
             if band not in FIRST_EDGE_MHZ:
                 raise PlantError(f"bands names {band!r}; known: {', '.join(FIRST_EDGE_MHZ)}")
+        if self.transceivers:
+            self._check_transceivers()
         of_bands = len(self.bands) * self.channels_per_band * CHANNEL_SLOTS
         if self.bands and self.num_slots not in (SLOTS_BY_REACH, of_bands):
             raise PlantError(
                 f"num_slots is {self.num_slots}, but {self.channels_per_band} channels in each of the bands "
                 f"{', '.join(self.bands)} take {of_bands} slots; set num_slots to that"
             )
+
+    def _check_transceivers(self) -> None:
+        if not self.bands:
+            raise PlantError("transceivers are given, but no bands; set bands, or leave transceivers out")
+        if not self.planned_at_full_load:
+            raise PlantError(
+                "transceivers need planned_at_full_load: true; what carriers of several symbol rates do to "
+                "each other is counted for a full network only"
+            )
+        check_transceivers(self.transceivers, self.channels_per_band * CHANNEL_SLOTS)

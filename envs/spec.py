@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from envs.errors import PlantError
 from envs.plant_choices import PlantChoices
@@ -31,3 +32,14 @@ class PlantSpec(PlantChoices):
             )
         if len(self.future_shares) != len(self.future_rates_gbps) or min(self.future_shares) < 0:
             raise PlantError("future_shares needs one share per rate of future_rates_gbps, none negative")
+
+
+def settings_of(spec: PlantSpec) -> dict[str, Any]:
+    """Its fields by name, for JSON that tells one plant from another.
+
+    Transceivers stand there only where they are chosen: what was kept of other plants before is found again.
+    """
+    settings = asdict(spec)
+    if not spec.transceivers:
+        del settings["transceivers"]
+    return settings

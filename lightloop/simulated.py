@@ -34,7 +34,14 @@ SHORT_FORMS = {
     "traffic.load_erlang": "--load",
 }
 ELSEWHERE = {"traffic.seed": "--seed", "traffic.requests_per_trace": "--requests"}
-OF_BANDS = ("channels_per_band", "launch_dbm", "margin_db", "transceiver_snr_db", "roadm_loss_db")
+OF_BANDS = (
+    "channels_per_band",
+    "transceivers",
+    "launch_dbm",
+    "margin_db",
+    "transceiver_snr_db",
+    "roadm_loss_db",
+)
 MADE_BY_BANDS = ("num_slots", "guard_slots")
 
 

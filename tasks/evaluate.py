@@ -24,6 +24,7 @@ from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.reward import ONLY_BLOCKING
 from envs.slices import SliceResult, slices_of
+from envs.spec import settings_of
 from envs.statistics import ClassResult, PowerResult, results_of
 from envs.trace import Trace
 from tasks.decorate import as_task
@@ -240,7 +241,7 @@ def _digest(contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_
         "version": RESULT_VERSION,
         "policy": contender.content,
         "path_table": plant.path_table.content_hash,
-        "plant": asdict(plant.spec),
+        "plant": settings_of(plant.spec),
         "latency": repr(plant.latency_model),
         "power": repr(plant.power),
         "traces": [trace.id for trace in traces],

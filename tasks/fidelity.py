@@ -18,6 +18,7 @@ from agents.artefact import ArtefactError, load_forecast, load_policy
 from envs.features import FEATURE_SCHEMA_VERSION
 from envs.fidelity import Decider, Difference, Fidelity, measure_fidelity
 from envs.plant import Plant
+from envs.spec import settings_of
 from envs.window import Window, read_window
 from tasks.decorate import as_task
 from tasks.registry import Registry
@@ -84,7 +85,7 @@ def stored_fidelity(
 
 def _digest(plant: Plant, versions: list[str]) -> str:
     """Of what the measure depends on beside the window."""
-    parts = [FIDELITY_VERSION, FEATURE_SCHEMA_VERSION, plant.path_table.content_hash, asdict(plant.spec)]
+    parts = [FIDELITY_VERSION, FEATURE_SCHEMA_VERSION, plant.path_table.content_hash, settings_of(plant.spec)]
     parts += [repr(plant.latency_model), repr(plant.power), versions]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 

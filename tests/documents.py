@@ -36,6 +36,7 @@ STANDS_FOR = {
     " [--json]": "",
     "agents/weight-0.01": str(PROJECT / "agents" / "data" / "generalist"),
     "examples/mixed-line.yaml": str(PROJECT / "examples" / "mixed-line.yaml"),
+    "examples/symbol-rates.yaml": str(PROJECT / "examples" / "symbol-rates.yaml"),
 }
 ON_THE_INSTALLATION = (
     "lightloop request",

@@ -172,35 +172,41 @@ class NaiveLitNetwork:
                 if float(self.plant.arrays.path_latency_ms[path]) > bound_ms:
                     continue
                 working = 0
-                by_width: dict[int, str] = {}
-                for item in FORMATS:
-                    width = math.ceil(rate_gbps / (item.carrier_gbps_per_gbd * 32.0) - 1e-9)
-                    by_width.setdefault(width, item.name)
-                for width, format_name in sorted(by_width.items()):
-                    if working == spec.formats_per_path or width > spec.channels_per_band:
+                for num_slots, format_name in self.sizes(rate_gbps):
+                    if working == spec.formats_per_path or num_slots > band.num_slots:
                         break
-                    offered = self.of_format(path, band.first_slot, band.end_slot, width, format_name)
+                    offered = self.of_format(path, band.first_slot, band.end_slot, num_slots, format_name)
                     found += offered[: spec.max_candidates - len(found)]
                     working += bool(offered)
         return found
 
-    def of_format(self, path: int, low: int, high: int, width: int, format_name: str) -> list[NaiveLightpath]:
+    def sizes(self, rate_gbps: float) -> list[tuple[int, str]]:
+        """(slots, format) that carry a bit rate, fewest first; of equals the most robust."""
+        by_width: dict[int, str] = {}
+        for item in FORMATS:
+            width = math.ceil(rate_gbps / (item.carrier_gbps_per_gbd * 32.0) - 1e-9)
+            by_width.setdefault(STEP * width, item.name)
+        return sorted(by_width.items())
+
+    def of_format(
+        self, path: int, low: int, high: int, num_slots: int, format_name: str
+    ) -> list[NaiveLightpath]:
         """The feasible blocks of one format; three that fail end the search among the left edges."""
         most = self.plant.spec.starts_per_path
-        places = self.blocks(path, low, high, width * STEP)
+        places = self.blocks(path, low, high, num_slots)
         good: list[NaiveLightpath] = []
         failed = 0
         for slot in places[:-1]:
             if len(good) >= max(most - 1, 1) or failed == 3:
                 break
-            block = NaiveLightpath(path, slot, width * STEP, format_name)
+            block = NaiveLightpath(path, slot, num_slots, format_name)
             if self.is_feasible(block):
                 good.append(block)
             else:
                 failed += 1
             last = slot
         if places and len(good) < most and places[-1] > last:
-            block = NaiveLightpath(path, places[-1], width * STEP, format_name)
+            block = NaiveLightpath(path, places[-1], num_slots, format_name)
             good += [block] if self.is_feasible(block) else []
         return good
 

@@ -26,11 +26,16 @@ TRAFFIC = PoissonTraffic(
 
 @cache
 def plant_of(shared: bool = False, starts: int = 1, **more: object) -> Plant:
-    settings = {"k_paths": 2, "formats_per_path": 2, "margin_db": 0.5, "launch_dbm": (8.0, 8.0, 8.0)} | more
+    settings = {
+        "channels_per_band": CHANNELS,
+        "k_paths": 2,
+        "formats_per_path": 2,
+        "margin_db": 0.5,
+        "launch_dbm": (8.0, 8.0, 8.0),
+    } | more
     settings.setdefault("max_candidates", 3 * 2 * 2 * starts)
     spec = PlantSpec(
         bands=BANDS,
-        channels_per_band=CHANNELS,
         starts_per_path=starts,
         shared_spectrum=shared,
         **settings,  # type: ignore[arg-type]

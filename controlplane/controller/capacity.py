@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controlplane.lightpath import Lightpath
-from envs.gsnr.formats import GsnrFormat
+from envs.gsnr.formats import CarrierFormat
 from envs.gsnr.link_tables import LinkTables
 from envs.modulation import ModulationFormat
 
-BAUD_GBD = 32.0  # symbol rate of a carrier in a 50 GHz channel
 TOLERANCE_DB = 0.001  # by which two computations of one GSNR may differ
 
 
@@ -72,17 +71,15 @@ class SlotsByReach:
 
 @dataclass(frozen=True)
 class ChannelsByQuality:
-    """Carriers side by side, each a channel of fixed width; GSNR decides about the format (``quality.py``).
+    """Carriers side by side, each as wide as its symbol rate needs; GSNR decides on formats (``quality.py``).
 
     Attributes:
-        formats: with the net bit rate of a carrier per GBd.
-        channel_slots: slots of a channel; a block is whole channels, on the raster of channels.
-        baud_gbd: symbol rate of a carrier.
+        formats: with symbol rate, slots and net bit rate of a carrier.
+        raster: slots from one place where a carrier may begin to the next.
     """
 
-    formats: tuple[GsnrFormat, ...]
-    channel_slots: int
-    baud_gbd: float
+    formats: tuple[CarrierFormat, ...]
+    raster: int
 
     @property
     def format_names(self) -> tuple[str, ...]:
@@ -94,11 +91,13 @@ class ChannelsByQuality:
         used = next((item for item in self.formats if item.name == path.modulation_format), None)
         if used is None:
             return _unknown(path, self.format_names)
-        if path.num_slots % self.channel_slots or path.first_slot % self.channel_slots:
+        carrier_slots = used.transceiver.slots
+        if path.num_slots % carrier_slots or path.first_slot % self.raster:
             end = path.first_slot + path.num_slots - 1
-            return f"slots {path.first_slot}..{end} are no whole channels of {self.channel_slots} slots"
-        channels = path.num_slots // self.channel_slots
-        carried_gbps = channels * used.carrier_gbps_per_gbd * self.baud_gbd
+            where = f", which begin on every {self.raster}. slot" if carrier_slots != self.raster else ""
+            return f"slots {path.first_slot}..{end} are no whole channels of {carrier_slots} slots{where}"
+        channels = path.num_slots // carrier_slots
+        carried_gbps = channels * used.carrier_gbps
         if carried_gbps < bit_rate_gbps - 1e-6:
             return (
                 f"{channels} channel(s) of {used.name} carry {carried_gbps:g} Gb/s, too few for "
@@ -107,9 +106,15 @@ class ChannelsByQuality:
         return None
 
     def best_rate_gbps(self, num_slots: int) -> float:
-        """As ``CapacityRule.best_rate_gbps``; a channel begun counts whole."""
-        most_gbps = max(item.carrier_gbps_per_gbd for item in self.formats) * self.baud_gbd
-        return float(math.floor(math.ceil(num_slots / self.channel_slots) * most_gbps + 1e-6))
+        """As ``CapacityRule.best_rate_gbps``; a channel begun counts whole, and the tightest fit counts."""
+        fits = [(item, math.ceil(num_slots / item.transceiver.slots)) for item in self.formats]
+        tightest = min(carriers * item.transceiver.slots for item, carriers in fits)
+        most_gbps = max(
+            carriers * item.carrier_gbps
+            for item, carriers in fits
+            if carriers * item.transceiver.slots == tightest
+        )
+        return float(math.floor(most_gbps + 1e-6))
 
 
 @dataclass(frozen=True)
@@ -119,27 +124,36 @@ class Quality:
     Attributes:
         formats: by name.
         margin_db: how far above its format's threshold a lightpath must stay.
-        channel_slots: slots of a channel, channels counted through over the bands.
+        raster: slots of a cell of the tables, cells counted through over the bands.
         tables: noise of each link.
     """
 
-    formats: Mapping[str, GsnrFormat]
+    formats: Mapping[str, CarrierFormat]
     margin_db: float
-    channel_slots: int
+    raster: int
     tables: LinkTables
+
+    def threshold_db(self, path: Lightpath) -> float:
+        """The GSNR that a path's format needs."""
+        return self.formats[path.modulation_format].modulation.threshold_db
 
     def margin_of(self, path: Lightpath, gsnr_db: float) -> float:
         """How far a GSNR lies above the threshold of a path's format, in dB."""
-        return gsnr_db - self.formats[path.modulation_format].threshold_db
+        return gsnr_db - self.threshold_db(path)
 
     def is_enough(self, path: Lightpath, gsnr_db: float) -> bool:
         """Whether a path may have a GSNR."""
         return self.margin_of(path, gsnr_db) >= self.margin_db - TOLERANCE_DB
 
-    def channels(self, path: Lightpath) -> slice:
-        """The channels that a path lights."""
-        first = path.first_slot // self.channel_slots
-        return slice(first, first + path.num_slots // self.channel_slots)
+    def cells(self, path: Lightpath) -> slice:
+        """The cells that a path lights."""
+        first = path.first_slot // self.raster
+        return slice(first, first + path.num_slots // self.raster)
+
+    def carriers(self, path: Lightpath) -> tuple[int, range]:
+        """The row of a path's symbol rate in the tables, and the cells in which its carriers begin."""
+        rate, lit = self.formats[path.modulation_format].rate, self.cells(path)
+        return rate, range(lit.start, lit.stop, self.tables.rates[rate].cells)
 
 
 def _unknown(path: Lightpath, known: tuple[str, ...]) -> str:

@@ -13,16 +13,17 @@ from typing import Protocol
 
 from configs.bands import bands_of
 from configs.schema import Config, PlantSection
-from controlplane.controller.capacity import BAUD_GBD, CapacityRule, ChannelsByQuality, Quality, SlotsByReach
+from controlplane.controller.capacity import CapacityRule, ChannelsByQuality, Quality, SlotsByReach
 from controlplane.tapi.errors import invalid
 from controlplane.tapi.naming import Naming
 from controlplane.tapi.path_body import hops_of
-from envs.gsnr.bands import make_comb
-from envs.gsnr.formats import load_formats
+from envs.gsnr.formats import carrier_formats
 from envs.gsnr.line import load_line_parameters
 from envs.gsnr.link_tables import build_link_tables
+from envs.gsnr.rates import cells_of, rates_of
 from envs.latency import LatencyModel, load_latency_model
 from envs.modulation import modulation_table
+from envs.transceivers import raster_slots
 from topologies.catalogue import load_topology
 from topologies.grid import CHANNEL_SLOTS, SLOT_WIDTH_GHZ, SpectrumBand
 from topologies.model import Topology
@@ -109,7 +110,7 @@ def plant_view(config: Config) -> PlantView:
     """
     plant = config.plant
     capacity: CapacityRule = (
-        ChannelsByQuality(load_formats(), CHANNEL_SLOTS, BAUD_GBD)
+        ChannelsByQuality(carrier_formats(plant.transceivers), raster_slots(plant.transceivers))
         if plant.bands
         else SlotsByReach(modulation_table(REACH_TABLE), plant.guard_slots)
     )
@@ -138,12 +139,8 @@ def link_ends(plant: PlantView, nodes: Sequence[str]) -> tuple[str, str]:
 
 def _quality(plant: PlantSection, topology: Topology) -> Quality:
     line = load_line_parameters()
-    launch_dbm = plant.launch_dbm or (0.0,) * len(plant.bands)
-    powers_dbm = {str(name): power_dbm for name, power_dbm in zip(plant.bands, launch_dbm, strict=True)}
-    spacing_ghz = CHANNEL_SLOTS * SLOT_WIDTH_GHZ
-    comb = make_comb(
-        [line.band(name) for name in plant.bands], plant.channels_per_band, spacing_ghz, BAUD_GBD, powers_dbm
-    )
+    slots_per_band = plant.channels_per_band * CHANNEL_SLOTS
+    comb = cells_of(line, plant.bands, slots_per_band, plant.launch_dbm, plant.transceivers)
     tables = build_link_tables(
         topology,
         line,
@@ -151,9 +148,10 @@ def _quality(plant: PlantSection, topology: Topology) -> Quality:
         transceiver_snr_db=plant.transceiver_snr_db,
         roadm_loss_db=plant.roadm_loss_db,
         real_spans=plant.real_spans,
+        rates=rates_of(plant.transceivers),
     )
-    formats = {item.name: item for item in load_formats()}
-    return Quality(formats, plant.margin_db, CHANNEL_SLOTS, tables)
+    formats = {item.name: item for item in carrier_formats(plant.transceivers)}
+    return Quality(formats, plant.margin_db, raster_slots(plant.transceivers), tables)
 
 
 def block(first_slot: int, num_slots: int) -> int:

@@ -15,6 +15,7 @@ from controlplane.controller.capacity import Quality
 from controlplane.controller.network import PlantView, Unit
 from controlplane.lightpath import Lightpath
 from controlplane.tapi.path_body import hops_of
+from envs.gsnr.rates import met_by_carriers
 
 
 def gsnr_on_route(
@@ -30,53 +31,56 @@ def gsnr_on_route(
     """
     units = {nodes: plant.units(nodes) for nodes in {item.nodes for item in (path, *standing)}}
     met = set(units[path.nodes])
+    meeting = [item for item in (path, *standing) if not met.isdisjoint(units[item.nodes])]
+    carriers_of = {id(item): quality.carriers(item) for item in meeting}
     noise_of = _noise_of_units(
-        {nodes: crossed for nodes, crossed in units.items() if not met.isdisjoint(crossed)},
-        [(units[item.nodes], quality.channels(item)) for item in (path, *standing)],
+        {(item.nodes, carriers_of[id(item)][0]): units[item.nodes] for item in meeting},
+        [(units[item.nodes], quality.cells(item)) for item in (path, *standing)],
         plant,
         quality,
     )
-    noise: dict[tuple[str, ...], np.ndarray] = {}
+    noise: dict[tuple[tuple[str, ...], int], np.ndarray] = {}
     found = []
-    for item in (path, *standing):
-        if met.isdisjoint(units[item.nodes]):
-            continue
-        if item.nodes not in noise:
+    for item in meeting:
+        rate, begins = carriers_of[id(item)]
+        if (item.nodes, rate) not in noise:
             own = np.full(quality.tables.comb.num_channels, quality.tables.transceiver_noise)
-            noise[item.nodes] = sum((noise_of[unit] for unit in units[item.nodes]), own)
-        worst = float(noise[item.nodes][quality.channels(item)].max())
+            noise[item.nodes, rate] = sum((noise_of[unit, rate] for unit in units[item.nodes]), own)
+        worst = float(noise[item.nodes, rate][begins].max())
         found.append((item, -10.0 * math.log10(worst)))
     return found
 
 
 def _noise_of_units(
-    routes: Mapping[tuple[str, ...], Sequence[Unit]],
+    routes: Mapping[tuple[tuple[str, ...], int], Sequence[Unit]],
     standing: Iterable[tuple[Sequence[Unit], slice]],
     plant: PlantView,
     quality: Quality,
-) -> dict[Unit, np.ndarray]:
-    """Noise over signal of each channel on each unit that a route crosses.
+) -> dict[tuple[Unit, int], np.ndarray]:
+    """Noise over signal of the carrier that begins in each cell, by unit and symbol rate.
 
     Args:
-        routes: with their units.
-        standing: units and channels of every lightpath.
+        routes: nodes and the row of a symbol rate, with their units.
+        standing: units and cells of every lightpath.
         plant: the network.
         quality: its quality of transmission.
     """
     hop_of = {
-        unit: hop
-        for nodes, crossed in routes.items()
+        (unit, rate): hop
+        for (nodes, rate), crossed in routes.items()
         for unit, hop in zip(crossed, hops_of(nodes), strict=True)
     }
-    arrays, num_channels = quality.tables.arrays, quality.tables.comb.num_channels
-    lit = {unit: np.zeros(num_channels, bool) for unit in hop_of}
-    for crossed, channels in standing:
+    tables = quality.tables
+    lit = {unit: np.zeros(tables.comb.num_channels, bool) for unit, _ in hop_of}
+    for crossed, cells in standing:
         for unit in crossed:
             if unit in lit:
-                lit[unit][channels] = True
+                lit[unit][cells] = True
     noise = {}
-    for unit, hop in hop_of.items():
+    for (unit, rate), hop in hop_of.items():
         link = plant.topology.link_index(*hop)
-        cross = arrays.cross[arrays.kind[link]][lit[unit]].sum(axis=0, dtype=np.float64)
-        noise[unit] = arrays.own[link] + cross
+        cross = tables.arrays.cross[tables.arrays.kind[link]]
+        noise[unit, rate] = tables.arrays.own[link, rate] + met_by_carriers(
+            tables.comb, tables.rates[rate], cross, lit[unit]
+        )
     return noise

@@ -113,7 +113,7 @@ def _with_quality(path: Lightpath, plant: PlantView, standing: Sequence[Lightpat
     for item, gsnr_db in found:
         if not quality.is_enough(item, gsnr_db):
             whose = "its GSNR is" if item is path else f"beside it that of {'-'.join(item.nodes)} would be"
-            needed_db = quality.formats[item.modulation_format].threshold_db
+            needed_db = quality.threshold_db(item)
             raise PathRejected(
                 f"{whose} {gsnr_db:.2f} dB; {item.modulation_format} needs {needed_db:g} dB and a margin of "
                 f"{quality.margin_db:g} dB"

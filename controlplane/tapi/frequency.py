@@ -40,12 +40,12 @@ def central_frequency(bands: Bands, first_slot: int, num_slots: int) -> dict[str
 def wire_modulation(modulation_format: str) -> str | None:
     """The enumeration's name of a format; None where it has none, as for 32QAM and 64QAM.
 
-    That a format is polarisation-multiplexed goes without saying there.
+    That a format is polarisation-multiplexed goes without saying there, and it tells no symbol rate.
 
-    >>> wire_modulation("PM-16QAM"), wire_modulation("QPSK"), wire_modulation("PM-64QAM")
+    >>> wire_modulation("PM-16QAM"), wire_modulation("PM-QPSK-130GBd"), wire_modulation("PM-64QAM")
     ('16QAM', 'QPSK', None)
     """
-    name = modulation_format.removeprefix("PM-")
+    name = modulation_format.removeprefix("PM-").split("-")[0]
     return name if name in WIRE_MODULATIONS else None
 
 

@@ -11,6 +11,7 @@ Where to go:
 * bands, channels, launch powers: ``bands.py``
 * modulation formats and their thresholds (``envs/data/gsnr_formats.json``): ``formats.py``
 * a network's links as tables, and what they assume about the Raman tilt: ``link_tables.py``
+* carriers of several symbol rates on one raster: ``rates.py``
 * what they make of a plant: bands, formats, whole numbers of noise: ``qot_plant.py``, ``arrays.py``
 * lighting a carrier and putting it out, noise of what is lit: ``carriers.py``
 * the candidates of a request: ``listing.py``; what they cost the paths that share a link: ``sharing.py``

@@ -23,8 +23,9 @@ def standing_noise(plant: Plant, states: NetworkStates, network: int) -> tuple[n
         transceivers left out. The limit holds the format's threshold and the plant's margin.
     """
     lit, units_of, hops_of = plant.arrays.parts.qot, plant.arrays.path_units, plant.arrays.path_hops
+    owner, num_channels = states.parts.qot.owner[network], lit.num_channels
     standing = active_lightpaths(states, network)
-    routes, blocks = [], []
+    routes, blocks, wide = [], [], []
     is_lit = np.zeros((plant.num_units, lit.num_channels), np.int64)
     for row in standing:
         units = units_of[row["path"], : hops_of[row["path"]]].astype(np.int64)
@@ -33,10 +34,16 @@ def standing_noise(plant: Plant, states: NetworkStates, network: int) -> tuple[n
         is_lit[units, block] = 1
         routes.append(units)
         blocks.append(block)
-    noise = lit.own + np.stack(
+        wide.append(int((owner[units[0], block] == units[0] * num_channels + block.start).sum()))
+    met = np.stack(
         [is_lit[unit] @ lit.cross[lit.kind[unit]].astype(np.int64) for unit in range(plant.num_units)]
     )
-    worst = [int(noise[units, block].sum(axis=0).max()) for units, block in zip(routes, blocks, strict=True)]
+    # Symbol rates differ in the channels that they take.
+    rate_of = dict(zip(lit.carrier_channels.tolist(), lit.rate.tolist(), strict=True))
+    worst = [
+        int((lit.own[rate_of[each], units, block] + met[units, block]).sum(axis=0)[::each].max())
+        for units, block, each in zip(routes, blocks, wide, strict=True)
+    ]
     one_over_limit = states.parts.qot.one_over_limit[network]
     limit = [
         round(1.0 / one_over_limit[int(units[0]) * lit.num_channels + block.start])

@@ -1,12 +1,13 @@
 """The noise of every lit channel of a network, kept up to date one block at a time.
 
-A *carrier* is one lit channel on the units of a path. Lighting it adds one row of the cross table to each
-unit of its path: O(hops x channels), whatever else is lit. Noise is counted in whole numbers
+A *carrier* is lit on one channel or, at higher symbol rates, on several side by side, on the units of a path.
+Lighting it adds one row of the cross table for each to each unit of its path: O(hops x channels), whatever
+else is lit. Noise is counted in whole numbers
 (``QotArrays.scale`` to one), so the order in which lightpaths come and go leaves no trace: a network
 rebuilt from a list shows the same bits as the one that lived through it.
 
-A carrier is named by the first unit of its path and its channel. What is put out is read off the free slots:
-``follow`` compares them with those it saw last. Which block to light: ``listing.py``.
+A carrier is named by the first unit of its path and its lowest channel. What is put out is read off the free
+slots: ``follow`` compares them with those it saw last. Which block to light: ``listing.py``.
 """
 
 from __future__ import annotations
@@ -104,16 +105,19 @@ def shift_noise(cross_row, owner_row, xpm_row, noise, sign):
 @inlined
 def light_block(qot, carriers, n, block, format_row):
     """Light the channels of a block of network ``n``; its neighbours' noise grows."""
-    own, cross, kind, step = qot.own, qot.cross, qot.kind, qot.slots_per_channel
+    own, cross, kind, step = qot.own[qot.rate[format_row]], qot.cross, qot.kind, qot.slots_per_channel
     units, first_slot, num_slots, hops = block.units, block.first_slot, block.num_slots, len(block.units)
+    wide, first = qot.carrier_channels[format_row], first_slot // step
     owner, xpm, noise = carriers.owner[n], carriers.xpm[n], carriers.noise[n]
     one_over_limit = carriers.one_over_limit[n]
     seen = carriers.seen[n]
     first_unit = np.int64(units[0])
-    for channel in range(first_slot // step, (first_slot + num_slots) // step):
-        carrier = first_unit * qot.num_channels + channel
-        noise[carrier] = noise_at(own, xpm, units, channel)
-        one_over_limit[carrier] = 1.0 / qot.most_noise[format_row]
+    for channel in range(first, first + num_slots // step):
+        above = (channel - first) % wide
+        carrier = first_unit * qot.num_channels + channel - above
+        if above == 0:
+            noise[carrier] = noise_at(own, xpm, units, channel)
+            one_over_limit[carrier] = 1.0 / qot.most_noise[format_row]
         for h in range(hops):
             unit = units[h]
             shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(1))
@@ -157,11 +161,11 @@ def light_from_python(qot, carriers, n, block, format_row):
 
 
 @inlined
-def block_noise(qot, xpm, units, first, width):
-    """The largest noise that a carrier of ``width`` channels would have, the rest of them lit too."""
-    own, cross, kind = qot.own, qot.cross, qot.kind
+def block_noise(qot, xpm, units, f, first, width):
+    """The largest noise that a carrier of format ``f`` on ``width`` channels would have, all of them lit."""
+    own, cross, kind = qot.own[qot.rate[f]], qot.cross, qot.kind
     largest = np.int64(0)
-    for channel in range(first, first + width):
+    for channel in range(first, first + width, qot.carrier_channels[f]):
         noise = noise_at(own, xpm, units, channel)
         for h in range(len(units)):
             row = kind[units[h]]

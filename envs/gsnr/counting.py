@@ -19,7 +19,7 @@ MARGIN_STEPS = 20_000  # so up to 40 dB
 BY_BAND = np.dtype(
     [
         ("lightpaths", np.int64),  # set up
-        ("channels", np.int64),  # of those
+        ("channels", np.int64),  # of those, one for each carrier
         ("used_slots", np.float64),  # slots taken summed over units, as every ``SAMPLED``th arrival sees it
     ]
 )
@@ -88,7 +88,8 @@ def count_qot(qot, free, counts, candidates, n, action, asked):
             first_slot = candidates.first_slot[n, action]
             if low <= first_slot < low + size:
                 by_band[b].lightpaths += 1
-                by_band[b].channels += candidates.num_slots[n, action] // step
+                carrier_slots = step * qot.carrier_channels[candidates.format[n, action]]
+                by_band[b].channels += candidates.num_slots[n, action] // carrier_slots
     if action >= 0:
         flow[0].carried_gbit += asked.bit_rate_gbps * asked.holding_s
         most = qot.most_noise[candidates.format[n, action]] / qot.scale + qot.transceiver_noise

@@ -79,7 +79,7 @@ def _as_lit(cut: Cut, comb: Comb, real_spans: bool) -> np.ndarray:
 
 
 def lit_carriers(plant: Plant, states: NetworkStates, network: int) -> list[tuple[int, int]]:
-    """(path, channel) of every carrier that is lit."""
+    """(path, channel) of every carrier that is lit, in a plant whose carriers take a channel each."""
     step = plant.arrays.step
     return [
         (int(row["path"]), channel)

@@ -16,6 +16,8 @@ tilt:
 Links have the spans that their topology lists, each of a fibre type by name; where it lists none they are cut
 into equal spans, as few as there can be of at most ``span_km``. Each link ends in a ROADM.
 
+A channel of the tables is a cell of ``rates.py``; what a carrier has by itself is told for each symbol rate.
+
 NLI is that of spans without end, the closed form (``isrs_gn.py``), unless ``real_spans`` asks for that of the
 spans' real length (``finite_span.py``).
 """
@@ -44,17 +46,21 @@ from envs.gsnr.isrs_gn import (
     xpm_efficiency,
 )
 from envs.gsnr.line import FibreType, LineParameters
+from envs.gsnr.rates import Rate, carriers_of, cells_from
 from topologies.model import Fibre, Topology
 
 Assumption = Literal["any-load", "full-load"]
 ASSUMPTIONS: tuple[Assumption, ...] = ("any-load", "full-load")
+NOWHERE = 1e3  # noise over signal of a carrier that would leave its band: none bears it
 GROUP_THZ = 0.6  # channels this close are lit together in the loads of "any-load": they scatter little
 
 
 class LinkArrays(NamedTuple):
     """The tables for compiled code. Noise is over signal power: it adds up to 1 / SNR."""
 
-    own: np.ndarray  # (num_links, num_channels) float64: ASE, ROADM and SPM of the whole link
+    # (num_links, num_rates, num_channels) float64: ASE, ROADM and SPM of the whole link, of the carrier of
+    # each symbol rate that begins in a channel
+    own: np.ndarray
     cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) float32: XPM on i of lit channel k
     kind: np.ndarray  # (num_links,) int32 row of ``cross``: links of one length share it
 
@@ -64,6 +70,7 @@ class LinkTables:
     """Tables of a network's directed links under a stated assumption."""
 
     comb: Comb
+    rates: tuple[Rate, ...]
     assumption: Assumption
     transceiver_noise: float  # 1 / SNR of the two ends together, 0 where left out
     arrays: LinkArrays = field(repr=False)
@@ -107,29 +114,46 @@ def build_link_tables(
     transceiver_snr_db: float | None = None,
     roadm_loss_db: float | None = None,
     real_spans: bool = False,
+    rates: Sequence[Rate] = (),
 ) -> LinkTables:
     """The tables of every directed link of a topology.
+
+    Args:
+        topology: the network.
+        parameters: fibre and span length.
+        comb: the cells; with no rates every one is a carrier.
+        assumption: what the Raman tilt is taken from.
+        transceiver_snr_db: of the two ends together; None: left out.
+        roadm_loss_db: made good at each link's end; None: left out.
+        real_spans: NLI of the spans' real length.
+        rates: symbol rates of the carriers.
 
     Raises:
         GsnrError: an unknown assumption, or a fibre type that is not known.
     """
+    rates = tuple(rates) or (Rate(comb.baud_gbd, 1),)
     alike = sorted({(fibre.length_km, fibre.spans) for fibre in topology.fibres})
     kind = np.repeat([alike.index((fibre.length_km, fibre.spans)) for fibre in topology.fibres], 2)
     of_kind = dict(zip(kind[::2].tolist(), topology.fibres, strict=True))
     cuts = [cuts_of(of_kind[index], parameters) for index in range(len(alike))]
     loads = loads_of([cut for each in cuts for cut in each], comb, assumption)
-    own = np.zeros((len(alike), comb.num_channels))
+    own = np.zeros((len(alike), len(rates), comb.num_channels))
     cross = np.zeros((len(alike), comb.num_channels, comb.num_channels), np.float32)
     for index, each in enumerate(cuts):
         for cut in each:
-            own_span, cross_span = cut_noise(cut, comb, loads[cut.fibre], real_spans)
-            own[index] += cut.count * own_span
+            cross_span = cut_noise(cut, comb, loads[cut.fibre], real_spans)[1]
+            own[index] += cut.count * np.stack(
+                [carrier_alone(cut, comb, rate, loads[cut.fibre], real_spans) for rate in rates]
+            )
             cross[index] += cut.count * cross_span.T
     if roadm_loss_db is not None:
         made_good = np.full(comb.num_channels, 10.0 ** (roadm_loss_db / 10.0))
-        own += _ase_over_signal(comb, made_good)
+        own += np.stack([_ase_over_signal(carriers_of(comb, rate), made_good) for rate in rates])
+    for row, rate in enumerate(rates):
+        own[:, row, ~cells_from(comb, rate)[0]] = NOWHERE
     return LinkTables(
         comb=comb,
+        rates=rates,
         assumption=assumption,
         transceiver_noise=0.0 if transceiver_snr_db is None else 10.0 ** (-transceiver_snr_db / 10.0),
         arrays=LinkArrays(own[kind], cross, kind.astype(np.int32)),
@@ -157,6 +181,20 @@ def cut_noise(
         return span_noise(cut.fibre, comb, assumed)
     seen = Profiles(assumed.decay_1_m, assumed.weight[:, lit], assumed.loss[lit])
     return span_noise(cut.fibre, comb.only(lit), seen)
+
+
+def carrier_alone(cut: Cut, comb: Comb, rate: Rate, loads: SpanLoads, real_spans: bool) -> np.ndarray:
+    """(n,) noise over signal of one span that the carrier of a rate beginning in each cell has by itself."""
+    carriers, cells = carriers_of(comb, rate), cells_from(comb, rate)[1]
+    fed, loss = (power[cells].mean(axis=1) for power in loads.powers(cut.span_km))
+    frequency_hz, baud_hz = 1e12 * carriers.frequency_thz, 1e9 * rate.baud_gbd
+    if real_spans:
+        mixing = SpanMixing(fed, 1e3 * cut.span_km)
+        spm = finite_spm(cut.fibre, frequency_hz, np.full(len(cells), baud_hz), mixing)
+    else:
+        profiles = fit_profiles(fed, 1e3 * cut.span_km, cut.fibre.attenuation_1_m)
+        spm = spm_efficiency(cut.fibre, frequency_hz, baud_hz, profiles)
+    return _ase_over_signal(carriers, loss) + spm * carriers.launch_w**2
 
 
 def real_span_noise(cut: Cut, comb: Comb, fed: np.ndarray, loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """The candidates of a request where quality of transmission decides, and what they look like.
 
 Bands in the order of filling (C, L, S); in a band the K paths in the table's order; on a path the formats
-that carry the bit rate, fewest channels first and of equals the most robust, at most ``formats_per_path`` of
-those that work; for each the left edges of the dark runs, in ascending order, then the highest block. So the
-first candidate is that of KSP-FF over bands with the best modulation.
+that carry the bit rate, least spectrum first and of equals the most robust, of these the fewest carriers, at
+most ``formats_per_path`` of those that work; for each the left edges of the dark runs, in ascending order,
+then the highest block. So the first candidate is that of KSP-FF over bands with the best modulation.
 
 A candidate is feasible if all its carriers meet their format's threshold with margin, and every lit carrier
 on its units keeps its own. Only feasible ones are listed.
@@ -44,9 +44,28 @@ TRIES_PER_FORMAT = 3  # blocks of one format on one path that may fail before th
 
 
 @entered
-def width_of(carrier_gbps, bit_rate_gbps):
-    """Channels side by side that carry a bit rate."""
-    return np.int64(np.ceil(np.float64(bit_rate_gbps) / carrier_gbps - 1e-9))
+def width_of(carrier_gbps, carrier_channels, bit_rate_gbps):
+    """Channels of the carriers side by side that carry a bit rate."""
+    return np.int64(np.ceil(np.float64(bit_rate_gbps) / carrier_gbps - 1e-9)) * carrier_channels
+
+
+@inlined
+def next_format(plant, bit_rate_gbps, before):
+    """(row, channels) of the format that takes the fewest channels above ``before``; (-1, .) if none does.
+
+    Of equals the most robust, and of these the one of the fewest carriers.
+    """
+    qot, bits = plant.parts.qot, plant.bits_per_symbol
+    carrier_gbps, carrier_channels = qot.carrier_gbps, qot.carrier_channels
+    best, fewest = np.int64(-1), np.int64(0)
+    for f in range(len(carrier_gbps)):
+        width = width_of(carrier_gbps[f], carrier_channels[f], bit_rate_gbps)
+        if width <= before or (best >= 0 and width > fewest):
+            continue
+        is_better = best < 0 or width < fewest or bits[f] < bits[best]
+        if is_better or (bits[f] == bits[best] and carrier_channels[f] > carrier_channels[best]):
+            best, fewest = np.int64(f), width
+    return best, fewest
 
 
 @inlined
@@ -81,7 +100,7 @@ def try_block(qot, carriers, n, units, f, first, width):
     The block is of ``width`` channels of format ``f``, the lowest of them ``first``. It is feasible where the
     second number is at most 1.
     """
-    worst, fullest = block_noise(qot, carriers.xpm[n], units, first, width), np.float32(2.0)
+    worst, fullest = block_noise(qot, carriers.xpm[n], units, f, first, width), np.float32(2.0)
     if worst <= qot.most_noise[f]:
         refresh_shares(carriers, n, units)
         fullest = fullest_share(qot, carriers, n, units, first, width)
@@ -220,14 +239,12 @@ def list_blocks(listing, at, f, width, count, sharing):
 def list_formats(listing, at, count):
     """Append the candidates of one path in a band; returns the new number of candidates."""
     plant, bit_rate_gbps = listing.plant, listing.asked.bit_rate_gbps
-    carrier_gbps, in_band = plant.parts.qot.carrier_gbps, (at.band.high - at.band.low) // at.band.step
+    in_band = (at.band.high - at.band.low) // at.band.step
     sharing, working = np.int64(-1), 0  # one type throughout: each other one is compiled anew
-    for f in range(len(carrier_gbps)):
-        width = width_of(carrier_gbps[f], bit_rate_gbps)
-        # Of formats that need the same channels the most robust one, which comes last.
-        if f + 1 < len(carrier_gbps) and width_of(carrier_gbps[f + 1], bit_rate_gbps) == width:
-            continue
-        if working == plant.formats_per_path or count == len(listing.seen.mask) or width > in_band:
+    width = np.int64(0)
+    while working < plant.formats_per_path and count < len(listing.seen.mask):
+        f, width = next_format(plant, bit_rate_gbps, width)
+        if f < 0 or width > in_band:
             break
         before = count
         count, sharing = list_blocks(listing, at, f, width, count, sharing)

@@ -1,10 +1,10 @@
 """What a block takes away from the paths that share a link with its own: the loss that QoT-aware MSCL weighs.
 
-A channel of a path is worth the bit rate of the most efficient format whose threshold it meets with margin,
-amid the noise of what is lit now; nothing if it is lit on one of the path's units, or too noisy for every
-format. A block costs the sum of that over its channels and over the best paths of all node pairs that share a
-unit with its own: the capacity, in feasible carriers, that the network loses. Contiguity is not counted, nor
-what the block's noise takes from other channels: that is the feature ``gsnr_reserve``.
+A channel of a path is worth the bit rate that it can have by the most efficient modulation whose threshold it
+meets with margin, amid the noise of what is lit now; nothing if it is lit on one of the path's units, or too
+noisy for every format. A block costs the sum of that over its channels and over the best paths of all node
+pairs that share a unit with its own: the capacity, in feasible carriers, that the network loses. Contiguity
+is not counted, nor what the block's noise takes from other channels: that is the feature ``gsnr_reserve``.
 
 The criterion is that of Barry and Subramaniam ("The MAX SUM wavelength assignment algorithm for WDM ring
 networks", OFC 1997), each wavelength weighed by what it can carry.
@@ -44,7 +44,7 @@ def with_sharing(qot: QotArrays, blueprint: Blueprint) -> QotArrays:
     return qot._replace(
         first_on_unit=np.cumsum([0, *map(len, on_unit)]).astype(np.int32),
         path_on_unit=np.array([path for row in on_unit for path in row], np.int32),
-        value=np.outer(alike, qot.carrier_gbps) / (len(best) * CARRIER_GBPS),
+        value=np.outer(alike, qot.channel_gbps) / (len(best) * CARRIER_GBPS),
     )
 
 
@@ -70,7 +70,7 @@ def gather_sharing(qot, scratch, units):
 @inlined
 def refresh_amid(qot, carriers, n, channel):
     """Bring a channel's row of ``amid`` up to date; once for each request."""
-    own, owner, xpm, amid = qot.own, carriers.owner[n], carriers.xpm[n], carriers.sharing.amid
+    own, owner, xpm, amid = qot.own_of_channel, carriers.owner[n], carriers.xpm[n], carriers.sharing.amid
     dark = own.shape[0] * own.shape[1]
     for unit in range(own.shape[0]):
         is_dark = owner[unit, channel] == dark
@@ -80,7 +80,7 @@ def refresh_amid(qot, carriers, n, channel):
 @inlined
 def carrier_loss(qot, paths, carriers, n, count, first, width):
     """What a block of channels costs the first ``count`` paths of ``carriers.sharing.near``, as a feature."""
-    most_noise, value = qot.most_noise, qot.value
+    most_noise, value = qot.most_by_modulation, qot.value
     path_units, path_hops, scratch = paths.units, paths.hops, carriers.sharing
     near, amid, amid_of, loss, loss_of = (
         scratch.near,

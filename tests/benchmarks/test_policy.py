@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from envs.errors import PolicyError
 from envs.heuristics import baseline
 from envs.plant import build_plant
 from envs.settings import SETTINGS, Setting, benchmark_setting
-from envs.spec import PlantSpec
+from envs.spec import PlantSpec, settings_of
 from envs.traffic import PoissonTraffic
 from tests import naive
 from topologies.model import Fibre, Node, Topology
@@ -198,5 +198,5 @@ def test_measured_rows_are_found_again(file: Path) -> None:
     chosen, stored = benchmark_setting(file.stem), StoredRows(file)
     for row in json.loads(file.read_text())["rows"].values():
         assert row["origin"]["setting"] == repr(chosen)
-        assert row["origin"]["plant"].keys() == asdict(chosen.plant).keys()
+        assert row["origin"]["plant"].keys() == settings_of(chosen.plant).keys()
         assert stored.row(row["origin"], measured).keys() == row.keys() - {"origin"}

@@ -72,7 +72,7 @@ def test_a_link_of_listed_spans_is_the_mixed_line_of_them():
     spans = tuple(FibreSpan(80.0 * share, kind) for share, kind in parts)
     listed = replace(FIVE, fibres=(replace(first, length_km=80.0, spans=spans), *FIVE.fibres[1:]))
     made = build_link_tables(listed, PARAMETERS, COMB, "full-load", real_spans=True).arrays
-    noise = made.own[0] + made.cross[made.kind[0]].sum(axis=0)
+    noise = made.own[0, 0] + made.cross[made.kind[0]].sum(axis=0)
 
     named = [PARAMETERS.band(name) for name in COMB.band_names]
     amplifiers = {band.name: Amplifier(NoiseTable((193.0,), (band.noise_figure_db,))) for band in named}

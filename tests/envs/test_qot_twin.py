@@ -345,6 +345,6 @@ def test_full_noise_leaves_out_only_what_it_says() -> None:
     """ROADM loss adds the same noise per link to every channel; the closed form from scratch has none."""
     plain, noisy = plant_of(), plant_of(roadm_loss_db=18.0)
     with_loss, without = noisy.arrays.parts.qot, plain.arrays.parts.qot
-    extra = with_loss.own / with_loss.scale - without.own / without.scale
+    extra = (with_loss.own / with_loss.scale - without.own / without.scale)[0]
     assert (extra > 0).all()
     np.testing.assert_allclose(extra, extra[:1].repeat(len(extra), axis=0), rtol=1e-5)

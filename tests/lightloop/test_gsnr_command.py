@@ -127,6 +127,6 @@ def test_the_benchmark_reports_its_figures(monkeypatch):
     assert all(value > 0 for name, value in figures.items() if name.endswith("_per_s"))
     assert 0 < figures["request_blocking"] < 0.5
     assert figures["least_reserve_db"] > -0.05
-    assert 0 <= figures["tilt_beyond_any_load_db"] < 0.5
+    assert 0 <= figures["tilt_beyond_any_load_db"] <= figures["tilt_bound_db"] < 0.5
     assert 0 < figures["mean_lit_carriers"] < 10 * 3 * 44
     assert sum(figures[f"share_{name}"] for name in "LCS") == pytest.approx(1.0)

@@ -195,10 +195,10 @@ class FakePce:
         rule = self.plant.capacity
         if isinstance(rule, ChannelsByQuality):
             used = next(item for item in rule.formats if item.name == self.quality_format)
-            channels = math.ceil(bit_rate_gbps / (used.carrier_gbps_per_gbd * rule.baud_gbd) - 1e-9)
+            num_slots = used.carriers(bit_rate_gbps) * used.transceiver.slots
             # boasts about the quality; the controller computes its own
             known = {"gsnr_db": 99.0, "margin_db": 88.0, "marginal_w": 120.5}
-            return used.name, channels * rule.channel_slots, rule.channel_slots, known
+            return used.name, num_slots, rule.raster, known
         assert isinstance(rule, SlotsByReach)
         best = next(item for item in rule.formats if length_km <= item.reach_km)
         size = math.ceil(bit_rate_gbps / best.slot_capacity_gbps - 1e-9) + rule.guard_slots

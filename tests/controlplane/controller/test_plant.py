@@ -10,10 +10,9 @@ import pytest
 from configs.bands import bands_of
 from configs.build import plant_of
 from configs.load import load_config
-from controlplane.controller.capacity import BAUD_GBD, ChannelsByQuality, SlotsByReach
+from controlplane.controller.capacity import ChannelsByQuality, SlotsByReach
 from controlplane.controller.network import REACH_TABLE, plant_view
 from controlplane.lightpath import Lightpath
-from envs.gsnr import qot_plant
 from envs.spec import PlantSpec
 from topologies.grid import CHANNEL_SLOTS, SLOT_WIDTH_GHZ, c_band
 
@@ -56,17 +55,28 @@ def test_no_block_is_narrower_than_the_channel_that_was_asked_for(overrides: tup
         view.channel_rate_gbps(10_000)
 
 
-def test_a_block_carries_what_the_twin_says_it_carries() -> None:
-    config = load_config("latency-rsa", [*QUALITY, "plant.margin_db=1.5"])
+RATES = (
+    "plant.transceivers=[{symbol_rate_gbd: 32, slots: 4}, {symbol_rate_gbd: 64, slots: 6}]",
+    "plant.planned_at_full_load=true",
+)
+
+
+@pytest.mark.parametrize("more", [(), RATES], ids=["32 GBd", "two symbol rates"])
+def test_a_block_carries_what_the_twin_says_it_carries(more: tuple[str, ...]) -> None:
+    config = load_config("latency-rsa", [*QUALITY, "plant.margin_db=1.5", *more])
     rule, twin = plant_view(config).capacity, plant_of(config)
     assert isinstance(rule, ChannelsByQuality)
-    assert (rule.channel_slots, rule.baud_gbd) == (CHANNEL_SLOTS, BAUD_GBD)
-    assert (CHANNEL_SLOTS, BAUD_GBD) == (qot_plant.SLOTS_PER_CHANNEL, qot_plant.BAUD_GBD)
+    qot = twin.arrays.parts.qot
+    assert rule.raster == qot.slots_per_channel == (2 if more else CHANNEL_SLOTS)
     told = {
-        item.name: (item.threshold_db, item.carrier_gbps_per_gbd * rule.baud_gbd) for item in rule.formats
+        item.name: (item.modulation.threshold_db, item.transceiver.slots, item.carrier_gbps)
+        for item in rule.formats
     }
-    known = zip(twin.formats, twin.thresholds_db, twin.arrays.parts.qot.carrier_gbps, strict=True)
-    assert told == {item.name: (threshold_db, pytest.approx(gbps)) for item, threshold_db, gbps in known}
+    slots = qot.slots_per_channel * qot.carrier_channels
+    known = zip(twin.formats, twin.thresholds_db, slots, qot.carrier_gbps, strict=True)
+    assert told == {
+        item.name: (threshold_db, wide, pytest.approx(gbps)) for item, threshold_db, wide, gbps in known
+    }
 
 
 @pytest.mark.parametrize("part", ["controller", "elements"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +40,7 @@ SETTING = (
     "plant.formats_per_path=3",
     "plant.max_candidates=24",
 )
+WIDTHS = ((32, 4), (64, 6), (130, 12))  # GBd and slots
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["shared", "directed"])
@@ -119,6 +121,38 @@ def test_it_accepts_what_the_twin_lists_and_refuses_what_would_break_somebodys_g
         others = [item for _, item in standing if item is not path]
         for item, gsnr_db in gsnr_on_route(path, others, view, view.quality):
             assert gsnr_db == pytest.approx(gsnr_db_of(network, by_path[item.uuid]), abs=1e-3)
+
+
+def test_of_several_symbol_rates_it_takes_what_is_listed_and_refuses_what_is_no_whole_carrier():
+    rates = ", ".join(f"{{symbol_rate_gbd: {gbd}, slots: {slots}}}" for gbd, slots in WIDTHS)
+    more = [f"plant.transceivers=[{rates}]", "plant.planned_at_full_load=true", "plant.launch_dbm=[4,4,4]"]
+    config = load_config("five-node", [*SETTING, *more])
+    view, twin = plant_view(config), plant_of(config)
+    assert view.quality is not None
+    rng, network, lit = np.random.default_rng(1), Network(twin), SpectrumMap(view)
+    standing: list[Lightpath] = []
+    widths = set()
+    for number in range(40):
+        rate_gbps = float(rng.choice([100, 400, 800]))
+        asked = Request(*(int(node) for node in rng.choice(5, 2, replace=False)), rate_gbps)
+        _, listed = observe(twin, network, asked)
+        if not listed:
+            continue
+        chosen = listed[rng.integers(len(listed))]
+        path = as_path(twin, chosen, number)
+        request = ServiceRequest(path.nodes[0], path.nodes[-1], rate_gbps, uuid="s")
+        with pytest.raises(PathRejected, match=r"no whole channels of \d+ slots|carry .* too few"):
+            verify_path(replace(path, num_slots=path.num_slots - 2), request, view, lit, (), standing)
+        checked = verify_path(path, request, view, lit, (), standing)
+        # What is lit now disturbs no more than the full network that was planned for.
+        assert checked.gsnr_db is not None
+        assert checked.gsnr_db >= chosen.gsnr_db - 1e-3
+        network.provision(chosen.nodes, chosen.first_slot, chosen.num_slots, chosen.modulation_format)
+        lit.light(path.nodes, path.first_slot, path.num_slots)
+        standing.append(checked)
+        widths.add(view.quality.formats[path.modulation_format].transceiver.slots)
+    assert widths == {4, 6, 12}
+    assert len(standing) > 15
 
 
 def gsnr_db_of(network: Network, item: Candidate) -> float:
