@@ -32,6 +32,7 @@ from benchmarks.compare import PLACEBO_SPREAD, changed
 from benchmarks.drift import MOVED, MOVED_DAY
 from benchmarks.forecast import Shift, change_row, figure_row
 from benchmarks.forecast import shifts as forecast_shifts
+from benchmarks.hot_pairs import drawn_choices, hot_traffic
 from benchmarks.stored_rows import Row, StoredRows
 from envs.forecast import forecast_from
 from envs.heuristics import baseline
@@ -184,21 +185,21 @@ def figures(
 
 def _origin(name: str, champion: LinearPolicy, effort: ShiftEffort) -> Row:
     """What a shift's figures depend on; a budget of seconds gives other ones on another machine."""
-    return {
-        "shift": name,
-        "weights_sha256": hashlib.sha256(repr(champion.weights).encode()).hexdigest(),
-        **{key: value for key, value in asdict(effort).items() if key != "processes"},
-    }
+    told = asdict(effort) | {"budget_s": 0.0 if effort.budget_requests else effort.budget_s}
+    del told["processes"]
+    weights = hashlib.sha256(repr(champion.weights).encode()).hexdigest()
+    return {"shift": name, "weights_sha256": weights, **told}
 
 
 def further_shifts(num_nodes: int) -> tuple[Shift, ...]:
-    """One node asks and is asked ``HOT_NODE_TIMES`` as often; the rate follows the day."""
+    """One node is asked ``HOT_NODE_TIMES`` as often; the rate follows the day; two pairs that were drawn."""
     weights = np.ones((num_nodes, num_nodes))
     weights[HOT_NODE] = weights[:, HOT_NODE] = HOT_NODE_TIMES
     known = {name: getattr(BASE.traffic, name) for name in ("truncate_holding", "bit_rates_gbps")}
     return (
         Shift("a hot node", replace(BASE.traffic, pair_weights=weights)),
         Shift("day and night", DiurnalTraffic(mean_holding_s=DAILY_HOLDING_S, swing=DAILY_SWING, **known)),
+        Shift("two other pairs x20", hot_traffic(drawn_choices(num_nodes, 1)[0], num_nodes)),
     )
 
 
