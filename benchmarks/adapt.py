@@ -96,6 +96,7 @@ class ShiftEffort:
         budget_s: of a training; 0 without ``budget_requests``: nothing is trained.
         budget_requests: in the place of ``budget_s``; 0: that counts.
         long_times: so many times the budget for the long training; 0: there is none.
+        measured_seed: of the requests that are measured; the trainings do not depend on it.
         processes: that share the measuring.
     """
 
@@ -104,6 +105,7 @@ class ShiftEffort:
     budget_s: float = 0.0
     budget_requests: int = 0
     long_times: int = 0
+    measured_seed: int = MEASURED_SEED
     processes: int = 1
 
     @property
@@ -283,12 +285,12 @@ def _row(
         trained[name] = _trained(case, seen, champion, spec, work / f"{case.name}-{name}")
         arms[name] = (seen, trained[name])
     say("the champion as it was")
-    base = case.blocking(plant, champion, MEASURED_SEED, effort.requests)
+    base = case.blocking(plant, champion, effort.measured_seed, effort.requests)
     row: dict[str, Any] = {"load_erlang": case.load_erlang, "champion": figure_row(base)}
     found: dict[str, np.ndarray] = {}
     for name, (where, policy) in arms.items():
         say(name)
-        found[name] = case.blocking(where, policy, MEASURED_SEED, effort.requests)
+        found[name] = case.blocking(where, policy, effort.measured_seed, effort.requests)
         row[name] = figure_row(found[name]) | change_row(found[name], base)
     for name in trained:
         row[name]["to_forecast"] = change_row(found[name], found["forecast"])
@@ -323,7 +325,7 @@ def _forgotten(
     seen = case.plant.with_forecast(forecast)
 
     def blocking(policy: ScoringPolicy) -> np.ndarray:
-        return _simulated(seen, case.before, policy, MEASURED_SEED, effort.requests, effort.processes)
+        return _simulated(seen, case.before, policy, effort.measured_seed, effort.requests, effort.processes)
 
     base = blocking(champion)
     found = {name: blocking(policy) for name, policy in trained.items()}

@@ -39,6 +39,10 @@ def adapt(
     work: Annotated[
         Path | None, typer.Option(help="Folder to keep the trainings in; one that was stopped goes on there.")
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of the requests that are measured; the trainings stay the same."),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="File that keeps the rows; those that it has are not measured again.")
     ] = None,
@@ -52,13 +56,14 @@ def adapt(
     the champion as it was; the champion with the new forecast; the champion trained on the shifted traffic,
     and for longer; a placebo, every weight changed at random by 30 %. "Change" is relative to the champion
     as it was, with a paired 95 % interval; negative is fewer requests blocked. "Forgotten" is the change on
-    the traffic of before. A budget in requests gives the same on every machine.
+    the traffic of before. A budget in requests gives the same on every machine. What came out well is
+    measured once more with another --seed and the same --work.
 
     Example:
       lightloop bench adapt --shift gravity --budget-requests 8000000 --long-times 0 --json
     """
     from agents.artefact import GENERALIST_FOLDER, load_policy
-    from benchmarks.adapt import ShiftEffort, figures
+    from benchmarks.adapt import MEASURED_SEED, ShiftEffort, figures
     from envs.policy import LinearPolicy
 
     champion = load_policy(agent or GENERALIST_FOLDER)
@@ -74,6 +79,7 @@ def adapt(
         budget_s=budget_s,
         budget_requests=budget_requests,
         long_times=long_times,
+        measured_seed=MEASURED_SEED if seed is None else seed,
         processes=processes,
     )
     with tempfile.TemporaryDirectory(prefix="lightloop-adapt-") as passing:
