@@ -33,7 +33,7 @@ class InstallationError(ValueError):
 
 
 @dataclass(frozen=True)
-class Installation:
+class RunningInstallation:
     """One that runs: its configuration and its folder."""
 
     config: Config
@@ -57,7 +57,7 @@ class Installation:
 @contextmanager
 def running_installation(
     scenario: str, overrides: Sequence[str], say: Callable[[str], None]
-) -> Iterator[Installation]:
+) -> Iterator[RunningInstallation]:
     """Everything running, a champion in service; stopped and removed at the end.
 
     Args:
@@ -81,6 +81,6 @@ def running_installation(
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InstallationError("\n".join(done.stderr.strip().splitlines()[-20:]))
-            yield Installation(config, Home(Path(folder)))
+            yield RunningInstallation(config, Home(Path(folder)))
         finally:
             subprocess.run([LIGHTLOOP, "down"], env=environment, capture_output=True, check=False)

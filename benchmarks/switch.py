@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.installation import Installation, running_installation
+from benchmarks.installation import RunningInstallation, running_installation
 from benchmarks.open_load import OpenLoad, Part, joined, part_of, quantile_ms
 from controlplane.client import ControllerClient
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL
@@ -71,7 +71,7 @@ def figures(asked: SwitchEffort, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _row(
-    there: Installation, asked: SwitchEffort, rate_per_s: float, say: Callable[[str], None]
+    there: RunningInstallation, asked: SwitchEffort, rate_per_s: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     with ControllerClient(there.url("controller"), there.home.credentials()) as client:
         sips = client.sips()
@@ -116,7 +116,7 @@ def _told(part: Part) -> dict[str, Any]:
     }
 
 
-def _switch(there: Installation) -> None:
+def _switch(there: RunningInstallation) -> None:
     """Return when the flow has put the champion into the other slot."""
     prefect = there.prefect
     run_id = prefect.run_deployment(PROVISION, {"version": "@champion", "reason": "bench switch"})

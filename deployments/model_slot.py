@@ -22,8 +22,8 @@ from controlplane.auth import AuthMiddleware
 from controlplane.guard import Guard
 from controlplane.http_server import run
 from controlplane.routes import only_open
-from deployments.background import in_background
 from deployments.model_scores import DirectScores
+from tasks.background import in_background
 
 TABLE = only_open("model slot", "/ping", "/health")
 

@@ -7,6 +7,7 @@ from prefect.runtime import flow_run
 
 from flows.settings import load_settings
 from flows.slots import own_slots
+from tasks.background import give_way
 from tasks.enlisted import demand_passed
 from tasks.provision import stage_task
 from tasks.registry import RECORDED_FILE
@@ -26,6 +27,7 @@ def provision(version: int | str = "@champion", reason: str = "by hand") -> str:
             passed its gate is refused.
         reason: for the promotion log.
     """
+    give_way()  # another model answers meanwhile
     settings = load_settings()
     registry = settings.registry
     with own_slots(settings, f"provision {version}") as target:

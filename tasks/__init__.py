@@ -13,6 +13,7 @@ Where to go:
   failed.py                     the network with a fibre or node down, and the traffic that is left
   registry.py                   all that is known of MLflow; registry_reader.py: two GETs without its client
   promotions.py, champion.py    the append-only promotion log; who is champion by it
+  background.py                 work that gives way to what answers requests
   serving_target.py, locks.py   the two model slots and who owns them; a lock that dies with its holder
   takeover.py, differences.py   from staged to champion, mendable at any step; where the parts disagree
   challenger.py                 what a run has made, for when it is taken up again

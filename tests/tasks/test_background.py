@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from deployments import background
-from deployments.background import STEPS_DOWN, in_background, lower_priority
+from tasks import background
+from tasks.background import AUTOGROUP, STEPS_DOWN, in_background, lower_priority
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a priority of a thread is Linux's")
 
@@ -36,7 +36,7 @@ def test_an_ordinary_user_may_do_it_too() -> None:
         pytest.skip("the other tests run as one")
     program = (
         "import os\n"
-        "from tests.deployments.test_background import in_background, priority, STEPS_DOWN\n"
+        "from tests.tasks.test_background import in_background, priority, STEPS_DOWN\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "here = priority(); there = in_background(priority)\n"
         "assert there[0] == min(19, here[0] + STEPS_DOWN) and priority() == here, (here, there)\n"
@@ -66,6 +66,32 @@ def test_where_the_system_refuses_the_work_is_done_all_the_same(
     monkeypatch.setattr(background.sys, "platform", "darwin")
     assert not lower_priority()
     assert "darwin" in caplog.text
+
+
+def group() -> str:
+    """What the kernel says of the priority of this session; empty where it has no groups."""
+    return AUTOGROUP.read_text().rpartition(" nice ")[2].strip() if AUTOGROUP.exists() else ""
+
+
+@LINUX
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_process_gives_way_with_its_session_and_leaves_those_of_others(leads: bool) -> None:
+    program = (
+        "import threading\n"
+        "from tasks.background import give_way\n"
+        "from tests.tasks.test_background import group, in_thread, priority\n"
+        "give_way()\n"
+        "assert in_thread(priority) == priority()\n"
+        "print(priority()[0], group())"
+    )
+    before = priority()[0], group()
+    done = subprocess.run(
+        [sys.executable, "-c", program], start_new_session=leads, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lowered = str(STEPS_DOWN) if leads and AUTOGROUP.exists() else before[1]
+    assert done.stdout.split() == f"{min(19, before[0] + STEPS_DOWN)} {lowered}".split()
+    assert (priority()[0], group()) == before
 
 
 def in_thread(function: object) -> object:

@@ -1,9 +1,12 @@
-"""Work that must not slow down what answers requests: done in a thread of lower priority, with its result.
+"""Work that must not slow down what answers requests: a thread of lower priority, a process that gives way.
 
 On Linux a priority belongs to a thread. A thread may lower its own without any right, and only a privileged
 one may raise it again. So nothing is raised: the work is done in a thread of its own, which ends with it, and
 who answers afterwards was never slowed down. Where the system refuses, the work is done all the same, and the
 log says so.
+
+Linux may also share the processor among sessions first (sched(7), autogroups). A flow run leads a session of
+its own, and against all services of an installation together it would get as much as they.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -21,6 +25,7 @@ Result = TypeVar("Result")
 # through within a minute on a machine that is full, and on one that is not it is not slower at all.
 STEPS_DOWN = 10
 LOWEST = 19
+AUTOGROUP = Path("/proc/self/autogroup")
 
 _logger = logging.getLogger(__name__)
 
@@ -62,3 +67,16 @@ def lower_priority() -> bool:
         _logger.warning("the priority cannot be lowered (%s); going on at normal priority", error.strerror)
         return False
     return True
+
+
+def give_way() -> None:
+    """Let what answers requests go first, until this process ends.
+
+    The calling thread and those that it starts are lowered; the session as well, where this process leads it.
+    A session of somebody else is left as it is.
+    """
+    if lower_priority() and os.getsid(0) == os.getpid() and AUTOGROUP.exists():
+        try:
+            AUTOGROUP.write_text(str(STEPS_DOWN))
+        except OSError as error:
+            _logger.warning("the session's priority cannot be lowered (%s)", error.strerror)
