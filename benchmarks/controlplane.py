@@ -32,7 +32,7 @@ LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
-class Measurement:
+class SetupMeasurement:
     """What is to be measured.
 
     Attributes:
@@ -74,7 +74,7 @@ class Found:
     cuts: list[dict[str, Any]] = field(default_factory=list)
 
 
-def measure(asked: Measurement, say: Callable[[str], None]) -> Found:
+def measure(asked: SetupMeasurement, say: Callable[[str], None]) -> Found:
     """All figures of one network.
 
     Raises:
@@ -162,7 +162,7 @@ def _row(stack: Stack, waited: Waited, num_clients: int, standing: int, hung: st
 
 
 def _beside_a_hung_element(
-    stack: Stack, clients: Clients, asked: Measurement, found: Found, say: Callable[[str], None]
+    stack: Stack, clients: Clients, asked: SetupMeasurement, found: Found, say: Callable[[str], None]
 ) -> None:
     """Set-ups between the other nodes, while one element answers nothing; the way of some led over it."""
     hung = clients.nodes[0]

@@ -51,7 +51,7 @@ def controlplane(
 
     found = []
     for name in topology:
-        asked = bench.Measurement(name, clients, standing, seconds, slots, cut, scenario)
+        asked = bench.SetupMeasurement(name, clients, standing, seconds, slots, cut, scenario)
         found.append(bench.measure(asked, say))
     document = {"figures": bench.figures(found), "networks": [asdict(item) for item in found]}
     emit(document, as_json, lambda console: _print(console, document))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.controlplane import Measurement, figures, measure
+from benchmarks.controlplane import SetupMeasurement, figures, measure
 
 FIGURES = (
     "setup_p50_ms",
@@ -21,7 +21,9 @@ FIGURES = (
 @pytest.mark.timeout(1200)
 def test_a_short_run_measures_each_row_and_a_cut() -> None:
     told: list[str] = []
-    asked = Measurement("five-node", (1, 4), (0, 30), seconds=0.2, slots=512, cut=10, scenario="five-node")
+    asked = SetupMeasurement(
+        "five-node", (1, 4), (0, 30), seconds=0.2, slots=512, cut=10, scenario="five-node"
+    )
     found = measure(asked, told.append)
     assert [(row["slots"], row["clients"], row["standing"], bool(row["hung"])) for row in found.rows] == [
         (found.rows[0]["slots"], 1, 0, False),
