@@ -66,6 +66,7 @@ NOT_RUN = {
     "lightloop bench": "minutes to hours; each benchmark has a test in tests/benchmarks",
     "lightloop train": "minutes; tests/lightloop/test_train_command.py trains",
     "lightloop topologies import Geant2012.graphml": "a file of the reader's; test_importers.py",
+    "make figures": "tests/benchmarks/test_figures.py holds the pages equal to what it would write",
     "make docs": "tests/test_pages.py builds the site",
     "make install": "what the tests run in was made by it",
     "lightloop topologies show geant.json": "what the line before it has written",
