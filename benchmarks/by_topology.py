@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.build import plant_of, traffic_of
 from configs.load import load_config
+from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from envs.simulation import KernelPolicy, SimulationResult, simulate
 
@@ -29,6 +30,9 @@ class Sweep:
         policies: by name.
         requests: counted requests of each policy at each load, over ``RUNS`` runs.
         warmup: requests before them in each run.
+        overrides: of the scenario, ``"traffic.mean_holding_time_s=3600"``.
+        wake_time_s: of amplifiers, in the place of the power model's own; None: as it is.
+        sleep_after_s: the same.
     """
 
     scenario: str
@@ -37,21 +41,28 @@ class Sweep:
     policies: Mapping[str, ScoringPolicy | KernelPolicy]
     requests: int
     warmup: int
+    overrides: Sequence[str] = ()
+    wake_time_s: float | None = None
+    sleep_after_s: float | None = None
 
 
 def results_of_sweep(
     sweep: Sweep, say: Callable[[str], None]
-) -> dict[str, dict[str, dict[str, SimulationResult]]]:
-    """Results by topology, load (as text) and policy; every policy meets the same requests.
+) -> tuple[dict[str, Plant], dict[str, dict[str, dict[str, SimulationResult]]]]:
+    """Plants by topology, and results by topology, load (as text) and policy.
+
+    Every policy meets the same requests.
 
     Raises:
         ConfigError, TopologyError, PolicyError: a scenario, network or policy that does not exist or fit.
     """
+    plants: dict[str, Plant] = {}
     found: dict[str, dict[str, dict[str, SimulationResult]]] = {}
     for topology in sweep.topologies:
-        config = load_config(sweep.scenario, [f"plant.topology={topology}"])
+        config = load_config(sweep.scenario, [*sweep.overrides, f"plant.topology={topology}"])
         say(f"{topology}: building the plant")
         plant, traffic = plant_of(config), traffic_of(config)
+        plants[topology] = plant = _waking(plant, sweep)
         for load in sweep.loads_erlang:
             by_policy = found.setdefault(topology, {}).setdefault(f"{load:g}", {})
             for name, policy in sweep.policies.items():
@@ -60,7 +71,19 @@ def results_of_sweep(
                 by_policy[name] = simulate(
                     plant, offered, policy, sweep.requests, SEED, num_runs=RUNS, warmup=sweep.warmup
                 )
-    return found
+    return plants, found
+
+
+def _waking(plant: Plant, sweep: Sweep) -> Plant:
+    """The plant with the sweep's times of amplifiers."""
+    if plant.power is None:
+        return plant
+    amplifier = plant.power.amplifier
+    if sweep.wake_time_s is not None:
+        amplifier = replace(amplifier, wake_time_s=sweep.wake_time_s)
+    if sweep.sleep_after_s is not None:
+        amplifier = replace(amplifier, sleep_after_s=sweep.sleep_after_s)
+    return replace(plant, power=replace(plant.power, amplifier=amplifier))
 
 
 def nested(

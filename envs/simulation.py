@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from envs.around import around
 from envs.class_figures import ClassFigures, class_figures
 from envs.defragmentation import defragmenting_rule
 from envs.energy.summary import PowerSummary, power_summary
+from envs.energy.waking import SetUpLog, is_counted, joined, refuse_uncounted, with_waking
 from envs.errors import PolicyError
 from envs.evaluation import Interval, interval, paired_difference
 from envs.failures import FibreCut, fail_fibre, repair_fibre
@@ -207,7 +208,7 @@ def refuse_unfit(plant: Plant, policy: ScoringPolicy | KernelPolicy, cuts: tuple
 
     Raises:
         PolicyError: fibres cut under defragmentation, which knows of none; a policy with its own
-            kernel where quality of transmission decides.
+            kernel where quality of transmission decides; what ``refuse_uncounted`` refuses.
     """
     if plant.thresholds_db and isinstance(policy, KernelPolicy):
         raise PolicyError(
@@ -216,6 +217,7 @@ def refuse_unfit(plant: Plant, policy: ScoringPolicy | KernelPolicy, cuts: tuple
         )
     if cuts and policy == KernelPolicy(DEFRAGMENTATION):
         raise PolicyError("defragmentation does not know of cut fibres; leave one of the two out")
+    refuse_uncounted(plant, bool(cuts) or policy == KernelPolicy(DEFRAGMENTATION))
 
 
 def _run(
@@ -237,10 +239,11 @@ def _run(
     stream = stream_states(seed, num_runs)[run : run + 1]
     clock_s = np.zeros(1)
     states = new_states(plant, 1, traffic.load_erlang, traffic.mean_holding_s)
-    statistics = new_statistics(plant, 1, len(traffic.classes))
+    waking = is_counted(plant)
+    statistics = new_statistics(plant, 1, len(traffic.classes), CHUNK if waking else 0)
     serve = server_of(plant, traffic, policy)
     requests = new_requests(1, CHUNK)
-    samples = []
+    samples, logs = [], []
     done, total, lost = 0, num_requests + warmup, 0
     while done < total:
         for cut in cuts:
@@ -254,10 +257,17 @@ def _run(
         draw_requests(arrays, stream, clock_s, requests, 0)
         asked = known.redirected(requests, down) if (down := _down(cuts, done)) else requests
         serve(states, asked, max(warmup - done, 0), statistics)
+        if waking:
+            arrival_s, holding_s = requests.arrival_s[0].copy(), requests.holding_s[0]
+            path = statistics.taken[0, : len(arrival_s)].copy()
+            logs.append(SetUpLog(arrival_s, arrival_s + holding_s, path))
         done += requests.arrival_s.shape[1]
         if done > warmup:
             samples.append(fragmentation(states.free[0], plant.spec.num_slots))
-    return results_of(statistics, plant)[0], float(np.mean(samples)), lost
+    result = results_of(statistics, plant)[0]
+    if result.power and logs:
+        result = replace(result, power=with_waking(result.power, plant, joined(logs), warmup))
+    return result, float(np.mean(samples)), lost
 
 
 def _down(cuts: tuple[FibreCut, ...], request: int) -> Avoided:

@@ -16,7 +16,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from agents.artefact import load_forecast, load_policy, read_manifest
+from envs.energy.waking import SetUpLog, is_counted, refuse_uncounted, with_waking
 from envs.evaluation import replay_statistics
 from envs.forecast import DemandForecast
 from envs.heuristics import baseline
@@ -25,7 +28,7 @@ from envs.policy import ScoringPolicy
 from envs.reward import ONLY_BLOCKING
 from envs.slices import SliceResult, slices_of
 from envs.spec import settings_of
-from envs.statistics import ClassResult, PowerResult, results_of
+from envs.statistics import ClassResult, PowerResult, TraceResult, results_of
 from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.failed import NO_FAILURES, FailureSampling, failed_plants, forecast_left, traffic_left
@@ -225,7 +228,7 @@ def measure(
         mean_latency_ms=tuple(item.mean_latency_ms for item in results),
         classes={name: tuple(item.classes[c] for item in results) for c, name in enumerate(names)},
         slices=slices_of(plant, traces, counted.taken, warmup_requests),
-        power=tuple(item.power for item in results if item.power is not None),
+        power=_power_of(results, plant, traces, counted.taken, warmup_requests),
         audited=tuple(item.qot.audited for item in results if item.qot is not None),
         too_noisy=tuple(item.qot.too_noisy for item in results if item.qot is not None),
     )
@@ -234,6 +237,27 @@ def measure(
     temporary.write_text(json.dumps(asdict(found)))
     os.replace(temporary, file)
     return found
+
+
+def _power_of(
+    results: Sequence[TraceResult],
+    plant: Plant,
+    traces: Sequence[Trace],
+    taken: np.ndarray,
+    warmup_requests: int,
+) -> tuple[PowerResult, ...]:
+    """What each network drew, with what waking amplifiers cost; empty without a power model."""
+    drawn = [item.power for item in results if item.power is not None]
+    if not is_counted(plant):
+        return tuple(drawn)
+    refuse_uncounted(plant, moved=False)
+    logs = [
+        SetUpLog(trace.arrival_s, trace.arrival_s + trace.holding_s, path[: trace.num_requests])
+        for trace, path in zip(traces, taken, strict=True)
+    ]
+    return tuple(
+        with_waking(power, plant, log, warmup_requests) for power, log in zip(drawn, logs, strict=True)
+    )
 
 
 def _digest(contender: Contender, plant: Plant, traces: Sequence[Trace], warmup_requests: int) -> str:

@@ -20,6 +20,9 @@ class PowerResult:
     nodes_w: float
     lit_gbps: float  # bit rate carried
     sleeping_share: float  # of fibre pairs, dark in both directions
+    held_w: float = 0.0  # of ``amplifiers_w``: dark amplifiers that are still awake
+    waiting_share: float = 0.0  # of the lightpaths set up, over amplifiers that slept or were still waking
+    mean_wait_s: float = 0.0  # of those that waited
 
     @property
     def mean_power_w(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class AmplifierPower:
 
     ``switched_by`` is what sleeps as a whole: a ``fibre_pair`` whose two directions are dark, or each
     ``direction`` by itself, at half a site's power. Asleep, a site draws ``sleep_share`` of its power.
+    What is dark falls asleep after ``sleep_after_s`` and takes ``wake_time_s`` to wake: ``waking.py``.
     """
 
     site_w: float
@@ -76,6 +77,8 @@ class AmplifierPower:
     end_sites: int
     sleep_share: float
     switched_by: str
+    sleep_after_s: float = 0.0
+    wake_time_s: float = 0.0
 
     def sites(self, length_km: np.ndarray) -> np.ndarray:
         """Amplifier sites of fibre pairs of given lengths."""
@@ -149,6 +152,7 @@ def _section(file: Path, document: Mapping[str, Any], name: str, form: Any) -> d
     if not isinstance(section, dict):
         raise PowerModelError(f"{file}: {name} is {section!r}; an object is needed")
     wanted = {item.name: str(item.type) for item in fields(form)}
+    has_default = {item.name: item.default is not MISSING for item in fields(form)}
     _refuse_unknown(file, f"{name}.", section, {*wanted, "source"})
     values: dict[str, Any] = {}
     for key, kind in wanted.items():
@@ -157,7 +161,7 @@ def _section(file: Path, document: Mapping[str, Any], name: str, form: Any) -> d
             values[key] = _formats(where, section.get(key, {}))
         elif key in section:
             values[key] = _checked(where, key, kind, section[key])
-        elif key != "per":
+        elif not has_default[key]:
             raise PowerModelError(f"{where} is missing")
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from lightloop.simulated import policy_given
 
 if TYPE_CHECKING:
     from benchmarks.by_topology import Sweep
+    from envs.plant import Plant
     from envs.policy import ScoringPolicy
     from envs.simulation import KernelPolicy, SimulationResult
 
@@ -36,6 +38,17 @@ def energy(
     load: LoadList = [60.0, 80.0, 100.0, 120.0],  # noqa: B006
     policy: PolicyList = [],  # noqa: B006
     requests: Annotated[int, typer.Option(min=100, help="Counted, of a policy at a load.")] = 60_000,
+    settings: Annotated[
+        list[str], typer.Option("--set", help="Override of plant or traffic, e.g. plant.power_model=FILE.")
+    ] = [],  # noqa: B006
+    wake_time_s: Annotated[
+        float | None,
+        typer.Option(min=0, help="That sleeping amplifiers take to wake; the model's own if empty."),
+    ] = None,
+    sleep_after_s: Annotated[
+        float | None,
+        typer.Option(min=0, help="That amplifiers stay awake after the last lightpath; the same."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Energy per bit of rules and agents on several networks (about ten minutes).
@@ -43,22 +56,27 @@ def energy(
     The plant and traffic of the scenario energy-rmsa. Every policy meets the same requests, which no training
     draws; beside an agent stands the difference to the best rule, run by run. The tree is what would be drawn
     if the spanning tree of the fewest watts were lit and nothing else: little can be below that while every
-    node is busy.
+    node is busy. With --wake-time-s and --sleep-after-s the table has the share of set-ups that waited for
+    sleeping amplifiers instead, and how long; a service stays traffic.mean_holding_time_s.
 
     Examples:
       lightloop bench energy --topology german17 --load 60 --policy least_amplifier_share
       --policy agents/data/energy
+
+      lightloop bench energy --set traffic.mean_holding_time_s=604800 --wake-time-s 60 --sleep-after-s 3600
     """
     from benchmarks.by_topology import Sweep, nested
+    from envs.energy.waking import is_counted
 
     policies = _policies(policy, ENERGY_RULES, "energy")
-    results = _sweep(Sweep("energy-rmsa", topology, load, policies, requests, warmup=2000))
+    sweep = Sweep("energy-rmsa", topology, load, policies, requests, 2000, tuple(settings))
+    plants, results = _sweep(replace(sweep, wake_time_s=wake_time_s, sleep_after_s=sleep_after_s))
 
     def pj_per_bit(result: SimulationResult) -> float:
         assert result.power is not None  # the scenario has a power model
         return result.power.energy_per_bit_pj.mean
 
-    trees = _trees(results)
+    trees = _trees(plants, results)
     document: dict[str, Any] = {
         "pj_per_bit": nested(results, pj_per_bit),
         "tree_pj_per_bit": trees,
@@ -69,7 +87,9 @@ def energy(
     }
 
     def render(console: Console) -> None:
-        table = Table("network", "Erlang", "policy", "pJ/bit", "against best rule", "blocked, %", "tree")
+        wakes = any(is_counted(plant) for plant in plants.values())
+        last = ["waited, %", "s each"] if wakes else ["tree"]
+        table = Table("network", "Erlang", "policy", "pJ/bit", "against best rule", "blocked, %", *last)
         for row in document["rows"]:
             low, high = row["energy_per_bit_pj_ci95"]
             against = row.get("energy_per_bit_vs_first_pj_ci95")
@@ -82,7 +102,11 @@ def energy(
                 if against
                 else "",
                 f"{100 * row['request_blocking']:.3f}",
-                f"{trees[row['topology']][format(row['load_erlang'], 'g')]:,.0f}",
+                *(
+                    [f"{100 * row['waiting_share']:.2f}", f"{row['mean_wait_s']:.1f}"]
+                    if wakes
+                    else [f"{trees[row['topology']][format(row['load_erlang'], 'g')]:,.0f}"]
+                ),
             )
         console.print(table)
 
@@ -110,15 +134,13 @@ def _differences(
 
 
 def _trees(
+    plants: Mapping[str, Plant],
     results: Mapping[str, Mapping[str, Mapping[str, SimulationResult]]],
 ) -> dict[str, dict[str, float]]:
     """pJ/bit by topology and load of the tree that is always of the backbone, alone, lit all the time."""
-    from configs.build import plant_of
-    from configs.load import load_config
-
     trees: dict[str, dict[str, float]] = {}
     for topology, loads in results.items():
-        power = plant_of(load_config("energy-rmsa", [f"plant.topology={topology}"])).arrays.parts.energy
+        power = plants[topology].arrays.parts.energy
         amplifiers_w = power.asleep_w + float(power.switch_w[power.joins_from == 0].sum())
         for load, policies in loads.items():
             drawn = next(iter(policies.values())).power
@@ -149,7 +171,7 @@ def qot(
 
     policies = _policies(policy, QOT_RULES, "qot")
     measured = figures(lambda text: stderr.print(text, style="dim"))
-    results = _sweep(Sweep("qot-rmbsa", topology, load, policies, requests, warmup))
+    _, results = _sweep(Sweep("qot-rmbsa", topology, load, policies, requests, warmup))
     document: dict[str, Any] = {
         "figures": measured,
         "blocking": nested(results, lambda result: result.request_blocking.mean),
@@ -183,7 +205,9 @@ def _policies(
     return {**{name: policy_given(name) for name in rules}, AGENT: load_policy(SHIPPED / agent)}
 
 
-def _sweep(sweep: Sweep) -> Mapping[str, Mapping[str, Mapping[str, SimulationResult]]]:
+def _sweep(
+    sweep: Sweep,
+) -> tuple[Mapping[str, Plant], Mapping[str, Mapping[str, Mapping[str, SimulationResult]]]]:
     from benchmarks.by_topology import results_of_sweep
 
     return results_of_sweep(sweep, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False))

@@ -44,3 +44,20 @@ def test_a_table_for_people_and_a_policy_that_does_not_exist() -> None:
     refused = CliRunner().invoke(app, [*COMMAND, "--policy", "least_of_all"])
     assert isinstance(refused.exception, Refusal)
     assert "least_of_all" in str(refused.exception)
+
+
+def test_amplifiers_that_stay_awake_draw_more_and_fewer_set_ups_wait() -> None:
+    longer = ["--set", "traffic.mean_holding_time_s=100", "--wake-time-s", "5"]
+    command = [*COMMAND, "--policy", "ksp_ff", *longer]
+
+    def row(*more: str) -> dict:
+        (found,) = json.loads(CliRunner().invoke(app, [*command, *more, "--json"]).stdout)["rows"]
+        return found
+
+    at_once, held = row(), row("--sleep-after-s", "50")
+
+    assert at_once["held_w"] == 0 < held["held_w"]
+    assert held["energy_per_bit_pj"] > at_once["energy_per_bit_pj"]
+    assert 0 < held["waiting_share"] < at_once["waiting_share"]
+    assert 0 < at_once["mean_wait_s"] <= 5
+    assert "waited, %" in CliRunner().invoke(app, command, env={"COLUMNS": "160"}).stdout
