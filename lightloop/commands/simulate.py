@@ -209,6 +209,7 @@ def _definition(plant: Plant, traffic: PoissonTraffic, warmup: int, runs: int, s
         "channels_per_band": spec.channels_per_band,
         "launch_dbm": list(spec.launch_dbm),
         "margin_db": spec.margin_db,
+        **({"transceivers": [asdict(item) for item in spec.transceivers]} if spec.transceivers else {}),
     }
     return {
         "spectrum": "shared by both directions" if spec.shared_spectrum else "directed",
@@ -237,6 +238,8 @@ def _print(console: Console, document: dict[str, Any], picture: Path | None) -> 
         if "bands" in definition
         else ""
     )
+    if rates_gbd := [f"{item['symbol_rate_gbd']:g}" for item in definition.get("transceivers", ())]:
+        bands += f" at {', '.join(rates_gbd)} GBd"
     power = f", power model {definition['power_model']['name']!r}" if "power_model" in definition else ""
     console.print(
         f"[bold]{document['topology']}[/], {definition['num_fibre_pairs']} fibre pairs, "
