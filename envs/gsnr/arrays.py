@@ -16,10 +16,11 @@ class QotArrays(NamedTuple):
     # (num_rates, num_units, num_channels) int64: ASE, ROADM and SPM of the whole unit, of the carrier of each
     # symbol rate that begins in a channel
     own: np.ndarray
-    own_of_channel: (
-        np.ndarray
-    )  # (num_units, num_channels) int64: of the fullest symbol rate, for ``sharing.py``
-    cross: np.ndarray  # (num_kinds, num_channels k, num_channels i) int32: XPM on i of lit channel k
+    # (num_units, num_channels) int64: of the fullest symbol rate, for ``sharing.py``
+    own_of_channel: np.ndarray
+    # (num_kinds, num_channels k, num_channels i) int32: XPM on i of lit channel k; (num_kinds, 0, 0) where it
+    # all stands in ``own`` from the start, and nobody adds any
+    cross: np.ndarray
     kind: np.ndarray  # (num_units,) int32 row of ``cross``
     band_first: np.ndarray  # (num_bands,) int64 first channel, in the order of filling
     band_end: np.ndarray  # (num_bands,) int64 the channel after the last

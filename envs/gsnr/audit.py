@@ -35,9 +35,9 @@ def standing_noise(plant: Plant, states: NetworkStates, network: int) -> tuple[n
         routes.append(units)
         blocks.append(block)
         wide.append(int((owner[units[0], block] == units[0] * num_channels + block.start).sum()))
-    met = np.stack(
-        [is_lit[unit] @ lit.cross[lit.kind[unit]].astype(np.int64) for unit in range(plant.num_units)]
-    )
+    met = np.zeros((plant.num_units, num_channels), np.int64)
+    for unit in range(plant.num_units if lit.cross.size else 0):
+        met[unit] = is_lit[unit] @ lit.cross[lit.kind[unit]].astype(np.int64)
     # Symbol rates differ in the channels that they take.
     rate_of = dict(zip(lit.carrier_channels.tolist(), lit.rate.tolist(), strict=True))
     worst = [

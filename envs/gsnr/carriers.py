@@ -120,7 +120,8 @@ def light_block(qot, carriers, n, block, format_row):
             one_over_limit[carrier] = 1.0 / qot.most_noise[format_row]
         for h in range(hops):
             unit = units[h]
-            shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(1))
+            if cross.shape[1] > 0:
+                shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(1))
             owner[unit, channel] = carrier
     for word in range(first_slot >> 6, ((first_slot + num_slots - 1) >> 6) + 1):
         keep = ~block_mask(first_slot, num_slots, word)
@@ -145,7 +146,8 @@ def follow(qot, carriers, n, free):
                 channel = slot // step
                 if slot % step == 0 and owner[unit, channel] != dark:
                     owner[unit, channel] = dark
-                    shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(-1))
+                    if cross.shape[1] > 0:
+                        shift_noise(cross[kind[unit], channel], owner[unit], xpm[unit], noise, np.int32(-1))
 
 
 @kernel
@@ -167,7 +169,7 @@ def block_noise(qot, xpm, units, f, first, width):
     largest = np.int64(0)
     for channel in range(first, first + width, qot.carrier_channels[f]):
         noise = noise_at(own, xpm, units, channel)
-        for h in range(len(units)):
+        for h in range(len(units) if cross.shape[1] > 0 else 0):
             row = kind[units[h]]
             for other in range(first, first + width):
                 noise += cross[row, other, channel]
@@ -192,6 +194,17 @@ def refresh_shares(carriers, n, units):
 
 
 @inlined
+def fullest_now(share, units):
+    """Noise over limit of the worst-off carrier that is lit on a path; 0 where nothing is."""
+    fullest = np.int32(0)  # bits, as in ``fullest_share``
+    for h in range(len(units)):
+        of_unit = share[units[h]]
+        for i in range(len(of_unit)):
+            fullest = max(fullest, float_as_bits(of_unit[i]))
+    return bits_as_float(fullest)
+
+
+@inlined
 def fullest_share(qot, carriers, n, units, first, width):
     """Noise over limit of the worst-off lit carrier on a path if a block were lit; above 1: refused.
 
@@ -199,6 +212,8 @@ def fullest_share(qot, carriers, n, units, first, width):
     gets what each adds. The rows of ``share`` are those of ``refresh_shares``.
     """
     cross, kind, owner, added = qot.cross, qot.kind, carriers.owner[n], carriers.added
+    if cross.shape[1] == 0:  # the block adds nothing to anybody
+        return fullest_now(carriers.share, units)
     share, one_over_limit_of = carriers.share, carriers.one_over_limit_of
     num_channels = owner.shape[1]
     total = added[len(added) - 1]

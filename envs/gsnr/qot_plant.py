@@ -99,7 +99,7 @@ def _noise_arrays(tables: LinkTables, first_link: np.ndarray, planned: bool) -> 
         lit = np.ones(comb.num_channels, bool)
         for row, rate in enumerate(tables.rates):
             own[row] += np.stack([met_by_carriers(comb, rate, each, lit) for each in cross])[kind]
-        cross = np.zeros_like(cross)
+        cross = np.zeros((len(cross), 0, 0), np.int32)
     # A channel by itself: as one of the carrier that begins there, or of the last in its band that does.
     fullest = int(np.argmax([rate.baud_gbd / rate.cells for rate in tables.rates]))
     begins = cells_from(comb, tables.rates[fullest])[0]
