@@ -44,7 +44,7 @@ def frame(topology: Topology, aspect: float = MAP_ASPECT) -> Frame:
     places = {node.name: (node.longitude_deg * squeeze, node.latitude_deg) for node in topology.nodes}
     xs, ys = zip(*places.values(), strict=True)
     width, height = max(xs) - min(xs), max(ys) - min(ys)
-    height = max(height, width / aspect, 1e-3) * 1.22
+    height = max(height, width / aspect, 1e-3) * 1.34  # names have room in a low panel too
     width = height * aspect
     if (needed := (max(xs) - min(xs)) * 1.12) > width:
         width, height = needed, needed / aspect
@@ -164,6 +164,7 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
     # one slow decision must not flatten all the others; its bar is cut, its tooltip says how slow
     highest_ms = min(max(times_ms), 5 * median(times_ms) or max(times_ms)) or 1.0
     step_ms = round_step(highest_ms / 3)
+    highest_ms = step_ms * math.ceil(highest_ms / step_ms)
     return {
         "animation": False,
         "tooltip": tooltip(palette),
@@ -172,14 +173,15 @@ def decision_times(decisions: Sequence[Decision], palette: Palette) -> dict[str,
         "yAxis": {
             "type": "value",
             "min": 0,
-            "max": step_ms * math.ceil(highest_ms / step_ms),
+            "max": highest_ms,
             "interval": step_ms,
             "axisLabel": {
                 "color": palette.soft,
                 "fontSize": 11,
                 "fontFamily": FONT,
                 "hideOverlap": True,
-                ":formatter": "value => +value.toPrecision(3) + ' ms'",
+                # the panel may be low: the ends of the scale only
+                ":formatter": f"value => value % {highest_ms:g} ? '' : +value.toPrecision(3) + ' ms'",
             },
             "splitLine": {"lineStyle": {"color": palette.graticule}},
         },
@@ -281,7 +283,9 @@ def _fibre_lines(
             "color": palette.bad if cut else palette.use_colour(float(use[index])),
             "type": "dashed" if cut else "dotted" if drained else "solid",
         }
-        told = {"formatter": card(label, [said, f"{fibre.length_km:,.0f} km"])}
+        told = {
+            "formatter": card(label, [said, f"{fibre.length_km:,.0f} km", "click to cut, repair or drain it"])
+        }
         lines.append(({**place, "value": float(use[index]), "lineStyle": style}, {**place, "tooltip": told}))
     return lines
 
@@ -300,6 +304,7 @@ def _node_points(
     for name, place in window.places.items():
         is_end, passed, is_drained = name in ends, name in on_route, frozenset((name,)) in state.drained
         said = [f"{starting.get(name, 0)} services begin or end here", *(["drained"] if is_drained else [])]
+        said.append("click to ask for a service from here, or to drain it")
         points.append(
             {
                 "name": name,

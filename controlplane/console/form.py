@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
@@ -28,11 +28,12 @@ class RequestForm:
         controller: ControllerClient,
         bit_rates_gbps: tuple[float, ...],
         bounds_ms: tuple[float, ...],
-        on_placed: Callable[[str], None],
+        on_answer: Callable[[str | None], None],
+        on_why: Callable[[str], Awaitable[None]],
     ) -> None:
         self._feed = feed
         self._controller = controller
-        self._on_placed = on_placed
+        self._on_answer, self._on_why = on_answer, on_why
         self._next_end = "source"
         with box("panel form", "request-form"):
             with box("panel-head"):
@@ -134,13 +135,14 @@ class RequestForm:
                 if silence
                 else str(error)
             )
+            self._on_answer(None)  # its steps are to be seen, not those of a service chosen before
         except ChangeError as error:
             self._refused(str(error))
         else:
             state = self._feed.snapshot.network
             path = state.lightpaths.get(uuid) if state else None
             self._placed(path, uuid, took_ms)
-            self._on_placed(uuid)
+            self._on_answer(uuid)
         finally:
             self.button.props(remove="loading")
             self._feed.stir()
@@ -171,7 +173,7 @@ class RequestForm:
                 for name, value in (
                     ("Route", " · ".join(path.nodes)),
                     ("Slots", f"{slots}, {path.modulation_format}"),
-                    ("Band", path.band),
+                    ("Band", path.band if self._has_bands() else None),
                     ("Latency", f"{path.latency_ms:.2f} ms"),
                     ("Quality", viewmodel.quality_text(path)),
                     ("Power", viewmodel.power_text(path)),
@@ -181,6 +183,12 @@ class RequestForm:
                         continue
                     text(name, "fact-name")
                     text(value, "fact-value", f"result-{name.lower().replace(' ', '-')}")
+            why = ui.button("Why this path", color=None, on_click=lambda: self._on_why(path.decision_id))
+            why.classes("small-button result-why").props("flat dense no-caps data-testid=result-why")
+
+    def _has_bands(self) -> bool:
+        network = self._feed.snapshot.network
+        return network is not None and len(network.bands) > 1
 
     def _refused(self, reason: str) -> None:
         self._answer.clear()

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from nicegui import Client, ui
+from nicegui.events import ValueChangeEventArguments
 
 from controlplane.auth import Identity
 from controlplane.client import ControllerClient, ServiceRefused
@@ -92,6 +93,7 @@ class ConsolePage:
         self._drawn: tuple[object, ...] = ()
         self._told: tuple[object, ...] = ()
         self._pointed: Drawn | None = None
+        self._asked_at = ""  # decision in focus when the page was asked last why a path was chosen
         self._is_drawn = False  # the browser has drawn the charts
         self._window: tuple[str, charts.Frame] | None = None
         self._theme = Theme(theme)
@@ -106,7 +108,12 @@ class ConsolePage:
         with box("board"):
             with box("stack"):
                 self._form = RequestForm(
-                    feed, controller, settings.bit_rates_gbps, settings.bounds_ms, self._select
+                    feed,
+                    controller,
+                    settings.bit_rates_gbps,
+                    settings.bounds_ms,
+                    self._select,
+                    self._show_why,
                 )
                 self._policy = Policy(settings.links, settings.model_name)
             with box("stack"):
@@ -171,6 +178,7 @@ class ConsolePage:
                     self._num_alarms = (
                         ui.badge("0", color=None).props("data-testid=num-alarms").classes("alarm-count")
                     )
+            self._tabs.on_value_change(self._on_tab)
             with ui.tab_panels(self._tabs, value=DECISIONS, animated=False).classes("panel-pages"):
                 with ui.tab_panel(DECISIONS):
                     self._decisions = Decisions(self._show_why)
@@ -260,8 +268,20 @@ class ConsolePage:
         if path is not None:
             await self._show_why(path.decision_id)
 
+    def _in_focus(self) -> str:
+        """The decision for the service that is chosen, else for the newest request."""
+        state = self._feed.snapshot.network
+        path = state.lightpaths.get(self._selected or "") if state else None
+        return path.decision_id if path else self._steps.decision_id
+
+    async def _on_tab(self, event: ValueChangeEventArguments) -> None:
+        """Whoever opens the panel without asking is told of what is in focus."""
+        if event.value == WHY and (decision_id := self._in_focus()) not in ("", self._asked_at):
+            await self._show_why(decision_id)
+
     async def _show_why(self, decision_id: str) -> None:
         """Ask the PCE why a decision came out as it did, and show what it says."""
+        self._asked_at = self._in_focus()
         self._tabs.set_value(WHY)
         self._point(None)
         self._why.wait()

@@ -20,7 +20,7 @@ class Steps:
 
     def __init__(self, on_why: Callable[[str], Awaitable[None]]) -> None:
         self._drawn: object = None
-        self._decision_id = ""
+        self.decision_id = ""  # of the request shown; empty while it is not known
         with box("panel steps", "steps"):
             with box("panel-head"):
                 text("Steps of a request", "panel-title")
@@ -28,7 +28,7 @@ class Steps:
                 self._when = ui.html("", sanitize=False, tag="span").classes("panel-note")
                 self._when.props("data-testid=steps-when")
                 box("push")
-                self._why = ui.button("Why", color=None, on_click=lambda: on_why(self._decision_id))
+                self._why = ui.button("Why", color=None, on_click=lambda: on_why(self.decision_id))
                 self._why.classes("small-button").props("flat dense no-caps data-testid=steps-why")
             with box("step-row").props("role=list"):
                 self._cells = [self._cell(name) for name in NAMES]
@@ -58,8 +58,8 @@ class Steps:
         self._headline.set_text(headline(set_up))
         self._when.set_content(clock.html(set_up.began_s))
         self._put(six_steps(set_up, decision))
-        self._decision_id = decision.decision_id if decision else ""
-        self._why.set_visibility(bool(self._decision_id))
+        self.decision_id = decision.decision_id if decision else ""
+        self._why.set_visibility(bool(self.decision_id))
         self._reason.set_text(set_up.reason)
         self._reason.set_visibility(bool(set_up.reason))
 

@@ -89,6 +89,8 @@ def test_a_service_requested_in_the_form_is_set_up_and_shown(page: Page, client:
         page.until(lambda name=name: "done" in page.one(f"step-{name}").get_attribute("class"))
         assert page.words(f"step-{name}").endswith(" ms")
     assert "CA1 → NY" in page.words("steps-headline")
+    page.click("result-why")
+    page.until(lambda: "CA1 → NY" in page.words("why-title"))
 
 
 def test_a_service_placed_elsewhere_appears_by_itself(page: Page, client: ControllerClient) -> None:
@@ -96,6 +98,9 @@ def test_a_service_placed_elsewhere_appears_by_itself(page: Page, client: Contro
     lightpath = client.place_service("WA", "DC", 50)
     page.until(lambda: page.services() == [lightpath.service_uuid])
     page.until(lambda: len(page.blocks(lightpath.service_uuid)) == len(lightpath.links))
+    page.until(lambda: "WA → DC" in page.words("steps-headline") and page.one("steps-why").is_displayed())
+    page.click("tab-why")
+    page.until(lambda: "WA → DC" in page.words("why-title"))  # nothing was chosen: the newest request
     client.delete_service(lightpath.service_uuid)
     page.until(lambda: not page.services())
     assert page.browser.execute_script("return window.untouched") is True  # it was not loaded anew

@@ -217,14 +217,14 @@ def _button(words: str, testid: str, on_click: Callable[[], Any]) -> ui.button:
 
 def _fill_training(dialog: ui.dialog) -> None:
     """What a training may be told, and the button that starts it."""
-    ui.label("The challenger meets the gate, and serves only if it passes. What is empty is as configured.")
+    ui.label("What is empty is as configured. The challenger serves only if it passes the gate.")
     only = ui.checkbox("Only a new demand forecast for the champion").props("data-testid=only-forecast")
-    window = ui.input("Learn from", placeholder="last:5000, or the id of a window; empty: drawn traffic")
+    window = ui.input("Learn from, such as last:5000 or the id of a window")
     window.props(f"{FIELD} data-testid=train-window")
     budget = ui.number("Budget of search and PPO, s", min=1, format="%g").props(
         f"{FIELD} data-testid=train-budget"
     )
-    settings = ui.input("Settings", placeholder="training.seed=7 training.learning_rate=0.0003")
+    settings = ui.input("Settings, such as training.seed=7 training.learning_rate=0.0003")
     settings.props(f"{FIELD} data-testid=train-settings")
     reason = ui.input("Reason").props(f"{FIELD} data-testid=train-reason maxlength=200")
     for field in (budget, settings):

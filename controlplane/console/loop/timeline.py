@@ -26,6 +26,7 @@ GRIDS = (
 )
 BLOCKING, EVIDENCE = 0, 1
 SHORTEST_S = 60.0  # of the axis
+FEW_REQUESTS = 20
 
 
 def timeline(
@@ -79,7 +80,7 @@ def timeline(
         ],
         "dataZoom": [{"type": "inside", "xAxisIndex": [0, 1, 2], "filterMode": "none"}],
         "series": [
-            *_live(document, palette),
+            *_live(document, palette, highest),
             _promised(document, palette, now_s),
             *_measured(document, palette),
             _replayed(document, palette),
@@ -102,8 +103,12 @@ def _span(document: LoopDocument, events: tuple[LoopEvent, ...], now_s: float) -
 
 
 def _blocking_scale(document: LoopDocument) -> tuple[float, float]:
-    """From line to line, and upper end: what was seen has room, the ends of wide intervals need not."""
-    seen = [item.value for item in document.live] + [
+    """From line to line, and upper end: what was seen has room, the ends of wide intervals need not.
+
+    Nor need what few requests met: one that is blocked alone is 100 %, and would flatten all the rest.
+    """
+    lived = [item.value for item in document.live if item.requests >= FEW_REQUESTS]
+    seen = (lived or [item.value for item in document.live]) + [
         end
         for version in document.versions
         if version.score is not None
@@ -117,8 +122,11 @@ def _blocking_scale(document: LoopDocument) -> tuple[float, float]:
     return step, step * math.ceil(highest / step) if highest else 1.0
 
 
-def _live(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:
-    """The band and the line of what was lived; a gap in time is a gap in both."""
+def _live(document: LoopDocument, palette: Palette, highest: float) -> list[dict[str, Any]]:
+    """The band and the line of what was lived; a gap in time is a gap in both.
+
+    What lies above the scale stands at its upper end, as a triangle.
+    """
     line: list[dict[str, Any]] = []
     low: list[list[float | None]] = []
     more: list[list[float | None]] = []
@@ -135,7 +143,9 @@ def _live(document: LoopDocument, palette: Palette) -> list[dict[str, Any]]:
             f"95 % interval {100 * item.low:.2f} to {100 * item.high:.2f} %",
         ]
         tip = {"formatter": card(f"{100 * item.value:.2f} % blocked", said)}
-        line.append({"value": [middle, 100 * item.value], "tooltip": tip})
+        is_above = 100 * item.value > highest
+        point = {"value": [middle, min(100 * item.value, highest)], "tooltip": tip}
+        line.append(point | ({"symbol": "triangle", "symbolSize": 8} if is_above else {}))
         low.append([middle, 100 * item.low])
         more.append([middle, 100 * (item.high - item.low)])
         last_s = item.to_s

@@ -96,6 +96,21 @@ def test_lived_promised_and_measured_share_the_axis(document: LoopDocument) -> N
     assert len(drawn["replayed"]) == replays > 0
 
 
+def test_one_request_that_was_blocked_alone_flattens_nothing(document: LoopDocument) -> None:
+    def scale(told: LoopDocument) -> float:
+        return float(timeline(told, (), LIGHT, now_s=2e9)["yAxis"][0]["max"])
+
+    known = document.live[-1]
+    alone = known.model_copy(
+        update={"requests": 1, "blocked": 1, "value": 1.0, "from_s": known.to_s, "to_s": known.to_s + 60.0}
+    )
+    told = document.model_copy(update={"live": (*document.live, alone)})
+    assert scale(told) == scale(document) < 100
+    last = series(timeline(told, (), LIGHT, now_s=2e9))["live"][-1]
+    assert (last["value"][1], last["symbol"]) == (scale(document), "triangle")
+    assert "100.00 % blocked" in last["tooltip"]["formatter"]
+
+
 def test_an_empty_loop_draws_the_same_series(document: LoopDocument, nothing: LoopDocument) -> None:
     full = timeline(document, events_of(document), DARK, now_s=2e9)
     empty = timeline(nothing, events_of(nothing), DARK, now_s=2e9)
