@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
-import httpx
+import orjson
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.controller.recent_changes import RecentChanges
+from controlplane.lean_http import HttpClient, LeanClient
 from controlplane.lightpath import Lightpath
 from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
@@ -26,7 +29,7 @@ from controlplane.tapi.service_body import ComputeRequest
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 64  # that stay open: as many as set-ups ask side by side
+CONNECT_S = 2.0  # that opening a connection may take
 
 
 class PathComputation(Protocol):
@@ -66,6 +69,7 @@ class HttpPathComputation:
         timeout_s: of a request.
         next_s: of a request, while there is another one to ask.
         recent: the changes to bring along; None: the element asks for them itself.
+        connect: makes the client of an address; replaced in tests.
     """
 
     def __init__(
@@ -75,8 +79,8 @@ class HttpPathComputation:
         naming: Naming,
         timeout_s: float = 15.0,
         next_s: float = 3.0,
-        transport: httpx.BaseTransport | None = None,
         recent: RecentChanges | None = None,
+        connect: Callable[[str], HttpClient] | None = None,
     ) -> None:
         self._naming = naming
         self._recent = recent
@@ -84,16 +88,15 @@ class HttpPathComputation:
         self._urls = [base_url] if isinstance(base_url, str) else list(base_url)
         self._first = 0  # of the urls, the one that answered last
         self._timeout_s, self._next_s = timeout_s, next_s
-        self._http = httpx.Client(
-            headers=bearer_header(credentials) | {"Accept": YANG_DATA_JSON},
-            transport=transport,
-            limits=httpx.Limits(max_keepalive_connections=CONNECTIONS),
-            trust_env=False,
-        )
+        if connect is None:
+            told = bearer_header(credentials) | {"Accept": YANG_DATA_JSON}
+            connect = partial(LeanClient, headers=told, timeout_s=timeout_s, connect_s=CONNECT_S)
+        self._clients = {url: connect(url) for url in self._urls}
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        for client in self._clients.values():
+            client.close()
 
     def compute(
         self, request: ComputeRequest, state_version: int, purpose: Purpose, waiting: int = 0
@@ -147,10 +150,10 @@ class HttpPathComputation:
         return {STATE_CHANGES: changes} if changes else {}
 
     def _note_shown(self, url: str, headers: Mapping[str, str]) -> None:
-        if self._recent is None or STATE_STORE not in headers:
+        store, version = headers.get(STATE_STORE.lower()), headers.get(STATE_VERSION.lower(), "")
+        if self._recent is None or store is None:
             return
-        version = headers.get(STATE_VERSION, "")
-        if headers[STATE_STORE] == self._recent.store and version.isdecimal():
+        if store == self._recent.store and version.isdecimal():
             self._shown[url] = int(version)
         else:
             self._shown.pop(url, None)
@@ -158,12 +161,13 @@ class HttpPathComputation:
     def _ask(
         self, url: str, method: str, path: str, body: Any, headers: dict[str, str], is_last: bool
     ) -> tuple[int, Any]:
-        timeout = httpx.Timeout(self._timeout_s if is_last else self._next_s, connect=2.0)
+        timeout_s = self._timeout_s if is_last else self._next_s
+        content = b"" if body is None else json.dumps(body).encode()
         try:
-            answer = self._http.request(method, url + path, json=body, headers=headers, timeout=timeout)
+            answer = self._clients[url].ask(method, path, content, headers, timeout_s)
             self._note_shown(url, answer.headers)
-            return answer.status_code, answer.json() if answer.content else None
-        except httpx.HTTPError as error:
+            return answer.status, orjson.loads(answer.body) if answer.body else None
+        except OSError as error:
             raise TapiError(
                 503, "operation-failed", f"the path computation element at {url} does not answer ({error!r})"
             ) from None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import urllib3
+import orjson
 
 from configs.home import Credentials
 from controlplane.auth import bearer_header
@@ -19,8 +18,7 @@ from controlplane.elements.interface import (
     ElementError,
     UnreachableError,
 )
-
-CONNECTIONS = 128  # that are kept; more are opened where needed, and closed again
+from controlplane.lean_http import LeanClient
 
 
 class HttpSouthbound:
@@ -40,17 +38,10 @@ class HttpSouthbound:
         epoch: Callable[[], int] | None = None,
         timeout_s: float = 5.0,
     ) -> None:
-        address = urlsplit(base_url)
         self._base_url = base_url
         self._epoch = epoch
-        self._headers = bearer_header(credentials) | {"Content-Type": "application/json"}
-        self._http = urllib3.HTTPConnectionPool(
-            address.hostname or "",
-            address.port,
-            timeout=urllib3.Timeout(timeout_s),
-            maxsize=CONNECTIONS,
-            retries=False,
-        )
+        told = bearer_header(credentials) | {"Content-Type": "application/json"}
+        self._http = LeanClient(base_url, told, timeout_s)
 
     def close(self) -> None:
         """Close the connections."""
@@ -67,20 +58,20 @@ class HttpSouthbound:
 
     def _ask(self, method: str, node: str, what: str, body: dict[str, Any] | None = None) -> Any:
         """What is in the answer."""
-        sent = None if body is None else json.dumps(body).encode()
+        sent = b"" if body is None else orjson.dumps(body)
         stamp = {EPOCH_HEADER: str(self._epoch())} if self._epoch else {}
         try:
             path = f"/elements/{quote(node, safe='')}/{what}"
-            answer = self._http.urlopen(method, path, body=sent, headers=self._headers | stamp)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            answer = self._http.ask(method, path, sent, stamp)
+        except OSError as error:
             raise UnreachableError(node, f"{self._base_url} does not answer ({error!r})") from None
         try:
-            document = json.loads(answer.data)
+            document = orjson.loads(answer.body)
             if 200 <= answer.status < 300:
                 return document
             tag, message = document["tag"], str(document["message"]).removeprefix(f"element {node}: ")
         except (ValueError, KeyError, TypeError):
-            told = answer.data[:200].decode(errors="replace")
+            told = answer.body[:200].decode(errors="replace")
             raise UnreachableError(node, f"HTTP {answer.status}: {told}") from None
         if answer.status == UNKNOWN_STATUS:
             raise UnreachableError(node, message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from controlplane.http_server import TimedProtocol, server_config
+from controlplane.http_server import GATHERED_BYTES, GatheredWrites, TimedProtocol, server_config
 from tests.controlplane.serving import served
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -112,3 +113,40 @@ def test_the_next_request_of_a_connection_must_be_whole_too(port: int) -> None:
         connection.sendall(b"GET / HTT")
 
         assert is_closed(connection)
+
+
+class Recording:
+    """A transport that remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes | str] = []
+
+    def write(self, data: bytes) -> None:
+        self.done.append(data)
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def is_closing(self) -> bool:
+        return "close" in self.done
+
+
+def test_what_is_written_in_one_turn_leaves_together_and_before_the_connection_closes() -> None:
+    async def run() -> None:
+        transport = Recording()
+        gathered = GatheredWrites(transport, asyncio.get_running_loop())  # type: ignore[arg-type]
+        gathered.write(b"head")
+        gathered.write(b"body")
+        assert transport.done == []
+        await asyncio.sleep(0)
+        much = b"x" * GATHERED_BYTES
+        gathered.write(b"y")
+        gathered.write(much)
+        assert transport.done == [b"headbody", b"y" + much]
+        gathered.write(b"last")
+        gathered.close()
+        gathered.write(b"too late")
+        await asyncio.sleep(0)
+        assert transport.done[2:] == [b"last", "close"]
+
+    asyncio.run(run())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
 from configs.build import plant_of, traffic_of
 from configs.home import Credentials
 from configs.load import load_config
+from controlplane.auth import bearer_header
 from controlplane.client import ControllerClient, ServiceLightpath
 from controlplane.controller.app import build_app as controller_app
 from controlplane.controller.database import sqlite_url
@@ -26,6 +27,7 @@ from controlplane.controller.stream import NotificationStream
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.store import ElementStore
+from controlplane.lean_http import Answer, LeanClient
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
 from controlplane.tapi.naming import Naming
@@ -43,17 +45,22 @@ SHARED = ("plant.shared_spectrum=true",)
 DIRECTED = ("plant.shared_spectrum=false", "traffic.load_erlang=150")
 
 
-class Later(httpx.BaseTransport):
-    """The way to a server that is started later."""
+class Later:
+    """Asks a server that is started later."""
 
     url = ""
 
-    def __init__(self) -> None:
-        self._http = httpx.HTTPTransport()
+    @cached_property
+    def _client(self) -> LeanClient:
+        return LeanClient(self.url, bearer_header(CREDENTIALS), timeout_s=15.0)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.url = httpx.URL(self.url).join(request.url.raw_path.decode())
-        return self._http.handle_request(request)
+    def ask(self, *asked: Any, **more: Any) -> Answer:
+        """As ``HttpClient.ask``."""
+        return self._client.ask(*asked, **more)
+
+    def close(self) -> None:
+        """As ``HttpClient.close``."""
+        self._client.close()
 
 
 class Watched:
@@ -90,7 +97,9 @@ def network(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Network]
     store = Store(sqlite_url(str(tmp_path / "controller.db")), view.identity)
     state = NetworkState(view, store)
     later = Later()
-    computation = HttpPathComputation("http://pce", CREDENTIALS, Naming(view.topology), transport=later)
+    computation = HttpPathComputation(
+        "http://pce", CREDENTIALS, Naming(view.topology), connect=lambda _: later
+    )
     manager = ServiceManager(state, computation, host)
     app = controller_app(state, manager, computation, CREDENTIALS, NotificationStream(state))
     controller = ServerThread(app, lifespan="on")

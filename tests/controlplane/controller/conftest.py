@@ -49,6 +49,7 @@ from controlplane.tapi.service_body import ComputeRequest, ServiceRequest, build
 from controlplane.tapi.wishes import Wishes
 from envs.latency import load_latency_model
 from envs.modulation import modulation_table
+from tests.controlplane.mocked_http import mocked
 from tests.postgres import NoPostgresError, Postgres, running_postgres
 from topologies.catalogue import load_topology
 from topologies.grid import band_of, c_band
@@ -256,7 +257,7 @@ class Lab:
         self.state = NetworkState(self.plant, self.store)
         self.pce = FakePce(self.plant, lambda since: self.state.feed(since))
         self.pce_client = HttpPathComputation(
-            "http://pce", CREDENTIALS, self.naming, transport=httpx.MockTransport(self.pce)
+            "http://pce", CREDENTIALS, self.naming, connect=mocked(self.pce)
         )
         self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))
 

@@ -13,6 +13,7 @@ from controlplane.tapi.errors import TapiError
 from controlplane.tapi.path_body import COMPUTE_OPERATION, build_compute_input
 from controlplane.tapi.purpose import Purpose
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
+from tests.controlplane.mocked_http import mocked
 
 URLS = ("http://a", "http://b")
 
@@ -41,9 +42,7 @@ def test_the_second_is_asked_where_the_first_gives_no_path_and_stays_the_one_tha
                 return httpx.Response(503, json={})
         return lab.pce(request)
 
-    pce = HttpPathComputation(
-        URLS, CREDENTIALS, lab.naming, next_s=0.5, transport=httpx.MockTransport(answer)
-    )
+    pce = HttpPathComputation(URLS, CREDENTIALS, lab.naming, next_s=0.5, connect=mocked(answer))
     manager = ServiceManager(lab.state, pce, lab.host)
 
     manager.create(lab.request("A", "D"))

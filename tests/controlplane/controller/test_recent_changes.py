@@ -12,6 +12,7 @@ from controlplane.controller.recent_changes import MOST_BYTES, MOST_TOLD
 from controlplane.controller.services import ServiceManager
 from controlplane.pce.controller_feed import ChangePage
 from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
+from tests.controlplane.mocked_http import mocked
 
 
 def test_what_is_told_is_what_the_log_tells_and_never_with_a_gap(lab):
@@ -46,9 +47,8 @@ def test_a_question_brings_what_came_after_the_version_that_the_last_answer_show
         response.headers.update(shown | {STATE_VERSION: str(lab.pce.version)})
         return response
 
-    transport = httpx.MockTransport(answer)
     pce = HttpPathComputation(
-        "http://pce", lab.credentials, lab.naming, 15.0, 3.0, transport, lab.store.recent
+        "http://pce", lab.credentials, lab.naming, recent=lab.store.recent, connect=mocked(answer)
     )
     manager = ServiceManager(lab.state, pce, lab.host)
     for destination in ("D", "E", "C"):
