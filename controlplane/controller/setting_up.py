@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from controlplane.controller.configure import ConfigurationFailed, Configurator
 from controlplane.controller.disjoint import apart_from, on_route, two_routes
@@ -40,6 +40,23 @@ MOST_ANSWERS = 12  # of the path computation element for one set-up, when others
 MOST_CUTS = 4  # or drains, of a link on the way, while the elements are configured
 OVERTAKEN = 3  # so many times, and nobody else reserves on the same links before it has its slots
 IN_THE_WAY_S = 10.0  # that a set-up waits for others that have slots of its paths
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What all that is reserved in one attempt has in common.
+
+    Attributes:
+        at: where the set-up is.
+        dead: elements that no route may pass.
+        held: gives the slots back when it ends.
+        rate_gbps: of one service, where that is less than it asks for; else 0.
+    """
+
+    at: SetUpStep
+    dead: frozenset[str]
+    held: ExitStack
+    rate_gbps: float = 0.0
 
 
 class ServiceSetUp:
@@ -161,7 +178,7 @@ class ServiceSetUp:
             for _ in range(MOST_CUTS):
                 try:
                     with ExitStack() as held:
-                        reserved = self._reserve_all(legs, at, dead, held, rate_gbps)
+                        reserved = self._reserve_all(legs, _Attempt(at, frozenset(dead), held, rate_gbps))
                         hit("controller.reserved")
                         return self._installer.install(reserved, began, at)
                 except ConfigurationFailed as error:
@@ -177,31 +194,24 @@ class ServiceSetUp:
                     log.info("service %s: its route was cut or drained meanwhile; trying again", service.uuid)
             raise TapiError(503, "operation-failed", "links are cut faster than the service can be set up")
 
-    def _reserve_all(
-        self,
-        legs: Sequence[tuple[Service, str]],
-        at: SetUpStep,
-        dead: set[str],
-        held: ExitStack,
-        rate_gbps: float,
-    ) -> list[NewLightpath]:
-        """Slots for each, on routes that pass nothing dead; given back when ``held`` ends.
+    def _reserve_all(self, legs: Sequence[tuple[Service, str]], attempt: _Attempt) -> list[NewLightpath]:
+        """Slots for each, on routes that pass nothing dead.
 
         Routes that pass nothing slow are tried first: who waits for an element that hangs waits for seconds.
         """
         (service, cause), *_ = legs
-        drained = self._installer.avoided(service, cause)
+        drained, dead = self._installer.avoided(service, cause), attempt.dead
         if (slow := dead | self._no_end(service, self._configurator.slow)) > dead:
             try:
                 with ExitStack() as mine:
-                    reserved = self._reserve_legs(legs, at, slow, mine, rate_gbps)
-                    held.enter_context(mine.pop_all())
+                    reserved = self._reserve_legs(legs, replace(attempt, dead=slow, held=mine))
+                    attempt.held.enter_context(mine.pop_all())
                     return reserved
             except TapiError as error:
                 if error.status != 409:
                     raise
         try:
-            return self._reserve_legs(legs, at, dead, held, rate_gbps)
+            return self._reserve_legs(legs, attempt)
         except TapiError as error:
             if error.status != 409 or not (dead or drained):
                 raise
@@ -209,63 +219,51 @@ class ServiceSetUp:
                 raise NoRoomAroundError(error, dead) from error
             raise no_path(f"{error.message} (avoided, being drained: {drained})") from error
 
-    def _reserve_legs(
-        self,
-        legs: Sequence[tuple[Service, str]],
-        at: SetUpStep,
-        dead: set[str],
-        held: ExitStack,
-        rate_gbps: float,
-    ) -> list[NewLightpath]:
+    def _reserve_legs(self, legs: Sequence[tuple[Service, str]], attempt: _Attempt) -> list[NewLightpath]:
         if len(legs) == 1:
             ((service, cause),) = legs
             request = self._apart(service)
-            if rate_gbps:
-                request = replace(request, bit_rate_gbps=rate_gbps)
+            if attempt.rate_gbps:
+                request = replace(request, bit_rate_gbps=attempt.rate_gbps)
             try:
-                new = self._reserve_one(service, request, cause, at, dead, held)
+                new = self._reserve_one(service, request, cause, attempt)
             except TapiError as error:
                 if error.status != 409 or cause not in (RESTORE, MOVE):
                     raise
-                anyhow = self._reserve_anyhow(service, request, cause, at, dead, held)
+                anyhow = self._reserve_anyhow(service, request, cause, attempt)
                 if anyhow is None:
                     raise
                 new = anyhow
-            return [replace(new, carried_gbps=rate_gbps)]
+            return [replace(new, carried_gbps=attempt.rate_gbps)]
         (first, cause), (second, other_cause) = legs
         with ExitStack() as mine:
-            one = self._reserve_one(first, first.request, cause, at, dead, mine)
+            together = replace(attempt, held=mine)
+            one = self._reserve_one(first, first.request, cause, together)
             try:
                 request = apart_from(second.request, one.path.nodes)
-                two = self._reserve_one(second, request, other_cause, at, dead, mine)
+                two = self._reserve_one(second, request, other_cause, together)
             except TapiError as error:
                 if error.status != 409:
                     raise
                 log.debug("service %s: nothing apart from %s", first.uuid, one.path.nodes)
             else:
-                held.enter_context(mine.pop_all())
+                attempt.held.enter_context(mine.pop_all())
                 return [one, two]
         # The first route may stand in the way of every other. Two that are apart are looked for together.
         topology = self._state.plant.topology
-        closed = self._closed(first, cause, dead)
+        closed = self._closed(first, cause, attempt.dead)
         only = on_route(topology, first.request, two_routes(topology, first.request, closed)[0])
-        one = self._reserve_one(first, only, cause, at, dead, held)
+        one = self._reserve_one(first, only, cause, attempt)
         request = apart_from(second.request, one.path.nodes)
-        return [one, self._reserve_one(second, request, other_cause, at, dead, held)]
+        return [one, self._reserve_one(second, request, other_cause, attempt)]
 
     def _reserve_anyhow(
-        self,
-        service: Service,
-        request: ServiceRequest,
-        cause: str,
-        at: SetUpStep,
-        dead: set[str],
-        held: ExitStack,
+        self, service: Service, request: ServiceRequest, cause: str, attempt: _Attempt
     ) -> NewLightpath | None:
         """Slots along whatever route has room; None: none has, or others are quicker there each time."""
         plant, tried = self._state.plant, set[tuple[str, ...]]()
         for _ in range(MOST_ANSWERS):
-            closed = self._closed(service, cause, dead)
+            closed = self._closed(service, cause, attempt.dead)
             # What is only reserved may become free again, so a route through it comes last.
             nodes = roomy_route(plant, self._reservations.taken_by_link(), request, closed)
             nodes = nodes or roomy_route(plant, self._state.lit_by_link(), request, closed)
@@ -274,7 +272,7 @@ class ServiceSetUp:
             tried.add(nodes)
             only = on_route(plant.topology, request, nodes)
             try:
-                new = self._reserve_one(service, only, cause, at, dead, held)
+                new = self._reserve_one(service, only, cause, attempt)
             except TapiError as error:
                 if error.status != 409:
                     raise
@@ -284,7 +282,7 @@ class ServiceSetUp:
                 return new
         return None
 
-    def _closed(self, service: Service, cause: str, dead: set[str]) -> Drained:
+    def _closed(self, service: Service, cause: str, dead: frozenset[str]) -> Drained:
         """What no route of a service may cross now."""
         avoided = self._installer.avoided(service, cause)
         return self._state.closed(replace(avoided, nodes=avoided.nodes | dead))
@@ -315,18 +313,12 @@ class ServiceSetUp:
         )
 
     def _reserve_one(
-        self,
-        service: Service,
-        request: ServiceRequest,
-        cause: str,
-        at: SetUpStep,
-        dead: set[str],
-        held: ExitStack,
+        self, service: Service, request: ServiceRequest, cause: str, attempt: _Attempt
     ) -> NewLightpath:
-        request = self._around(request, self._installer.avoided(service, cause), dead)
+        request = self._around(request, self._installer.avoided(service, cause), attempt.dead)
         purpose = Purpose(request.uuid, cause, request.service_class)
-        reservation = self._reserve(request, purpose, at)
-        held.enter_context(self._reserved(reservation))
+        reservation = self._reserve(request, purpose, attempt.at)
+        attempt.held.enter_context(self._reserved(reservation))
         return NewLightpath(service, reservation.path, cause)
 
     @contextmanager
