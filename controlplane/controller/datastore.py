@@ -22,9 +22,10 @@ from controlplane.tapi.errors import TapiError, unknown
 from controlplane.tapi.fields import as_uuid, bare
 from controlplane.tapi.path_body import PATH_RESOURCE
 from controlplane.tapi.query import Selection, parse_query, select
+from controlplane.tapi.restconf_monitoring import restconf_state
 from controlplane.tapi.service_body import ServiceRequest, parse_service
 from controlplane.tapi.service_patch import patched
-from controlplane.tapi.yang_library import MODULES_STATE, modules_state
+from controlplane.tapi.yang_library import modules_state
 
 SERVICES = f"/restconf/data/{CONTEXT}/tapi-connectivity:connectivity-context/connectivity-service="
 _COLLECTIONS = (
@@ -82,15 +83,16 @@ class Datastore:
                 return 200, {CONNECTION: [self._connection(key)]}
             case ["context", "path-computation-context", "path"] if key and not self._is_installed(key):
                 return self._pce.forward("GET", PATH_RESOURCE + as_uuid(key, "path"), None, {})
-        if names and names[0] == bare(MODULES_STATE):
-            return 200, resource(modules_state(), path)
+        of_the_server = modules_state() | restconf_state()
+        if names and names[0] in map(bare, of_the_server):
+            return 200, resource(of_the_server, path)
         if selection.is_all and len(names) <= 2:
             document = self._rendered.whole()
         else:
             document = self._rendered.document(names[1] if len(names) > 1 else None)
         document[CONTEXT] |= self._notification_context()
         if not names:
-            return 200, {"ietf-restconf:data": document | modules_state()}
+            return 200, {"ietf-restconf:data": document | of_the_server}
         return 200, resource(document, path)
 
     def writer(self, method: str, path: str) -> Write:

@@ -21,6 +21,8 @@ _ACCEPTED = ("", "application/yang-data+json", "application/json")
 _KEYS = {
     "module": ("name", "revision"),
     "name": ("value-name",),
+    "stream": ("name",),
+    "access": ("encoding",),
     "end-point": ("local-id",),
     "route": ("local-id",),
     "mapped-service-interface-point": ("service-interface-point-uuid",),

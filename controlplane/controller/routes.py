@@ -22,6 +22,7 @@ from controlplane.tapi.json_schema import (
     service_schema,
 )
 from controlplane.tapi.path_body import COMPUTE_OPERATION
+from controlplane.tapi.subscription import STREAM
 
 HOST_META = "/.well-known/host-meta"
 OPERATIONS = "/restconf/operations"
@@ -138,6 +139,7 @@ def _data() -> Iterator[ApiRoute]:
     yield _readable(DATA, "the whole datastore")
     yield _readable(f"{DATA}/tapi-common:context", "the whole context")
     yield _readable(f"{DATA}/ietf-yang-library:modules-state", "the YANG modules that are served")
+    yield _readable(f"{DATA}/ietf-restconf-monitoring:restconf-state", "capabilities and streams")
     yield _readable(service, "a service")
     yield _readable(f"{CONNECTIVITY}/connection={{uuid}}", "the lightpath of a service")
     yield _creation(CONNECTIVITY, "POST", "create a service")
@@ -304,7 +306,7 @@ TABLE = RouteTable(
         _operation(DRAIN, "drain", "drain a link or node; its services move away", drain_schema),
         _operation(UNDRAIN, "undrain", "end a drain", drain_schema),
         ApiRoute(
-            "/restconf/streams/tapi-notification",
+            STREAM,
             ("GET",),
             "notifications",
             Role.READER,

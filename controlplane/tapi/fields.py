@@ -9,7 +9,7 @@ from typing import Any
 
 from controlplane.tapi.errors import invalid, missing
 
-_PREFIX = re.compile(r"\A(?:tapi-[a-z-]+|ietf-yang-library):")
+_PREFIX = re.compile(r"\A(?:tapi-[a-z-]+|ietf-yang-library|ietf-restconf-monitoring):")
 UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 UINT64_MAX = 2**64 - 1
 

@@ -46,7 +46,7 @@ _CONTEXT: State = {
         },
     },
 }
-STATE: State = {"context": _CONTEXT, "modules-state": None}
+STATE: State = {"context": _CONTEXT, "modules-state": None, "restconf-state": None}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from controlplane.tapi import restconf_monitoring
+
 REVISION = "2016-06-21"  # of ietf-yang-library
 MODULES_STATE = "ietf-yang-library:modules-state"
 _ONF, _IETF = "urn:onf:otcc:yang:", "urn:ietf:params:xml:ns:yang:"
@@ -16,6 +18,12 @@ _ONF, _IETF = "urn:onf:otcc:yang:", "urn:ietf:params:xml:ns:yang:"
 MODULES = (
     ("ietf-inet-types", "2013-07-15", f"{_IETF}ietf-inet-types", "import"),
     ("ietf-restconf", "2017-01-26", f"{_IETF}ietf-restconf", "implement"),
+    (
+        "ietf-restconf-monitoring",
+        restconf_monitoring.REVISION,
+        f"{_IETF}ietf-restconf-monitoring",
+        "implement",
+    ),
     ("ietf-yang-library", REVISION, f"{_IETF}ietf-yang-library", "implement"),
     ("ietf-yang-types", "2013-07-15", f"{_IETF}ietf-yang-types", "import"),
     ("lightloop", "2026-11-29", "urn:lightloop:yang:lightloop", "implement"),

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from controlplane.tapi.context import context
 from controlplane.tapi.errors import TapiError
 from controlplane.tapi.query import MAX_FIELDS, parse_fields, parse_query
+from controlplane.tapi.restconf_monitoring import RESTCONF_STATE, restconf_state
 from controlplane.tapi.yang_library import MODULES_STATE, modules_state
 
 CONTEXT = "/restconf/data/tapi-common:context"
@@ -40,7 +41,7 @@ def test_an_answer_of_kept_parts_is_the_document_after_every_change(lab: Any, ht
         for name, part in whole.items():
             told = name if ":" in name else f"tapi-common:{name}"
             assert http.get(f"{CONTEXT}/{told}").json() == {told: part}
-        data = {"tapi-common:context": whole} | modules_state()
+        data = {"tapi-common:context": whole} | modules_state() | restconf_state()
         assert http.get("/restconf/data").json() == {"ietf-restconf:data": data}
         node = whole["tapi-topology:topology-context"]["topology"][0]["node"][1]
         edge = node["owned-node-edge-point"][0]
@@ -101,7 +102,7 @@ def test_depth_counts_the_resource_as_the_first_level(lab: Any, http: TestClient
         for name, value in whole["tapi-connectivity:connectivity-context"]["connection"][0].items()
     }
     assert get(65535) == get("unbounded") == whole
-    assert get(2, "/restconf/data") == {"tapi-common:context": {}, MODULES_STATE: {}}
+    assert get(2, "/restconf/data") == {"tapi-common:context": {}, MODULES_STATE: {}, RESTCONF_STATE: {}}
 
 
 def test_fields_select_on_any_way_and_depth_counts_from_there(lab: Any, http: TestClient) -> None:

@@ -14,6 +14,7 @@ from controlplane import tapi
 from tests.controlplane.controller.northbound import CONNECTIVITY
 
 LIBRARY = "/restconf/data/ietf-yang-library:modules-state"
+MONITORING = "/restconf/data/ietf-restconf-monitoring:restconf-state"
 OUR_YANG = Path(tapi.__file__).with_name("yang")
 
 
@@ -88,3 +89,23 @@ def test_one_module_is_found_by_name_and_revision(http: TestClient) -> None:
     assert http.get(f"{LIBRARY}/module=tapi-common,2099-01-01").status_code == 404
     assert http.get(f"{LIBRARY}?content=config").json() == {"ietf-yang-library:modules-state": {}}
     assert http.get(LIBRARY, headers={"If-None-Match": http.get(LIBRARY).headers["ETag"]}).status_code == 304
+
+
+def test_the_capabilities_are_the_query_parameters_that_are_taken_and_the_stream_can_be_read(
+    http: TestClient,
+) -> None:
+    state = http.get(MONITORING).json()["ietf-restconf-monitoring:restconf-state"]
+    first, *optional = state["capabilities"]["capability"]
+    assert first == "urn:ietf:params:restconf:capability:defaults:1.0?basic-mode=explicit"
+    # RFC 8040 9.1.1: the parameters that are optional; the last two are of streams.
+    asked = {"depth": "2", "fields": "streams", "with-defaults": "report-all"}
+    taken = [name for name, value in asked.items() if http.get(MONITORING, params={name: value}).is_success]
+    assert optional == [f"urn:ietf:params:restconf:capability:{name}:1.0" for name in taken]
+    (stream,) = state["streams"]["stream"]
+    ((access,), name) = stream["access"], stream["name"]
+    assert not stream["replay-support"]
+    assert "GET" in http.options(access["location"]).headers["Allow"]
+    found = http.get(f"{MONITORING}/streams/stream={name}/access={access['encoding']}/location").json()
+    assert found == {"ietf-restconf-monitoring:location": access["location"]}
+    assert http.get(f"{MONITORING}/streams/stream=NETCONF").status_code == 404
+    assert http.get(f"{MONITORING}?content=config").json() == {"ietf-restconf-monitoring:restconf-state": {}}
