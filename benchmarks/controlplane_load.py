@@ -5,7 +5,6 @@ Not here: what they are pointed at (``controlplane_stack.py``), what is made of 
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import threading
@@ -15,13 +14,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import numpy as np
 
 from benchmarks.controlplane_stack import Stack
 from controlplane.client import CONNECTIVITY, ControllerClient
+from controlplane.lean_http import LeanClient
 from controlplane.tapi.errors import YANG_DATA_JSON
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, build_service
 
@@ -76,16 +75,13 @@ class Connection:
     """One client's connection, kept alive."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
-        place = urlsplit(url)
-        self._http = http.client.HTTPConnection(str(place.hostname), place.port, timeout=TIMEOUT_S)
-        self._headers = {**headers, "Content-Type": YANG_DATA_JSON, "Accept": YANG_DATA_JSON}
+        told = {**headers, "Content-Type": YANG_DATA_JSON, "Accept": YANG_DATA_JSON}
+        self._http = LeanClient(url, told, TIMEOUT_S)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of an answer."""
-        content = None if body is None else json.dumps(body)
-        self._http.request(method, path, content, self._headers | headers)
-        answer = self._http.getresponse()
-        return answer.status, answer.read()
+        answer = self._http.ask(method, path, b"" if body is None else json.dumps(body).encode(), headers)
+        return answer.status, answer.body
 
     def close(self) -> None:
         """Close it."""

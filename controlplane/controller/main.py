@@ -31,7 +31,7 @@ from controlplane.controller.stream import NotificationStream
 from controlplane.elements.http import HttpSouthbound
 from controlplane.failpoints import now_s
 from controlplane.guard import Guard
-from controlplane.http_server import server_config
+from controlplane.http_server import Server, server_config
 from controlplane.trusted import TrustedClients
 
 
@@ -115,7 +115,7 @@ def _in_charge(
     return InCharge(app, store.claim, stream.close, close)
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """A server that does not wait for the readers of endless streams when it is told to leave."""
 
     def __init__(self, config: uvicorn.Config, close_streams: Callable[[], None]) -> None:
