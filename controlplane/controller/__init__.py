@@ -10,6 +10,7 @@
   tables.py       the SQL tables; migrate.py, migrations/: an older database brought to that form
   store.py        services and failed links in SQL: what is acknowledged is stored, with its change
   change_log.py   the changes in SQL, appended to and read in pages
+  recent_changes.py  the newest ones in memory, told along with each path that is asked for
   change_documents.py  what a change says of a service
   compaction.py   old changes removed
   state.py        the stored state in memory, and its change feed

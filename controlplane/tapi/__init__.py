@@ -16,6 +16,7 @@
   connectivity.py     connectivity services, connections and their end points
   notification.py     changes of the network as TAPI notifications
   subscription.py     who wants to be told of which
+  yang_library.py     which modules are served; restconf_monitoring.py: which capabilities and streams
 
 What of the standard is spoken is in docs/tapi.md.
 """
