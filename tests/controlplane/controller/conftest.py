@@ -256,8 +256,9 @@ class Lab:
         self.store = Store(self.database, self.plant.identity)
         self.state = NetworkState(self.plant, self.store)
         self.pce = FakePce(self.plant, lambda since: self.state.feed(since))
+        self.pce_answers: Callable[[httpx.Request], httpx.Response] = self.pce
         self.pce_client = HttpPathComputation(
-            "http://pce", CREDENTIALS, self.naming, connect=mocked(self.pce)
+            "http://pce", CREDENTIALS, self.naming, connect=mocked(lambda asked: self.pce_answers(asked))
         )
         self.manager = ServiceManager(self.state, self.pce_client, wrap(self.host))
 

@@ -176,7 +176,7 @@ def test_cut_services_come_back_while_another_element_hangs(lab: Lab) -> None:
 
 def paused_pce(lab: Lab, which: Callable[[int], bool]) -> tuple[threading.Event, threading.Event]:
     """Answers that ``which`` picks by number, from 0, are held back: whether one is, and to let them go."""
-    answer = lab.pce_client._http._transport.handler
+    answer = lab.pce_answers
     held, go_on, numbers = threading.Event(), threading.Event(), iter(range(10**6))
 
     def watched(request: httpx.Request) -> httpx.Response:
@@ -187,7 +187,7 @@ def paused_pce(lab: Lab, which: Callable[[int], bool]) -> tuple[threading.Event,
             assert go_on.wait(60)
         return answered
 
-    lab.pce_client._http._transport = httpx.MockTransport(watched)
+    lab.pce_answers = watched
     return held, go_on
 
 

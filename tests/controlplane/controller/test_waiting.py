@@ -18,13 +18,13 @@ def test_each_question_after_a_cut_says_how_many_wait_behind_it(
     lab.start()
     lab.manager.maintain()
     told: list[str] = []
-    answer = lab.pce_client._http._transport.handler
+    answer = lab.pce_answers
 
     def watched(request: httpx.Request) -> httpx.Response:
         told.append(request.headers["X-Waiting"])
         return answer(request)
 
-    lab.pce_client._http._transport = httpx.MockTransport(watched)
+    lab.pce_answers = watched
     for _ in range(3):
         lab.manager.create(lab.request("A", "C", 25))
     assert told == ["0", "0", "0"]
