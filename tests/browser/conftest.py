@@ -127,20 +127,13 @@ def chromium() -> Iterator[Any]:
         pytest.skip(str(error))
 
 
-def give(side: OnlineSide, name: str, role: Role) -> None:
-    """Have a user of that name have a role, from now on."""
-    home = Home(side.folder / "home")
-    users = UserFile(home.users, home.credentials().user)
-    if name in [user.name for user in users.users()]:
-        users.remove(name)
-    users.add(name, role, PASSWORD)
-
-
 @contextmanager
 def browser_of(side: OnlineSide, role: Role) -> Iterator[Any]:
-    """A browser of its own in which a user of that role, ``a-ROLE``, has logged in."""
-    name = f"a-{role}"
-    give(side, name, role)
+    """A browser of its own in which a user of that role has logged in."""
+    home, name = Home(side.folder / "home"), f"a-{role}"
+    users = UserFile(home.users, home.credentials().user)
+    if name not in [user.name for user in users.users()]:
+        users.add(name, role, PASSWORD)
     with benchmarks.chromium.chromium(FLAGS) as browser:
         browser.get(side.url.replace("://", f"://{name}:{quote(PASSWORD)}@"))
         yield browser

@@ -16,7 +16,7 @@ from configs.load import dump_config, load_config
 from controlplane.roles import Role
 from deployments.ports import free_ports
 from tests.browser import fake_loop
-from tests.browser.conftest import OnlineSide, browser_of, give
+from tests.browser.conftest import OnlineSide, browser_of
 from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -120,14 +120,9 @@ class LoopTab:
         self.press(testid)
         self.press("go")
         said = self.until(lambda: [each for each in self.notices() if says in each])
-        self.until(lambda: self.left("Not done" in said[0]))
-
-    def left(self, must_press: bool) -> bool:
-        """Whether the dialog is gone; where it stays until it is closed, it is closed."""
-        if must_press:
-            for button in self.all("close"):
-                button.click()
-        return not self.browser.find_elements("css selector", ".q-dialog")
+        if "Not done" in said[0]:
+            self.press("close")
+        self.until(lambda: not self.browser.find_elements("css selector", ".q-dialog"))
 
     def until(self, condition: Callable[[], Any]) -> Any:
         return until(condition, LIMIT_S)
@@ -157,7 +152,7 @@ def test_with_fakes_drift_is_planted_retrain_pressed_and_the_new_version_stands_
         assert mlflow.startswith("http://mlflow.test/#/experiments/1")
 
 
-@pytest.mark.long  # six dialogs, one after another
+@pytest.mark.long  # three browsers and six dialogs: half a minute beside other work
 def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_can(loop: Loop) -> None:
     loop.tell("back")
     before = loop.orders()
@@ -166,24 +161,22 @@ def test_with_fakes_no_reader_and_no_operator_can_promote_and_an_administrator_c
         "roll-back": ("roll-back", Role.ADMINISTRATOR),
         "promote-2": ("promote", Role.ADMINISTRATOR),
     }
-    with browser_of(loop, Role.READER) as browser:
-        page = LoopTab(browser, f"{loop.url}/loop")
-        for role in (Role.READER, Role.OPERATOR):
-            give(
-                loop, "a-reader", role
-            )  # the page stays as it is; what counts is the role when a button is pressed
+    for role in (Role.READER, Role.OPERATOR):
+        with browser_of(loop, role) as browser:
+            page = LoopTab(browser, f"{loop.url}/loop")
             for button, (route, needed) in needs.items():
                 if needed != role:
-                    page.order(button, f"POST /loop/{route} needs the role {needed}; a-reader is {role}")
-        assert loop.orders() == before
-        give(loop, "a-reader", Role.ADMINISTRATOR)
+                    page.order(button, f"POST /loop/{route} needs the role {needed}; a-{role} is {role}")
+    assert loop.orders() == before
+    with browser_of(loop, Role.ADMINISTRATOR) as browser:
+        page = LoopTab(browser, f"{loop.url}/loop")
         page.press("promote-2")
         page.until(lambda: page.all("go"))
         loop.tell("back", policy="another rule")  # the table changes below the dialog
         page.until(lambda: any("another rule" in row.text for row in page.all("version-row")))
         browser.execute_script("arguments[0].click(); arguments[0].click()", page.all("go")[0])
         page.until(lambda: any("Under way" in each for each in page.notices()))
-    asked = {"version": "2", "reason": "by hand (asked by a-reader)"}
+    asked = {"version": "2", "reason": "by hand (asked by a-administrator)"}
     assert loop.orders()[len(before) :] == [["provision/provision", asked]]
 
 
