@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.controlplane_stack import Stack
 from controlplane.client import CONNECTIVITY, ControllerClient
-from controlplane.lean_http import LeanClient
+from controlplane.process_http import ProcessClient
 from controlplane.tapi.errors import YANG_DATA_JSON
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL, build_service
 
@@ -76,7 +76,7 @@ class Connection:
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         told = {**headers, "Content-Type": YANG_DATA_JSON, "Accept": YANG_DATA_JSON}
-        self._http = LeanClient(url, told, TIMEOUT_S)
+        self._http = ProcessClient(url, told, TIMEOUT_S)
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of an answer."""

@@ -11,7 +11,7 @@
   slowdown.py  how long an answer to a wrong password waits
   pathcomp.py  compRoute of ETSI TeraFlowSDN: its documents
   client.py    clients of the controller and of the PCE, for the command line and the console
-  lean_http.py a client of our own processes for what is asked in each set-up; http_server.py: how all listen
+  process_http.py our own processes asked, in each set-up; http_server.py: how all listen
   state_headers.py  headers by which controller and PCE tell each other where the state is
   lightpath.py the lightpath, and how it is spelled on the wires
 

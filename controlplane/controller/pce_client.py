@@ -14,8 +14,8 @@ import orjson
 from configs.home import Credentials
 from controlplane.auth import bearer_header
 from controlplane.controller.recent_changes import RecentChanges
-from controlplane.lean_http import HttpClient, LeanClient
 from controlplane.lightpath import Lightpath
+from controlplane.process_http import HttpClient, ProcessClient
 from controlplane.state_headers import STATE_CHANGES, STATE_STORE, STATE_VERSION
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError
 from controlplane.tapi.naming import Naming
@@ -90,7 +90,7 @@ class HttpPathComputation:
         self._timeout_s, self._next_s = timeout_s, next_s
         if connect is None:
             told = bearer_header(credentials) | {"Accept": YANG_DATA_JSON}
-            connect = partial(LeanClient, headers=told, timeout_s=timeout_s, connect_s=CONNECT_S)
+            connect = partial(ProcessClient, headers=told, timeout_s=timeout_s, connect_s=CONNECT_S)
         self._clients = {url: connect(url) for url in self._urls}
 
     def close(self) -> None:

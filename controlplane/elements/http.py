@@ -18,7 +18,7 @@ from controlplane.elements.interface import (
     ElementError,
     UnreachableError,
 )
-from controlplane.lean_http import LeanClient
+from controlplane.process_http import ProcessClient
 
 
 class HttpSouthbound:
@@ -41,7 +41,7 @@ class HttpSouthbound:
         self._base_url = base_url
         self._epoch = epoch
         told = bearer_header(credentials) | {"Content-Type": "application/json"}
-        self._http = LeanClient(base_url, told, timeout_s)
+        self._http = ProcessClient(base_url, told, timeout_s)
 
     def close(self) -> None:
         """Close the connections."""

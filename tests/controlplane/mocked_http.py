@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from controlplane.lean_http import Answer
+from controlplane.process_http import Answer
 
 
 class MockedClient:

@@ -27,9 +27,9 @@ from controlplane.controller.stream import NotificationStream
 from controlplane.elements.configuration import element_specs
 from controlplane.elements.host import ElementHost
 from controlplane.elements.store import ElementStore
-from controlplane.lean_http import Answer, LeanClient
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
+from controlplane.process_http import Answer, ProcessClient
 from controlplane.tapi.naming import Naming
 from envs.heuristics import baseline
 from envs.lockstep import lockstep_on_requests
@@ -51,8 +51,8 @@ class Later:
     url = ""
 
     @cached_property
-    def _client(self) -> LeanClient:
-        return LeanClient(self.url, bearer_header(CREDENTIALS), timeout_s=15.0)
+    def _client(self) -> ProcessClient:
+        return ProcessClient(self.url, bearer_header(CREDENTIALS), timeout_s=15.0)
 
     def ask(self, *asked: Any, **more: Any) -> Answer:
         """As ``HttpClient.ask``."""
