@@ -171,7 +171,8 @@ def retire_others(target: ServingTarget, on_step: Callable[[str], None] = print)
 def restart_in_service(target: ServingTarget, on_step: Callable[[str], None] = print) -> str | None:
     """The version in service, its slot running again after a restart; None when there is none to start.
 
-    None also where the slot runs another model than the PCE has been told: then it is provisioned anew.
+    None also where the slot runs another model than the PCE has been told, or where the model does not start
+    any more, e.g. after an update for whose features it was not made: then it is provisioned anew.
     """
     demand_owner(target)
     manager = ProcessManager(target.run_folder)
@@ -184,7 +185,11 @@ def restart_in_service(target: ServingTarget, on_step: Callable[[str], None] = p
     if manager.state(slot.name).state not in ("RUNNING", "STARTING"):
         on_step(f"starting {stored['model_uri']} in {slot.name} again")
         manager.start(slot.name)
-    wait_for_ping(target, slot, manager)
+    try:
+        wait_for_ping(target, slot, manager)
+    except ProvisionError as error:
+        on_step(f"what was in service does not start any more: {error}")
+        return None
     if served_uri(target, slot) != stored["model_uri"]:
         return None
     return str(stored["model_version"])

@@ -137,6 +137,33 @@ def test_a_model_goes_into_service_and_the_next_takes_its_place(
     assert httpx.get(where.slots[1].url + "/ping").is_success
 
 
+def test_a_model_that_does_not_start_any_more_is_told_and_not_waited_for_again(
+    registry: Registry,
+    versions: list[ModelVersion],
+    target: Serving,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where, _ = target
+    version, told = versions[1], list[str]()
+    recorded = registry.fetch(version.uri, tmp_path) / RECORDED_FILE
+
+    def dies(*_given: object) -> None:
+        raise ProvisionError("model-a does not answer: made for 42 features")
+
+    with owning_slots(where, "test", timeout_s=0):
+        staged = stage(where, version.uri, recorded, lambda text: None)
+        take_over(where, registry, staged, version, "promote", "test", lambda text: None)
+        monkeypatch.setattr("tasks.provision.wait_for_ping", dies)
+        assert restart_in_service(where, told.append) is None
+        monkeypatch.undo()
+        staged = stage(where, version.uri, recorded, lambda text: None)  # as ``lightloop up`` goes on
+        take_over(where, registry, staged, version, "promote", "test", lambda text: None)
+
+    assert "made for 42 features" in told[-1]
+    assert httpx.get(staged.slot.url + "/ping").is_success
+
+
 def test_a_model_that_answers_otherwise_stays_out(
     registry: Registry,
     versions: list[ModelVersion],
