@@ -84,7 +84,7 @@ def test_a_training_that_is_cancelled_under_ppo_ends_its_run(stack: Stack, regis
     overrides = ["training.search.budget_s=1", "training.budget_s=100", "training.evaluate_every_s=1"]
     flow_run = stack.prefect.run_deployment(TRAINING, {"overrides": overrides, "reason": "cancelled"})
     progress = stack.home.training / flow_run / "progress.jsonl"
-    until(lambda: progress.exists() and '"stage": "ppo"' in progress.read_text(), timeout_s=120)
+    until(lambda: progress.exists() and '"stage": "ppo"' in progress.read_text(), timeout_s=300)
     (run,) = runs(registry, "tags.reason = 'cancelled'")
     assert run.info.status == "RUNNING"
 
