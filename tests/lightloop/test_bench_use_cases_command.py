@@ -60,4 +60,4 @@ def test_amplifiers_that_stay_awake_draw_more_and_fewer_set_ups_wait() -> None:
     assert held["energy_per_bit_pj"] > at_once["energy_per_bit_pj"]
     assert 0 < held["waiting_share"] < at_once["waiting_share"]
     assert 0 < at_once["mean_wait_s"] <= 5
-    assert "waited, %" in CliRunner().invoke(app, command, env={"COLUMNS": "160"}).stdout
+    assert "waited" in CliRunner().invoke(app, command).stdout
