@@ -21,7 +21,7 @@ class NoAnswerError(OSError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """An answer as it came.
 
     Attributes:
@@ -45,7 +45,7 @@ class HttpClient(Protocol):
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """The answer to one request.
 
         Args:
@@ -92,7 +92,7 @@ class ProcessClient:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """As ``HttpClient.ask``."""
         timeout = urllib3.Timeout(connect=self._connect_s, read=timeout_s or self._timeout_s)
         told = self._headers | dict(headers or {})
@@ -102,4 +102,4 @@ class ProcessClient:
             )
         except urllib3.exceptions.HTTPError as error:
             raise NoAnswerError(str(error)) from error
-        return Answer(answer.status, answer.headers, answer.data)
+        return HttpAnswer(answer.status, answer.headers, answer.data)

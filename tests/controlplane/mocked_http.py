@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from controlplane.process_http import Answer
+from controlplane.process_http import HttpAnswer
 
 
 class MockedClient:
@@ -28,7 +28,7 @@ class MockedClient:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """As ``HttpClient.ask``."""
         waits = {"timeout": {"read": timeout_s}}
         request = httpx.Request(method, self._url + path, headers=headers, content=body, extensions=waits)
@@ -36,7 +36,7 @@ class MockedClient:
             response = self._answer(request)
         except httpx.HTTPError as error:
             raise OSError(repr(error)) from error
-        return Answer(response.status_code, response.headers, response.read())
+        return HttpAnswer(response.status_code, response.headers, response.read())
 
     def close(self) -> None:
         """As ``HttpClient.close``."""

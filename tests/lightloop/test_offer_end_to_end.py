@@ -29,7 +29,7 @@ from controlplane.elements.host import ElementHost
 from controlplane.elements.store import ElementStore
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
-from controlplane.process_http import Answer, ProcessClient
+from controlplane.process_http import HttpAnswer, ProcessClient
 from controlplane.tapi.naming import Naming
 from envs.heuristics import baseline
 from envs.lockstep import lockstep_on_requests
@@ -54,7 +54,7 @@ class Later:
     def _client(self) -> ProcessClient:
         return ProcessClient(self.url, bearer_header(CREDENTIALS), timeout_s=15.0)
 
-    def ask(self, *asked: Any, **more: Any) -> Answer:
+    def ask(self, *asked: Any, **more: Any) -> HttpAnswer:
         """As ``HttpClient.ask``."""
         return self._client.ask(*asked, **more)
 
