@@ -71,3 +71,9 @@ def test_a_mark_without_a_stored_figure_is_an_error(mark: str, tmp_path: Path) -
 
     with pytest.raises(ValueError, match=r"blocked|nowhere|rows"):
         rewritten(mark, tmp_path)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.stem)
+def test_no_line_begins_with_a_figure_since_markdown_takes_that_for_html(page: Path) -> None:
+    begun = [line for line in page.read_text().splitlines() if line.lstrip().startswith("<!--=")]
+    assert not begun, "put a word before the comment"
