@@ -168,3 +168,28 @@ def test_pixels_are_no_map_even_where_some_lie_within_the_bounds(tmp_path):
     assert "no length and no coordinates" in reason_of(refusal(file, repair=True))
     topology = read(file, repair=True, default_km=120).topology
     assert {fibre.length_km for fibre in topology.fibres} == {120}
+
+
+def test_a_totem_network_needs_a_length_and_gets_it(tmp_path):
+    links = "".join(
+        f'<link id="{a}_{b}"><from node="{a}" if="0"/><to node="{b}" if="1"/></link>'
+        for a, b in (("12", "13"), ("13", "12"), ("13", "2"), ("2", "13"))
+    )
+    nodes = "".join(
+        f'<node id="{name}"><location longitude="0.0" latitude="0.0"/></node>' for name in ("2", "12", "13")
+    )
+    file = tmp_path / "geant.xml"
+    file.write_text(
+        f'<domain ASID="20965" name="GEANT"><topology><nodes>{nodes}</nodes><links>{links}</links></topology>'
+        "</domain>"
+    )
+
+    with pytest.raises(TopologyError, match="--default-km"):
+        read_topology(file)
+    read = read_topology(file, ImportOptions(default_km=400.0)).topology
+
+    assert [node.name for node in read.nodes] == ["2", "12", "13"]
+    assert sorted((fibre.node_a, fibre.node_b, fibre.length_km) for fibre in read.fibres) == [
+        ("12", "13", 400.0),
+        ("13", "2", 400.0),
+    ]

@@ -6,7 +6,6 @@ import copy
 import json
 import math
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,8 +13,7 @@ from hypothesis import strategies as st
 
 from topologies.catalogue import load_topology
 from topologies.errors import TopologyError
-from topologies.importers import import_topology, read_topology
-from topologies.importers.draft import ImportOptions
+from topologies.importers import import_topology
 from topologies.importers.geography import EARTH_RADIUS_KM, great_circle_km
 
 CSV = """\
@@ -377,28 +375,3 @@ def test_the_shared_networks_enter_through_the_importer(shared_data, name):
     topology = load_topology(file)
     assert (topology.name, topology.num_nodes, len(topology.fibres)) == (name, int(words[2]), int(words[4]))
     assert topology.source.split(".")[0] in file.read_text(encoding="utf-8")
-
-
-def test_a_totem_network_needs_a_length_and_gets_it(tmp_path: Path) -> None:
-    links = "".join(
-        f'<link id="{a}_{b}"><from node="{a}" if="0"/><to node="{b}" if="1"/></link>'
-        for a, b in (("12", "13"), ("13", "12"), ("13", "2"), ("2", "13"))
-    )
-    nodes = "".join(
-        f'<node id="{name}"><location longitude="0.0" latitude="0.0"/></node>' for name in ("2", "12", "13")
-    )
-    file = tmp_path / "geant.xml"
-    file.write_text(
-        f'<domain ASID="20965" name="GEANT"><topology><nodes>{nodes}</nodes><links>{links}</links></topology>'
-        "</domain>"
-    )
-
-    with pytest.raises(TopologyError, match="--default-km"):
-        import_topology(file)
-    read = read_topology(file, ImportOptions(default_km=400.0)).topology
-
-    assert [node.name for node in read.nodes] == ["2", "12", "13"]
-    assert sorted((fibre.node_a, fibre.node_b, fibre.length_km) for fibre in read.fibres) == [
-        ("12", "13", 400.0),
-        ("13", "2", 400.0),
-    ]
