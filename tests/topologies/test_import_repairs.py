@@ -185,7 +185,7 @@ def test_a_totem_network_needs_a_length_and_gets_it(tmp_path):
     )
 
     with pytest.raises(TopologyError, match="--default-km"):
-        read_topology(file)
+        read_topology(file, ImportOptions())
     read = read_topology(file, ImportOptions(default_km=400.0)).topology
 
     assert [node.name for node in read.nodes] == ["2", "12", "13"]
