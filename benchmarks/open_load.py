@@ -8,7 +8,6 @@ Clients that wait for their answers before they ask again are in ``controlplane_
 from __future__ import annotations
 
 import heapq
-import http.client
 import threading
 import time
 from collections.abc import Sequence
@@ -207,9 +206,8 @@ class OpenLoad:
         connection = self._connection()
         try:
             status, _ = connection.ask(method, path, body)
-        except (OSError, http.client.HTTPException):
+        except OSError:
             status = NO_ANSWER
-            connection.close()  # the next request opens it again
         answer = Answer(due_s, time.perf_counter(), status, is_deletion)
         with self._lock:
             self._answers.append(answer)

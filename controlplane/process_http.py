@@ -60,7 +60,7 @@ class HttpClient(Protocol):
         """
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections; nothing can be asked afterwards."""
 
 
 class ProcessClient:

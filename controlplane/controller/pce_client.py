@@ -150,7 +150,7 @@ class HttpPathComputation:
         return {STATE_CHANGES: changes} if changes else {}
 
     def _note_shown(self, url: str, headers: Mapping[str, str]) -> None:
-        store, version = headers.get(STATE_STORE.lower()), headers.get(STATE_VERSION.lower(), "")
+        store, version = headers.get(STATE_STORE), headers.get(STATE_VERSION, "")
         if self._recent is None or store is None:
             return
         if store == self._recent.store and version.isdecimal():
