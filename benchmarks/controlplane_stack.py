@@ -28,7 +28,7 @@ from controlplane.auth import bearer_header
 from controlplane.failpoints import SLEEP, VARIABLE
 from deployments.environment import process_environment
 from deployments.health import answers
-from deployments.ports import free_ports
+from deployments.ports import free_port_settings
 from deployments.services import SLOTS, service_table
 from envs.traffic import make_trace
 from tasks.behaviour import observe_behaviour, write_behaviour
@@ -161,8 +161,7 @@ def running_stack(scenario: str, overrides: Sequence[str], say: Callable[[str], 
     Raises:
         StackError: a process does not come up.
     """
-    ports = [f"services.{name}_port={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)]
-    config = load_config(scenario, [*overrides, *ports])
+    config = load_config(scenario, [*overrides, *free_port_settings(PORTS)])
     with tempfile.TemporaryDirectory(prefix="lightloop-bench-") as folder:
         home = Home(Path(folder)).create()
         home.config_file.write_text(dump_config(config))

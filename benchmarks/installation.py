@@ -19,7 +19,7 @@ from configs.load import load_config
 from configs.schema import Config
 from controlplane.auth import bearer_header
 from deployments.orchestration import PrefectApi
-from deployments.ports import free_ports
+from deployments.ports import free_port_settings
 
 LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
 PORTS = ("prefect", "mlflow", "model_a", "model_b", "pce", "controller", "elements", "console")
@@ -68,8 +68,7 @@ def running_installation(
     Raises:
         InstallationError: a service does not come up.
     """
-    ports = [f"services.{name}_port={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)]
-    settings = [*QUIET, *overrides, *ports]
+    settings = [*QUIET, *overrides, *free_port_settings(PORTS)]
     config = load_config(scenario, settings)  # refuses here what cannot be brought up
     with tempfile.TemporaryDirectory(prefix="lightloop-bench-") as folder:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(LEFT_OUT)}

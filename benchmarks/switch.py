@@ -19,9 +19,9 @@ from benchmarks.installation import RunningInstallation, running_installation
 from benchmarks.open_load import OpenLoad, Part, joined, part_of, quantile_ms
 from controlplane.client import ControllerClient
 from controlplane.tapi.service_body import BIDIRECTIONAL, UNIDIRECTIONAL
+from deployments.flow_runs import ENDED
 
 PROVISION = "provision/provision"
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 SETTLED_S = 3.0  # of the load before anything counts
 LOOK_S = 0.5
 SWITCH_WITHIN_S = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import psutil
 
@@ -30,6 +30,12 @@ def is_free(host: str, port: int) -> bool:
                 "services.northbound_host to an address of this machine"
             ) from None
     return True
+
+
+def free_port_settings(services: Sequence[str]) -> list[str]:
+    """Overrides of the configuration that put each of these services on a port of its own."""
+    ports = zip(services, free_ports(len(services)), strict=True)
+    return [f"services.{name}_port={port}" for name, port in ports]
 
 
 def free_ports(count: int) -> list[int]:

@@ -20,6 +20,7 @@ from configs.load import load_config
 from configs.schema import Config
 from controlplane.trail import trail_files
 from deployments.environment import process_environment, tracking_uri
+from deployments.flow_runs import ENDED
 from deployments.orchestration import PrefectApi
 from tasks.drift_state import read_state
 from tasks.kept_runs import (
@@ -50,7 +51,6 @@ from tasks.retention import (
 
 UNDER_WAY = ("RUNNING", "PENDING", "PAUSED", "CANCELLING")
 WAITING = "SCHEDULED"
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 FLOW_RUN = "Prefect run"
 PAGE = 200
 

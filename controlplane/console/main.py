@@ -41,9 +41,8 @@ from controlplane.openapi import description
 from topologies.catalogue import load_topology
 
 TIMEOUT_S = 10.0  # of one question; a set-up waits for every element on the route
-AWAY_S = (
-    30.0  # that a browser may be silent: a page that is forgotten is loaded anew, and what was typed is gone
-)
+# That a browser may be silent: a page that is forgotten is loaded anew, and what was typed is gone.
+AWAY_S = 30.0
 FAVICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke-linecap="round"
 stroke-width="2.6" stroke="#4f46e5"><path d="M12 3.2a8.8 8.8 0 1 1-8.3 5.9"/><circle cx="6.4" cy="5.2" r="2.1"
 fill="#4f46e5"/></svg>"""

@@ -31,18 +31,18 @@ def gsnr_on_route(
     """
     units = {nodes: plant.units(nodes) for nodes in {item.nodes for item in (path, *standing)}}
     met = set(units[path.nodes])
-    meeting = [item for item in (path, *standing) if not met.isdisjoint(units[item.nodes])]
-    carriers_of = {id(item): quality.carriers(item) for item in meeting}
+    meeting = [
+        (item, *quality.carriers(item)) for item in (path, *standing) if not met.isdisjoint(units[item.nodes])
+    ]
     noise_of = _noise_of_units(
-        {(item.nodes, carriers_of[id(item)][0]): units[item.nodes] for item in meeting},
+        {(item.nodes, rate): units[item.nodes] for item, rate, _ in meeting},
         [(units[item.nodes], quality.cells(item)) for item in (path, *standing)],
         plant,
         quality,
     )
     noise: dict[tuple[tuple[str, ...], int], np.ndarray] = {}
     found = []
-    for item in meeting:
-        rate, begins = carriers_of[id(item)]
+    for item, rate, begins in meeting:
         if (item.nodes, rate) not in noise:
             own = np.full(quality.tables.comb.num_channels, quality.tables.transceiver_noise)
             noise[item.nodes, rate] = sum((noise_of[unit, rate] for unit in units[item.nodes]), own)

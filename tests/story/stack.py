@@ -23,7 +23,7 @@ from configs.schema import Config
 from controlplane.client import ControllerClient
 from deployments.environment import process_environment
 from deployments.orchestration import PrefectApi
-from deployments.ports import free_ports
+from deployments.ports import free_port_settings
 from tasks.processes import ProcessManager
 
 LIGHTLOOP = str(Path(sys.executable).with_name("lightloop"))
@@ -177,7 +177,7 @@ def clean_environment(home: Home) -> dict[str, str]:
 
 def port_overrides() -> list[str]:
     """Free ports for every service, as overrides of the configuration."""
-    return [f"services.{name}_port={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)]
+    return free_port_settings(PORTS)
 
 
 def as_options(overrides: Sequence[str]) -> list[str]:
