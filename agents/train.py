@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ class _Training:
     curve: ValidationSet
     baselines: dict[str, float] = field(default_factory=dict)  # blocking on the curve's traces
     baseline_costs: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def validation(self) -> ValidationSet:
+        """On which the policy is chosen."""
+        spec = self.spec
+        return validation_set(
+            self.plant, self.lessons, spec.warmup_requests, spec.seed, spec.reward, spec.validation
+        )
 
     def point(self, policy: ScoringPolicy, **more: Any) -> TrainPoint:
         """A point of the curve for a policy; costs only where energy counts beside blocking."""
@@ -101,7 +110,7 @@ def train(
     )
     if folder.state.stage == "done":
         return _result(training, resumed)
-    scores = {name: training.curve.score(baseline(name)) for name in linear_baselines(spec)}
+    scores = training.curve.scores({name: baseline(name) for name in linear_baselines(spec)})
     training.baselines = {name: float(score.blocking.mean()) for name, score in scores.items()}
     training.baseline_costs = {name: float(score.cost.mean()) for name, score in scores.items()}
     if folder.state.stage == "search":
@@ -135,31 +144,28 @@ def linear_baselines(spec: TrainSpec) -> tuple[str, ...]:
 def _find_teacher(training: _Training) -> None:
     """Stores the best linear policy there is: a known one, or what a search makes of the best of them."""
     spec, plant, folder = training.spec, training.plant, training.folder
-    validation = _validation(training)
+    validation = training.validation
     best_name = min(training.baseline_costs, key=lambda name: training.baseline_costs[name])
     known: dict[str, ScoringPolicy] = {"best baseline": baseline(best_name)}
     known |= shipped_for(plant)
     known |= {item.name: item.linear for item in training.lessons.starts if item.linear is not None}
-    costs = {name: float(validation.score(policy).cost.mean()) for name, policy in known.items()}
+    costs = _costs(validation, known)
     start = known[_least(costs)]
     assert isinstance(start, LinearPolicy)
     if spec.search.enabled:
         known["search"] = _search(training, start)
-        costs["search"] = float(validation.score(known["search"]).cost.mean())
+        costs = _costs(validation, known)
     metadata = {"validation_cost": costs}
     save_policy(known[_least(costs)], folder.root / "teacher", metadata, plant.forecast)
+
+
+def _costs(validation: ValidationSet, policies: Mapping[str, ScoringPolicy]) -> dict[str, float]:
+    return {name: float(score.cost.mean()) for name, score in validation.scores(policies).items()}
 
 
 def _least(costs: Mapping[str, float]) -> str:
     """The first of the cheapest."""
     return min(costs, key=lambda name: costs[name])
-
-
-def _validation(training: _Training) -> ValidationSet:
-    spec = training.spec
-    return validation_set(
-        training.plant, training.lessons, spec.warmup_requests, spec.seed, spec.reward, spec.validation
-    )
 
 
 def _search(training: _Training, start: LinearPolicy) -> LinearPolicy:
@@ -313,17 +319,17 @@ def _ppo_loop(training: _Training, algorithm: Any) -> None:
 def _choose(training: _Training) -> None:
     """Stores the better of teacher and PPO by what they earn on the validation traces, and the gain."""
     spec, folder, plant = training.spec, training.folder, training.plant
-    validation = _validation(training)
-    scores = {"teacher": validation.score(load_policy(folder.root / "teacher"))}
+    met: dict[str, ScoringPolicy] = {"teacher": load_policy(folder.root / "teacher")}
     for item in training.lessons.starts:
         if item.linear is None:  # the others were the teacher's rivals
             save_policy(item.policy, folder.root / item.name, {})
-            scores[item.name] = validation.score(item.policy)
+            met[item.name] = item.policy
     for name in ("ppo-best", "ppo-last"):
         if (folder.root / name).exists():
-            scores[name] = validation.score(load_policy(folder.root / name))
-    chosen = min(scores, key=lambda name: float(scores[name].cost.mean()))
-    scores |= {name: validation.score(baseline(name)) for name in training.baselines}
+            met[name] = load_policy(folder.root / name)
+    rivals = {name: baseline(name) for name in training.baselines}
+    scores = training.validation.scores(met | rivals)
+    chosen = min(met, key=lambda name: float(scores[name].cost.mean()))
     best_baseline = min(training.baselines, key=lambda name: float(scores[name].cost.mean()))
     gain = paired_difference(scores[best_baseline].blocking, scores[chosen].blocking)
     cost_gain = paired_difference(scores[best_baseline].cost, scores[chosen].cost)

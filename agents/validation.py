@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from envs.plant import Plant
 from envs.policy import LinearPolicy, ScoringPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.search import replay_linear
+from envs.threads import in_threads
 from envs.trace import Trace
 from envs.traffic import requests_of
 
@@ -39,6 +40,21 @@ class ValidationSet:
     traces: tuple[Trace, ...]
     warmup_requests: int
     reward: RewardWeights = ONLY_BLOCKING
+    # Of linear policies, by their weights.
+    _known: dict[tuple[float, ...], Score] = field(default_factory=dict, init=False, repr=False)
+
+    def scores(self, policies: Mapping[str, ScoringPolicy]) -> dict[str, Score]:
+        """Of each policy by its name here, in threads; linear ones of the same weights are scored once."""
+        linear = {policy.weights: policy for policy in policies.values() if isinstance(policy, LinearPolicy)}
+        new = {weights: policy for weights, policy in linear.items() if weights not in self._known}
+        others = {name: item for name, item in policies.items() if not isinstance(item, LinearPolicy)}
+        found = in_threads(self.score, [*others.values(), *new.values()])  # networks first: they take longest
+        self._known.update(zip(new, found[len(others) :], strict=True))
+        scored = dict(zip(others, found, strict=False))
+        return {
+            name: self._known[policy.weights] if isinstance(policy, LinearPolicy) else scored[name]
+            for name, policy in policies.items()
+        }
 
     def score(self, policy: ScoringPolicy) -> Score:
         """Blocking and cost of a policy, trace by trace."""
@@ -101,7 +117,8 @@ def best_of(
     policies: Sequence[ScoringPolicy], validation: ValidationSet
 ) -> tuple[ScoringPolicy, dict[str, float]]:
     """The policy with the least mean cost, the first of equals; and the cost of each by name."""
-    costs = {policy.name: float(validation.score(policy).cost.mean()) for policy in policies}
+    scores = validation.scores({policy.name: policy for policy in policies})
+    costs = {name: float(score.cost.mean()) for name, score in scores.items()}
     return min(policies, key=lambda policy: costs[policy.name]), costs
 
 

@@ -66,19 +66,22 @@ def champion_in_service(
         return champion
 
 
+def compare_beforehand(config: Config, home: Home) -> None:
+    """Measure what the first champion is chosen by, where this home never had one, beside what else starts.
+
+    The results are kept, and found again when it is chosen.
+    """
+    settings = settings_of(config, home, running=config)
+    if not settings.registry.promotion_log.exists():
+        _compared(settings)
+
+
 def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:
     """The best in a quick paired evaluation, made champion: see ``first_champion``."""
-    config, registry, home, plant = settings.config, settings.registry, settings.home, settings.plant
+    config, registry, home = settings.config, settings.registry, settings.home
     on_step("no champion yet: comparing the baselines in the twin")
-    requests, warmup = quick_lengths(config.evaluation.requests_per_trace, config.evaluation.warmup_requests)
-    traces = held_out_traces(
-        plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
-    )
-    results = home.evaluations
     objective = config.gate.objective
-    best, policy, kind = first_champion(
-        plant, traces, config.evaluation.baselines, warmup, results, objective
-    )
+    traces, (best, policy, kind) = _compared(settings)
     row = best.row()
     figure = (
         f"{row['request_blocking']:.2%} blocked" if objective == "blocking" else f"{row[ENERGY]:,.0f} pJ/bit"
@@ -104,6 +107,19 @@ def register_first_champion(settings: Settings, on_step: Callable[[str], None]) 
         version = registered(settings, model, {"kind": kind}, origin, [row | {"role": "first champion"}])
     promote(registry, version, "the best in a quick evaluation; there was no champion")
     return version
+
+
+def _compared(
+    settings: Settings,
+) -> tuple[tuple[StoredTrace, ...], tuple[PolicyResult, ScoringPolicy, str]]:
+    """The quick evaluation: its traces, and who is best on them."""
+    config, home, plant = settings.config, settings.home, settings.plant
+    requests, warmup = quick_lengths(config.evaluation.requests_per_trace, config.evaluation.warmup_requests)
+    traces = held_out_traces(
+        plant, settings.traffic, QUICK_TRACES, requests, config.evaluation.seed, home.traces
+    )
+    baselines, objective = config.evaluation.baselines, config.gate.objective
+    return traces, first_champion(plant, traces, baselines, warmup, home.evaluations, objective)
 
 
 def first_champion(

@@ -19,7 +19,7 @@ from configs.build import parts_of
 from configs.home import Home
 from configs.load import ConfigError, dump_config, load_config
 from configs.schema import Config
-from deployments.bootstrap import champion_in_service
+from deployments.bootstrap import champion_in_service, compare_beforehand
 from deployments.environment import mlflow_login, process_environment
 from deployments.flow_runs import cancel_all, settle, skip_overdue
 from deployments.health import ServiceStatus, service_statuses
@@ -78,7 +78,10 @@ def _bring_up(config: Config, home: Home, progress: Progress) -> tuple[ServiceSt
     if not manager.is_running():
         progress.step("starting the process manager")
         manager = start_manager(services, home, environment)
-    _start_wave(1, services, manager, home, progress)
+    with ThreadPoolExecutor(1) as pool:
+        compared = pool.submit(compare_beforehand, config, home)
+        _start_wave(1, services, manager, home, progress)
+        compared.result()
     api = PrefectApi(config)
     api.create_work_pool(config.prefect.work_pool)
     with ThreadPoolExecutor(1) as pool:

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from envs.gsnr.audit import AUDIT_EVERY, audit
 from envs.lockstep import lockstep_on_requests
 from envs.plant import Plant
-from envs.policy import ScoringPolicy
+from envs.policy import ScoringPolicy, looks_ahead
 from envs.reward import ONLY_BLOCKING, RewardWeights
 from envs.statistics import Statistics, TraceResult, results_of
 from envs.trace import Trace
@@ -56,6 +56,11 @@ def paired_difference(
     return interval(np.asarray(values, np.float64) - np.asarray(reference, np.float64), confidence)
 
 
+def seen_by(plant: Plant, policy: ScoringPolicy) -> Plant:
+    """The plant with nothing computed that cannot matter to the policy; its choices are the same."""
+    return plant if looks_ahead(policy) else plant.without_look_ahead()
+
+
 def replay(
     plant: Plant,
     traces: Sequence[Trace],
@@ -94,6 +99,7 @@ def replay_statistics(
     audited: bool = False,
 ) -> Statistics:
     """Counts of a policy, one network per trace, with what it earned and each request's path: ``replay``."""
+    plant = seen_by(plant, policy)
     requests = requests_of(list(traces), plant)
     num_classes, length = max(len(trace.class_names) for trace in traces), requests.arrival_s.shape[1]
     run = lockstep_on_requests(plant, requests, warmup_requests, num_classes, reward, length)

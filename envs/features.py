@@ -92,3 +92,5 @@ NUM_CONTEXT = len(CONTEXT_NAMES)
 # Constants for kernels and Python alike: ``row[COLUMN.hops]``.
 COLUMN = FeatureColumns(*range(NUM_FEATURES))
 CONTEXT = ContextColumns(*range(NUM_CONTEXT))
+# What a look ahead fills: see after_state.py.
+AFTER_STATES = slice(COLUMN.shortlisted, COLUMN.blocking_loss + 1)

@@ -106,6 +106,15 @@ class Plant:
         arrays = self.arrays._replace(after=after._replace(shares=shares), parts=parts)
         return replace(self, arrays=arrays, forecast=forecast)
 
+    def without_look_ahead(self) -> Plant:
+        """The same plant where after-states are not looked at: their columns stay 0.
+
+        For a policy to which they do not matter; they take three quarters of the time of an observation.
+        """
+        if not self.arrays.after.shortlist:
+            return self
+        return replace(self, arrays=self.arrays._replace(after=self.arrays.after._replace(shortlist=0)))
+
     def pair(self, source: int, destination: int) -> int:
         """Row of an ordered node pair in the path table."""
         return source * self.num_nodes + destination

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from envs.errors import PolicyError
-from envs.features import FEATURE_NAMES, NUM_FEATURES
+from envs.features import AFTER_STATES, FEATURE_NAMES, NUM_FEATURES
 
 MASKED_SCORE = np.float32(-1e9)
 
@@ -65,6 +65,11 @@ class LinearPolicy:
         """(N, M) float32 scores, ``MASKED_SCORE`` where masked."""
         total = features.astype(np.float64) @ np.asarray(self.weights, np.float64)
         return np.where(action_mask, total, MASKED_SCORE).astype(np.float32)
+
+
+def looks_ahead(policy: ScoringPolicy) -> bool:
+    """Whether it can matter to a policy what candidates leave behind; no is known of linear ones only."""
+    return not isinstance(policy, LinearPolicy) or any(policy.weights[AFTER_STATES])
 
 
 def linear_policy(name: str, **weights: float) -> LinearPolicy:

@@ -15,7 +15,7 @@ from envs.candidates import observe_request
 from envs.compiled import inlined
 from envs.describe import Seen
 from envs.errors import PolicyError
-from envs.features import NUM_CONTEXT, NUM_FEATURES
+from envs.features import AFTER_STATES, NUM_CONTEXT, NUM_FEATURES
 from envs.listed import CandidateArrays, new_candidates
 from envs.lockstep import offered_load
 from envs.plant import Plant
@@ -80,6 +80,8 @@ def replay_linear(
 ) -> Statistics:
     """Counts of one linear policy on every row of ``requests``, each row on a network of its own."""
     num_networks = len(requests.arrival_s)
+    if not weights[AFTER_STATES].any():
+        plant = plant.without_look_ahead()
     states = new_states(plant, num_networks, *offered_load(requests))
     statistics = new_statistics(plant, num_networks, num_classes)
     rule = linear_rule(plant, weights, num_networks)

@@ -20,7 +20,7 @@ from envs.defragmentation import defragmenting_rule
 from envs.energy.summary import PowerSummary, power_summary
 from envs.energy.waking import SetUpLog, is_counted, joined, refuse_uncounted, with_waking
 from envs.errors import PolicyError
-from envs.evaluation import Interval, interval, paired_difference
+from envs.evaluation import Interval, interval, paired_difference, seen_by
 from envs.failures import FibreCut, fail_fibre, repair_fibre
 from envs.first_fit import FF_KSP, KSP_FF, first_fit_rule
 from envs.gsnr.summary import QotSummary, qot_summary
@@ -284,6 +284,7 @@ def server_of(plant: Plant, traffic: PoissonTraffic, policy: ScoringPolicy | Ker
         return _by_rule(plant, capacity_loss_rule(plant, traffic, CAPACITY_LOSS[policy.name]))
     if policy.name in FIRST_FIT and policy == baseline(policy.name) and not plant.thresholds_db:
         return _by_rule(plant, first_fit_rule(plant, FIRST_FIT[policy.name]))
+    plant = seen_by(plant, policy)
     if isinstance(policy, LinearPolicy):
         return _by_rule(plant, linear_rule(plant, np.array(policy.weights)))
 

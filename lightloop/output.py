@@ -36,6 +36,11 @@ def emit(document: Mapping[str, Any], as_json: bool, render: Callable[[Console],
         render(stdout)
 
 
+def say(text: str) -> None:
+    """Tell, on stderr, how far something long is."""
+    stderr.print(f"{text} ...", style="dim", highlight=False, markup=False)
+
+
 def tell_line(document: Mapping[str, Any]) -> None:
     """Print a document on one line, for who reads line by line."""
     sys.stdout.write(json.dumps(plain(document)) + "\n")

@@ -6,13 +6,10 @@ here: whether the result is good enough (``gate.py``), what fails (``failed.py``
 
 from __future__ import annotations
 
-import contextvars
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,6 +26,7 @@ from envs.reward import ONLY_BLOCKING
 from envs.slices import SliceResult, slices_of
 from envs.spec import settings_of
 from envs.statistics import ClassResult, PowerResult, TraceResult, results_of
+from envs.threads import in_threads
 from envs.trace import Trace
 from tasks.decorate import as_task
 from tasks.failed import NO_FAILURES, FailureSampling, failed_plants, forecast_left, traffic_left
@@ -169,9 +167,6 @@ def measure_all(
 ) -> list[PolicyResult]:
     """The result of each, in order; as many are measured at a time as there are processors.
 
-    Threads do: compiled code leaves the others alone. Each thread has the context of the caller, without
-    which a flow run's log would not hear of its steps.
-
     Raises:
         ForecastError: see ``measure``.
     """
@@ -180,21 +175,15 @@ def measure_all(
         on_step(f"{item.contender.name} on {len(item.traces)} traces ({item.plant.topology.name})")
         return measure(item.contender, item.plant, item.traces, warmup_requests, results_folder)
 
-    begun: dict[str, Future[PolicyResult]] = {}
     digests = [_digest(item.contender, item.plant, item.traces, warmup_requests) for item in asked]
-    with ThreadPoolExecutor(_processors()) as threads:
-        for digest, item in zip(digests, asked, strict=True):
-            if digest not in begun:  # a champion may be one of the baselines
-                begun[digest] = threads.submit(contextvars.copy_context().run, measured, item)
+    distinct: dict[str, Measurement] = {}
+    for digest, item in zip(digests, asked, strict=True):
+        distinct.setdefault(digest, item)  # a champion may be one of the baselines
+    found = dict(zip(distinct, in_threads(measured, list(distinct.values())), strict=True))
     return [
-        replace(begun[digest].result(), policy=item.contender.name)
+        replace(found[digest], policy=item.contender.name)
         for digest, item in zip(digests, asked, strict=True)
     ]
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform.startswith("linux") else os.cpu_count() or 1
 
 
 def measure(

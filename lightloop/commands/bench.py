@@ -25,7 +25,7 @@ from lightloop.commands.bench_policy import policy
 from lightloop.commands.bench_soak import soak
 from lightloop.commands.bench_switch import switch
 from lightloop.commands.bench_use_cases import energy, qot
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say, stderr
 
 bench = typer.Typer(
     help="Measure what the README claims; ratios against a baseline in the same run.", no_args_is_help=True
@@ -100,7 +100,7 @@ def ablation(
     """What each means against variance is worth to PPO (about a minute for every training)."""
     from benchmarks.ablation import figures
 
-    rows = figures(updates, seeds, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False))
+    rows = figures(updates, seeds, say)
 
     def render(console: Console) -> None:
         table = Table("training", "blocked %", "by seed")
@@ -138,9 +138,6 @@ def zero_shot(
             f"--agent {agent} decides with forecast {version}, and a forecast is of one network: "
             "give a policy without one"
         )
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     rows: Any = figures(load_policy(agent or GENERALIST_FOLDER), topology, demands, requests, say, processes)
 
@@ -231,9 +228,6 @@ def reproduce(
 ) -> None:
     """Published blocking figures and carried loads beside ours."""
     from benchmarks.reproduce import blocking_rows, carried_rows
-
-    def say(text: str) -> None:
-        stderr.print(text, style="dim", highlight=False)
 
     blocking = blocking_rows(requests, say)
     loads = carried_rows(requests, say) if carried else []

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 ARMS = ("baseline", "forecast", "placebo", "retrained", "long")
 
@@ -69,9 +69,6 @@ def adapt(
     champion = load_policy(agent or GENERALIST_FOLDER)
     if not isinstance(champion, LinearPolicy):
         raise Refusal(f"{agent}: a network; a linear score is needed, as a search can begin with no other")
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     effort = ShiftEffort(
         requests=requests,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 from lightloop.simulated import ScenarioOption, SettingOption, situation
 
 
@@ -61,9 +61,6 @@ def bounds(
     given = any(text.startswith("plant.k_paths") for text in settings)
     chosen = settings if scenario or given else [f"plant.k_paths={BOUND_PATHS}", *settings]
     plant, traffic = situation(setting, scenario, chosen)
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     curve = BoundCurve(plant, traffic, snapshots, say)
     document: dict[str, Any] = {

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 
 def channels(
@@ -39,9 +39,7 @@ def channels(
         read = read_tables(tables)
     except ChannelTableError as error:
         raise Refusal(str(error)) from None
-    document = compare(
-        read, load, requests, seed, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False)
-    )
+    document = compare(read, load, requests, seed, say)
 
     def render(console: Console) -> None:
         table = Table("Erlang", "policy", "requests blocked, %", "bit rate blocked, %")

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 from lightloop.simulated import ScenarioOption, SettingOption, plant_for, policy_given, situation
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ def compare(
         refuse_unfit(plant, one)
     times = 100.0 if figure in PER_CENT else 1.0
 
-    def say(done: int, found: Interval) -> None:
+    def so_far(done: int, found: Interval) -> None:
         told = f"{times * found.mean:+.4g} ({times * found.low:+.4g} .. {times * found.high:+.4g})"
-        stderr.print(f"{done:,} requests: difference {told} ...", style="dim", highlight=False)
+        say(f"{done:,} requests: difference {told}")
 
     effort = Effort(requests_a_run, warmup, requests, half_width)
-    found: Any = compared(plant, traffic, first, second, effort, figure, say).row()
+    found: Any = compared(plant, traffic, first, second, effort, figure, so_far).row()
     document = {
         "policies": [first.name, second.name],
         "setting": scenario or setting,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 
 def console(
@@ -40,9 +40,6 @@ def console(
     """
     import benchmarks.console as bench
     from benchmarks.chromium import ChromiumError
-
-    def say(text: str) -> None:
-        stderr.print(text, style="dim", highlight=False)
 
     asked = bench.PageMeasurement(topology, nodes, slots, lightpaths, set_ups, per_s, seconds)
     try:

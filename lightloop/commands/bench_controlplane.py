@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lightloop.figures import plain, table_of
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 
 def controlplane(
@@ -45,9 +45,6 @@ def controlplane(
       lightloop bench controlplane --topology nsfnet --topology usa100.csv --json
     """
     import benchmarks.controlplane as bench
-
-    def say(text: str) -> None:
-        stderr.print(text, style="dim", highlight=False)
 
     found = []
     for name in topology:

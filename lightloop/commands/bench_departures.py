@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 
 def departures(
@@ -32,9 +32,6 @@ def departures(
       lightloop bench departures --repetitions 10 --json
     """
     from benchmarks.departures import PLACEBO, WITH, WITHOUT, Sizes, figures
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     measured: Any = figures(Sizes(repetitions, generations, requests, traces, processes), say)
 

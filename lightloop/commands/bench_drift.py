@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 
 def drift(
@@ -22,9 +22,7 @@ def drift(
     """False alarms on unchanged traffic; requests until a change is seen (some minutes)."""
     from benchmarks.drift import figures
 
-    measured: Any = figures(
-        lambda text: stderr.print(f"{text} ...", style="dim", highlight=False), windows, demands
-    )
+    measured: Any = figures(say, windows, demands)
 
     def render(console: Console) -> None:
         table = Table("unchanged traffic", "windows of 500", "alarms")

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 
 def forecast(
@@ -53,9 +53,6 @@ def forecast(
     from benchmarks import hot_pairs as by_pairs
     from benchmarks.forecast import ARMS, figures
     from envs.policy import LinearPolicy
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     policy = load_policy(agent or GENERALIST_FOLDER)
     if hot_pairs:

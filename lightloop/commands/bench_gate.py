@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 
 def gate(
@@ -21,9 +21,7 @@ def gate(
     """Chance of a false promotion in a year of nightly gates; chance to see a true gain (a few minutes)."""
     from benchmarks.gate import figures
 
-    measured: Any = figures(
-        lambda text: stderr.print(f"{text} ...", style="dim", highlight=False), years, gates
-    )
+    measured: Any = figures(say, years, gates)
 
     def render(console: Console) -> None:
         low, high = measured["false_promotion_rate_ci95"]

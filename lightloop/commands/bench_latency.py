@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lightloop.figures import BLOCKED, ERLANG, HOPS, LATENCY, POLICY, plain, table_of
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 LOADS_ERLANG = [90.0, 110.0, 130.0, 150.0, 170.0, 190.0, 210.0]
 
@@ -37,9 +37,6 @@ def latency(
 
     config = load_config(scenario)
     plant = plant_of(config)
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     curves = latency_curves(plant, traffic_of(config), sorted(load), requests, agent, say)
     title = f"{config.scenario} on {plant.topology.name}"

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 
 def policy(
@@ -61,9 +61,6 @@ def policy(
 
     if picture is not None and only:
         raise Refusal("--picture shows everybody: leave --only")
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     protocol = Protocol(runs, requests_a_run or None, from_empty, tuple(only), near or None)
     measured: Any = figures(setting, agent, quick, say, processes, store, protocol)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from lightloop.figures import plain, table_of
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say
 
 
 def soak(
@@ -37,7 +37,7 @@ def soak(
         try:
             for mark in bench.soak(Path(folder), plant, set_ups, marks, standing, keep_s):
                 found.append(mark)
-                stderr.print(f"{mark.set_ups:,} set-ups, {mark.cpu_ms:.1f} ms ...", style="dim", highlight=False)
+                say(f"{mark.set_ups:,} set-ups, {mark.cpu_ms:.1f} ms")
         except KeyboardInterrupt:
             if not found:
                 raise

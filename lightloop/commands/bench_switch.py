@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 PARTS = ("without", "during")
 
@@ -35,9 +35,6 @@ def switch(
       lightloop bench switch --rate 10 --rate 30 --seconds 30 --switches 2 --json
     """
     from benchmarks.switch import SwitchEffort, figures
-
-    def say(text: str) -> None:
-        stderr.print(f"{text} ...", style="dim", highlight=False)
 
     try:
         measured: Any = figures(SwitchEffort(rate, seconds, switches, scenario), say)

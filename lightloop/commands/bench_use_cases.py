@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lightloop.output import JsonFlag, emit, stderr
+from lightloop.output import JsonFlag, emit, say, stderr
 from lightloop.simulated import policy_given
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _sweep(
 ) -> tuple[Mapping[str, Plant], Mapping[str, Mapping[str, Mapping[str, SimulationResult]]]]:
     from benchmarks.by_topology import results_of_sweep
 
-    return results_of_sweep(sweep, lambda text: stderr.print(f"{text} ...", style="dim", highlight=False))
+    return results_of_sweep(sweep, say)
 
 
 def _rows(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lightloop.output import JsonFlag, Refusal, emit, stderr
+from lightloop.output import JsonFlag, Refusal, emit, say
 
 if TYPE_CHECKING:
     from flows.reproduction import Reproduction
@@ -69,7 +69,7 @@ def reproduce_command(
             home,
             context.registry,
             output or scratch / "again",
-            lambda text: stderr.print(f"{text} ...", style="dim", highlight=False, markup=False),
+            say,
         )
     document = found.to_json() | ({} if output else {"policy_folder": None})
     emit(document, as_json, lambda console: _print(console, found))

@@ -177,6 +177,18 @@ def test_a_validation_set_without_energy_costs_what_is_blocked(five_node):
     assert score.cost == pytest.approx(score.blocking, abs=1e-12)
 
 
+def test_several_policies_are_scored_as_each_alone(five_node):
+    plant, traffic = five_node
+    validation = curve_set(plant, Lessons(traffic), 300, seed=1)
+    policies = {name: baseline(name) for name in ("ksp_ff", "random", "load_aware")}
+    policies["teacher"] = LinearPolicy("teacher", policies["ksp_ff"].weights)
+    for _ in range(2):  # the second time from what is known
+        found = validation.scores(policies)
+        assert list(found) == list(policies)
+        for name, policy in policies.items():
+            assert np.array_equal(found[name].blocking, validation.score(policy).blocking)
+
+
 def test_policies_that_go_on_from_a_steady_state_are_compared_on_the_same_one(five_node):
     plant, traffic = five_node
     trace = make_trace(traffic, plant, 5000, seed=3)
