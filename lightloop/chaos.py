@@ -1,7 +1,7 @@
 """Faults under load on a running installation, and what each client was told held against what stands then.
 
 Clients create, read, change and delete services of their own over TAPI, and ask again, with the same UUID,
-until they have an answer that is final. Beside them a dice has faults happen (``faults.py``). At the end all
+until they have an answer that is final. Beside them dice have faults happen (``faults.py``). At the end all
 is whole again, and what every client knows is compared with the controller. Not here: whether controller,
 elements, PCE and decision log agree among themselves (``controlplane/audit.py``).
 """
@@ -16,21 +16,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
+from controlplane.audit import Violation
 from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.tapi.resilience import PROTECTED
 from controlplane.tapi.service_body import build_service
-from lightloop.faults import AGAIN_S, BETWEEN_S, PATIENCE_S, Disturbance, Kind, Target, disturb
+from lightloop.disturbance import AGAIN_S, PATIENCE_S, Disturbance, Standing, Target
+from lightloop.faults import Kind, disturb
 
 MAX_OWN = 12  # services of a client at a time
 NOT_FOUND, NOT_NOW = 404, 503
 CREATED, REFUSED, DELETED, UNKNOWN = "created", "refused", "deleted", "unknown"
+BETWEEN_S = (0.5, 2.5)
+WORKS_WITHIN_S = 30.0
 RATES_GBPS = (25.0, 50.0, 100.0)
 
 
@@ -92,15 +96,17 @@ class Extent:
 
     Attributes:
         seconds: of faults; the clients then finish what they began.
-        faults: most of them.
+        faults: most of them; each dice but one may still throw one more.
         clients: that ask at the same time.
-        between_s: pause between two faults, at least and at most.
+        at_once: dice beside each other, so many faults at a time.
+        between_s: pause of a dice between two faults, at least and at most.
         seed: of every dice.
     """
 
     seconds: float = math.inf
     faults: float = math.inf
     clients: int = 8
+    at_once: int = 1
     between_s: tuple[float, float] = BETWEEN_S
     seed: int = 1
 
@@ -124,14 +130,26 @@ def cause(target: Target, extent: Extent, kinds: Mapping[str, Kind], say: Callab
     def goes_on() -> bool:
         return time.monotonic() - began_s < extent.seconds and len(account.faults) < extent.faults
 
+    def pause(dice: random.Random) -> None:
+        """Half of the faults come whatever is down, the others once a client has been answered again."""
+        answered, until_s = len(account.answers_s), time.monotonic() + WORKS_WITHIN_S
+        time.sleep(dice.uniform(*extent.between_s))
+        if dice.random() < 0.5:
+            while len(account.answers_s) == answered and goes_on() and time.monotonic() < until_s:
+                time.sleep(0.02)
+
     with ThreadPoolExecutor(extent.clients) as threads, target.client() as client:
         clients = [
             threads.submit(live, target, account, ended, random.Random(f"{extent.seed} {number}"))
             for number in range(extent.clients)
         ]
-        disturbance = Disturbance(target, client, random.Random(extent.seed), note)
+        standing = Standing()
+        dice = [
+            Disturbance(target, client, random.Random(f"{extent.seed} dice {number}"), note, standing)
+            for number in range(extent.at_once)
+        ]
         try:
-            disturb(disturbance, kinds, goes_on, extent.between_s)
+            disturb(dice, kinds, goes_on, pause)
         finally:
             ended.set()
         for each in clients:
@@ -165,6 +183,27 @@ def compare(account: Account, controller: ControllerClient) -> list[Broken]:
         elif known.told == REFUSED and stands:
             found.append(Broken("stands-after-refusal", known.uuid, f"it was refused: {known.why}"))
     return found
+
+
+def figures(account: Account, found: Sequence[Violation], broken: Sequence[Broken]) -> dict[str, Any]:
+    """What came of it, as JSON has it.
+
+    Args:
+        account: of the clients.
+        found: by the audit.
+        broken: by ``compare``.
+    """
+    return {
+        "operations": account.operations,
+        "faults": len(account.faults),
+        "violations": len(found) + len(broken),
+        "unanswered": len(account.unanswered),
+        "lost_after_ack": sum(item.rule == "lost-after-ack" for item in broken),
+        "double_allocated_slots": sum(item.rule == "slots-used-twice" for item in found),
+        "p99_answer_s": account.p99_s,
+        "faults_by_kind": account.faults_by_kind,
+        "details": [*map(asdict, found), *map(asdict, broken)],
+    }
 
 
 def clear(account: Account, controller: ControllerClient) -> None:

@@ -1,8 +1,9 @@
-"""What a weighted dice does to an installation under load: each kind of fault by name.
+"""What weighted dice do to an installation under load: each kind of fault by name.
 
 Some kinds come and go at once, some stay for a while beside the next ones, and all are over when the dice
-ends. A kind that an installation cannot have, e.g. because its processes were not started with failpoints, is
-not among its kinds. Not here: the load, and what came of it (``chaos.py``).
+end. A kind that an installation cannot have, e.g. because its processes were not started with failpoints, is
+not among its kinds. Not here: what a dice works on (``disturbance.py``), the load, and what came of it
+(``chaos.py``).
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import contextlib
 import os
 import random
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +27,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.database import parse_database_url
-from controlplane.client import ControllerClient, ServiceRefused
+from controlplane.client import ServiceRefused
+from lightloop.disturbance import Disturbance, Link, Target, until_done
 
-PATIENCE_S = 90.0  # after which nobody asks any more
-AGAIN_S = 0.2
-BETWEEN_S = (0.5, 2.5)
 HUNG_S = (0.5, 3.0)  # of a process, a disk, a database
-STAYS_S = (1.0, 5.0)  # what elements and clocks do
 DIES_WITHIN_S = 3.0
-MAX_CUT = 2  # links at a time; and so many drained
 JUMPS_S = (-86_400.0, -60.0, 60.0, 86_400.0)
-SLOW_S = 2.0  # an element's answer
+SLOW_S = (0.5, 2.0, 7.0)  # an element's answer: in time, barely, after nobody waits for it
 THROWS = 10  # until one is possible just then, e.g. a repair where a link is cut
 STEPS = (
     *("controller.planned", "controller.computed", "controller.reserved", "controller.configured"),
@@ -41,108 +41,10 @@ STEPS = (
     *("controller.drained", "controller.undrained", "controller.relocked", "controller.scheduled"),
     *("pce.decided", "pce.logged", "elements.changed"),
 )
-_NOT_NOW = (0, 503)  # statuses after which one asks again
 
 
 class FaultError(ValueError):
     """A kind of fault that is not known, or that this installation cannot have; says why."""
-
-
-class FailpointFile:
-    """The file that the processes of a test installation look into; see ``controlplane/failpoints.py``."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._entries: dict[str, str] = {}
-
-    def put(self, place: str, happens: str) -> None:
-        """Have something happen at a place from now on."""
-        self._entries[place] = happens
-        self._write()
-
-    def drop(self, place: str) -> None:
-        """Have nothing happen there any more."""
-        self._entries.pop(place, None)
-        self._write()
-
-    def _write(self) -> None:
-        temporary = self._file.with_suffix(".tmp")
-        temporary.write_text("".join(f"{place}={happens}\n" for place, happens in self._entries.items()))
-        temporary.replace(self._file)
-
-
-@dataclass(frozen=True)
-class Target:
-    """The installation.
-
-    Attributes:
-        client: makes a client of the controller.
-        links: ends of each link.
-        pids: process ids of what may be killed, by name; asked for each time.
-        failpoints: file of the processes' failpoints; None: they have none.
-        database_url: of the controller's database; empty: it is left alone.
-        switch: puts a model endpoint in service; None: there is none.
-    """
-
-    client: Callable[[], ControllerClient]
-    links: Sequence[tuple[str, str]]
-    pids: Callable[[], Mapping[str, int]]
-    failpoints: FailpointFile | None = None
-    database_url: str = ""
-    switch: Callable[[], object] | None = None
-
-    @property
-    def nodes(self) -> list[str]:
-        """Ends of links."""
-        return sorted({end for link in self.links for end in link})
-
-
-@dataclass
-class Disturbance:
-    """A dice at work on an installation.
-
-    Attributes:
-        tell: told each fault, its kind and the words, as it begins.
-        kind: whose turn it is.
-        cut, drained: links that are.
-        staying: what is to end at a moment (``time.monotonic``), and how.
-    """
-
-    target: Target
-    client: ControllerClient
-    dice: random.Random
-    tell: Callable[[str, str], None]
-    kind: str = ""
-    cut: list[tuple[str, str]] = field(default_factory=list)
-    drained: list[tuple[str, str]] = field(default_factory=list)
-    staying: dict[str, tuple[float, Callable[[], None]]] = field(default_factory=dict)
-
-    def note(self, text: str) -> None:
-        """A fault begins."""
-        self.tell(self.kind, text)
-
-    def one(self, *of: str) -> tuple[str, int] | None:
-        """A process that runs, by name and id; one of some where they are given."""
-        pids = {name: pid for name, pid in self.target.pids().items() if not of or name.startswith(of)}
-        return self.dice.choice(sorted(pids.items())) if pids else None
-
-    def stay(self, place: str, happens: str) -> bool:
-        """Have something happen at a failpoint for a while; whether that is new."""
-        points = self.target.failpoints
-        assert points is not None
-        if place in self.staying:
-            return False
-        self.note(f"{place}: {happens}")
-        points.put(place, happens)
-        self.staying[place] = time.monotonic() + self.dice.uniform(*STAYS_S), partial(points.drop, place)
-        return True
-
-    def end_staying(self, now_s: float | None = None) -> None:
-        """End what has stayed long enough by then; without a time, all."""
-        for place, (until_s, end) in list(self.staying.items()):
-            if now_s is None or until_s <= now_s:
-                del self.staying[place]
-                end()
 
 
 @dataclass(frozen=True)
@@ -177,79 +79,94 @@ def chosen_kinds(target: Target, names: Sequence[str] = ()) -> dict[str, Kind]:
 
 
 def disturb(
-    disturbance: Disturbance,
+    dice: Sequence[Disturbance],
     kinds: Mapping[str, Kind],
     goes_on: Callable[[], bool],
-    between_s: tuple[float, float],
+    pause: Callable[[random.Random], None],
 ) -> None:
-    """One fault after the other for as long as ``goes_on`` says; afterwards all is whole again."""
-    names, weights = list(kinds), [kind.weight for kind in kinds.values()]
+    """Faults for as long as ``goes_on`` says, those of one dice one after the other; then all is whole again.
+
+    Args:
+        dice: at least one; they share what stands.
+        kinds: of faults.
+        goes_on: asked before each fault.
+        pause: of a dice before each fault.
+    """
+    ended = threading.Event()
     try:
-        while goes_on():
-            time.sleep(disturbance.dice.uniform(*between_s))
-            disturbance.end_staying(time.monotonic())
-            for name in disturbance.dice.choices(names, weights, k=THROWS):
-                disturbance.kind = name
-                if kinds[name].happen(disturbance):
-                    break
+        with ThreadPoolExecutor(len(dice)) as threads:
+            thrown = [
+                threads.submit(_throw, on, kinds, lambda: goes_on() and not ended.is_set(), pause)
+                for on in dice
+            ]
+            try:
+                for each in thrown:
+                    each.result()
+            finally:
+                ended.set()
     finally:
-        disturbance.end_staying()
-        for link in disturbance.cut:
-            until_done(partial(disturbance.client.repair_link, *link))
-        for link in disturbance.drained:
-            until_done(partial(disturbance.client.undrain, *link))
+        dice[0].standing.make_whole(dice[0].client)
 
 
-def until_done(ask: Callable[[], Any]) -> None:
-    """Asked until the controller answers; a link that is cut, or whole, already is as good."""
-    until_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until_s:
-        try:
-            ask()
-            return
-        except ServiceRefused as refusal:
-            if refusal.status not in _NOT_NOW:
-                return
-        time.sleep(AGAIN_S)
+def _throw(
+    on: Disturbance,
+    kinds: Mapping[str, Kind],
+    goes_on: Callable[[], bool],
+    pause: Callable[[random.Random], None],
+) -> None:
+    names, weights = list(kinds), [kind.weight for kind in kinds.values()]
+    while goes_on():
+        pause(on.dice)
+        on.standing.end_staying(time.monotonic())
+        for name in on.dice.choices(names, weights, k=THROWS):
+            on.kind = name
+            if kinds[name].happen(on):
+                break
 
 
 def _cut(on: Disturbance) -> bool:
-    return _take_out(on, on.cut, "cut", on.client.fail_link)
+    return _take_out(on, on.standing.cut, "cut", on.client.fail_link)
 
 
 def _repair(on: Disturbance) -> bool:
-    return _bring_back(on, on.cut, "repair", on.client.repair_link)
+    return _bring_back(on, on.standing.cut, "repair", on.client.repair_link)
 
 
 def _drain(on: Disturbance) -> bool:
-    return _take_out(on, on.drained, "drain", on.client.drain)
+    return _take_out(on, on.standing.drained, "drain", on.client.drain)
 
 
 def _undrain(on: Disturbance) -> bool:
-    return _bring_back(on, on.drained, "undrain", on.client.undrain)
+    return _bring_back(on, on.standing.drained, "undrain", on.client.undrain)
 
 
-def _take_out(
-    on: Disturbance, out: list[tuple[str, str]], word: str, ask: Callable[[str, str], object]
-) -> bool:
+def _take_out(on: Disturbance, out: list[Link], word: str, ask: Callable[[str, str], object]) -> bool:
     link = on.dice.choice(list(on.target.links))
-    if len(out) >= MAX_CUT or link in out:
-        return False
-    out.append(link)
-    on.note(f"{word} {'-'.join(link)}")
-    until_done(partial(ask, *link))
-    return True
+    with _at_link(on, out, link) as is_alone:
+        if not is_alone or not on.standing.take(out, link):
+            return False
+        on.note(f"{word} {'-'.join(link)}")
+        until_done(partial(ask, *link))
+        return True
 
 
-def _bring_back(
-    on: Disturbance, out: list[tuple[str, str]], word: str, ask: Callable[[str, str], object]
-) -> bool:
-    if not out:
+def _bring_back(on: Disturbance, out: list[Link], word: str, ask: Callable[[str, str], object]) -> bool:
+    links = list(out)
+    if not links:
         return False
-    link = out.pop(on.dice.randrange(len(out)))
-    on.note(f"{word} {'-'.join(link)}")
-    until_done(partial(ask, *link))
-    return True
+    link = on.dice.choice(links)
+    with _at_link(on, out, link) as is_alone:
+        if not is_alone or link not in out:
+            return False
+        on.note(f"{word} {'-'.join(link)}")
+        until_done(partial(ask, *link))
+        out.remove(link)
+        return True
+
+
+def _at_link(on: Disturbance, out: list[Link], link: Link) -> contextlib.AbstractContextManager[bool]:
+    """A link is not cut while it is being repaired; it may be while it is being drained."""
+    return on.standing.alone(f"{'cut' if out is on.standing.cut else 'drained'} {'-'.join(link)}")
 
 
 def _kill(on: Disturbance) -> bool:
@@ -260,41 +177,88 @@ def _kill(on: Disturbance) -> bool:
     return found is not None
 
 
+def _stop(on: Disturbance) -> bool:
+    """As an update does it: it may end what it does, and comes again."""
+    found = on.one()
+    if found:
+        on.note(f"stop {found[0]}")
+        _signal(found[1], signal.SIGTERM)
+    return found is not None
+
+
 def _hang(on: Disturbance) -> bool:
     found = on.one()
     if found is None:
         return False
     name, pid = found
     hung_s = on.dice.uniform(*HUNG_S)
-    on.note(f"hang {name} for {hung_s:.1f} s")
-    _signal(pid, signal.SIGSTOP)
-    try:
-        time.sleep(hung_s)
-    finally:
-        _signal(pid, signal.SIGCONT)
-    return True
+    with on.standing.alone(f"hung {name}") as is_alone:
+        if not is_alone:
+            return False
+        on.note(f"hang {name} for {hung_s:.1f} s")
+        _signal(pid, signal.SIGSTOP)
+        try:
+            time.sleep(hung_s)
+        finally:
+            _signal(pid, signal.SIGCONT)
+        return True
 
 
 def _kill_at_step(on: Disturbance) -> bool:
     """The first process to come there dies; where none comes in time nothing happens."""
     points, place = on.target.failpoints, on.dice.choice(STEPS)
     assert points is not None
-    before = on.target.pids()
-    concerned = {name: pid for name, pid in before.items() if name.startswith(place.split(".")[0])}
-    on.note(f"kill at {place}")
-    points.put(place, "kill")
-    until_s = time.monotonic() + DIES_WITHIN_S
-    while time.monotonic() < until_s and all(_lives(pid) for pid in concerned.values()):
-        time.sleep(0.01)
-    points.drop(place)
-    return True
+    with on.standing.alone(place) as is_alone:
+        if not is_alone:
+            return False
+        pids = on.target.pids().items()
+        concerned = [pid for name, pid in pids if name.startswith(place.split(".")[0])]
+        on.note(f"kill at {place}")
+        points.put(place, "kill")
+        until_s = time.monotonic() + DIES_WITHIN_S
+        while time.monotonic() < until_s and all(map(_lives, concerned)):
+            time.sleep(0.01)
+        points.drop(place)
+        return True
 
 
-def _element(happens: str) -> Callable[[Disturbance], bool]:
+def _element(*happens: str) -> Callable[[Disturbance], bool]:
     def happen(on: Disturbance) -> bool:
-        return on.stay(f"elements.edit.{on.dice.choice(on.target.nodes)}", happens)
+        return on.stay(f"elements.edit.{on.dice.choice(on.target.nodes)}", on.dice.choice(happens))
 
     return happen
+
+
+def _forget(on: Disturbance) -> bool:
+    """The elements die; one of them comes back with nothing, or with what it held when it last forgot."""
+    found, file, node = on.one("elements"), on.target.elements_file, on.dice.choice(on.target.nodes)
+    if found is None or file is None:
+        return False
+    name, pid = found
+    with on.standing.alone(f"hung {name}") as is_alone:
+        if not is_alone:
+            return False
+        older = on.standing.held.get(node, []) if on.dice.random() < 0.5 else []
+        _signal(pid, signal.SIGSTOP)
+        try:
+            on.standing.held[node] = _replaced(file, node, older)
+        except sqlite3.Error:  # it was stopped in the middle of a write
+            _signal(pid, signal.SIGCONT)
+            return False
+        on.note(f"{node} forgets {len(on.standing.held[node])} services, and remembers {len(older)}")
+        _signal(pid, signal.SIGKILL)
+        return True
+
+
+def _replaced(file: Path, node: str, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What the database held of an element before it held these rows."""
+    with contextlib.closing(sqlite3.connect(file, timeout=0.0)) as database, database:
+        held = database.execute("SELECT * FROM cross_connect WHERE node = ?", (node,)).fetchall()
+        database.execute("DELETE FROM cross_connect WHERE node = ?", (node,))
+        for row in rows:
+            places = ", ".join("?" * len(row))
+            database.execute(f"INSERT INTO cross_connect VALUES ({places})", row)
+        return held
 
 
 def _clock(on: Disturbance) -> bool:
@@ -308,10 +272,13 @@ def _full_disk(on: Disturbance) -> bool:
         return False
     name, pid = found
     full_s = on.dice.uniform(*HUNG_S)
-    on.note(f"full disk for {name}, {full_s:.1f} s")
-    with contextlib.suppress(psutil.Error), _no_room(pid):
-        time.sleep(full_s)
-    return True
+    with on.standing.alone(f"full {name}") as is_alone:
+        if not is_alone:
+            return False
+        on.note(f"full disk for {name}, {full_s:.1f} s")
+        with contextlib.suppress(psutil.Error), _no_room(pid):
+            time.sleep(full_s)
+        return True
 
 
 @contextlib.contextmanager
@@ -328,13 +295,21 @@ def _no_room(pid: int) -> Iterator[None]:
 def _slow_database(on: Disturbance) -> bool:
     """Another one holds the database's lock for writing for a while."""
     slow_s = on.dice.uniform(*HUNG_S)
-    on.note(f"database locked for {slow_s:.1f} s")
-    engine = create_engine(parse_database_url(on.target.database_url), isolation_level="AUTOCOMMIT")
+    with on.standing.alone("database") as is_alone:
+        if not is_alone:
+            return False
+        on.note(f"database locked for {slow_s:.1f} s")
+        return _locked(on.target.database_url, slow_s)
+
+
+def _locked(url: str, for_s: float) -> bool:
+    """Whether the lock could be had."""
+    engine = create_engine(parse_database_url(url), isolation_level="AUTOCOMMIT")
     locked = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN; LOCK TABLE changes"
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(locked)
-            time.sleep(slow_s)
+            time.sleep(for_s)
             connection.exec_driver_sql("ROLLBACK")
     except SQLAlchemyError:  # it was busy all the time: as slow as it should be
         return False
@@ -377,6 +352,10 @@ def _no_database(target: Target) -> str:
     return "" if target.database_url else "the address of the database is not known"
 
 
+def _no_elements(target: Target) -> str:
+    return "" if target.elements_file else "the database of the elements is not known"
+
+
 def _no_switch(target: Target) -> str:
     return "" if target.switch else "no model is in service"
 
@@ -387,11 +366,14 @@ KINDS: Mapping[str, Kind] = {
     "drain": Kind(8, _drain),
     "undrain": Kind(8, _undrain),
     "kill": Kind(15, _kill),
+    "stop": Kind(5, _stop),
     "hang": Kind(8, _hang),
     "kill-at-step": Kind(15, _kill_at_step, _no_failpoints),
     "element-refuses": Kind(4, _element("refuse"), _no_failpoints),
-    "element-hangs": Kind(3, _element(f"sleep({SLOW_S:g})"), _no_failpoints),
+    "element-hangs": Kind(4, _element(*(f"sleep({s:g})" for s in SLOW_S)), _no_failpoints),
+    "element-breaks": Kind(4, _element("break"), _no_failpoints),
     "element-lies": Kind(4, _element("lie"), _no_failpoints),
+    "element-forgets": Kind(4, _forget, _no_elements),
     "clock-jump": Kind(3, _clock, _no_failpoints),
     "full-disk": Kind(4, _full_disk, _no_limits),
     "slow-database": Kind(4, _slow_database, _no_database),

@@ -1,8 +1,9 @@
-"""Elements of a test installation that refuse, hang and lie, where its failpoints say so.
+"""Elements of a test installation that refuse, hang, lie and break off, where its failpoints say so.
 
 ``elements.edit`` is passed before a change, and ``elements.edit.NODE`` is one element's: ``sleep(S)`` has it
-hang, ``refuse`` refuse, ``lie`` say that it has done what it has not. ``elements.changed`` is passed between
-a change and its answer. Not here: how failpoints are set (``controlplane/failpoints.py``).
+hang, ``refuse`` refuse, ``lie`` say that it has done what it has not, ``break`` do it and close the
+connection in the middle of the answer. ``elements.changed`` is passed between a change and its answer. Not
+here: how failpoints are set (``controlplane/failpoints.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controlplane.failpoints import hit
 
-REFUSE, LIE = "refuse", "lie"
+REFUSE, LIE, BREAK = "refuse", "lie", "break"
 _EDIT = re.compile("/elements/([^/]+)/edit")
 
 
@@ -41,6 +42,8 @@ class FaultyElements:
             await JSONResponse(told, 500)(scope, receive, send)
         elif happens == LIE:
             await (await _as_if_done(scope, receive))(scope, receive, send)
+        elif happens == BREAK:
+            await self.app(scope, receive, _broken_off(send))
         else:
             await self.app(scope, receive, _killed_before(send))
 
@@ -53,6 +56,18 @@ async def _as_if_done(scope: Scope, receive: Receive) -> Response:
 def _killed_before(send: Send) -> Send:
     async def told(message: Message) -> None:
         hit("elements.changed")
+        await send(message)
+
+    return told
+
+
+def _broken_off(send: Send) -> Send:
+    """Half of the answer; the server closes the connection of an answer that is not whole."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            half = message.get("body", b"")
+            message = {**message, "body": half[: len(half) // 2], "more_body": True}
         await send(message)
 
     return told

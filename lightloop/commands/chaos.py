@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from configs.home import Credentials
     from configs.schema import Config
     from controlplane.audit import Violation
-    from lightloop.faults import FailpointFile
+    from lightloop.disturbance import FailpointFile
 
 SETTLED_S = 120.0  # that everything is given to agree again
 
@@ -40,6 +39,9 @@ def chaos_command(
         str, typer.Option(metavar="KIND,...", help="Only these kinds; by default all possible ones.")
     ] = "",
     clients: Annotated[int, typer.Option(min=1, max=64, help="That ask at the same time.")] = 8,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=16, help="Faults at a time, each from a dice of its own.")
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of every dice.")] = 1,
     keep: Annotated[bool, typer.Option(help="Leave the services that stand at the end.")] = False,
     as_json: JsonFlag = False,
@@ -47,9 +49,10 @@ def chaos_command(
     """Disturb the running installation under load, then audit it. For a test installation: traffic is hit.
 
     Clients create, read, change and delete services of their own and ask again until they are answered.
-    Meanwhile a dice has faults happen: cut, repair, drain, undrain, kill, hang, full-disk, slow-database,
-    endpoint. Where the processes were started with failpoints (docs/operations.md), also kill-at-step,
-    element-refuses, element-hangs, element-lies, clock-jump. Then all is made whole, `lightloop audit`
+    Meanwhile dice have faults happen: cut, repair, drain, undrain, kill, stop, hang, element-forgets,
+    full-disk, slow-database, endpoint. Where the processes were started with failpoints
+    (docs/operations.md), also kill-at-step, element-refuses, element-hangs, element-lies, element-breaks,
+    clock-jump. Then all is made whole, `lightloop audit`
     compares what is stored, and what each client was told is compared with what stands. Exits with status 1
     where anything is wrong.
 
@@ -63,8 +66,9 @@ def chaos_command(
     from controlplane.audit import BETWEEN_LOOKS_S, audit
     from controlplane.client import ControllerClient
     from lightloop.audited import installation_of
-    from lightloop.chaos import Extent, cause, clear, compare
-    from lightloop.faults import Target, chosen_kinds
+    from lightloop.chaos import Extent, cause, clear, compare, figures
+    from lightloop.disturbance import Target
+    from lightloop.faults import chosen_kinds
     from lightloop.running import running_config, running_credentials
     from tasks.processes import ProcessManager
 
@@ -76,9 +80,10 @@ def chaos_command(
         return ControllerClient.of(config, credentials)
 
     def pids() -> dict[str, int]:
+        # Not of one that has just been started: the manager gives up on what keeps dying in its first second.
         names = ("controller", "pce", "elements", "model-")
         states = manager.states().items()
-        return {name: state.pid for name, state in states if name.startswith(names) and state.pid}
+        return {name: state.pid for name, state in states if name.startswith(names) and state.is_up}
 
     def say(text: str) -> None:
         stderr.print(text, style="dim", highlight=False)
@@ -91,10 +96,12 @@ def chaos_command(
         pids,
         failpoints_of(pids().get("controller", 0)),
         config.online.database_url or f"sqlite:///{home.state}/controller.db",
+        home.state / "elements.db",
         partial(put_endpoint, config, credentials, endpoint) if endpoint.exists() else None,
     )
     kinds = chosen_kinds(target, [name for name in faults.split(",") if name])
-    extent = Extent(math.inf if faults_total else seconds, faults_total or math.inf, clients, seed=seed)
+    bounds = math.inf if faults_total else seconds, faults_total or math.inf
+    extent = Extent(*bounds, clients, at_once, seed=seed)
     account = cause(target, extent, kinds, say)
     say("all is whole again; what is stored is compared")
     with installation_of(config, credentials, topology.node_names) as installation:
@@ -102,17 +109,7 @@ def chaos_command(
         broken = compare(account, installation.controller)
         if not keep:
             clear(account, installation.controller)
-    document: dict[str, Any] = {
-        "operations": account.operations,
-        "faults": len(account.faults),
-        "violations": len(found) + len(broken),
-        "unanswered": len(account.unanswered),
-        "lost_after_ack": sum(item.rule == "lost-after-ack" for item in broken),
-        "double_allocated_slots": sum(item.rule == "slots-used-twice" for item in found),
-        "p99_answer_s": account.p99_s,
-        "faults_by_kind": account.faults_by_kind,
-        "details": [*map(asdict, found), *map(asdict, broken)],
-    }
+    document = figures(account, found, broken)
     emit(document, as_json, lambda console: _render(console, document))
     if document["violations"] or document["unanswered"]:
         raise typer.Exit(1)
@@ -123,7 +120,7 @@ def failpoints_of(pid: int) -> FailpointFile | None:
     import psutil
 
     from controlplane.failpoints import VARIABLE
-    from lightloop.faults import FailpointFile
+    from lightloop.disturbance import FailpointFile
 
     try:
         given = psutil.Process(pid).environ().get(VARIABLE, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +15,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from controlplane.client import ControllerClient, ServiceRefused
+from controlplane.elements.interface import ADD_DROP, CrossConnect, Edit
 from lightloop import chaos, faults
 from lightloop.chaos import CREATED, DELETED, REFUSED, UNKNOWN, Account, Extent, Known, cause, clear, compare
-from lightloop.faults import FailpointFile, FaultError, Target, chosen_kinds
+from lightloop.disturbance import Disturbance, FailpointFile, Target
+from lightloop.faults import FaultError, chosen_kinds
 from tests.controlplane.controller.conftest import Lab, database, http, lab
+from tests.controlplane.elements.test_edits import open_host
 
 __all__ = ["database", "http", "lab"]  # fixtures
 
@@ -54,11 +59,11 @@ def test_all_that_clients_were_told_stands_after_cuts_and_kills(
     target = Target(lambda: client, links, lambda: {"pce": victim.pid})
     kinds = chosen_kinds(target, ("cut", "repair", "kill", "hang"))
 
-    account = cause(target, Extent(2.0, clients=3, between_s=(0.01, 0.05)), kinds, said.append)
+    account = cause(target, Extent(2.0, clients=3, at_once=3, between_s=(0.01, 0.05)), kinds, said.append)
 
     assert victim.wait(timeout=10) == -9
     assert {text.split()[0] for text in said} == {"cut", "repair", "kill", "hang"}
-    assert [text for _, _, text in account.faults] == said
+    assert sorted(text for _, _, text in account.faults) == sorted(said)
     assert sum(account.faults_by_kind.values()) == len(said)
     told = {known.told for known in account.services.values()}
     assert CREATED in told or DELETED in told
@@ -132,12 +137,53 @@ def test_a_service_that_is_gone_before_anybody_deleted_it_is_lost(
     assert known.told == told
 
 
+def test_an_element_forgets_what_it_holds_or_goes_back_to_what_it_held(
+    tmp_path: Path, client: Lent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[int] = []
+    monkeypatch.setattr(faults, "_signal", lambda pid, number: signals.append(number))
+    target = Target(
+        lambda: client, [("A", "B")], lambda: {"elements": 1}, elements_file=tmp_path / "elements.db"
+    )
+    on = Disturbance(target, client, random.Random(1), lambda kind, text: None)
+    forgotten: dict[str, tuple[CrossConnect, ...]] = {"A": (), "B": ()}
+    seen: set[bool] = set()
+
+    for number in range(16):
+        host = open_host(tmp_path)
+        for node, to in ("AB", "BA"):
+            host.edit(node, Edit(put=(CrossConnect(f"s{number}", ADD_DROP, to, number, 1, True, "QPSK"),)))
+        before = {node: host.running(node) for node in "AB"}
+        host.close()
+        assert chosen_kinds(target, ["element-forgets"])["element-forgets"].happen(on)
+        host = open_host(tmp_path)
+        (node,) = [node for node in "AB" if host.running(node) != before[node]]
+        assert host.running(node) in ((), forgotten[node])
+        seen.add(bool(host.running(node)))
+        forgotten[node] = before[node]
+        host.close()
+    assert seen == {True, False}
+    assert signals == [signal.SIGSTOP, signal.SIGKILL] * 16
+
+
 def test_kinds_that_an_installation_cannot_have_are_told(tmp_path: Path) -> None:
     target = Target(lambda: None, [("A", "B")], dict)
-    assert set(chosen_kinds(target)) == {"cut", "repair", "drain", "undrain", "kill", "hang", "full-disk"}
+    assert set(chosen_kinds(target)) == {
+        "cut",
+        "repair",
+        "drain",
+        "undrain",
+        "kill",
+        "stop",
+        "hang",
+        "full-disk",
+    }
     with pytest.raises(FaultError, match=r"element-lies: .* LIGHTLOOP_FAILPOINTS=@FILE lightloop up"):
         chosen_kinds(target, ["element-lies"])
     with pytest.raises(FaultError, match=r"'fire'; there are cut, repair"):
         chosen_kinds(target, ["fire"])
-    whole = replace(target, failpoints=FailpointFile(tmp_path / "f"), database_url="sqlite://", switch=dict)
+    points = FailpointFile(tmp_path / "f")
+    whole = replace(
+        target, failpoints=points, database_url="sqlite://", elements_file=tmp_path / "e", switch=dict
+    )
     assert set(chosen_kinds(whole)) == set(faults.KINDS)

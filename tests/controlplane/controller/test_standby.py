@@ -15,7 +15,8 @@ from controlplane.audit import Installation, audit
 from controlplane.client import PceClient, ServiceRefused
 from controlplane.elements.http import HttpSouthbound
 from controlplane.elements.interface import ElementError
-from lightloop.chaos import CREATED, Account, Target, compare, live
+from lightloop.chaos import CREATED, Account, compare, live
+from lightloop.disturbance import Target
 from tests.controlplane.processes import CREDENTIALS, Processes
 from tests.postgres import Postgres
 
