@@ -123,4 +123,5 @@ def process_environment(config: Config, home: Home) -> dict[str, str]:
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url,
         "MLFLOW_TRACKING_URI": tracking_uri(config),
         "LIGHTLOOP_WORK_POOL": config.prefect.work_pool,
+        "LIGHTLOOP_PROJECT": str(PROJECT_ROOT),
     }

@@ -1,4 +1,7 @@
-"""Put a registered version into service, by hand or after a restart."""
+"""Put a registered version into service, by hand or after a restart.
+
+It gives way to the model that answers meanwhile: ``pull`` in prefect.yaml.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from prefect.runtime import flow_run
 
 from flows.settings import load_settings
 from flows.slots import own_slots
-from tasks.background import give_way
 from tasks.enlisted import demand_passed
 from tasks.provision import stage_task
 from tasks.registry import RECORDED_FILE
@@ -27,7 +29,6 @@ def provision(version: int | str = "@champion", reason: str = "by hand") -> str:
             passed its gate is refused.
         reason: for the promotion log.
     """
-    give_way()  # another model answers meanwhile
     settings = load_settings()
     registry = settings.registry
     with own_slots(settings, f"provision {version}") as target:

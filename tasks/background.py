@@ -50,8 +50,8 @@ def in_background(work: Callable[[], Result]) -> Result:
     return done.result()
 
 
-def lower_priority() -> bool:
-    """Lower the priority of the calling thread for good; whether it was done.
+def lower_priority(thread: int = 0) -> bool:
+    """Lower the priority of a thread for good, of the calling one where none is named; whether it was done.
 
     The priority at the disk follows that of the processor (ioprio_set(2)).
     """
@@ -60,9 +60,9 @@ def lower_priority() -> bool:
         return False
     try:
         # With 0 Linux means the calling thread, not the process.
-        here = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, 0, min(LOWEST, here + STEPS_DOWN))
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # does not interrupt what answers
+        here = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, min(LOWEST, here + STEPS_DOWN))
+        os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))  # does not interrupt what answers
     except OSError as error:
         _logger.warning("the priority cannot be lowered (%s); going on at normal priority", error.strerror)
         return False
@@ -70,12 +70,15 @@ def lower_priority() -> bool:
 
 
 def give_way() -> None:
-    """Let what answers requests go first, until this process ends.
+    """Let what answers requests go first, until this process ends, whatever program it goes on to run.
 
-    The calling thread and those that it starts are lowered; the session as well, where this process leads it.
-    A session of somebody else is left as it is.
+    The main and the calling thread, and those that they start, are lowered; the session as well, where this
+    process leads it. A session of somebody else is left as it is. It stands under ``pull`` in prefect.yaml:
+    Prefect calls it in a thread, before the process becomes that of the flow, which then begins to import.
     """
-    if lower_priority() and os.getsid(0) == os.getpid() and AUTOGROUP.exists():
+    # On Linux the main thread has the number of the process.
+    is_lowered = [lower_priority(thread) for thread in {os.getpid(), threading.get_native_id()}]
+    if all(is_lowered) and os.getsid(0) == os.getpid() and AUTOGROUP.exists():
         try:
             AUTOGROUP.write_text(str(STEPS_DOWN))
         except OSError as error:

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.importtools import import_object
 
 from configs.load import scenario_names
+from tasks.background import give_way
 
 ROOT = Path(__file__).parents[2]
 DECLARED: dict[str, dict[str, Any]] = {
@@ -40,6 +42,15 @@ def test_every_parameter_given_is_one_that_the_flow_takes(name: str) -> None:
         given |= set(part.get("parameters", {}))
 
     assert given <= set(parameter_schema(flow_of(name)).properties)
+
+
+def test_a_switch_gives_way_before_anything_of_the_flow_is_imported() -> None:
+    directory, gives_way = DECLARED["provision"]["pull"]
+
+    (place,) = directory.values()
+    assert place == {"directory": "{{ $LIGHTLOOP_PROJECT }}"}
+    assert [import_object(name) for name in gives_way] == [give_way]
+    assert list(gives_way.values()) == [{}]
 
 
 def test_training_can_be_started_without_parameters_and_with_the_documented_ones() -> None:

@@ -75,12 +75,13 @@ def group() -> str:
 
 @LINUX
 @pytest.mark.parametrize("leads", [True, False])
-def test_a_process_gives_way_with_its_session_and_leaves_those_of_others(leads: bool) -> None:
+@pytest.mark.parametrize("call", ["give_way()", "in_thread(give_way)"])
+def test_a_process_gives_way_with_its_session_and_leaves_those_of_others(leads: bool, call: str) -> None:
     program = (
         "import threading\n"
         "from tasks.background import give_way\n"
         "from tests.tasks.test_background import group, in_thread, priority\n"
-        "give_way()\n"
+        f"{call}\n"
         "assert in_thread(priority) == priority()\n"
         "print(priority()[0], group())"
     )
