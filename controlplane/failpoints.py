@@ -13,12 +13,13 @@ named where they are passed.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,15 +107,29 @@ def _off(place: str, *narrower: str) -> str:
     return ""
 
 
-def _hit(place: str, *narrower: str) -> str:
+async def _off_awaited(place: str, *narrower: str) -> str:
+    return ""
+
+
+def _happens(place: str, narrower: Iterable[str]) -> Failpoint:
     assert _points is not None
     happens = _points.drawn([*(f"{place}.{name}" for name in narrower), place])
-    if happens is None:
-        return ""
-    if happens.does == KILL:
+    if happens is not None and happens.does == KILL:
         os.kill(os.getpid(), signal.SIGKILL)
+    return happens or Failpoint("")
+
+
+def _hit(place: str, *narrower: str) -> str:
+    happens = _happens(place, narrower)
     if happens.does == SLEEP:
         time.sleep(happens.argument)
+    return happens.does
+
+
+async def _hit_awaited(place: str, *narrower: str) -> str:
+    happens = _happens(place, narrower)
+    if happens.does == SLEEP:
+        await asyncio.sleep(happens.argument)
     return happens.does
 
 
@@ -128,5 +143,7 @@ ARE_ON = _points is not None
 # Passed in the course of work. ``hit(place, *narrower)`` tells what is to happen there, "" for nothing; a
 # narrower entry, ``place.narrower``, comes first.
 hit: Callable[..., str] = _hit if _points else _off
+# The same in an event loop, which goes on meanwhile.
+hit_awaited: Callable[..., Awaitable[str]] = _hit_awaited if _points else _off_awaited
 # The time since 1970 UTC, s, as this process has it: a clock may jump.
 now_s: Callable[[], float] = _now_s if _points else time.time

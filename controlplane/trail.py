@@ -16,7 +16,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from pathlib import Path
@@ -74,7 +74,7 @@ class Trail:
     def __init__(self, folder: Path, process: str) -> None:
         self.folder = folder
         self._process = process
-        self._open: tuple[str, int] | None = None  # day and file
+        self._open: tuple[str, str, int] | None = None  # day, path and file
 
     def note(
         self,
@@ -88,28 +88,28 @@ class Trail:
         via: str = "",
     ) -> None:
         """Append an entry. One that cannot be written is told in the log and holds nothing up."""
-        now = datetime.fromtimestamp(time.time(), UTC)
+        now = _told(datetime.fromtimestamp(time.time(), UTC))
         what, about = what[:MOST_TEXT], about[:MOST_TEXT]
-        entry = TrailEntry(_told(now), self._process, user, role, address, what, about, status, outcome, via)
-        line = json.dumps({key: value for key, value in asdict(entry).items() if value not in ("", None)})
+        entry = TrailEntry(now, self._process, user, role, address, what, about, status, outcome, via)
+        line = json.dumps({key: value for key, value in vars(entry).items() if value not in ("", None)})
         try:
-            os.write(self._file(now.strftime("%Y-%m-%d")), line.encode() + b"\n")
+            os.write(self._file(now[:10]), line.encode() + b"\n")
         except OSError as error:
             log.error("not in the trail, for %s: %s", error, line)
 
     def close(self) -> None:
         """Close the file; the next entry opens it again."""
         if self._open is not None:
-            os.close(self._open[1])
+            os.close(self._open[2])
             self._open = None
 
     def _file(self, day: str) -> int:
-        path = self.folder / f"{self._process}-{day}.jsonl"
-        if self._open is None or self._open[0] != day or not path.exists():
+        if self._open is None or self._open[0] != day or not os.path.exists(self._open[1]):
             self.close()
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._open = day, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        return self._open[1]
+            path = str(self.folder / f"{self._process}-{day}.jsonl")
+            self._open = day, path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return self._open[2]
 
 
 def parse_since(text: str, now_s: float | None = None) -> str:

@@ -100,7 +100,8 @@ class NotificationStream:
         self._changed()
 
     def _changed(self) -> None:
-        if self._loop is not None and not self._loop.is_closed():
+        # Who begins to read meanwhile is in the list before it looks, and finds what has changed.
+        if self._readers and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +17,9 @@ from starlette.routing import Route
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
-from controlplane.elements.interface import EPOCH_HEADER, UNKNOWN_STATUS, CrossConnect, Edit, ElementError
+from controlplane.elements.interface import EPOCH_HEADER, UNKNOWN_STATUS, Edit, ElementError
 from controlplane.elements.routes import TABLE
+from controlplane.elements.together import EditsTogether, Held
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 
@@ -30,22 +31,14 @@ _EDIT = TypeAdapter(Edit)
 
 def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> Starlette:
     """The elements' HTTP application."""
+    edits = EditsTogether(host)
 
-    def of_element(
-        act: Callable[[str, bytes], tuple[CrossConnect, ...]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """A handler of what one element does, for a controller that is in charge."""
-
-        async def handle(request: Request) -> Response:
-            node = request.path_params["node"]
-            if (epoch := request.headers.get(EPOCH_HEADER)) is not None:
-                host.meet(_read_epoch(epoch, node), node)
-            body = await request.body()
-            items = await run_in_threadpool(act, node, body)
-            return JSONResponse([vars(item) for item in items])
-
-        handle.__name__ = act.__name__
-        return handle
+    def element_of(request: Request) -> str:
+        """Which element is asked, by a controller that is in charge or by none."""
+        node: str = request.path_params["node"]
+        if (epoch := request.headers.get(EPOCH_HEADER)) is not None:
+            host.meet(_read_epoch(epoch, node), node)
+        return node
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, ElementError)
@@ -77,16 +70,15 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
     async def nodes(_request: Request) -> Response:
         return JSONResponse(list(host.nodes()))
 
-    def running(node: str, _body: bytes) -> tuple[CrossConnect, ...]:
-        return host.running(node)
+    async def running(request: Request) -> Response:
+        return _told(await run_in_threadpool(host.running, element_of(request)))
 
-    def edit(node: str, body: bytes) -> tuple[CrossConnect, ...]:
+    async def edit(request: Request) -> Response:
+        node, body = element_of(request), await request.body()
         with host.metrics.operation("edit"):
-            return host.edit(node, _read_edit(body, node))
+            return _told(await edits.edit(node, _read_edit(body, node)))
 
-    handlers = TABLE.handled_by(
-        *(health, openapi, ready, metrics, nodes), of_element(running), of_element(edit)
-    )
+    handlers = TABLE.handled_by(health, openapi, ready, metrics, nodes, running, edit)
     app = Starlette(
         routes=[Route(route.path, handler, methods=list(route.methods)) for route, handler in handlers],
         exception_handlers={
@@ -99,6 +91,10 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
         AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
     )
     return app
+
+
+def _told(held: Held) -> Response:
+    return Response(orjson.dumps([vars(item) for item in held]), media_type="application/json")
 
 
 def _read_epoch(text: str, node: str) -> int:

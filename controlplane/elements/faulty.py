@@ -12,12 +12,11 @@ import json
 import re
 from urllib.parse import unquote
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controlplane.failpoints import hit
+from controlplane.failpoints import hit_awaited
 
 REFUSE, LIE, BREAK = "refuse", "lie", "break"
 _EDIT = re.compile("/elements/([^/]+)/edit")
@@ -36,7 +35,7 @@ class FaultyElements:
             await self.app(scope, receive, send)
             return
         node = unquote(change[1])
-        happens = await anyio.to_thread.run_sync(hit, "elements.edit", node)
+        happens = await hit_awaited("elements.edit", node)
         if happens == REFUSE:
             told = {"tag": "operation-failed", "message": f"element {node}: does not want to"}
             await JSONResponse(told, 500)(scope, receive, send)
@@ -55,7 +54,8 @@ async def _as_if_done(scope: Scope, receive: Receive) -> Response:
 
 def _killed_before(send: Send) -> Send:
     async def told(message: Message) -> None:
-        hit("elements.changed")
+        if message["type"] == "http.response.start":
+            await hit_awaited("elements.changed")
         await send(message)
 
     return told

@@ -6,9 +6,10 @@ Not here: HTTP (``app.py``), the file (``store.py``), what is accepted (``config
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
-from controlplane.elements.configuration import Configuration, ElementSpec
+from controlplane.elements.configuration import Configuration, EditDifference, ElementSpec
 from controlplane.elements.interface import CrossConnect, Edit, ElementError
 from controlplane.elements.store import ElementStore
 from controlplane.metrics import ElementsMetrics
@@ -66,14 +67,42 @@ class ElementHost:
 
     def edit(self, node: str, edit: Edit) -> tuple[CrossConnect, ...]:
         """As ``Southbound.edit``."""
-        element = self._element(node)
-        with element.lock:
-            difference = element.running.difference(edit)
-            self._store.change(node, difference)
-            element.running.make(difference)
-            concerned = dict.fromkeys((*edit.remove, *(item.service_uuid for item in edit.put)))
-            held = map(element.running.items.get, concerned)
-            return tuple(item for item in held if item is not None)
+        (held,) = self.edit_together([(node, edit)])
+        if isinstance(held, ElementError):
+            raise held
+        return held
+
+    def edit_together(
+        self, edits: Sequence[tuple[str, Edit]]
+    ) -> list[tuple[CrossConnect, ...] | ElementError]:
+        """Edits of different elements, stored in one transaction; one that is refused changes nothing.
+
+        Returns:
+            For each what ``edit`` returns, or why it was refused.
+
+        Raises:
+            sqlite3.Error: whether those that were not refused are on disk nobody knows.
+        """
+        done: dict[str, tuple[CrossConnect, ...] | ElementError] = {}
+        accepted: dict[str, EditDifference] = {}
+        with ExitStack() as alone:
+            for node, edit in sorted(edits, key=lambda item: item[0]):  # one order: nobody waits crosswise
+                try:
+                    element = self._element(node)
+                    alone.enter_context(element.lock)
+                    accepted[node] = element.running.difference(edit)
+                except ElementError as error:
+                    done[node] = error
+            if accepted:
+                self._store.change(accepted.items())
+            for node, edit in edits:
+                if node in accepted:
+                    running = self._elements[node].running
+                    running.make(accepted[node])
+                    concerned = dict.fromkeys((*edit.remove, *(item.service_uuid for item in edit.put)))
+                    held = map(running.items.get, concerned)
+                    done[node] = tuple(item for item in held if item is not None)
+        return [done[node] for node, _ in edits]
 
     def running(self, node: str) -> tuple[CrossConnect, ...]:
         """As ``Southbound.running``."""

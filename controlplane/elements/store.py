@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
-from dataclasses import astuple
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ CREATE TABLE IF NOT EXISTS controller (epoch INTEGER NOT NULL);
 -- of an older version; what its elements hold is audited by the controller like everything else
 DROP TABLE IF EXISTS unconfirmed;
 """
+
+_values = attrgetter(*(column.name for column in fields(CrossConnect)))
+Changes = tuple[tuple[str, EditDifference], ...]
 
 
 class ElementStore:
@@ -77,21 +82,18 @@ class ElementStore:
             ).fetchall()
         return tuple(map(_cross_connect, rows))
 
-    def change(self, node: str, difference: EditDifference) -> None:
-        """Take out and put in, in one transaction."""
-        self._commits.submit((node, difference))
+    def change(self, changes: Iterable[tuple[str, EditDifference]]) -> None:
+        """Take out and put in, by node, in one transaction."""
+        self._commits.submit(tuple(changes))
 
-    def _write(self, changes: Sequence[tuple[str, EditDifference]]) -> None:
+    def _write(self, jobs: Sequence[Changes]) -> None:
+        together = tuple(chain.from_iterable(jobs))
+        gone = [(node, uuid) for node, difference in together for uuid in difference.gone]
+        new = [(node, *_values(item)) for node, difference in together for item in difference.new]
         with self._lock, _Transaction(self._database):
-            for node, difference in changes:
-                self._database.executemany(
-                    "DELETE FROM cross_connect WHERE node = ? AND service_uuid = ?",
-                    [(node, uuid) for uuid in difference.gone],
-                )
-                self._database.executemany(
-                    "INSERT INTO cross_connect VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [(node, *astuple(item)) for item in difference.new],
-                )
+            # All of them first: an element's changes replace what it has, and touch no other's rows.
+            self._database.executemany("DELETE FROM cross_connect WHERE node = ? AND service_uuid = ?", gone)
+            self._database.executemany("INSERT INTO cross_connect VALUES (?, ?, ?, ?, ?, ?, ?, ?)", new)
 
 
 def _cross_connect(row: Sequence[Any]) -> CrossConnect:

@@ -59,6 +59,8 @@ def sound_text(text: str, place: str) -> str:
 
 
 def _check_depth(body: bytes) -> None:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return
     depth = 0
     for mark in _BRACKETS.findall(body):
         if mark in (b"[", b"{"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -32,6 +33,7 @@ from controlplane.elements.interface import (
     UnreachableError,
 )
 from controlplane.elements.store import ElementStore
+from controlplane.elements.together import EditsTogether
 from tests.controlplane.controller.test_full_disk import no_room
 from tests.controlplane.pce.conftest import ServerThread
 from topologies.catalogue import load_topology
@@ -189,6 +191,59 @@ def test_edits_that_wait_share_a_transaction_and_fail_or_are_stored_together(tmp
     again = open_host(tmp_path)
     assert [again.running(node) for node in "ABC"] == [(items[node],) for node in "ABC"]
     again.close()
+
+
+def test_of_edits_made_together_each_is_whole_or_refused_by_itself(tmp_path: Path) -> None:
+    host = open_host(tmp_path)
+    transit = CrossConnect("service-1", "A", next(iter(ports("B") - {"A"})), 0, 4, True)
+    edits = [
+        ("B", Edit(put=(transit,))),
+        ("nowhere", Edit(put=(A_TO_B,))),
+        ("C", Edit(put=(replace(A_TO_B, out_port="Z"),))),
+        ("A", Edit(put=(A_TO_B,), remove=("nobody's",))),
+    ]
+    at_b, nowhere, at_c, at_a = host.edit_together(edits)
+    assert (at_b, at_a) == ((transit,), (A_TO_B,))
+    assert [error.tag for error in (nowhere, at_c) if isinstance(error, ElementError)] == [
+        "unknown-element",
+        "invalid-value",
+    ]
+    host.close()
+    again = open_host(tmp_path)
+    assert [again.running(node) for node in "ABC"] == [(A_TO_B,), (transit,), ()]
+    again.close()
+
+
+def test_edits_that_come_together_share_a_transaction_and_those_of_one_element_are_made_in_order(
+    tmp_path: Path,
+) -> None:
+    host = open_host(tmp_path)
+    write, stored = host._store._commits._commit, []
+
+    def watched(jobs: Sequence[Any]) -> None:
+        stored.append([node for job in jobs for node, _ in job])
+        write(jobs)
+
+    host._store._commits._commit = watched
+    others = CrossConnect("service-2", ADD_DROP, "C", 0, 4, True, "QPSK")
+    in_its_place = replace(A_TO_B, service_uuid="service-3")
+
+    async def ask() -> list[Any]:
+        edits = EditsTogether(host)
+        asked = [
+            edits.edit("A", Edit(put=(A_TO_B,))),
+            edits.edit("A", Edit(put=(in_its_place,))),  # refused: the slots are not given back yet
+            edits.edit("A", Edit(put=(in_its_place,), remove=("service-1",))),
+            edits.edit("B", Edit(put=(others,))),
+        ]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, refused, third, at_b = asyncio.run(ask())
+    assert (first, third, at_b) == ((A_TO_B,), (in_its_place,), (others,))
+    assert isinstance(refused, ElementError)
+    assert stored == [["A", "B"], ["A"]]
+    assert host.running("A") == (in_its_place,)
+    host.close()
 
 
 def ports(node: str) -> frozenset[str]:
