@@ -34,9 +34,4 @@ class Budget:
         return f"{self.requests:,} requests" if self.requests else f"{self.seconds:.0f} s"
 
 
-def halves(requests: int) -> tuple[int, int]:
-    """Requests of search and of PPO out of one budget for both."""
-    return requests - requests // 2, requests // 2
-
-
-__all__ = ["CHECKPOINTS", "REPORTS", "Budget", "halves"]
+__all__ = ["CHECKPOINTS", "REPORTS", "Budget"]

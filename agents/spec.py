@@ -7,9 +7,9 @@ here alone. Nothing compiled is imported, as every service reads the configurati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -156,6 +156,27 @@ class TrainingSpec(PPOSpec):
     def budget(self) -> Budget:
         """How long PPO goes on."""
         return Budget(self.budget_s, self.budget_requests)
+
+    def within_seconds(self, seconds: float) -> Self:
+        """The same with one budget in seconds for its stages, shared in proportion to their own."""
+        of_search = self.search.budget_s if self.search.enabled else 0.0
+        of_ppo = self.budget_s if self.algorithm == "ppo" else 0.0
+        factor = seconds / (of_search + of_ppo)
+        search = replace(self.search, budget_s=self.search.budget_s * factor, budget_requests=0)
+        return replace(self, budget_s=self.budget_s * factor, budget_requests=0, search=search)
+
+    def within_requests(self, requests: int) -> Self:
+        """The same with one budget in requests: half for each of its two stages, or all for the only one.
+
+        Raises:
+            TrainingError: fewer requests than stages.
+        """
+        if requests < 2:
+            raise TrainingError(f"a training of {requests} request(s); at least 2 are needed")
+        of_search = requests - requests // 2 if self.search.enabled else 0
+        of_search = requests if self.algorithm == "search" else of_search
+        search = replace(self.search, budget_requests=of_search)
+        return replace(self, budget_requests=requests - of_search, search=search)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from dataclasses import replace
 from agents.lessons import Lessons
 from configs.home import Home
 from configs.load import load_config
+from configs.schema import Config
 from flows.policies import beside_best_baseline, packaged, training_trace
-from flows.settings import Settings, settings_of
+from flows.settings import Settings, settings_of, with_budget
 from tasks.evaluate import contender_named
 from tasks.figures import role_metrics
 from tasks.progress_log import ProgressLog
@@ -24,9 +25,8 @@ LOCAL_STORE = "sqlite:///mlflow.db"  # what MLflow itself takes without an addre
 
 def train(scenario: str, training_budget_s: float, seed: int) -> None:
     """A challenger trained, compared with the best baseline, and logged as a model to the open run."""
-    half_s = training_budget_s / 2
-    overrides = [f"training.budget_s={half_s}", f"training.search.budget_s={half_s}", f"training.seed={seed}"]
-    settings, run_id = _settings(scenario, overrides), os.environ[RUN_VARIABLE]
+    config = with_budget(load_config(scenario, [f"training.seed={seed}"]), training_budget_s, None)
+    settings, run_id = _settings(config), os.environ[RUN_VARIABLE]
     registry = settings.registry
     registry.log_tags(run_id, settings.model_tags)
     registry.log_text(run_id, settings.resolved_yaml, "config.yaml")
@@ -45,13 +45,13 @@ def train(scenario: str, training_budget_s: float, seed: int) -> None:
 
 def evaluate(scenario: str, policy: str) -> None:
     """A baseline, or a policy folder, compared with the best baseline; figures go to the open run."""
-    settings, run_id = _settings(scenario, []), os.environ[RUN_VARIABLE]
+    settings, run_id = _settings(load_config(scenario)), os.environ[RUN_VARIABLE]
     settings.registry.log_tags(run_id, settings.model_tags)
     _compare(settings, run_id, policy)
 
 
-def _settings(scenario: str, overrides: list[str]) -> Settings:
-    settings = settings_of(load_config(scenario, overrides), Home.from_environment().create(), running=None)
+def _settings(config: Config) -> Settings:
+    settings = settings_of(config, Home.from_environment().create(), running=None)
     tracking_uri = os.environ.get(TRACKING_VARIABLE, LOCAL_STORE)
     return replace(settings, registry=replace(settings.registry, tracking_uri=tracking_uri))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.budget import halves
+from agents.spec import TrainingError
 from configs.build import plant_of, traffic_of
 from configs.home import Home
 from configs.load import CONFIG_FILE_VARIABLE, ConfigError, dump_config, load_config, override
@@ -97,7 +97,6 @@ def load_settings(
     Raises:
         ConfigError, TopologyError: see ``load_config`` and ``load_topology``; or two budgets.
     """
-    overrides = [*overrides, *budget_overrides(training_budget_s, training_budget_requests)]
     running = load_config() if os.environ.get(CONFIG_FILE_VARIABLE) else None
     if running is not None and scenario in (None, "", running.scenario):
         config = load_config(None, overrides)
@@ -106,6 +105,7 @@ def load_settings(
         config = load_config(scenario, [*(override(key, value) for key, value in kept.items()), *overrides])
     else:
         config = load_config(scenario or None, overrides)
+    config = with_budget(config, training_budget_s, training_budget_requests)
     is_seed_given = any(item.split("=")[0].strip() == "training.seed" for item in overrides)
     return replace(settings_of(config, Home.from_environment(), running), is_seed_given=is_seed_given)
 
@@ -122,26 +122,25 @@ def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
     return Settings(config, home, plant_of(config), traffic_of(config), registry, in_service)
 
 
-def budget_overrides(training_budget_s: float | None, training_budget_requests: int | None) -> list[str]:
-    """One budget for both stages, half each."""
+def with_budget(
+    config: Config, training_budget_s: float | None, training_budget_requests: int | None
+) -> Config:
+    """The configuration with one budget for the stages of a training; as it is where none is asked for.
+
+    Raises:
+        ConfigError: two budgets, or one that is too small.
+    """
     if training_budget_s is not None and training_budget_requests is not None:
         raise ConfigError("a training has one budget: training_budget_s or training_budget_requests")
-    if training_budget_requests is not None:
-        if training_budget_requests < 2:
-            raise ConfigError(
-                f"training_budget_requests is {training_budget_requests}; at least 2 are needed"
-            )
-        of_search, of_ppo = halves(training_budget_requests)
-        return [f"training.search.budget_requests={of_search}", f"training.budget_requests={of_ppo}"]
-    if training_budget_s is None:
-        return []
-    half_s = training_budget_s / 2
-    return [
-        f"training.search.budget_s={half_s}",
-        f"training.budget_s={half_s}",
-        "training.search.budget_requests=0",
-        "training.budget_requests=0",
-    ]
+    training = config.training
+    try:
+        if training_budget_requests is not None:
+            training = training.within_requests(training_budget_requests)
+        elif training_budget_s is not None:
+            training = training.within_seconds(training_budget_s)
+    except TrainingError as error:
+        raise ConfigError(f"training_budget_s or training_budget_requests: {error}") from None
+    return config.model_copy(update={"training": training})
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

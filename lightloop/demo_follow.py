@@ -12,12 +12,12 @@ from rich.live import Live
 
 from configs.home import Home
 from configs.schema import Config
+from deployments.flow_runs import ENDED
 from lightloop import drawing
 from lightloop.output import Refusal
 
 TRAINING = "continuous-training/continuous-training"
 MONITOR = "drift-monitor/drift-monitor"
-FINAL_STATES = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 POLL_S = 0.5
 WINDOW_TASK = "window of operation"
 STARTED_WITHIN_S = 60.0  # after the event, a training
@@ -52,7 +52,7 @@ class FlowRuns:
         is_told = False
         for _ in range(5):
             run_id = self._api.run_deployment(MONITOR, {})
-            while (run := self.get(run_id))["state_type"] not in FINAL_STATES:
+            while (run := self.get(run_id))["state_type"] not in ENDED:
                 if not is_told and any(self._is_window(item) for item in self._api.task_runs(run_id)):
                     on_window()
                     is_told = True
@@ -138,7 +138,7 @@ class Follower:
                     kept[event["event"]] = event
                     self._show(event, live)
                     on_event(event["event"])
-                if run["state_type"] in FINAL_STATES and not events:
+                if run["state_type"] in ENDED and not events:
                     break
                 time.sleep(POLL_S)
         self._runs.demand_completed(run)

@@ -99,9 +99,9 @@ def demo_config(
 ) -> Config:
     """The installation's configuration, with the speed at which ``per_s`` requests a second are offered."""
     from configs.build import traffic_of
-    from flows.settings import budget_overrides
+    from flows.settings import with_budget
 
     traffic = traffic_of(installation_config(scenario, settings))
     speed = per_s * traffic.mean_holding_s / traffic.load_erlang
-    told = [f"drift.clock_speed={speed:.6g}", *budget_overrides(training_budget_s, None)]
-    return installation_config(scenario, [*settings, *told])
+    config = installation_config(scenario, [*settings, f"drift.clock_speed={speed:.6g}"])
+    return with_budget(config, training_budget_s, None)

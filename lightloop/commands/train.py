@@ -111,9 +111,9 @@ def train_command(
             "training.algorithm is search and training.search.enabled is false; drop one"
         )
     if budget_s is not None:
-        spec = with_seconds(spec, budget_s)
+        spec = spec.within_seconds(budget_s)
     if budget_requests is not None:
-        spec = with_requests(spec, budget_requests)
+        spec = spec.within_requests(budget_requests)
     if generalist:
         folder = output or _new_folder(Home.from_environment().training, "generalist")
         is_energy = bool(config.plant.power_model)
@@ -307,30 +307,6 @@ def curve_chart(points: list[TrainPoint], width: int = CHART_WIDTH, height: int 
         text.append("\n")
     text.append(f"{'':8}0 s{end:>{width - 5}.0f} s", style="dim")
     return text
-
-
-def with_seconds(spec: TrainSpec, budget_s: float) -> TrainSpec:
-    """The specification with one budget in seconds, shared by its stages in proportion to their own."""
-    search = spec.search
-    of_search = search.budget_s if search.enabled else 0.0
-    of_ppo = spec.budget_s if spec.algorithm == "ppo" else 0.0
-    factor = budget_s / (of_search + of_ppo)
-    return replace(
-        spec,
-        budget_s=spec.budget_s * factor,
-        budget_requests=0,
-        search=replace(search, budget_s=search.budget_s * factor, budget_requests=0),
-    )
-
-
-def with_requests(spec: TrainSpec, budget_requests: int) -> TrainSpec:
-    """The specification with one budget in requests, half for each stage where there are two."""
-    from agents.budget import halves
-
-    of_search, of_ppo = halves(budget_requests) if spec.search.enabled else (0, budget_requests)
-    if spec.algorithm == "search":
-        of_search = budget_requests
-    return replace(spec, budget_requests=of_ppo, search=replace(spec.search, budget_requests=of_search))
 
 
 def _new_folder(root: Path, scenario: str) -> Path:

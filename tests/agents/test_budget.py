@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
 
-from agents.budget import Budget, halves
+from agents.budget import Budget
 from agents.lessons import Lessons
-from agents.spec import TrainingError, TrainResult, TrainSpec
+from agents.spec import SearchSpec, TrainingError, TrainResult, TrainSpec
 from agents.train import train
 
 UPDATE_REQUESTS = 16 * 32
@@ -67,8 +68,25 @@ def test_requests_count_where_they_are_given_and_seconds_otherwise() -> None:
     assert (str(Budget(10.0)), str(Budget(1.0, 2000))) == ("10 s", "2,000 requests")
 
 
-def test_halves_add_up() -> None:
-    assert halves(7) == (4, 3)
+@pytest.mark.parametrize(
+    ("stages", "requests", "seconds"),
+    [
+        ({}, (4, 3), (4.0, 3.0)),
+        ({"algorithm": "search"}, (7, 0), (7.0, None)),
+        ({"search": SearchSpec(enabled=False)}, (0, 7), (None, 7.0)),
+    ],
+)
+def test_one_budget_is_shared_by_the_stages_that_there_are(
+    small_spec: TrainSpec, stages: dict[str, Any], requests: tuple[int, int], seconds: tuple[Any, Any]
+) -> None:
+    own = replace(small_spec.search, budget_s=80.0)
+    spec = replace(small_spec, **{"search": own, "budget_s": 60.0} | stages)
+    within = spec.within_requests(7)
+    assert (within.search.budget_requests, within.budget_requests) == requests
+    within = within.within_seconds(7.0)
+    assert (within.search.budget_requests, within.budget_requests) == (0, 0)
+    for stage, expected in zip((within.search, within), seconds, strict=True):
+        assert expected is None or stage.budget_s == pytest.approx(expected)
 
 
 def test_a_negative_budget_is_refused_by_name(small_spec: TrainSpec) -> None:

@@ -21,7 +21,7 @@ from configs.load import load_config
 from envs.heuristics import baseline
 from envs.search import linear_costs_on
 from envs.traffic import make_trace
-from lightloop.commands.train import curve_chart, with_requests, with_seconds
+from lightloop.commands.train import curve_chart
 from lightloop.main import app
 
 SMALL = (
@@ -78,13 +78,6 @@ def test_one_energy_score_is_searched_on_several_loads_from_the_rule_on(tmp_path
         assert cost > 0.05  # nothing is blocked, but watts are drawn
         expected.append(math.log(cost + SMALLEST_COST))
     assert costs["start"] == pytest.approx(np.mean(expected))
-
-
-@pytest.mark.parametrize(("algorithm", "of_search"), [("ppo", 500), ("search", 1000)])
-def test_a_search_alone_gets_the_whole_budget(algorithm, of_search):
-    config = load_config("five-node", [f"training.algorithm={algorithm}"])
-    assert with_requests(config.train_spec(), 1000).search.budget_requests == of_search
-    assert with_seconds(config.train_spec(), 1000.0).search.budget_s == of_search
 
 
 def test_two_budgets_are_refused(tmp_path):
