@@ -10,6 +10,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from topologies.cache_folders import HOME_VARIABLE as HOME_VARIABLE
 
@@ -192,9 +193,11 @@ class Home:
         if not file.exists():
             self._make(self.root)
             made = Credentials("admin", secrets.token_urlsafe(18), secrets.token_urlsafe(32))
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
+            with NamedTemporaryFile("w", dir=self.root, prefix=".secrets-") as stream:  # mode 600
                 stream.writelines(f"{key}={value}\n" for key, value in made.environment().items())
+                stream.flush()
+                with contextlib.suppress(FileExistsError):  # of a process that started beside this one
+                    os.link(stream.name, file)
         stored = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
         merged = stored | {key: os.environ[key] for key in stored if key in os.environ}
         return Credentials(merged[USER_VARIABLE], merged[PASSWORD_VARIABLE], merged[TOKEN_VARIABLE])

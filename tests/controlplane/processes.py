@@ -21,6 +21,7 @@ from configs.home import Credentials, Home
 from configs.load import dump_config, load_config
 from controlplane.auth import bearer_header
 from controlplane.client import ControllerClient
+from tests.controlplane.forking import Forked, Forks
 
 CREDENTIALS = Credentials("admin", "secret", "token")
 PORTS = ("elements", "controller", "controller_b", "pce", "pce_b")
@@ -44,10 +45,15 @@ class Processes:
         folder: the home is made in it.
         overrides: of the configuration.
         environment: further variables of every process.
+        are_forked: from a process that has loaded their programs, for tests that start them very often.
     """
 
     def __init__(
-        self, folder: Path, overrides: Sequence[str] = (), environment: dict[str, str] | None = None
+        self,
+        folder: Path,
+        overrides: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+        are_forked: bool = False,
     ) -> None:
         self.home = Home(folder / "home").create()
         ports = [
@@ -63,7 +69,8 @@ class Processes:
             "LIGHTLOOP_HOME": str(self.home.root),
             "LIGHTLOOP_CONFIG": str(self.home.config_file),
         }
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes] | Forked] = {}
+        self._forks = Forks(self._environment) if are_forked else None
 
     @property
     def topology(self) -> Any:
@@ -72,8 +79,12 @@ class Processes:
     def start(self, *names: str) -> None:
         for name in names:
             module, _, instance = name.partition("_")
-            command = [sys.executable, "-m", f"controlplane.{module}.main", *([instance] if instance else [])]
-            with (self.home.logs / f"{name}.log").open("ab") as log:
+            arguments, file = [instance] if instance else [], self.home.logs / f"{name}.log"
+            if self._forks:
+                self.running[name] = self._forks.start(module, arguments, file)
+                continue
+            command = [sys.executable, "-m", f"controlplane.{module}.main", *arguments]
+            with file.open("ab") as log:
                 self.running[name] = subprocess.Popen(
                     command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
                 )
@@ -120,6 +131,8 @@ class Processes:
             process.kill()
         for process in self.running.values():
             process.wait(30)
+        if self._forks:
+            self._forks.end()
 
 
 class Keeper:

@@ -34,7 +34,7 @@ __all__ = ["postgres"]  # a fixture
 
 ANSWERS = ("scores", "scores", "nan", "infinite", "masked", "short", "text", "html", "refuses", "fails")
 DELAYS_S = (0.0, 0.0, 0.5, 3.0)
-PART = 100  # faults between two audits
+PART = 200  # faults between two audits
 SUMMED = ("faults", "operations", "violations", "unanswered", "lost_after_ack", "double_allocated_slots")
 SETTLED_S = 120.0
 
@@ -48,7 +48,7 @@ def processes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proces
             url = stack.enter_context(server.new_database())
             settings += [f"online.database_url={url}", "online.standby=true", "online.claim_s=1.5"]
             names += ["pce_b", "controller_b"]
-        made = Processes(tmp_path, settings, {VARIABLE: f"@{tmp_path / 'failpoints'}"})
+        made = Processes(tmp_path, settings, {VARIABLE: f"@{tmp_path / 'failpoints'}"}, True)
         stack.callback(made.end)
         made.start(*names)
         made.wait_until_ready(*(name for name in names if not name.startswith("controller")))
