@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,19 @@ def test_a_home_that_no_file_system_can_hold_is_told(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(HomeError, match="choose another folder"):
         Home.from_environment()
+
+
+def test_processes_that_start_side_by_side_make_one_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LIGHTLOOP_USER", "LIGHTLOOP_PASSWORD", "LIGHTLOOP_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    homes = [Home(tmp_path / str(number // 8)) for number in range(80)]
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(Home.credentials, homes))
+
+    assert made == [home.credentials() for home in homes]
+    assert len(set(made)) == 10
+    assert [file.name for file in homes[0].root.iterdir()] == ["secrets.env"]
+    assert (homes[0].root / "secrets.env").stat().st_mode & 0o777 == 0o600
