@@ -27,7 +27,7 @@ from controlplane.audit import Violation
 from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.tapi.resilience import PROTECTED
 from controlplane.tapi.service_body import build_service
-from lightloop.disturbance import AGAIN_S, PATIENCE_S, Disturbance, Standing, Target
+from lightloop.disturbance import AGAIN_S, PATIENCE_S, Disturbance, Ongoing, Target
 from lightloop.faults import Kind, disturb
 
 MAX_OWN = 12  # services of a client at a time
@@ -143,9 +143,9 @@ def cause(target: Target, extent: Extent, kinds: Mapping[str, Kind], say: Callab
             threads.submit(live, target, account, ended, random.Random(f"{extent.seed} {number}"))
             for number in range(extent.clients)
         ]
-        standing = Standing()
+        ongoing = Ongoing()
         dice = [
-            Disturbance(target, client, random.Random(f"{extent.seed} dice {number}"), note, standing)
+            Disturbance(target, client, random.Random(f"{extent.seed} dice {number}"), note, ongoing)
             for number in range(extent.at_once)
         ]
         try:

@@ -1,6 +1,6 @@
 """What a dice finds and leaves: the installation, and what faults do to it just now.
 
-Several dice may share one ``Standing``, so that their faults overlap and none undoes another's. Not here: the
+Several dice may share one ``Ongoing``, so that their faults overlap and none undoes another's. Not here: the
 kinds of faults (``faults.py``), the load beside them (``chaos.py``).
 """
 
@@ -83,7 +83,7 @@ class Target:
         return sorted({end for link in self.links for end in link})
 
 
-class Standing:
+class Ongoing:
     """What faults do to an installation just now; safe to share between threads.
 
     Attributes:
@@ -151,7 +151,7 @@ class Disturbance:
 
     Attributes:
         tell: told each fault, its kind and the words, as it begins.
-        standing: shared with the dice beside it.
+        ongoing: shared with the dice beside it.
         kind: whose turn it is.
     """
 
@@ -159,7 +159,7 @@ class Disturbance:
     client: ControllerClient
     dice: random.Random
     tell: Callable[[str, str], None]
-    standing: Standing = field(default_factory=Standing)
+    ongoing: Ongoing = field(default_factory=Ongoing)
     kind: str = ""
 
     def note(self, text: str) -> None:
@@ -181,7 +181,7 @@ class Disturbance:
             points.put(place, happens)
 
         until_s = time.monotonic() + self.dice.uniform(*STAYS_S)
-        return self.standing.stay(place, until_s, begin, partial(points.drop, place))
+        return self.ongoing.stay(place, until_s, begin, partial(points.drop, place))
 
 
 def until_done(ask: Callable[[], Any]) -> None:

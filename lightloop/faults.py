@@ -105,7 +105,7 @@ def disturb(
             finally:
                 ended.set()
     finally:
-        dice[0].standing.make_whole(dice[0].client)
+        dice[0].ongoing.make_whole(dice[0].client)
 
 
 def _throw(
@@ -117,7 +117,7 @@ def _throw(
     names, weights = list(kinds), [kind.weight for kind in kinds.values()]
     while goes_on():
         pause(on.dice)
-        on.standing.end_staying(time.monotonic())
+        on.ongoing.end_staying(time.monotonic())
         for name in on.dice.choices(names, weights, k=THROWS):
             on.kind = name
             if kinds[name].happen(on):
@@ -125,25 +125,25 @@ def _throw(
 
 
 def _cut(on: Disturbance) -> bool:
-    return _take_out(on, on.standing.cut, "cut", on.client.fail_link)
+    return _take_out(on, on.ongoing.cut, "cut", on.client.fail_link)
 
 
 def _repair(on: Disturbance) -> bool:
-    return _bring_back(on, on.standing.cut, "repair", on.client.repair_link)
+    return _bring_back(on, on.ongoing.cut, "repair", on.client.repair_link)
 
 
 def _drain(on: Disturbance) -> bool:
-    return _take_out(on, on.standing.drained, "drain", on.client.drain)
+    return _take_out(on, on.ongoing.drained, "drain", on.client.drain)
 
 
 def _undrain(on: Disturbance) -> bool:
-    return _bring_back(on, on.standing.drained, "undrain", on.client.undrain)
+    return _bring_back(on, on.ongoing.drained, "undrain", on.client.undrain)
 
 
 def _take_out(on: Disturbance, out: list[Link], word: str, ask: Callable[[str, str], object]) -> bool:
     link = on.dice.choice(list(on.target.links))
     with _at_link(on, out, link) as is_alone:
-        if not is_alone or not on.standing.take(out, link):
+        if not is_alone or not on.ongoing.take(out, link):
             return False
         on.note(f"{word} {'-'.join(link)}")
         until_done(partial(ask, *link))
@@ -166,7 +166,7 @@ def _bring_back(on: Disturbance, out: list[Link], word: str, ask: Callable[[str,
 
 def _at_link(on: Disturbance, out: list[Link], link: Link) -> contextlib.AbstractContextManager[bool]:
     """A link is not cut while it is being repaired; it may be while it is being drained."""
-    return on.standing.alone(f"{'cut' if out is on.standing.cut else 'drained'} {'-'.join(link)}")
+    return on.ongoing.alone(f"{'cut' if out is on.ongoing.cut else 'drained'} {'-'.join(link)}")
 
 
 def _kill(on: Disturbance) -> bool:
@@ -192,7 +192,7 @@ def _hang(on: Disturbance) -> bool:
         return False
     name, pid = found
     hung_s = on.dice.uniform(*HUNG_S)
-    with on.standing.alone(f"hung {name}") as is_alone:
+    with on.ongoing.alone(f"hung {name}") as is_alone:
         if not is_alone:
             return False
         on.note(f"hang {name} for {hung_s:.1f} s")
@@ -208,7 +208,7 @@ def _kill_at_step(on: Disturbance) -> bool:
     """The first process to come there dies; where none comes in time nothing happens."""
     points, place = on.target.failpoints, on.dice.choice(STEPS)
     assert points is not None
-    with on.standing.alone(place) as is_alone:
+    with on.ongoing.alone(place) as is_alone:
         if not is_alone:
             return False
         pids = on.target.pids().items()
@@ -235,17 +235,17 @@ def _forget(on: Disturbance) -> bool:
     if found is None or file is None:
         return False
     name, pid = found
-    with on.standing.alone(f"hung {name}") as is_alone:
+    with on.ongoing.alone(f"hung {name}") as is_alone:
         if not is_alone:
             return False
-        older = on.standing.held.get(node, []) if on.dice.random() < 0.5 else []
+        older = on.ongoing.held.get(node, []) if on.dice.random() < 0.5 else []
         _signal(pid, signal.SIGSTOP)
         try:
-            on.standing.held[node] = _replaced(file, node, older)
+            on.ongoing.held[node] = _replaced(file, node, older)
         except sqlite3.Error:  # it was stopped in the middle of a write
             _signal(pid, signal.SIGCONT)
             return False
-        on.note(f"{node} forgets {len(on.standing.held[node])} services, and remembers {len(older)}")
+        on.note(f"{node} forgets {len(on.ongoing.held[node])} services, and remembers {len(older)}")
         _signal(pid, signal.SIGKILL)
         return True
 
@@ -272,7 +272,7 @@ def _full_disk(on: Disturbance) -> bool:
         return False
     name, pid = found
     full_s = on.dice.uniform(*HUNG_S)
-    with on.standing.alone(f"full {name}") as is_alone:
+    with on.ongoing.alone(f"full {name}") as is_alone:
         if not is_alone:
             return False
         on.note(f"full disk for {name}, {full_s:.1f} s")
@@ -295,7 +295,7 @@ def _no_room(pid: int) -> Iterator[None]:
 def _slow_database(on: Disturbance) -> bool:
     """Another one holds the database's lock for writing for a while."""
     slow_s = on.dice.uniform(*HUNG_S)
-    with on.standing.alone("database") as is_alone:
+    with on.ongoing.alone("database") as is_alone:
         if not is_alone:
             return False
         on.note(f"database locked for {slow_s:.1f} s")
