@@ -26,6 +26,7 @@ from configs.tls import TlsFiles
 HEAD_S = 10.0  # from the first byte of a connection, or of a further request, to the end of the head
 BODY_PAUSE_S = 30.0  # without a byte of the body
 IDLE_S = 75  # between two requests of a connection
+YOUNG_OBJECTS = 10_000  # made and not yet freed, before the garbage collector looks at the young ones
 GATHERED_BYTES = 65_536  # of an answer, then it is sent on
 TLS_HANDSHAKE = b"\x16"  # RFC 8446 5.1: the first byte of a client that speaks TLS
 _PLAIN = b"this port speaks HTTPS only; write https:// instead of http://\n"
@@ -261,7 +262,8 @@ class Server(uvicorn.Server):
     """A server whose garbage collector passes over what is there before the first request.
 
     Modules and tables are some hundred thousand objects that stay; each full collection would look at all of
-    them again, and nobody is answered for a tenth of a second.
+    them again, and nobody is answered for a tenth of a second. A request makes some thousand objects that
+    reference counts free; to look for cycles among them several times a request finds none.
     """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -269,6 +271,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 def run(app: ASGIApp, host: str, port: int, tls: TlsFiles | None = None, **further: Any) -> None:

@@ -191,6 +191,11 @@ class Topology:
         forth_and_back = np.stack([ends, ends[:, ::-1]], axis=1).reshape(-1, 2)
         return forth_and_back[:, 0].copy(), forth_and_back[:, 1].copy()
 
+    @cached_property
+    def _link_by_ends(self) -> Mapping[tuple[int, int], int]:
+        ends = zip(self.link_source.tolist(), self.link_destination.tolist(), strict=True)
+        return {pair: link for link, pair in enumerate(ends)}
+
     def link_index(self, source: str, destination: str) -> int:
         """Index of the directed link between two neighbours.
 
@@ -198,10 +203,10 @@ class Topology:
             TopologyError: an unknown node, or no fibre between the two.
         """
         pair = (self.node_index(source), self.node_index(destination))
-        hits = np.flatnonzero((self.link_source == pair[0]) & (self.link_destination == pair[1]))
-        if hits.size == 0:
-            raise TopologyError(f"no link {source!r} -> {destination!r} in topology {self.name!r}")
-        return int(hits[0])
+        try:
+            return self._link_by_ends[pair]
+        except KeyError:
+            raise TopologyError(f"no link {source!r} -> {destination!r} in topology {self.name!r}") from None
 
     def risk_groups_of(self, node_a: str, node_b: str) -> tuple[RiskGroup, ...]:
         """The groups that the fibre pair between two neighbours fails with."""

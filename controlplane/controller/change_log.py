@@ -24,6 +24,8 @@ LAST_VERSION = 2**63 - 1  # what a database counts to
 PAGE_ROWS = 1000
 PAGE_BYTES = 1_000_000  # of documents; one that is larger is a page of its own
 _number = tables.changes.c.version
+# Made once: they know then what SQLAlchemy has compiled of them.
+_LAST, _APPEND = select(func.max(_number)), insert(tables.changes)
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ class Appending:
         """Put all of them into the log; which they were."""
         changes, self._changes = tuple(self._changes), []
         if changes:
-            self._connection.execute(insert(tables.changes), list(map(_row, changes)))
+            self._connection.execute(_APPEND, list(map(_row, changes)))
         return changes
 
 
@@ -224,7 +226,7 @@ def _row(change: Change) -> dict[str, Any]:
 
 def last_version(connection: Connection) -> int:
     """Version of the newest change; 0 when there was none."""
-    return connection.execute(select(func.max(_number))).scalar() or 0
+    return connection.execute(_LAST).scalar() or 0
 
 
 def _first_version(connection: Connection) -> int:

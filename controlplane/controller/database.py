@@ -41,7 +41,7 @@ def open_engine(url: str, name: str = "") -> Engine:
     except ValueError as error:
         raise StoreError(f"online.database_url: {error}") from None
     if address.get_backend_name() == "sqlite":
-        engine = create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address)  # a file needs no look whether it is still there
         event.listen(engine, "connect", _durable_sqlite)
     else:
         if "connect_timeout" not in address.query:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +31,7 @@ from controlplane.tapi.context import Drained
 from controlplane.tapi.purpose import CREATE, PROTECT
 from controlplane.tapi.service_body import ServiceRequest
 
+_ADD = insert(tables.services)  # made once: it knows then what SQLAlchemy has compiled of it
 _PROBE = "probe"  # written to see whether there is room; SQLite writes nothing where nothing changes
 _BEGAN, _REFUSED, _HOME = "began_s", "refused", "home"  # beside the request
 _SET_UP = ("set_up_version", "set_up_cause", "set_up_s", "carried_gbps")  # beside the lightpath
@@ -220,7 +221,7 @@ class Writing:
     def schedule(self, service: Service) -> None:
         """Store a service whose start is to come; it comes last in order."""
         row = _row(service) | {"uuid": service.uuid, "position": last_version(self._connection)}
-        self._connection.execute(insert(tables.services), [row])
+        self._connection.execute(_ADD, [row])
 
     def install(self, service: Service, change: dict[str, Any], cause: str, is_known: bool = False) -> Change:
         """Store a service with its lightpath, and the change; a new service comes last in order.
@@ -239,7 +240,7 @@ class Writing:
             if is_known:
                 mine = tables.services.c.uuid == service.uuid
                 self._connection.execute(delete(tables.services).where(mine))
-            self._connection.execute(insert(tables.services), [row])
+            self._connection.execute(_ADD, [row])
         else:
             self.update(service)
         return stored
@@ -308,11 +309,11 @@ def _is_used(connection: Connection) -> bool:
 
 def _request_to_json(service: Service) -> str:
     request = service.request
-    fields = asdict(request)
-    fields["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
-    home = asdict(service.home) if service.home else None
+    told = _told(request)
+    told["max_latency_ms"] = None if math.isinf(request.max_latency_ms) else request.max_latency_ms
+    home = _told(service.home) if service.home else None
     beside = {_BEGAN: service.began_s, _REFUSED: service.refused, _HOME: home}
-    return json.dumps(fields | {name: value for name, value in beside.items() if value})
+    return json.dumps(told | {name: value for name, value in beside.items() if value})
 
 
 def _read_request(fields: dict[str, Any]) -> ServiceRequest:
@@ -327,7 +328,12 @@ def _read_request(fields: dict[str, Any]) -> ServiceRequest:
 def _path_to_json(service: Service) -> str | None:
     if service.path is None:
         return None
-    return json.dumps(asdict(service.path) | {name: getattr(service, name) for name in _SET_UP})
+    return json.dumps(_told(service.path) | {name: getattr(service, name) for name in _SET_UP})
+
+
+def _told(item: ServiceRequest | Lightpath) -> dict[str, Any]:
+    """Fields by name, as they are: ``asdict`` would copy what is only read, which takes ten times as long."""
+    return {member.name: getattr(item, member.name) for member in fields(item)}
 
 
 def _service(row: Any) -> Service:

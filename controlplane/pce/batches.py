@@ -20,6 +20,7 @@ from controlplane.pce.endpoint import Serving
 from controlplane.pce.inference import InferenceClient, InferenceError, request_body
 from controlplane.pce.look import Look, Query, looks_at, settle
 
+FEW = 2  # are looked at in less time than it takes to hand them to a thread
 MOST = 64  # of a question; its answer takes a few ms
 TRIES = 4  # of a request whose choices others overtake
 
@@ -145,7 +146,8 @@ class Batches:
 
     async def _ask(self, line: _Line, client: InferenceClient, batch: Sequence[_InLine]) -> None:
         queries = [asked.query for asked in batch]
-        looks, body = await self._databases.alone(_seen, line.serving, queries, self._databases)
+        alone = self._databases.alone_shortly if len(batch) <= FEW else self._databases.alone
+        looks, body = await alone(_seen, line.serving, queries, self._databases)
         open_: list[_InLine] = []
         for asked, look in zip(batch, looks, strict=True):
             asked.look = look
@@ -169,7 +171,7 @@ class Batches:
             elif not asked.answer.done() and asked.look is not None:
                 asked.is_settling = True
                 chosen.append((asked, asked.look, answer))
-        holds = await self._databases.alone(_settle_all, [(look, choice) for _, look, choice in chosen])
+        holds = await alone(_settle_all, [(look, choice) for _, look, choice in chosen])
         for (asked, look, choice), hold in zip(chosen, holds, strict=True):
             asked.tried += 1
             if hold or asked.tried == TRIES or time.monotonic() > asked.until_s:

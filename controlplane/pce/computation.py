@@ -139,12 +139,11 @@ class PathComputer:
             lightpath=record.lightpath and dataclasses.replace(record.lightpath, decision_ms=total_ms),
         )
         hit("pce.decided")
-        await self.log.stored(record)
+        row = shown(await self.log.stored(record))
         hit("pce.logged")
         self.num_decisions += 1
         self.num_fallbacks += record.decided_by == "fallback"
         self._count(record, turn, look)
-        row = shown(record.row())
         self.recent.append(row)
         self.considered.add(Considered(record, look, chosen.choice if chosen else None))
         if turn.beside is not None and chosen is not None:
@@ -239,7 +238,7 @@ class PathComputer:
         self, query: Query, serving: Serving, reason: FallbackReason, inference_ms: float | None
     ) -> tuple[Look, _Chosen | None]:
         """The fallback's choice on the network as it is now."""
-        look, choice = await self.databases.alone(self._chosen_at_once, query, serving)
+        look, choice = await self.databases.alone_shortly(self._chosen_at_once, query, serving)
         if choice is None:
             return look, None
         name = self.fallback.name

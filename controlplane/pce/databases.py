@@ -2,9 +2,10 @@
 
 The controller owns the state; this is a copy that begins with its snapshot and follows its changes, page by
 page. One thread has it to itself: a page is applied there, and candidates are looked at there, each whole, so
-that every look sees one version of the controller's state and the event loop computes nothing. Beside what
-the controller tells stand the holds of decisions on their way (``holds.py``). Not here: the pages
-(``controller_feed.py``), candidates (``envs``), the decision (``decide.py``).
+that every look sees one version of the controller's state and the event loop goes on meanwhile. What takes
+less time than to hand it over is done by the event loop while the thread rests. Beside what the controller
+tells stand the holds of decisions on their way (``holds.py``). Not here: the pages (``controller_feed.py``),
+candidates (``envs``), the decision (``decide.py``).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 from controlplane.pce.controller_feed import (
     ChangePage,
@@ -155,6 +156,7 @@ class Databases:
         self._feed = feed
         self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pce-network")
+        self._handed_over: list[Future[Any]] = []  # to the thread, and not done yet
         self._pulling = asyncio.Lock()
         self._pulls = 0  # begun
         self._last_good_pull = 0
@@ -164,8 +166,15 @@ class Databases:
 
     async def alone(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a function returns that has network and holds to itself while it runs."""
-        call = functools.partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        future = self._thread.submit(functools.partial(work, *args, **kwargs))
+        self._handed_over = [*(item for item in self._handed_over if not item.done()), future]
+        return await asyncio.wrap_future(future)
+
+    async def alone_shortly(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As ``alone``, for what takes a fraction of a millisecond: done at once where the thread rests."""
+        if all(item.done() for item in self._handed_over):
+            return work(*args, **kwargs)
+        return await self.alone(work, *args, **kwargs)
 
     def close(self) -> None:
         """Let what is under way end; nothing is looked at any more."""
@@ -249,7 +258,7 @@ class Databases:
         if told.store != copy.store or told.version < copy.version:
             return
         try:
-            if await self.alone(copy.follow, told):
+            if await self.alone_shortly(copy.follow, told):
                 self._are_in_step()
         except SpectrumError as error:
             _logger.warning("changes up to version %d do not fit: %s", told.version, error)

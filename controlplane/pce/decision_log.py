@@ -96,8 +96,11 @@ class DecisionLog:
 
     def append(self, record: DecisionRecord) -> Future[None]:
         """A future that is done once the row is on disk; it raises ``DecisionLogError`` when that failed."""
+        return self._append(record.row())
+
+    def _append(self, row: Mapping[str, Any]) -> Future[None]:
         stored: Future[None] = Future()
-        self._queue.put(_Waiting(_line(record.row()), stored))
+        self._queue.put(_Waiting(_line(row), stored))
         return stored
 
     def amend(self, decision_id: str, columns: Mapping[str, Any]) -> None:
@@ -107,13 +110,15 @@ class DecisionLog:
         """
         self._queue.put(_Waiting(_line({AMENDS: decision_id, **columns}), None))
 
-    async def stored(self, record: DecisionRecord) -> None:
-        """Return once the row is on disk.
+    async def stored(self, record: DecisionRecord) -> dict[str, Any]:
+        """The row of a decision, once it is on disk.
 
         Raises:
             DecisionLogError: it could not be written; nothing of it is in the log.
         """
-        await asyncio.wrap_future(self.append(record))
+        row = record.row()
+        await asyncio.wrap_future(self._append(row))
+        return row
 
     def trouble(self) -> str:
         """Why a row could not be written now, tried with a file of its own; empty where it could."""

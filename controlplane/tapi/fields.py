@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from controlplane.tapi.errors import invalid, missing
@@ -14,6 +15,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 UINT64_MAX = 2**64 - 1
 
 
+@lru_cache(maxsize=1024)
 def bare(name: str) -> str:
     """A member name without its module.
 

@@ -37,7 +37,7 @@ def test_a_short_run_measures_each_row_and_a_cut() -> None:
     for row in found.rows:
         assert row["setups"] > 0
         assert 0 < row["p50_ms"] <= row["p99_ms"]
-        assert set(row["cpu_ms"]) == {"elements", "controller", "pce", "model-a"}
+        assert set(row["cpu_ms"]) == {"elements", "controller", "pce", "model-a", "clients"}
         assert row["failed"] == 0 or row["hung"]
     (cut,) = found.cuts
     assert 0 < cut["hit"] <= 30

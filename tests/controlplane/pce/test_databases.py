@@ -1,6 +1,7 @@
 """The databases show what the controller's feed says, through resets, restarts and feeds that do not fit."""
 
 import asyncio
+import threading
 from typing import Any
 
 import httpx
@@ -235,3 +236,33 @@ def test_changes_that_are_brought_along_are_followed_once_and_never_over_a_gap(p
         assert np.array_equal(databases.network.occupied(), occupied(plant, ("ABC", 0, 32)))
 
     asyncio.run(run())
+
+
+def test_what_is_short_is_done_at_once_while_the_thread_rests_and_in_its_turn_while_it_does_not(plant):
+    done: list[str] = []
+
+    async def run() -> None:
+        databases = Databases(plant, ToldChanges())
+        here = threading.get_ident()
+        assert await databases.alone_shortly(threading.get_ident) == here
+        assert await databases.alone(threading.get_ident) != here
+        has_begun, may_end = threading.Event(), threading.Event()
+
+        def long() -> None:
+            has_begun.set()
+            assert may_end.wait(60)
+            done.append("long")
+
+        asked = asyncio.create_task(databases.alone(long))
+        await asyncio.to_thread(has_begun.wait, 60)
+        asked.cancel()  # whoever asked for it is gone; it goes on all the same
+        short = asyncio.create_task(databases.alone_shortly(done.append, "short"))
+        await asyncio.wait([asked])
+        assert done == []
+        may_end.set()
+        await short
+        assert await databases.alone_shortly(threading.get_ident) == here
+        databases.close()
+
+    asyncio.run(run())
+    assert done == ["long", "short"]
