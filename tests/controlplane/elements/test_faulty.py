@@ -19,7 +19,11 @@ def test_what_is_told_and_what_is_done_are_two_things(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happens = {"elements.edit": ""}
-    monkeypatch.setattr(faulty, "hit", lambda place, *narrower: happens.get(place, ""))
+
+    async def hit(place: str, *narrower: str) -> str:
+        return happens.get(place, "")
+
+    monkeypatch.setattr(faulty, "hit_awaited", hit)
     host = open_host(tmp_path)
     server = ServerThread(FaultyElements(build_app(host, CREDENTIALS)))
     southbound = HttpSouthbound(server.url, CREDENTIALS)
