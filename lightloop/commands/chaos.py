@@ -52,14 +52,13 @@ def chaos_command(
     Meanwhile dice have faults happen: cut, repair, drain, undrain, kill, stop, hang, element-forgets,
     full-disk, slow-database, endpoint. Where the processes were started with failpoints
     (docs/operations.md), also kill-at-step, element-refuses, element-hangs, element-lies, element-breaks,
-    clock-jump. Then all is made whole, `lightloop audit`
-    compares what is stored, and what each client was told is compared with what stands. Exits with status 1
-    where anything is wrong.
+    clock-jump. Then all is made whole, `lightloop audit` compares what is stored, and what each client was
+    told is compared with what stands. Exits with status 1 where anything is wrong.
 
     Examples:
       lightloop chaos --seconds 60 --clients 8
 
-      lightloop chaos --faults-total 1000 --faults cut,repair,full-disk --seed 7 --json
+      lightloop chaos --faults-total 1000 --at-once 4 --faults cut,repair,full-disk --seed 7 --json
     """
     from configs.build import parts_of
     from configs.home import Home

@@ -36,6 +36,7 @@ ANSWERS = ("scores", "scores", "nan", "infinite", "masked", "short", "text", "ht
 DELAYS_S = (0.0, 0.0, 0.5, 3.0)
 PART = 200  # faults between two audits
 SUMMED = ("faults", "operations", "violations", "unanswered", "lost_after_ack", "double_allocated_slots")
+ENDING = ("kill", "stop", "kill-at-step", "element-forgets")  # of a process
 SETTLED_S = 120.0
 
 
@@ -122,6 +123,7 @@ def keep(file: str, part: dict[str, Any]) -> None:
     summed = {name: sum(each[name] for each in parts) for name in SUMMED}
     kinds = sum((Counter(each["faults_by_kind"]) for each in parts), Counter[str]())
     told = summed | {
+        "ended": sum(kinds[name] for name in ENDING),
         "took_h": sum(each["took_s"] for each in parts) / 3600,
         "p99_answer_s_worst": max(each["p99_answer_s"] for each in parts),
         "faults_by_kind": dict(sorted(kinds.items())),
