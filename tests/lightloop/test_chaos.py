@@ -59,12 +59,14 @@ def test_all_that_clients_were_told_stands_after_cuts_and_kills(
     target = Target(lambda: client, links, lambda: {"pce": victim.pid})
     kinds = chosen_kinds(target, ("cut", "repair", "kill", "hang"))
 
-    account = cause(target, Extent(2.0, clients=3, at_once=3, between_s=(0.01, 0.05)), kinds, said.append)
+    account = cause(
+        target, Extent(faults=50, clients=3, at_once=3, between_s=(0.01, 0.05)), kinds, said.append
+    )
 
     assert victim.wait(timeout=10) == -9
     assert {text.split()[0] for text in said} == {"cut", "repair", "kill", "hang"}
     assert sorted(text for _, _, text in account.faults) == sorted(said)
-    assert sum(account.faults_by_kind.values()) == len(said)
+    assert 50 <= sum(account.faults_by_kind.values()) == len(said) < 53
     told = {known.told for known in account.services.values()}
     assert CREATED in told or DELETED in told
     assert account.operations == len(account.answers_s) > 0
