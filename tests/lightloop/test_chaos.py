@@ -58,10 +58,9 @@ def test_all_that_clients_were_told_stands_after_cuts_and_kills(
 
     target = Target(lambda: client, links, lambda: {"pce": victim.pid})
     kinds = chosen_kinds(target, ("cut", "repair", "kill", "hang"))
+    extent = Extent(faults=50, clients=3, at_once=3, between_s=(0.01, 0.05))
 
-    account = cause(
-        target, Extent(faults=50, clients=3, at_once=3, between_s=(0.01, 0.05)), kinds, said.append
-    )
+    account = cause(target, extent, kinds, said.append)
 
     assert victim.wait(timeout=10) == -9
     assert {text.split()[0] for text in said} == {"cut", "repair", "kill", "hang"}
