@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -125,6 +126,7 @@ def keep(file: str, part: dict[str, Any]) -> None:
     told = summed | {
         "ended": sum(kinds[name] for name in ENDING),
         "took_h": sum(each["took_s"] for each in parts) / 3600,
+        "p99_answer_s_median": median(each["p99_answer_s"] for each in parts),
         "p99_answer_s_worst": max(each["p99_answer_s"] for each in parts),
         "faults_by_kind": dict(sorted(kinds.items())),
         "parts": parts,
