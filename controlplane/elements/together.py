@@ -18,7 +18,7 @@ Held = tuple[CrossConnect, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _Waiting:
+class _WaitingEdit:
     node: str
     edit: Edit
     held: asyncio.Future[Held]
@@ -34,13 +34,13 @@ class EditsTogether:
     def __init__(self, host: ElementHost) -> None:
         self._host = host
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="edits")
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_WaitingEdit] = []
         self._turns: asyncio.Task[None] | None = None
 
     async def edit(self, node: str, edit: Edit) -> Held:
         """As ``ElementHost.edit``."""
         loop = asyncio.get_running_loop()
-        mine = _Waiting(node, edit, loop.create_future())
+        mine = _WaitingEdit(node, edit, loop.create_future())
         self._waiting.append(mine)
         if self._turns is None:
             self._turns = loop.create_task(self._make())
@@ -67,10 +67,10 @@ class EditsTogether:
         finally:
             self._turns = None
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[_WaitingEdit]:
         """The first that waits at each element; the others stay."""
-        first: dict[str, _Waiting] = {}
-        left: list[_Waiting] = []
+        first: dict[str, _WaitingEdit] = {}
+        left: list[_WaitingEdit] = []
         for item in self._waiting:
             if first.setdefault(item.node, item) is not item:
                 left.append(item)
