@@ -14,6 +14,7 @@ import numpy as np
 
 from envs.cached_placements import unit_bits
 from envs.detour_book import DetourBook
+from envs.gsnr.qot_plant import least_noise
 from envs.plant import Plant
 from envs.traffic import Requests, TrafficArrays
 from topologies.detours import Avoided, Detours, Route
@@ -39,6 +40,10 @@ def with_paths(plant: Plant, rows: Sequence[Sequence[Route]]) -> Plant:
     parts, after = arrays.parts, arrays.after
     if plant.power:
         parts = parts._replace(energy=parts.energy._replace(path_nodes=table.path_nodes.astype(np.int32)))
+    if plant.thresholds_db:
+        further = least_noise(parts.qot, units, hops)
+        least = np.concatenate([parts.qot.least_noise, further])
+        parts = parts._replace(qot=parts.qot._replace(least_noise=least))
     if after.shortlist:
         crossed = unit_bits(units, hops, plant.num_units)
         after = after._replace(crossed=np.concatenate([after.crossed, crossed]))

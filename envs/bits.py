@@ -160,6 +160,36 @@ def next_clear(words, start):
 
 
 @inlined
+def last_set_below(words, end):
+    """Index of the highest set bit below ``end``, or -1."""
+    w = (end - 1) >> 6
+    if w < 0:
+        return -1
+    word = words[w] & (ALL >> np.uint64(64 * w + 64 - end))
+    while word == 0:
+        w -= 1
+        if w < 0:
+            return -1
+        word = words[w]
+    return 64 * w + 63 - leading_zeros(word)
+
+
+@inlined
+def last_clear_below(words, end):
+    """Index of the highest clear bit below ``end``, or -1."""
+    w = (end - 1) >> 6
+    if w < 0:
+        return -1
+    word = (~words[w]) & (ALL >> np.uint64(64 * w + 64 - end))
+    while word == 0:
+        w -= 1
+        if w < 0:
+            return -1
+        word = ~words[w]
+    return 64 * w + 63 - leading_zeros(word)
+
+
+@inlined
 def count_set(words):
     """Number of set bits."""
     total = 0

@@ -38,6 +38,7 @@ class CandidateArrays(NamedTuple):
     noise: np.ndarray  # (N, M) float64 1 / GSNR of the worst carrier, transceivers included; else 0
     marginal_kw: np.ndarray  # (N, M) float32 power switched on, transponders included; else 0
     after: AfterStates  # cache of the look ahead
+    loss_counts: np.ndarray  # (1,) bool, False: nobody reads the feature ``carrier_loss``, which is then 0
     row: np.ndarray  # (F,) float32, scratch
     words: np.ndarray  # (num_words,) uint64, scratch
 
@@ -48,5 +49,9 @@ def new_candidates(plant: Plant, num_networks: int) -> CandidateArrays:
     kinds = (np.int32,) * 6 + (np.float32, np.float64, np.float32)
     after = new_after_states(plant.arrays.after, num_networks, plant.num_units, plant.arrays.num_words)
     columns: list[Any] = [np.zeros(num_networks, np.int32), *(np.zeros(shape, kind) for kind in kinds), after]
-    columns += [np.zeros(NUM_FEATURES, np.float32), np.zeros(plant.arrays.num_words, np.uint64)]
+    columns += [
+        np.ones(1, np.bool_),
+        np.zeros(NUM_FEATURES, np.float32),
+        np.zeros(plant.arrays.num_words, np.uint64),
+    ]
     return CandidateArrays(*columns)

@@ -15,7 +15,7 @@ from envs.candidates import observe_request
 from envs.compiled import inlined
 from envs.describe import Seen
 from envs.errors import PolicyError
-from envs.features import AFTER_STATES, NUM_CONTEXT, NUM_FEATURES
+from envs.features import AFTER_STATES, COLUMN, NUM_CONTEXT, NUM_FEATURES
 from envs.listed import CandidateArrays, new_candidates
 from envs.lockstep import offered_load
 from envs.plant import Plant
@@ -58,6 +58,7 @@ def linear_rule(plant: Plant, weights: np.ndarray, num_networks: int = 1) -> Lin
 def decide_by_linear_score(policy, plant, states, net, n, asked):
     """List the candidates, score each, take the first of the highest."""
     candidates, features, weights = policy.candidates, policy.seen.features, policy.weights
+    candidates.loss_counts[0] = weights[COLUMN.carrier_loss] != 0.0
     observe_request(plant, net.free, states.parts, asked, candidates, n, policy.seen)
     action, best = -1, -np.inf
     for c in range(candidates.listed[n]):

@@ -21,23 +21,23 @@ class QotArrays(NamedTuple):
     # (num_kinds, num_channels k, num_channels i) int32: XPM on i of lit channel k; (num_kinds, 0, 0) where it
     # all stands in ``own`` from the start, and nobody adds any
     cross: np.ndarray
+    # (num_kinds, num_channels k, num_segments) int32: the most of ``cross`` in each segment of channels i
+    cross_most: np.ndarray
     kind: np.ndarray  # (num_units,) int32 row of ``cross``
     band_first: np.ndarray  # (num_bands,) int64 first channel, in the order of filling
     band_end: np.ndarray  # (num_bands,) int64 the channel after the last
     carrier_gbps: np.ndarray  # (num_formats,) float64 net bit rate of one carrier
     carrier_channels: np.ndarray  # (num_formats,) int64 channels side by side that one carrier takes
     rate: np.ndarray  # (num_formats,) int64 row of ``own``
-    most_noise: (
-        np.ndarray
-    )  # (num_formats,) int64 noise that a carrier bears, margin and transceivers taken off
+    most_noise: np.ndarray  # (num_formats,) int64 that a carrier bears, margin and transceivers taken off
     transceiver_noise: float  # 1 / SNR of the two ends together
     first_on_unit: np.ndarray  # (num_units + 1,) int32 into ``path_on_unit``, see ``sharing.py``
     path_on_unit: np.ndarray  # int32, paths that cross each unit; of the best of each node pair
     most_by_modulation: np.ndarray  # (num_modulations,) int64 ``most_noise`` of each, from the most efficient
     channel_gbps: np.ndarray  # (num_modulations,) float64 the most that one channel carries of a bit rate
-    value: (
-        np.ndarray
-    )  # (num_paths, num_modulations) float64 what a channel on all paths over its units is worth
+    value: np.ndarray  # (num_paths, num_modulations) float64 of a channel on all paths over the same units
+    # (num_paths, num_rates, num_bands) int64: the least that a carrier has on a path where nothing is lit
+    least_noise: np.ndarray
 
 
 def no_qot_arrays() -> QotArrays:
@@ -52,6 +52,7 @@ def no_qot_arrays() -> QotArrays:
         own=own,
         own_of_channel=table,
         cross=cross,
+        cross_most=cross,
         kind=kind,
         band_first=none,
         band_end=none,
@@ -65,4 +66,5 @@ def no_qot_arrays() -> QotArrays:
         most_by_modulation=none,
         channel_gbps=numbers,
         value=np.zeros((0, 0)),
+        least_noise=own,
     )

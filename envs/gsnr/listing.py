@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from envs.bits import block_mask, next_clear, next_set, population
+from envs.bits import (
+    block_mask,
+    last_clear_below,
+    last_set_below,
+    next_clear,
+    next_set,
+    population,
+)
 from envs.blocks import Block, Index, Paths, path_words
 from envs.compiled import entered, inlined, kernel
 from envs.describe import (
@@ -31,7 +38,7 @@ from envs.describe import (
     runs_on_path,
 )
 from envs.features import COLUMN
-from envs.gsnr.carriers import CarrierStates, block_noise, fullest_share, refresh_shares
+from envs.gsnr.carriers import KEPT_PATHS, CarrierStates, block_noise, fullest_share, refresh_shares
 from envs.gsnr.sharing import carrier_loss, gather_sharing
 from envs.request import Asked
 
@@ -83,14 +90,13 @@ def positions_in(words, band, size):
 @inlined
 def last_run(words, band, size):
     """The highest free run of a band that holds ``size`` slots; of length 0 where there is none."""
-    run = Run(np.int64(band.low), np.int64(0))
-    start = next_set(words, band.low)
-    while 0 <= start < band.high:
-        end = min(next_clear(words, start), band.high)
+    end = last_set_below(words, band.high) + 1
+    while end > band.low:
+        start = max(last_clear_below(words, end) + 1, band.low)
         if end - start >= size:
-            run = Run(np.int64(start), np.int64(end - start))
-        start = next_set(words, end)
-    return run
+            return Run(np.int64(start), np.int64(end - start))
+        end = last_set_below(words, start) + 1
+    return Run(np.int64(band.low), np.int64(0))
 
 
 @inlined
@@ -149,18 +155,51 @@ class OnPath(NamedTuple):
     """A path in a band, on which blocks are tried."""
 
     path: Index
+    kept: Index  # its row of ``PathScratch``
+    words: np.ndarray  # (num_words,) uint64 slots free on all its units
     band: SlotRange
     rank: float  # of the path among the pair's, 0 to 1
     band_rank: float
 
 
 @inlined
+def words_on_path(plant, free, carriers, path, kept):
+    """Bring row ``kept`` of the words of ``PathScratch`` in step with a path; once for each request."""
+    scratch, request = carriers.on_path, carriers.fresh[len(carriers.fresh) - 1]
+    if scratch.path[kept] != path or scratch.request[kept, 0] != request:
+        scratch.path[kept] = path
+        scratch.request[kept, 0] = request
+        scratch.request[kept, 1] = 0
+        path_words(free, plant.path_units[path, : plant.path_hops[path]], scratch.words[kept])
+
+
+@inlined
+def describe_what_is_free(plant, free, carriers, at, units, row):
+    """``describe_path`` of a path into the row; worked out once for each request."""
+    scratch, request = carriers.on_path, carriers.fresh[len(carriers.fresh) - 1]
+    figures, words = scratch.figures[at.kept], at.words
+    if scratch.request[at.kept, 1] != request:
+        scratch.request[at.kept, 1] = request
+        describe_path(free, units, words, runs_on_path(words), plant.num_slots, row)
+        figures[0] = row[COLUMN.path_free]
+        figures[1] = row[COLUMN.path_longest_run]
+        figures[2] = row[COLUMN.path_runs]
+        figures[3] = row[COLUMN.mean_load]
+        figures[4] = row[COLUMN.max_load]
+    row[COLUMN.path_free] = figures[0]
+    row[COLUMN.path_longest_run] = figures[1]
+    row[COLUMN.path_runs] = figures[2]
+    row[COLUMN.mean_load] = figures[3]
+    row[COLUMN.max_load] = figures[4]
+
+
+@inlined
 def describe_on_path(plant, free, carriers, asked, least, at, candidates):
     """Fill the features of a path in a band into the row; returns how many paths share its units."""
-    row, words, hops = candidates.row, candidates.words, plant.path_hops[at.path]
+    row, hops = candidates.row, plant.path_hops[at.path]
     units, latency_ms = plant.path_units[at.path, :hops], plant.path_latency_ms[at.path]
     describe_route(at.rank, hops, latency_ms, asked.max_latency_ms, least, row)
-    describe_path(free, units, words, runs_on_path(words), plant.num_slots, row)
+    describe_what_is_free(plant, free, carriers, at, units, row)
     row[COLUMN.band_rank] = at.band_rank
     row[COLUMN.band_load] = band_load(free, units, at.band)
     return gather_sharing(plant.parts.qot, carriers.sharing, units)
@@ -187,7 +226,7 @@ def list_blocks(listing, at, f, width, count, sharing):
     and ``sharing``.
     """
     plant, free, carriers, asked, least, candidates, n, seen = listing
-    qot, words, row = plant.parts.qot, candidates.words, candidates.row
+    qot, words, row = plant.parts.qot, at.words, candidates.row
     band, hops = at.band, plant.path_hops[at.path]
     paths = Paths(plant.first_path, plant.path_units, plant.path_hops, plant.path_format)
     units, num_slots, positions = plant.path_units[at.path, :hops], width * band.step, 0
@@ -226,7 +265,8 @@ def list_blocks(listing, at, f, width, count, sharing):
         describe_block(block, run, band, positions, row)
         describe_edges(free, block, band, row)
         noise = describe_quality(qot, f, tried, row)
-        row[COLUMN.carrier_loss] = carrier_loss(qot, paths, carriers, n, sharing, first, width)
+        if candidates.loss_counts[0]:
+            row[COLUMN.carrier_loss] = carrier_loss(qot, paths, carriers, n, sharing, first, width)
         append_block(candidates, n, count, at.path, block, run, f, noise)
         for column in range(len(row)):
             seen.features[count, column] = row[column]
@@ -236,9 +276,11 @@ def list_blocks(listing, at, f, width, count, sharing):
 
 
 @inlined
-def list_formats(listing, at, count):
-    """Append the candidates of one path in a band; returns the new number of candidates."""
+def list_formats(listing, at, b, count):
+    """Append the candidates of one path in band ``b``; returns the new number of candidates."""
+    qot = listing.plant.parts.qot
     plant, bit_rate_gbps = listing.plant, listing.asked.bit_rate_gbps
+    least_noise, most_noise, rate = qot.least_noise[at.path], qot.most_noise, qot.rate
     in_band = (at.band.high - at.band.low) // at.band.step
     sharing, working = np.int64(-1), 0  # one type throughout: each other one is compiled anew
     width = np.int64(0)
@@ -246,6 +288,8 @@ def list_formats(listing, at, count):
         f, width = next_format(plant, bit_rate_gbps, width)
         if f < 0 or width > in_band:
             break
+        if least_noise[rate[f], b] > most_noise[f]:  # it works nowhere there
+            continue
         before = count
         count, sharing = list_blocks(listing, at, f, width, count, sharing)
         working += count > before
@@ -259,7 +303,7 @@ def list_qot(plant, free, carriers, asked, least, candidates, n, seen):
     Arguments as of ``envs.candidates.observe_request``, of the parts the carriers; ``candidates.row`` begins
     at zero.
     """
-    qot, words = plant.parts.qot, candidates.words
+    qot, scratch = plant.parts.qot, carriers.on_path
     listing = Listing(plant, free, carriers, asked, least, candidates, n, seen)
     begin, end = plant.first_path[asked.pair], plant.first_path[asked.pair + 1]
     carriers.fresh[len(carriers.fresh) - 1] += 1  # a request of its own: see ``refresh_shares``
@@ -273,7 +317,9 @@ def list_qot(plant, free, carriers, asked, least, candidates, n, seen):
         for path in range(begin, end):
             if plant.path_latency_ms[path] > asked.max_latency_ms or count == len(seen.mask):
                 continue
-            path_words(free, plant.path_units[path, : plant.path_hops[path]], words)
-            at = OnPath(np.int64(path), band, (path - begin) / (end - begin), band_rank)
-            count = list_formats(listing, at, count)
+            kept = np.int64(path - begin) % KEPT_PATHS
+            words_on_path(plant, free, carriers, path, kept)
+            rank = (path - begin) / (end - begin)
+            at = OnPath(np.int64(path), kept, scratch.words[kept], band, rank, band_rank)
+            count = list_formats(listing, at, np.int64(b), count)
     return count

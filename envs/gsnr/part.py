@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from envs.compiled import inlined
 from envs.gsnr.arrays import QotArrays, no_qot_arrays
 from envs.gsnr.carriers import CarrierStates, clear_carriers, dark_carriers, light_block
-from envs.gsnr.qot_plant import qot_grid
+from envs.gsnr.qot_plant import least_noise, qot_grid
 from envs.gsnr.sharing import with_sharing
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ def grid(topology: Topology, unit_of_link: np.ndarray, spec: PlantSpec) -> Grid 
 def plant_arrays(blueprint: Blueprint) -> QotArrays:
     """Noise of what can be lit; empty where reach decides."""
     own = blueprint.grid.qot
-    return no_qot_arrays() if own is None else with_sharing(own, blueprint)
+    if own is None:
+        return no_qot_arrays()
+    least = least_noise(own, blueprint.path_units, blueprint.table.path_hops)
+    return with_sharing(own, blueprint)._replace(least_noise=least)
 
 
 def new_states(arrays: QotArrays, room: Room) -> CarrierStates:

@@ -15,6 +15,7 @@ import numpy as np
 
 from envs.blueprint import Grid
 from envs.gsnr.arrays import QotArrays, no_qot_arrays
+from envs.gsnr.carriers import SEGMENT
 from envs.gsnr.errors import GsnrError
 from envs.gsnr.formats import CarrierFormat, carrier_formats
 from envs.gsnr.line import load_line_parameters
@@ -110,9 +111,32 @@ def _noise_arrays(tables: LinkTables, first_link: np.ndarray, planned: bool) -> 
         own=np.ascontiguousarray(own),
         own_of_channel=np.ascontiguousarray(own[fullest][:, last]),
         cross=cross,
+        cross_most=most_in_segments(cross),
         kind=kind,
         transceiver_noise=tables.transceiver_noise,
     )
+
+
+def most_in_segments(cross: np.ndarray) -> np.ndarray:
+    """(num_kinds, num_channels, num_segments) the most that a lit channel adds to any of a segment."""
+    begins = np.arange(0, cross.shape[2], SEGMENT)
+    return np.maximum.reduceat(cross, begins, axis=2) if len(begins) else cross
+
+
+def least_noise(qot: QotArrays, units: np.ndarray, hops: np.ndarray) -> np.ndarray:
+    """(num_paths, num_rates, num_bands) int64 noise that a carrier has at the least where nothing is lit.
+
+    Args:
+        qot: with the noise of units and the bands.
+        units: (num_paths, max_hops) of each path, anything behind the last.
+        hops: (num_paths,).
+    """
+    least = np.empty((len(units), len(qot.own), len(qot.band_first)), np.int64)
+    bands = list(zip(qot.band_first.tolist(), qot.band_end.tolist(), strict=True))
+    for path, (row, count) in enumerate(zip(units, hops.tolist(), strict=True)):
+        of_path = qot.own[:, row[:count]].sum(axis=1)
+        least[path] = np.stack([of_path[:, first:end].min(axis=1) for first, end in bands], axis=1)
+    return least
 
 
 def _with_formats(
