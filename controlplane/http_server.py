@@ -17,7 +17,8 @@ import ssl
 from typing import Any
 
 import uvicorn
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -224,6 +225,11 @@ def tls_protocol(files: TlsFiles) -> type[TlsProtocol]:
         TlsError: certificate or key cannot be used.
     """
     return type("TlsProtocol", (TlsProtocol,), {"context": files.server_context()})
+
+
+async def to_nobody(_request: Request, _error: Exception) -> Response:
+    """The handler of ``ClientDisconnect``, which is no defect."""
+    return Response(status_code=400)
 
 
 def forgiving(app: ASGIApp) -> ASGIApp:

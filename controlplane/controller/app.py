@@ -20,6 +20,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from configs.home import Credentials
 from controlplane.auth import NOBODY, AuthMiddleware, People, tell_trail
@@ -53,6 +54,7 @@ from controlplane.controller.subscriptions import (
     SubscribedReader,
     Subscriptions,
 )
+from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pathcomp import COMP_ROUTE
@@ -156,6 +158,8 @@ def build_app(
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return plain_error(400, f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})")
+
+    app.add_exception_handler(ClientDisconnect, to_nobody)
 
     @app.exception_handler(Exception)
     async def defect(request: Request, error: Exception) -> Response:

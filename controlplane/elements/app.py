@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -20,6 +20,7 @@ from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import EPOCH_HEADER, UNKNOWN_STATUS, Edit, ElementError
 from controlplane.elements.routes import TABLE
 from controlplane.elements.together import EditsTogether, Held
+from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 
@@ -85,6 +86,7 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
             ElementError: refused,
             sqlite3.Error: not_stored,
             HTTPException: plain_refusal,
+            ClientDisconnect: to_nobody,
         },
     )
     app.add_middleware(

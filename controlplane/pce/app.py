@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -29,6 +29,7 @@ from configs.addresses import AsyncOneOf
 from configs.home import Credentials
 from configs.tls import client_context
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, identity_of, tell_trail
+from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pce.answers import PathAnswers
@@ -170,6 +171,7 @@ def build_app(
             DatabasesError: _refuse_for_now,
             DecisionLogError: _refuse_for_now,
             HTTPException: _refuse_http,
+            ClientDisconnect: to_nobody,
             Exception: _defect,
         },
         lifespan=lifespan,

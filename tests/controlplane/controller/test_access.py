@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from configs.home import Credentials
 from controlplane import logins
-from controlplane.auth import ACTING_FOR, People, bearer_header
+from controlplane.auth import ACTING_FOR, People, basic_value, bearer_header
 from controlplane.client import ControllerClient, ServiceRefused
 from controlplane.controller.app import build_app
 from controlplane.controller.clients import ClientSettings
@@ -27,6 +30,7 @@ from controlplane.users import UserBook, UserError, UserFile
 from tests.controlplane.controller.conftest import CREDENTIALS, Lab
 from tests.controlplane.controller.northbound import CONNECTIVITY, CONTEXT, reason
 from tests.controlplane.pce.conftest import ServerThread
+from tests.controlplane.serving import leave_in_the_middle
 
 PASSWORD = "correct horse"
 RESTORE = {"lightloop:input": {"nodes": ["A", "C"]}}
@@ -175,6 +179,19 @@ def test_a_defect_stands_in_the_trail(house: House, monkeypatch: pytest.MonkeyPa
     answer = house.ask("operator", "DELETE", f"{CONNECTIVITY}/connectivity-service=x")
     assert answer.status_code == 500
     assert house.entries()[-1][3:] == (500, "failed")
+
+
+def test_a_client_that_is_gone_before_its_request_is_whole_is_no_defect(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    leave_in_the_middle(
+        house.server.url, CONNECTIVITY, {"Authorization": basic_value(Credentials("operator", PASSWORD, ""))}
+    )
+    while not house.entries():
+        time.sleep(0.01)
+
+    assert house.entries()[-1][3:] == (400, "refused")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_the_file_is_private_whole_and_without_passwords(house: House) -> None:

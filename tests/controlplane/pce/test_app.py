@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import logging
 import math
 import time
 
@@ -24,7 +25,8 @@ from envs.features import CONTEXT_NAMES, FEATURE_NAMES
 from envs.heuristics import BASELINE_NAMES, baseline
 from envs.network import Network
 from envs.request import Request
-from tests.controlplane.pce.pce_client import added, reason
+from tests.controlplane.pce.pce_client import AUTHORISED, added, reason
+from tests.controlplane.serving import leave_in_the_middle
 
 
 def test_everything_but_health_asks_for_credentials(start):
@@ -39,6 +41,13 @@ def test_everything_but_health_asks_for_credentials(start):
             ("GET", PATH_RESOURCE + "x"),
         ):
             assert pce.http.request(method, path, headers=bare).status_code == 401
+
+
+def test_a_client_that_is_gone_before_its_request_is_whole_is_no_defect(start, caplog):
+    with start() as pce:
+        leave_in_the_middle(str(pce.http.base_url), COMPUTE_OPERATION, AUTHORISED)
+        assert pce.http.get("/status").status_code == 200  # answered behind it
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_without_an_endpoint_the_heuristic_decides_and_the_log_says_so(start):
