@@ -36,6 +36,7 @@ REQUESTS = 40_000
 WARMUP = 10_000
 SNAPSHOTS = 4  # states whose noise is also computed from scratch
 ROOMY, TIGHT = "max_margin", "fewest_channels"  # leaves others room; leaves none
+LOOKING = "most_reserve", "qot_mscl"  # look at lit neighbours, and at what the block takes from others
 
 
 def figures(
@@ -49,7 +50,8 @@ def figures(
     """Figures of the serving kernel; compilation is not counted. The defaults are what docs/qot.md reports.
 
     ``decisions_per_s`` lists, describes and scores all candidates; so does ``tight_decisions_per_s``, by a
-    policy that leaves neighbours no room, so that many blocks are looked at and refused.
+    policy that leaves neighbours no room, so that many blocks are looked at and refused. So do those named
+    after the rule that decides.
     ``first_feasible_per_s`` stops at the first, in that state. All by processor time, one thread.
     ``full_recompute_per_s`` is how often a second the noise of everything lit can be computed from the closed
     form, the tilt already solved: what a decision costs at the least without tables and increments.
@@ -70,7 +72,9 @@ def figures(
     say("compiling ...")
     run, tight = _Run(plant, load_erlang, ROOMY), _Run(plant, load_erlang, TIGHT)
     first = _Run(build_plant(topology, replace(plant.spec, max_candidates=1)), load_erlang, TIGHT)
-    for one in (run, tight, first):
+    looking = {name: _Run(plant, load_erlang, name) for name in LOOKING}
+    all_runs = (run, tight, first, *looking.values())
+    for one in all_runs:
         one.serve(warmup, warmup)
     full_s = worst_db = 0.0
     carriers = 0
@@ -78,7 +82,7 @@ def figures(
     edges = np.linspace(warmup, requests, snapshots + 1).astype(int)
     for start, stop in pairwise(edges):
         say(f"requests {start} to {stop} ...")
-        for one in (run, tight, first):
+        for one in all_runs:
             one.serve(int(stop - start))
         lit = lit_carriers(plant, run.states, 0)
         started_s = time.perf_counter()
@@ -95,6 +99,7 @@ def figures(
     return {
         "decisions_per_s": run.decisions_per_s,
         "tight_decisions_per_s": tight.decisions_per_s,
+        **{f"{name}_decisions_per_s": one.decisions_per_s for name, one in looking.items()},
         "first_feasible_per_s": first.decisions_per_s,
         "full_recompute_per_s": snapshots / full_s,
         "max_incremental_error_db": worst_db,
