@@ -2,9 +2,11 @@
 
 A generation's scores meet the same requests on every network; a score's cost is the mean over networks of the
 logarithm of what a request costs there (blocking, or blocking and energy), so that halving it counts the same
-on an easy network and on a hard one. A search is noisy: where it began and what it found are compared on
-other traces, and the better of the two is the result. Kept in ``agents/data/generalist``, which
-``deployments/bootstrap.py`` may begin with, and in ``agents/data/energy``.
+on an easy network and on a hard one. With ``SearchSpec.steady_state_requests`` a generation's scores go on
+from networks that the search's mean has filled. A search is noisy: where it began and what it found are
+compared on other traces, each from an empty network with a warm-up of its own, and the better of the two is
+the result. Kept in ``agents/data/generalist``, which ``deployments/bootstrap.py`` may begin with, and in
+``agents/data/energy``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from agents.search import (
     new_search,
 )
 from agents.spec import SearchSpec
+from agents.steady_state import costs_from_steady_state
+from agents.streams import Scores
 from envs.plant import Plant
 from envs.policy import LinearPolicy
 from envs.reward import ONLY_BLOCKING, RewardWeights
@@ -80,7 +84,7 @@ def search_generalist(
     Args:
         settings: networks, each with what the start knows.
         spec: sizes and budget; the requests of a candidate are served on every network.
-        warmup_requests: of each trace, not counted.
+        warmup_requests: of each trace, not counted; of the search's traces only where it has no steady state.
         seed: of search and requests.
         on_generation: called after every generation with the mean cost of the generation by network.
         aim: what is searched for, and from where on.
@@ -98,20 +102,26 @@ def search_generalist(
         axis=0,
     )
     state = new_search(spec, spread, seed, aim.start, STEP_FROM_A_GOOD_START)
-    length = spec.requests_per_candidate + warmup_requests
+    length, steady = spec.requests_per_candidate + warmup_requests, spec.steady_state_requests
     began = time.monotonic()
+    searched = spec.requests_per_candidate if steady else length
     with ThreadPoolExecutor(spec.threads) as pool:
         while spec.budget.share(state.elapsed_s, state.requests) < 1:
             points = np.array(state.strategy.ask())
             first = GENERATION_SEED + 1_000_003 * seed + state.generation
             traces = [
-                [make_trace(item.traffic, item.plant, length, first + 7919 * i)]
+                [make_trace(item.traffic, item.plant, steady + searched, first + 7919 * i)]
                 for i, item in enumerate(settings)
             ]
-            costs = _costs(settings, traces, state.weights(points), warmup_requests, aim.reward, pool)
+            weights = state.weights(points)
+            if steady:
+                scores = Scores(weights, state.weights(state.strategy.mean))
+                costs = _costs_from_steady_state(settings, traces, scores, spec, aim.reward)
+            else:
+                costs = _costs(settings, traces, weights, warmup_requests, aim.reward, pool)
             state.strategy.tell(list(points), _mean_logarithm(costs).tolist())
             state.generation += 1
-            state.requests += len(points) * length * len(settings)
+            state.requests += (len(points) * searched + steady) * len(settings)
             state.means = [*state.means, state.strategy.mean.copy()][-MEANS_KEPT:]
             state.elapsed_s = time.monotonic() - began
             means = {
@@ -149,6 +159,22 @@ def _costs(
         ]
 
     return np.array(list(pool.map(of_score, weights)))
+
+
+def _costs_from_steady_state(
+    settings: Sequence[TrainingSetting],
+    traces: Sequence[Sequence[Trace]],
+    scores: Scores,
+    spec: SearchSpec,
+    reward: RewardWeights,
+) -> np.ndarray:
+    """(P, networks) cost a request of P scores on networks that the search's mean has filled."""
+    before = spec.steady_state_requests
+    each = [
+        costs_from_steady_state(item.plant, own[0], scores.rows, scores.mean, before, reward, spec.threads)
+        for item, own in zip(settings, traces, strict=True)
+    ]
+    return np.stack(each, axis=1)
 
 
 def _mean_logarithm(costs: np.ndarray) -> np.ndarray:

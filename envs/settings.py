@@ -106,6 +106,8 @@ TRAINING_SETTINGS = (
 # What the energy agent learns on, with the plant of its scenario.
 ENERGY_TOPOLOGIES = ("nsfnet", "german17", "cost239")
 ENERGY_LOADS_ERLANG = (60.0, 90.0, 120.0)
+# Of a QoT agent for several networks: each with a load in Erlang where some requests are blocked.
+QOT_LESSONS = (("nsfnet", 800.0), ("german17", 650.0), ("cost239", 1750.0))
 
 
 def agent_plant(setting: Setting, departures_known: bool = False) -> PlantSpec:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 CHART_WIDTH = 64
 CHART_HEIGHT = 9
 SEVERAL = (
-    "it is trained on several published settings at once; a scenario with a power model on several networks"
+    "it is trained on several published settings at once; a scenario with a power model or with bands on "
+    "several networks"
 )
 
 
@@ -54,7 +55,7 @@ def train_command(
         typer.Option(
             "--generalist",
             help="One score for every network, on several published settings at once; with a scenario that "
-            "has a power model, on several networks and loads of it.",
+            "has a power model or bands, on several networks and loads of it.",
         ),
     ] = False,
     budget_s: Annotated[
@@ -87,6 +88,8 @@ def train_command(
 
       lightloop train --generalist --scenario energy-rmsa --budget-s 1200 --output agents/data/energy
 
+      lightloop train --generalist --scenario qot-rmbsa --output var/training/qot
+
       lightloop train --scenario five-node --budget-s 20 --output var/training/try --json
 
       lightloop train --scenario five-node --budget-requests 2000000 --set training.seed=3
@@ -100,10 +103,13 @@ def train_command(
         refuse_beside("--generalist", {"setting": "--setting"}, SEVERAL)
     if setting:
         refuse_beside("--setting", {"scenario": "--scenario"}, "give one of the two")
-    if setting or generalist:
-        _refuse_plant_settings(settings or [])
     config = load_config(scenario, settings or [])
-    if generalist and not config.plant.power_model:
+    of_scenario = bool(config.plant.power_model or config.plant.bands)
+    if setting or (generalist and not of_scenario):
+        _refuse_plant_settings(settings or [])
+    elif generalist:
+        _refuse_one_network(settings or [])
+    if generalist and not of_scenario:
         refuse_beside("--generalist", {"scenario": "--scenario"}, SEVERAL)
     spec = config.train_spec()
     if spec.algorithm == "search" and not spec.search.enabled:
@@ -116,9 +122,8 @@ def train_command(
         spec = spec.within_requests(budget_requests)
     if generalist:
         folder = output or _new_folder(Home.from_environment().training, "generalist")
-        is_energy = bool(config.plant.power_model)
-        lessons = _energy_lessons(scenario, settings or []) if is_energy else _published_lessons()
-        _train_generalist(spec, lessons, scenario if is_energy else "", folder, as_json)
+        lessons = _lessons_of(scenario, settings or []) if of_scenario else _published_lessons()
+        _train_generalist(spec, lessons, scenario if of_scenario else "", folder, as_json)
         return
     from agents.lessons import Lessons
     from agents.train import train  # here, as PyTorch loads for seconds
@@ -149,6 +154,20 @@ def _refuse_plant_settings(settings: list[str]) -> None:
             )
 
 
+def _refuse_one_network(settings: list[str]) -> None:
+    """Return where no override names the network or the load.
+
+    Raises:
+        Refusal: one does.
+    """
+    for item in settings:
+        if item.partition("=")[0].strip() in ("plant.topology", "traffic.load_erlang"):
+            raise Refusal(
+                f"--set {item} and --generalist exclude each other: its networks and loads are several; "
+                "leave --generalist out to train on one"
+            )
+
+
 def _setting(name: str, as_published: bool) -> tuple[Plant, PoissonTraffic]:
     """Plant and traffic of a published setting; ``as_published``: departures known where its agent knows."""
     from envs.plant import build_plant
@@ -171,26 +190,38 @@ def _published_lessons() -> tuple[Aim, list[TrainingSetting]]:
     ]
 
 
-def _energy_lessons(scenario: str, settings: list[str]) -> tuple[Aim, list[TrainingSetting]]:
-    """Several networks and loads of a scenario, and its fallback to begin with."""
+def _lessons_of(scenario: str, settings: list[str]) -> tuple[Aim, list[TrainingSetting]]:
+    """Several networks and loads of a scenario, and what to begin with.
+
+    With a power model that is the scenario's fallback, with bands the QoT agent that ships.
+    """
     from agents.generalist import Aim, TrainingSetting
+    from agents.shipped import shipped_for
     from configs.build import plant_of, traffic_of
     from configs.load import load_config
     from envs.heuristics import baseline
     from envs.policy import LinearPolicy
-    from envs.settings import ENERGY_LOADS_ERLANG, ENERGY_TOPOLOGIES
+    from envs.settings import ENERGY_LOADS_ERLANG, ENERGY_TOPOLOGIES, QOT_LESSONS
 
-    configs = [load_config(scenario, [*settings, f"plant.topology={name}"]) for name in ENERGY_TOPOLOGIES]
-    start = baseline(configs[0].online.fallback_policy)
+    first = load_config(scenario, settings)
+    is_energy = bool(first.plant.power_model)
+    places = list(QOT_LESSONS)
+    if is_energy:
+        places = [(name, load) for name in ENERGY_TOPOLOGIES for load in ENERGY_LOADS_ERLANG]
+    plants, found = {}, []
+    for topology, load in places:
+        if topology not in plants:
+            config = load_config(scenario, [*settings, f"plant.topology={topology}"])
+            plants[topology] = plant_of(config), traffic_of(config)
+        plant, traffic = plants[topology]
+        name = f"{plant.topology.name}, {load:g} Erlang"
+        found.append(TrainingSetting(name, plant, replace(traffic, load_erlang=load)))
+    if not is_energy:
+        return Aim("qot", shipped_for(found[0].plant)["shipped QoT agent"], first.reward), found
+    start = baseline(first.online.fallback_policy)
     if not isinstance(start, LinearPolicy):
         raise Refusal(f"online.fallback_policy is {start.name!r}, which is no linear score to begin with")
-    found = []
-    for config in configs:
-        plant, traffic = plant_of(config), traffic_of(config)
-        for load in ENERGY_LOADS_ERLANG:
-            name, offered = f"{plant.topology.name}, {load:g} Erlang", replace(traffic, load_erlang=load)
-            found.append(TrainingSetting(name, plant, offered))
-    return Aim("energy", start, configs[0].reward), found
+    return Aim("energy", start, first.reward), found
 
 
 def _train_generalist(

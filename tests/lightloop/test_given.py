@@ -100,6 +100,10 @@ def test_slots_that_are_not_those_of_the_bands_are_refused_with_the_right_number
         (["train", "--generalist", "--scenario", "five-node"], "--scenario"),
         (["train", "--setting", "deeprmsa-nsfnet", "--set", "plant.k_paths=9"], "plant.k_paths"),
         (["train", "--generalist", "--set", "traffic.load_erlang=9"], "traffic.load_erlang"),
+        (
+            ["train", "--generalist", "--scenario", "qot-rmbsa", "--set", "plant.topology=cost239"],
+            "plant.topology",
+        ),
     ],
 )
 def test_options_that_exclude_each_other_are_refused_with_both_names(

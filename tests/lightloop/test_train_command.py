@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import agents.generalist
 import envs.settings
 from agents.artefact import load_policy
 from agents.generalist import SMALLEST_COST, VALIDATION_SEED, VALIDATION_TRACES
+from agents.shipped import QOT_FOLDER
 from agents.spec import TrainingError, TrainPoint
 from configs.build import plant_of, traffic_of
 from configs.load import load_config
+from envs.evaluation import replay
 from envs.heuristics import baseline
 from envs.search import linear_costs_on
 from envs.traffic import make_trace
@@ -77,6 +80,43 @@ def test_one_energy_score_is_searched_on_several_loads_from_the_rule_on(tmp_path
         cost = linear_costs_on(plant, traces, np.array([rule.weights]), 50, config.reward)[0]
         assert cost > 0.05  # nothing is blocked, but watts are drawn
         expected.append(math.log(cost + SMALLEST_COST))
+    assert costs["start"] == pytest.approx(np.mean(expected))
+
+
+def test_one_score_for_networks_with_bands_goes_on_from_a_steady_state(tmp_path, monkeypatch):
+    lessons = (("five-node", 30.0), ("five-node", 60.0))
+    monkeypatch.setattr(envs.settings, "QOT_LESSONS", lessons)
+    filled, costs_of = [], agents.generalist.costs_from_steady_state
+
+    def watched(plant, trace, weights, mean, before, *others):
+        filled.append((trace.num_requests, before, len(weights)))
+        return costs_of(plant, trace, weights, mean, before, *others)
+
+    monkeypatch.setattr(agents.generalist, "costs_from_steady_state", watched)
+    search = ("requests_per_candidate=200", "steady_state_requests=150", "population=4", "threads=1")
+    sizes = [f"--set=training.search.{item}" for item in search]
+    sizes += ["--set=plant.channels_per_band=8", "--set=evaluation.warmup_requests=100"]
+    options = ["--budget-requests", "7000", *sizes, "--output", str(tmp_path)]
+    command = ["train", "--generalist", "--scenario", "qot-rmbsa", *options, "--json"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+
+    # A generation is 150 requests of the mean and 200 of each of four scores, on two networks; half of the
+    # budget is the search's.
+    assert filled == [(350, 150, 4)] * (2 * -(-3500 // (2 * (150 + 4 * 200))))
+    document, found = json.loads(done.stdout), load_policy(tmp_path)
+    assert document["settings"] == [f"five-node, {load:g} Erlang" for _, load in lessons]
+    costs, start = document["validation_cost"], load_policy(QOT_FOLDER)
+    assert (found.weights == start.weights) == (costs["start"] <= costs["searched"])
+    # Each validation trace begins with an empty network.
+    config = load_config("qot-rmbsa", ["plant.topology=five-node", "plant.channels_per_band=8"])
+    plant, expected = plant_of(config), []
+    for index, (_, load) in enumerate(lessons):
+        traffic = replace(traffic_of(config), load_erlang=load)
+        seeds = [VALIDATION_SEED + 97 * index + k for k in range(VALIDATION_TRACES)]
+        traces = [make_trace(traffic, plant, 300, seed) for seed in seeds]
+        blocked = [replay(plant, [trace], start, 100)[0].request_blocking for trace in traces]
+        expected.append(math.log(np.mean(blocked) + SMALLEST_COST))
+    assert max(expected) > math.log(0.01)
     assert costs["start"] == pytest.approx(np.mean(expected))
 
 
