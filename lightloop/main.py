@@ -13,7 +13,7 @@ import typer
 
 from configs.proxies import without_proxies
 from lightloop.commands import register
-from lightloop.output import Refusal, stderr
+from lightloop.output import Interrupted, Refusal, stderr
 
 DEBUG_VARIABLE = "LIGHTLOOP_DEBUG"
 DEBUG_OPTION = "--debug"
@@ -45,14 +45,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 register(app)
-
-
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM; no ``Exception``, so that nothing on the way takes it for an error of its own."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def main() -> None:

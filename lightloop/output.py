@@ -17,6 +17,14 @@ stdout = Console()
 stderr = Console(stderr=True)
 
 
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM; no ``Exception``, so that nothing on the way takes it for an error of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a failure of the program
     """Something asked for cannot be done; the message says what, why and the remedy. Exits with status 1."""
 

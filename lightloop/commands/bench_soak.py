@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from lightloop.figures import plain, table_of
-from lightloop.output import JsonFlag, emit, say
+from lightloop.output import Interrupted, JsonFlag, emit, say
 
 
 def soak(
@@ -38,7 +38,7 @@ def soak(
             for mark in bench.soak(Path(folder), plant, set_ups, marks, standing, keep_s):
                 found.append(mark)
                 say(f"{mark.set_ups:,} set-ups, {mark.cpu_ms:.1f} ms")
-        except KeyboardInterrupt:
+        except Interrupted:
             if not found:
                 raise
     if picture is not None:

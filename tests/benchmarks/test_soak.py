@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from benchmarks.soak import draw, soak
+from benchmarks.soak import Mark, draw, soak
 from configs.load import load_config
 from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import plant_view
 from controlplane.controller.store import Store
+from lightloop.main import app
+from lightloop.output import Interrupted
 
 MOST_GROWTH_MB = 12.0  # of the process from the second tenth to the last; a million would show 80 times that
 MOST_RATIO = 1.3  # of the processor time of a set-up, the last tenths to the first ones
@@ -26,6 +32,19 @@ def test_a_few_set_ups_give_marks_and_a_picture(tmp_path: Path) -> None:
     store.close()
     draw(marks, tmp_path / "curve.svg")
     assert "set-ups (thousands)" in (tmp_path / "curve.svg").read_text()
+
+
+def test_what_was_measured_by_then_is_told_when_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> Iterator[Mark]:
+        yield Mark(20, 4.0, 0, 100.0, 1.0, 3)
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr("benchmarks.soak.soak", ended)
+    told = CliRunner().invoke(
+        app, ["bench", "soak", "--scenario", "five-node", "--json"], catch_exceptions=False
+    )
+    document = json.loads(told.stdout)
+    assert (document["set_ups"], [mark["cpu_ms"] for mark in document["marks"]]) == (20, [4.0])
 
 
 @pytest.mark.long
