@@ -158,9 +158,17 @@ class TrainingSpec(PPOSpec):
         return Budget(self.budget_s, self.budget_requests)
 
     def within_seconds(self, seconds: float) -> Self:
-        """The same with one budget in seconds for its stages, shared in proportion to their own."""
+        """The same with one budget in seconds for its stages, shared in proportion to their own.
+
+        Raises:
+            TrainingError: it has no stage, or none with seconds of its own.
+        """
         of_search = self.search.budget_s if self.search.enabled else 0.0
         of_ppo = self.budget_s if self.algorithm == "ppo" else 0.0
+        if of_search + of_ppo == 0.0:
+            raise TrainingError(
+                "no stage of the training has seconds: training.budget_s, training.search.budget_s"
+            )
         factor = seconds / (of_search + of_ppo)
         search = replace(self.search, budget_s=self.search.budget_s * factor, budget_requests=0)
         return replace(self, budget_s=self.budget_s * factor, budget_requests=0, search=search)

@@ -89,6 +89,12 @@ def test_one_budget_is_shared_by_the_stages_that_there_are(
         assert expected is None or stage.budget_s == pytest.approx(expected)
 
 
+def test_a_training_without_a_stage_takes_no_budget_in_seconds(small_spec: TrainSpec) -> None:
+    empty = replace(small_spec, algorithm="search", search=SearchSpec(enabled=False))
+    with pytest.raises(TrainingError, match="no stage of the training has seconds"):
+        empty.within_seconds(7.0)
+
+
 def test_a_negative_budget_is_refused_by_name(small_spec: TrainSpec) -> None:
     with pytest.raises(TrainingError, match=r"training\.search\.budget_requests is -1"):
         replace(small_spec, search=replace(small_spec.search, budget_requests=-1))
