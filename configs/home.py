@@ -193,11 +193,28 @@ class Home:
         if not file.exists():
             self._make(self.root)
             made = Credentials("admin", secrets.token_urlsafe(18), secrets.token_urlsafe(32))
+            lines = [f"{key}={value}\n" for key, value in made.environment().items()]
             with NamedTemporaryFile("w", dir=self.root, prefix=".secrets-") as stream:  # mode 600
-                stream.writelines(f"{key}={value}\n" for key, value in made.environment().items())
+                stream.writelines(lines)
                 stream.flush()
                 with contextlib.suppress(FileExistsError):  # of a process that started beside this one
-                    os.link(stream.name, file)
+                    _appear(Path(stream.name), file)
         stored = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
         merged = stored | {key: os.environ[key] for key in stored if key in os.environ}
         return Credentials(merged[USER_VARIABLE], merged[PASSWORD_VARIABLE], merged[TOKEN_VARIABLE])
+
+
+def _appear(written: Path, file: Path) -> None:
+    """Give what is written whole its name, too.
+
+    Raises:
+        FileExistsError: something has the name.
+    """
+    try:
+        os.link(written, file)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as plain:
+            plain.write(written.read_bytes())

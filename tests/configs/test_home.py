@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,3 +48,17 @@ def test_processes_that_start_side_by_side_make_one_secret(
     assert len(set(made)) == 10
     assert [file.name for file in homes[0].root.iterdir()] == ["secrets.env"]
     assert (homes[0].root / "secrets.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_system_without_hard_links_holds_the_secret_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # link(2)
+
+    monkeypatch.setattr("os.link", refused)
+    home = Home(tmp_path / "home")
+
+    assert home.credentials() == home.credentials()
+    assert [file.name for file in home.root.iterdir()] == ["secrets.env"]
+    assert (home.root / "secrets.env").stat().st_mode & 0o777 == 0o600
