@@ -15,7 +15,7 @@ from envs.heuristics import baseline
 from envs.plant import Plant
 from envs.policy import ScoringPolicy
 from flows.policies import origin_of, packaged, registered, training_trace
-from flows.settings import Settings, settings_of
+from flows.settings import Settings, registry_of, settings_of
 from flows.slots import own_slots
 from tasks.champion import champion_of, promote
 from tasks.evaluate import best_baseline, contender_in, measure
@@ -71,9 +71,8 @@ def compare_beforehand(config: Config, home: Home) -> None:
 
     The results are kept, and found again when it is chosen.
     """
-    settings = settings_of(config, home, running=config)
-    if not settings.registry.promotion_log.exists():
-        _compared(settings)
+    if not registry_of(config, home).promotion_log.exists():
+        _compared(settings_of(config, home, running=config))
 
 
 def register_first_champion(settings: Settings, on_step: Callable[[str], None]) -> ModelVersion:

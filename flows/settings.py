@@ -113,13 +113,17 @@ def load_settings(
 def settings_of(config: Config, home: Home, running: Config | None) -> Settings:
     """The settings under a resolved configuration; ``running`` is the installation's own, if there is one."""
     in_service = running is not None and (running.scenario, running.plant) == (config.scenario, config.plant)
-    registry = Registry(
+    return Settings(config, home, plant_of(config), traffic_of(config), registry_of(config, home), in_service)
+
+
+def registry_of(config: Config, home: Home) -> Registry:
+    """Where versions are registered, and the log that says which of them is champion."""
+    return Registry(
         tracking_uri=config.mlflow.tracking_uri or config.services.url("mlflow"),
         experiment=config.mlflow.experiment,
         model_name=f"{config.mlflow.model_name}-{config.scenario}",
         promotion_log=home.serving / "promotions.jsonl",
     )
-    return Settings(config, home, plant_of(config), traffic_of(config), registry, in_service)
 
 
 def with_budget(

@@ -124,8 +124,9 @@ def cause(target: Target, extent: Extent, kinds: Mapping[str, Kind], say: Callab
     began_s = time.monotonic()
 
     def note(kind: str, text: str) -> None:
-        account.faults.append((time.monotonic() - began_s, kind, text))
-        say(text)
+        with account.lock:  # told in the order in which they are kept
+            account.faults.append((time.monotonic() - began_s, kind, text))
+            say(text)
 
     def goes_on() -> bool:
         return time.monotonic() - began_s < extent.seconds and len(account.faults) < extent.faults

@@ -169,21 +169,17 @@ def _at_link(on: Disturbance, out: list[Link], link: Link) -> contextlib.Abstrac
     return on.ongoing.alone(f"{'cut' if out is on.ongoing.cut else 'drained'} {'-'.join(link)}")
 
 
-def _kill(on: Disturbance) -> bool:
-    found = on.one()
-    if found:
-        on.note(f"kill {found[0]}")
-        _signal(found[1], signal.SIGKILL)
-    return found is not None
+def _end(word: str, number: signal.Signals) -> Callable[[Disturbance], bool]:
+    """A process gets a signal; after SIGTERM, as an update sends it, it may end what it does."""
 
+    def happen(on: Disturbance) -> bool:
+        found = on.one()
+        if found:
+            on.note(f"{word} {found[0]}")
+            _signal(found[1], number)
+        return found is not None
 
-def _stop(on: Disturbance) -> bool:
-    """As an update does it: it may end what it does, and comes again."""
-    found = on.one()
-    if found:
-        on.note(f"stop {found[0]}")
-        _signal(found[1], signal.SIGTERM)
-    return found is not None
+    return happen
 
 
 def _hang(on: Disturbance) -> bool:
@@ -365,8 +361,8 @@ KINDS: Mapping[str, Kind] = {
     "repair": Kind(20, _repair),
     "drain": Kind(8, _drain),
     "undrain": Kind(8, _undrain),
-    "kill": Kind(15, _kill),
-    "stop": Kind(5, _stop),
+    "kill": Kind(15, _end("kill", signal.SIGKILL)),
+    "stop": Kind(5, _end("stop", signal.SIGTERM)),
     "hang": Kind(8, _hang),
     "kill-at-step": Kind(15, _kill_at_step, _no_failpoints),
     "element-refuses": Kind(4, _element("refuse"), _no_failpoints),
