@@ -35,6 +35,7 @@ from controlplane.users import OUR_PROCESSES, TRUSTED, User, UserBook
 ACTING_FOR = "x-acting-for"  # the user in whose name a process of ours asks
 _WHO = "lightloop.who"
 _ABOUT = "lightloop.about"
+ROUTE = "lightloop.route"  # of the table, with what stands in the path
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         method, path = scope.get("method", "GET"), scope.get("path", "")
-        route = self.table.find(method, path)
+        scope[ROUTE] = self.table.match(method, path)
+        route = scope[ROUTE][0]
         needed = self.table.needed(method, route)
         receive = self.table.limited(route, receive)
         if needed is None:

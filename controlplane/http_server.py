@@ -17,8 +17,7 @@ import ssl
 from typing import Any
 
 import uvicorn
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -227,11 +226,6 @@ def tls_protocol(files: TlsFiles) -> type[TlsProtocol]:
     return type("TlsProtocol", (TlsProtocol,), {"context": files.server_context()})
 
 
-async def to_nobody(_request: Request, _error: Exception) -> Response:
-    """The handler of ``ClientDisconnect``, which is no defect."""
-    return Response(status_code=400)
-
-
 def forgiving(app: ASGIApp) -> ASGIApp:
     """The application, which ends quietly where a client is gone before its whole request has come."""
 
@@ -260,6 +254,7 @@ def server_config(
         "proxy_headers": False,
         "server_header": False,
         "log_level": "warning",
+        "access_log": False,  # the trail says who asked for what; uvicorn would make each line and drop it
     }
     return uvicorn.Config(forgiving(app), host=host, port=port, **(settings | further))
 

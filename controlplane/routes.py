@@ -89,13 +89,23 @@ class RouteTable:
         self.routes = routes
         self.own_refusal = own_refusal
         self._is_whole = is_whole
-        self._patterns = [(compile_path(route.path)[0], route) for route in routes]
+        self._patterns = [(route, *_pattern(route.path)) for route in routes]
 
-    def find(self, method: str, path: str) -> ApiRoute | None:
-        """The route that a request asks for; None where there is none."""
-        asked = "GET" if method == "HEAD" else method
-        fitting = (route for pattern, route in self._patterns if pattern.match(path))
-        return next((route for route in fitting if asked in route.methods or method in route.methods), None)
+    def match(self, method: str, path: str) -> tuple[ApiRoute | None, dict[str, Any]]:
+        """The route that a request asks for, with what stands in its path; None where there is none."""
+        for route, values in self._at(path):
+            if method in route.methods or (method == "HEAD" and "GET" in route.methods):
+                return route, values
+        return None, {}
+
+    def methods(self, path: str) -> tuple[str, ...]:
+        """What the routes at a path take; none where there is no route."""
+        return tuple(dict.fromkeys(method for route, _ in self._at(path) for method in route.methods))
+
+    def _at(self, path: str) -> Iterator[tuple[ApiRoute, dict[str, Any]]]:
+        for route, begins, values_of in self._patterns:
+            if path.startswith(begins) and (values := values_of(path)) is not None:
+                yield route, values
 
     def named(self, does: str) -> ApiRoute:
         """The first route of a name."""
@@ -142,6 +152,19 @@ class RouteTable:
             raise RouteTableError(f"{self.process}: route without handler, or handler without route: {odd}")
         for route in self.routes:
             yield route, named[route.does]
+
+
+def _pattern(path: str) -> tuple[str, Callable[[str], dict[str, Any] | None]]:
+    """How a path begins that fits, and what stands in one that does; None: it does not."""
+    pattern, _, convertors = compile_path(path)
+
+    def values_of(asked: str) -> dict[str, Any] | None:
+        found = pattern.match(asked)
+        if found is None:
+            return None
+        return {name: convertors[name].convert(text) for name, text in found.groupdict().items()}
+
+    return path.partition("{")[0], values_of
 
 
 def only_open(process: str, *paths: str) -> RouteTable:

@@ -294,27 +294,36 @@ def observe(
     )
     network.know_lives_by(plant.forecast)
     observe_one(plant.arrays, network.free, network.parts, asked, candidates, seen)
-    listed = tuple(_candidate(plant, candidates, c) for c in range(int(candidates.listed[0])))
-    return Observation(*seen), listed
+    return Observation(*seen), _listed(plant, candidates)
 
 
-def _candidate(plant: Plant, candidates: CandidateArrays, c: int) -> Candidate:
-    path, first_slot = int(candidates.path[0, c]), int(candidates.first_slot[0, c])
-    band = next(band for band in plant.bands if band.first_slot <= first_slot < band.end_slot)
-    format_row = int(candidates.format[0, c])
-    gsnr_db = margin_db = math.nan
-    if plant.thresholds_db:
-        gsnr_db = -10.0 * math.log10(candidates.noise[0, c])
-        margin_db = gsnr_db - plant.thresholds_db[format_row]
-    return Candidate(
-        path=path,
-        nodes=plant.path_table.nodes(path),
-        first_slot=first_slot,
-        num_slots=int(candidates.num_slots[0, c]),
-        modulation_format=plant.formats[format_row].name,
-        latency_ms=float(plant.arrays.path_latency_ms[path]),
-        band=band.name,
-        gsnr_db=gsnr_db,
-        margin_db=margin_db,
-        marginal_w=1000.0 * float(candidates.marginal_kw[0, c]) if plant.power else math.nan,
+def _listed(plant: Plant, candidates: CandidateArrays) -> tuple[Candidate, ...]:
+    """The first listing as objects; numbers leave the arrays a column at a time, one by one costs more."""
+    size = int(candidates.listed[0])
+    path, first_slot, num_slots, row = (
+        column[0, :size].tolist()
+        for column in (candidates.path, candidates.first_slot, candidates.num_slots, candidates.format)
     )
+    latency_ms = plant.arrays.path_latency_ms[candidates.path[0, :size]].tolist()
+    found = []
+    for c in range(size):
+        first = first_slot[c]
+        gsnr_db = margin_db = math.nan
+        if plant.thresholds_db:
+            gsnr_db = -10.0 * math.log10(candidates.noise[0, c])
+            margin_db = gsnr_db - plant.thresholds_db[row[c]]
+        found.append(
+            Candidate(
+                path=path[c],
+                nodes=plant.path_table.nodes(path[c]),
+                first_slot=first,
+                num_slots=num_slots[c],
+                modulation_format=plant.formats[row[c]].name,
+                latency_ms=latency_ms[c],
+                band=next(band.name for band in plant.bands if band.first_slot <= first < band.end_slot),
+                gsnr_db=gsnr_db,
+                margin_db=margin_db,
+                marginal_w=1000.0 * float(candidates.marginal_kw[0, c]) if plant.power else math.nan,
+            )
+        )
+    return tuple(found)

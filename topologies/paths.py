@@ -98,11 +98,11 @@ class PathTable:
 
     def nodes(self, path: int) -> tuple[int, ...]:
         """Node indices along a path."""
-        return tuple(int(n) for n in self.path_nodes[path, : self.path_hops[path] + 1])
+        return tuple(self.path_nodes[path, : self.path_hops[path] + 1].tolist())
 
     def links(self, path: int) -> tuple[int, ...]:
         """Directed link indices along a path."""
-        return tuple(int(n) for n in self.path_links[path, : self.path_hops[path]])
+        return tuple(self.path_links[path, : self.path_hops[path]].tolist())
 
     @property
     def num_stored(self) -> int:

@@ -5,24 +5,24 @@ Not here: what happens to the network (``services.py``), documents (``controlpla
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from inspect import get_annotations
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
-import anyio
-import anyio.to_thread
-from fastapi import FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from configs.home import Credentials
+from controlplane.application import Application, Handler, asked
 from controlplane.auth import NOBODY, AuthMiddleware, People, tell_trail
 from controlplane.controller.change_log import LAST_VERSION, PAGE_ROWS
 from controlplane.controller.clients import ClientSettings
@@ -54,7 +54,6 @@ from controlplane.controller.subscriptions import (
     SubscribedReader,
     Subscriptions,
 )
-from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pathcomp import COMP_ROUTE
@@ -81,9 +80,29 @@ OPERATIONS = (
 )
 MAX_CHANGES = 64  # side by side
 MAX_QUESTIONS = 16  # that are passed on to the PCE, side by side
-Version = Annotated[int, Query(ge=-LAST_VERSION, le=LAST_VERSION)]
-Rows = Annotated[int, Query(ge=1, le=PAGE_ROWS)]
+MAX_READERS = 32
+Version = Annotated[int, Field(ge=-LAST_VERSION, le=LAST_VERSION)]
+Rows = Annotated[int, Field(ge=1, le=PAGE_ROWS)]
 Result = TypeVar("Result")
+
+
+class _Page(BaseModel):
+    limit: Rows = PAGE_ROWS
+
+
+class _ChangesPage(_Page):
+    since: Version = 0
+    store: Annotated[str | None, Field(max_length=200)] = None
+
+
+class _SnapshotPage(_Page):
+    version: Version | None = None
+    after: Version = 0
+
+
+class _TrailPage(_Page):
+    since: Annotated[str, Field(max_length=40)] = "-1d"
+    user: Annotated[str, Field(max_length=200)] = ""
 
 
 def build_app(
@@ -95,38 +114,35 @@ def build_app(
     maintenance: Maintenance | None = None,
     clients: ClientSettings | None = None,
     people: People = NOBODY,
-) -> FastAPI:
+) -> Application:
     """The controller's HTTP application; it starts and stops the maintenance with itself."""
     clients = clients or ClientSettings()
     snapshots, subscriptions = Snapshots(state), Subscriptions(state, stream.look_again)
     datastore = Datastore(state, manager, pce, clients, subscriptions.context)
     # Changes wait for elements and for the PCE; with threads of their own they never hold up the readers.
-    changing = anyio.CapacityLimiter(MAX_CHANGES)
-    asking = anyio.CapacityLimiter(MAX_QUESTIONS)
+    changing = ThreadPoolExecutor(MAX_CHANGES, "change")
+    asking = ThreadPoolExecutor(MAX_QUESTIONS, "ask")
+    reading = ThreadPoolExecutor(MAX_READERS, "read")
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         stream.open()
         if maintenance:
             maintenance.start()
         yield
         stream.close()
         if maintenance:
-            await anyio.to_thread.run_sync(maintenance.stop)
+            await asyncio.to_thread(maintenance.stop)
 
     async def change(function: Callable[[], Result]) -> Result:
-        return await anyio.to_thread.run_sync(function, limiter=changing)
+        return await asyncio.get_running_loop().run_in_executor(changing, function)
 
-    app = FastAPI(
-        title="lightloop controller", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
-    )
-
-    @app.exception_handler(TapiError)
-    async def refused(_request: Request, error: TapiError) -> Response:
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, TapiError)
         count(error.status)
         answer = error_response(error)
         if error.status == 405:
-            answer.headers["Allow"] = ", ".join(allowed_at(_request.url.path))
+            answer.headers["Allow"] = ", ".join(allowed_at(request.url.path))
         return answer
 
     def count(status: int) -> None:
@@ -139,8 +155,8 @@ def build_app(
         taken = [method for route in TABLE.routes if route.path == path for method in route.methods]
         return tuple(dict.fromkeys((*taken, "OPTIONS"))) if taken else ()
 
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
+    def http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
         status, detail, allow = error.status_code, error.detail, (error.headers or {}).get("Allow", "")
         if status == 405 and request.url.path.startswith("/restconf"):
             allow = ", ".join(allowed_at(request.url.path))
@@ -152,61 +168,45 @@ def build_app(
             answer.headers["Allow"] = allow
         return answer
 
-    @app.exception_handler(RequestValidationError)
-    async def odd_query(_request: Request, error: RequestValidationError) -> Response:
-        count(400)
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return plain_error(400, f"{place}: {first['msg']} (value {str(first.get('input'))[:80]!r})")
-
-    app.add_exception_handler(ClientDisconnect, to_nobody)
-
-    @app.exception_handler(Exception)
-    async def defect(request: Request, error: Exception) -> Response:
+    def defect(request: Request, error: Exception) -> Response:
         count(500)
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return plain_error(500, f"{type(error).__name__}: see the controller's log")
 
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    async def health(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    def ready() -> Response:
+    def ready(_request: Request) -> Response:
         return ready_answer(not_ready(manager), degraded(manager))
 
     def metrics(request: Request) -> Response:
         return measured(manager).answer(request.headers.get("accept"))
 
-    async def host_meta() -> Response:
+    async def host_meta(_request: Request) -> Response:
         return Response(HOST_META_BODY, media_type="application/xrd+xml")
 
-    def changes(
-        since: Version = 0,
-        store: Annotated[str | None, Query(max_length=200)] = None,
-        limit: Rows = PAGE_ROWS,
-    ) -> Response:
-        return Response(json.dumps(state.feed(since, store, limit)), media_type="application/json")
+    def changes(request: Request) -> Response:
+        page = asked(request, _ChangesPage)
+        return Response(json.dumps(state.feed(page.since, page.store, page.limit)), media_type=JSON)
 
-    def snapshot(version: Version | None = None, after: Version = 0, limit: Rows = PAGE_ROWS) -> Response:
-        return Response(snapshots.page(version, max(0, after), limit), media_type="application/json")
+    def snapshot(request: Request) -> Response:
+        page = asked(request, _SnapshotPage)
+        return Response(snapshots.page(page.version, max(0, page.after), page.limit), media_type=JSON)
 
-    def setups(limit: Rows = PAGE_ROWS) -> Response:
-        return Response(json.dumps(manager.progress.told(limit)), media_type="application/json")
+    def setups(request: Request) -> Response:
+        return Response(json.dumps(manager.progress.told(asked(request, _Page).limit)), media_type=JSON)
 
-    def openapi() -> Response:
+    def openapi(_request: Request) -> Response:
         return Response(json.dumps(description(TABLE)), media_type=JSON)
 
-    def trail(
-        since: Annotated[str, Query(max_length=40)] = "-1d",
-        user: Annotated[str, Query(max_length=200)] = "",
-        limit: Rows = PAGE_ROWS,
-    ) -> Response:
-        folder = people.trail.folder if people.trail else None
+    def trail(request: Request) -> Response:
+        page, folder = asked(request, _TrailPage), people.trail.folder if people.trail else None
         try:
-            found = read_trail(folder, parse_since(since), user) if folder else ()
+            found = read_trail(folder, parse_since(page.since), page.user) if folder else ()
         except TrailError as error:
             raise invalid(str(error)) from None
-        entries = [asdict(entry) for entry in deque(found, maxlen=limit)]
-        return Response(json.dumps({"entries": entries}), media_type="application/json")
+        entries = [asdict(entry) for entry in deque(found, maxlen=page.limit)]
+        return Response(json.dumps({"entries": entries}), media_type=JSON)
 
     async def root(request: Request) -> Response:
         accepts_json(request)
@@ -230,9 +230,8 @@ def build_app(
     async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
         headers = {STATE_VERSION: str(state.version)}
-        status, answer = await anyio.to_thread.run_sync(
-            lambda: pce.forward("POST", path, body, headers), limiter=asking
-        )
+        ask = partial(pce.forward, "POST", path, body, headers)
+        status, answer = await asyncio.get_running_loop().run_in_executor(asking, ask)
         return yang_response(answer, status)
 
     async def compute(request: Request) -> Response:
@@ -264,7 +263,7 @@ def build_app(
     async def notification_operation(request: Request) -> Response:
         body = await read_json(request) if await request.body() else {}
         operation = request.url.path.rpartition("/")[2]
-        return yang_response(await anyio.to_thread.run_sync(lambda: subscriptions.operate(operation, body)))
+        return yang_response(await asyncio.to_thread(subscriptions.operate, operation, body))
 
     async def notifications(request: Request) -> Response:
         since = stream.start_after(request.headers.get("last-event-id"))
@@ -279,8 +278,9 @@ def build_app(
     async def read(request: Request) -> Response:
         accepts_json(request)
         path, query = _below_data(request), request.query_params.multi_items()
-        answer = await anyio.to_thread.run_sync(
-            lambda: tagged(datastore.read(path, query)), limiter=asking if datastore.asks(path) else None
+        threads = asking if datastore.asks(path) else reading
+        answer = await asyncio.get_running_loop().run_in_executor(
+            threads, lambda: tagged(datastore.read(path, query))
         )
         if is_known(request, answer):
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
@@ -297,18 +297,14 @@ def build_app(
 
         return await change(act_on_conditions)
 
-    handlers: tuple[Callable[..., Any], ...] = (
+    handlers: tuple[Handler, ...] = (
         *(health, ready, metrics, host_meta, openapi, changes, snapshot, setups, trail, root),
         *(yang_library_version, options, operations, compute, comp_route),
         *(fail_link, repair_link, drain, undrain, notification_operation, notifications, read, write),
         *optical_tfs_handlers(Lightpaths(state, manager), change),
     )
-    for route, handler in TABLE.handled_by(*handlers):
-        if _reads_itself(handler):  # what FastAPI would look for in a request costs more than the routing
-            app.add_route(route.path, handler, methods=list(route.methods))
-        else:
-            app.add_api_route(route.path, handler, methods=list(route.methods))
-    app.add_middleware(
+    refusals = {TapiError: refused, HTTPException: http_error, Exception: defect}
+    login = partial(
         AuthMiddleware,
         credentials=credentials,
         table=TABLE,
@@ -316,13 +312,7 @@ def build_app(
         people=people,
         trusted=clients.trusted,
     )
-    return app
-
-
-def _reads_itself(handler: Callable[..., Any]) -> bool:
-    """Whether a handler takes the request as it is and makes a whole answer of it."""
-    told = get_annotations(handler, eval_str=False)
-    return list(told) == ["request", "return"] and told["return"] == "Response"
+    return Application(TABLE, handlers, refusals, login, lifespan)
 
 
 def _below_data(request: Request) -> str:

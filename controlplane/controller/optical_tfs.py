@@ -10,10 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from controlplane.application import Handler
 from controlplane.controller.optical_tfs_documents import FLOW_ID, flow_entry, flow_id_of
 from controlplane.controller.optical_tfs_documents import optical_links as links_of
 from controlplane.controller.routes import OPTICAL_TFS
@@ -103,7 +106,7 @@ class Lightpaths:
         return found
 
 
-def optical_tfs_handlers(lightpaths: Lightpaths, change: Change) -> tuple[Callable[..., Any], ...]:
+def optical_tfs_handlers(lightpaths: Lightpaths, change: Change) -> tuple[Handler, ...]:
     """What answers the routes of this interface.
 
     Args:
@@ -111,28 +114,32 @@ def optical_tfs_handlers(lightpaths: Lightpaths, change: Change) -> tuple[Callab
         change: runs what changes the network, where the other changes run.
     """
 
-    async def add_lightpath(src: str, dst: str, bitrate: str, bidir: str = "1") -> Response:
-        return JSONResponse(await change(lambda: lightpaths.add(src, dst, bitrate, bidir)))
+    async def add_lightpath(request: Request) -> Response:
+        told = {"bidir": "1", **request.path_params}
+        added = await change(lambda: lightpaths.add(*itemgetter("src", "dst", "bitrate", "bidir")(told)))
+        return JSONResponse(added)
 
-    async def add_lightpath_in_band(band: str) -> Response:
+    async def add_lightpath_in_band(request: Request) -> Response:
+        band = request.path_params["band"]
         raise TapiError(
             400,
             "operation-not-supported",
             f"an optical band ({band[:40]}) is not supported; leave it out: each lightpath has its own slots",
         )
 
-    async def delete_lightpath(src: str, dst: str, bitrate: str, flow_id: str) -> Response:
+    async def delete_lightpath(request: Request) -> Response:
+        src, dst, bitrate, flow_id = itemgetter("src", "dst", "bitrate", "flow_id")(request.path_params)
         if src.isdigit() and not bitrate.isdigit():  # the order of its driver, which puts the number first
             src, dst, bitrate, flow_id = dst, bitrate, flow_id, src
         return JSONResponse(await change(lambda: lightpaths.delete(src, dst, bitrate, flow_id)))
 
-    def lightpaths_by_number() -> Response:
+    def lightpaths_by_number(_request: Request) -> Response:
         return JSONResponse(lightpaths.all())
 
-    def optical_links() -> Response:
+    def optical_links(_request: Request) -> Response:
         return JSONResponse(lightpaths.links())
 
-    async def topology(context: str, topology: str) -> Response:
+    async def topology(_request: Request) -> Response:
         return JSONResponse("Opticalcontroller is synchronised")
 
     return (

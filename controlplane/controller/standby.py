@@ -19,13 +19,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from configs.home import Credentials
+from controlplane.application import Application
 from controlplane.auth import AuthMiddleware, People
 from controlplane.controller.claim import Claim, ClaimHolder, ClaimLostError
 from controlplane.controller.routes import TABLE
@@ -52,7 +52,7 @@ class InCharge:
         close: releases everything, the claim last.
     """
 
-    app: FastAPI
+    app: Application
     claim: Claim
     close_streams: Callable[[], None]
     close: Callable[[], None]
@@ -161,7 +161,7 @@ class Standby:
             os.kill(os.getpid(), signal.SIGTERM)
             return
         try:
-            async with controller.app.router.lifespan_context(controller.app):
+            async with controller.app.opened():
                 self._in_charge = controller
                 log.info("in charge, epoch %d", controller.claim.epoch)
                 await ended.wait()

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from functools import partial
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from configs.home import Credentials
+from controlplane.application import Application
 from controlplane.auth import NOBODY, AuthMiddleware, People
 from controlplane.elements.host import ElementHost
 from controlplane.elements.interface import EPOCH_HEADER, UNKNOWN_STATUS, Edit, ElementError
 from controlplane.elements.routes import TABLE
 from controlplane.elements.together import EditsTogether, Held
-from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 
@@ -30,7 +29,7 @@ STATUS_OF_TAG = {"access-denied": 403, "unknown-element": 404, "invalid-value": 
 _EDIT = TypeAdapter(Edit)
 
 
-def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> Starlette:
+def build_app(host: ElementHost, credentials: Credentials, people: People = NOBODY) -> Application:
     """The elements' HTTP application."""
     edits = EditsTogether(host)
 
@@ -41,17 +40,17 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
             host.meet(_read_epoch(epoch, node), node)
         return node
 
-    async def refused(_request: Request, error: Exception) -> Response:
+    def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, ElementError)
         return JSONResponse({"tag": error.tag, "message": str(error)}, STATUS_OF_TAG.get(error.tag, 500))
 
-    async def not_stored(request: Request, error: Exception) -> Response:
+    def not_stored(request: Request, error: Exception) -> Response:
         """Whether the change is on disk nobody knows, so this is no refusal: who asked looks again."""
         log.warning("%s %s: %r", request.method, request.url.path, error)
         message = f"the elements' database failed: {error}"
         return JSONResponse({"tag": "operation-failed", "message": message}, UNKNOWN_STATUS)
 
-    async def plain_refusal(request: Request, error: Exception) -> Response:
+    def plain_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         message = f"{request.method} {request.url.path}: {error.detail}"
         return JSONResponse({"tag": "invalid-value", "message": message}, error.status_code, error.headers)
@@ -79,20 +78,18 @@ def build_app(host: ElementHost, credentials: Credentials, people: People = NOBO
         with host.metrics.operation("edit"):
             return _told(await edits.edit(node, _read_edit(body, node)))
 
-    handlers = TABLE.handled_by(health, openapi, ready, metrics, nodes, running, edit)
-    app = Starlette(
-        routes=[Route(route.path, handler, methods=list(route.methods)) for route, handler in handlers],
-        exception_handlers={
-            ElementError: refused,
-            sqlite3.Error: not_stored,
-            HTTPException: plain_refusal,
-            ClientDisconnect: to_nobody,
-        },
+    def defect(request: Request, error: Exception) -> Response:
+        log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return PlainTextResponse("a defect; the log of the elements has the details", 500)
+
+    return Application(
+        TABLE,
+        (health, openapi, ready, metrics, nodes, running, edit),
+        {ElementError: refused, sqlite3.Error: not_stored, HTTPException: plain_refusal, Exception: defect},
+        partial(
+            AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
+        ),
     )
-    app.add_middleware(
-        AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop elements", people=people
-    )
-    return app
 
 
 def _told(held: Held) -> Response:

@@ -12,24 +12,22 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 from pydantic import ValidationError
-from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from configs.addresses import AsyncOneOf
 from configs.home import Credentials
 from configs.tls import client_context
+from controlplane.application import Application
 from controlplane.auth import NOBODY, AuthMiddleware, People, bearer_header, identity_of, tell_trail
-from controlplane.http_server import to_nobody
 from controlplane.metrics import ready_answer
 from controlplane.openapi import description
 from controlplane.pce.answers import PathAnswers
@@ -98,7 +96,7 @@ class PceSettings:
 
 def build_app(
     plant: Plant, settings: PceSettings, credentials: Credentials, people: People = NOBODY
-) -> ASGIApp:
+) -> Application:
     """The application, closed to requests without credentials.
 
     Its lifespan opens the decision log and compiles the kernels, so ``/health`` answers only when a first
@@ -110,7 +108,7 @@ def build_app(
     fallback = baseline(settings.fallback_policy)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         await asyncio.to_thread(warm_up, plant, fallback)
         log = await asyncio.to_thread(DecisionLog, settings.decisions, settings.part_rows, settings.part_s)
         controller = httpx.AsyncClient(
@@ -161,22 +159,20 @@ def build_app(
             await controller.aclose()
             await asyncio.to_thread(log.close)
 
-    app = Starlette(
-        routes=[
-            Route(route.path, handler, methods=list(route.methods))
-            for route, handler in TABLE.handled_by(*_HANDLERS)
-        ],
-        exception_handlers={
+    app = Application(
+        TABLE,
+        _HANDLERS,
+        {
             TapiError: _refuse_tapi,
             DatabasesError: _refuse_for_now,
             DecisionLogError: _refuse_for_now,
             HTTPException: _refuse_http,
-            ClientDisconnect: to_nobody,
             Exception: _defect,
         },
-        lifespan=lifespan,
+        partial(AuthMiddleware, credentials=credentials, table=TABLE, realm="lightloop PCE", people=people),
+        lifespan,
     )
-    return AuthMiddleware(app, credentials, TABLE, "lightloop PCE", people)
+    return app
 
 
 async def _health(request: Request) -> Response:
@@ -349,21 +345,21 @@ def _yang(document: Any, status: int = 200) -> Response:
     return Response(json.dumps(document), status_code=status, media_type=YANG_DATA_JSON)
 
 
-async def _refuse_tapi(request: Request, error: Exception) -> Response:
+def _refuse_tapi(request: Request, error: Exception) -> Response:
     assert isinstance(error, TapiError)
     response = _yang(error.document(), error.status)
     _tell_state(response, request.app.state.computation)
     return response
 
 
-async def _refuse_for_now(request: Request, error: Exception) -> Response:
+def _refuse_for_now(request: Request, error: Exception) -> Response:
     _logger.warning("503: %s", error)
     reason = "databases" if isinstance(error, DatabasesError) else "decision-log"
     request.app.state.computation.metrics.unanswered.labels(reason).inc()
     return _yang(errors_document("operation-failed", str(error)), 503)
 
 
-async def _refuse_http(request: Request, error: Exception) -> Response:
+def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     tags = {404: "invalid-value", 405: "operation-not-supported", 413: "too-big"}
     tag = tags.get(error.status_code, "operation-failed")
@@ -371,7 +367,7 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
     return _yang(errors_document(tag, message, error_type="protocol"), error.status_code)
 
 
-async def _defect(request: Request, error: Exception) -> Response:
+def _defect(request: Request, error: Exception) -> Response:
     _logger.error("%s %s", request.method, request.url.path, exc_info=error)
     return _yang(errors_document("operation-failed", "a defect; the log of the PCE has the details"), 500)
 
