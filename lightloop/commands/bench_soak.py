@@ -25,22 +25,25 @@ def soak(
 ) -> None:
     """Memory, disk and processor time of a controller over many set-ups (four minutes for 50,000).
 
-    Ctrl-C ends it early; what was measured by then is told.
+    Ctrl-C ends it early, and so does a set-up that fails; what was measured by then is told.
     """
     import benchmarks.soak as bench
     from configs.load import load_config
     from controlplane.controller.network import plant_view
+    from controlplane.tapi.errors import TapiError
 
     plant = plant_view(load_config(scenario))
     found: list[bench.Mark] = []
+    failed: TapiError | None = None
     with tempfile.TemporaryDirectory(prefix="lightloop-soak-") as folder:
         try:
             for mark in bench.soak(Path(folder), plant, set_ups, marks, standing, keep_s):
                 found.append(mark)
                 say(f"{mark.set_ups:,} set-ups, {mark.cpu_ms:.1f} ms")
-        except Interrupted:
+        except (Interrupted, TapiError) as ended:
             if not found:
                 raise
+            failed = ended if isinstance(ended, TapiError) else None
     if picture is not None:
         bench.draw(found, picture)
     document = {
@@ -51,6 +54,8 @@ def soak(
         "marks": [asdict(mark) for mark in found],
     }
     emit(document, as_json, lambda console: _print(console, document))
+    if failed is not None:
+        raise failed
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from configs.load import load_config
 from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import plant_view
 from controlplane.controller.store import Store
+from controlplane.tapi.errors import TapiError
 from lightloop.main import app
 from lightloop.output import Interrupted
 
@@ -34,15 +35,24 @@ def test_a_few_set_ups_give_marks_and_a_picture(tmp_path: Path) -> None:
     assert "set-ups (thousands)" in (tmp_path / "curve.svg").read_text()
 
 
-def test_what_was_measured_by_then_is_told_when_it_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("end", "exception"),
+    [
+        (Interrupted(signal.SIGINT), None),
+        (TapiError(503, "operation-failed", "no element answers"), "no element answers"),
+    ],
+)
+def test_what_was_measured_by_then_is_told_when_it_is_ended(
+    end: BaseException, exception: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def ended(*_: object) -> Iterator[Mark]:
         yield Mark(20, 4.0, 0, 100.0, 1.0, 3)
-        raise Interrupted(signal.SIGINT)
+        raise end
 
     monkeypatch.setattr("benchmarks.soak.soak", ended)
-    told = CliRunner().invoke(
-        app, ["bench", "soak", "--scenario", "five-node", "--json"], catch_exceptions=False
-    )
+    told = CliRunner().invoke(app, ["bench", "soak", "--scenario", "five-node", "--json"])
+    assert (told.exit_code == 0) == (exception is None)
+    assert exception is None or exception in str(told.exception)
     document = json.loads(told.stdout)
     assert (document["set_ups"], [mark["cpu_ms"] for mark in document["marks"]]) == (20, [4.0])
 
