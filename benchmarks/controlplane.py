@@ -96,7 +96,7 @@ def measure(asked: SetupMeasurement, say: Callable[[str], None]) -> Found:
         clients.measure(max(asked.clients), 1.0)  # what is done for the first time is done
         for num_clients in asked.clients:
             say(f"{num_clients} client(s)")
-            found.rows.append(_row(stack, clients.measure(num_clients, asked.seconds), num_clients, 0))
+            _keep(found, _row(stack, clients.measure(num_clients, asked.seconds), num_clients, 0), say)
         _beside_a_hung_element(stack, clients, asked, found, say)
     if any(asked.standing):
         # The same network with more slots, without guard slots: room for what stands.
@@ -110,7 +110,7 @@ def measure(asked: SetupMeasurement, say: Callable[[str], None]) -> Found:
                 for num_clients in asked.clients:
                     say(f"{num_clients} client(s) among {standing:,} services")
                     waited = clients.measure(num_clients, asked.seconds)
-                    found.rows.append(_row(stack, waited, num_clients, standing))
+                    _keep(found, _row(stack, waited, num_clients, standing), say)
                 if standing:
                     say(f"a cut among {standing:,} services")
                     found.cuts.append(_cut(stack, asked.cut) | {"standing": standing})
@@ -154,11 +154,18 @@ def _row(stack: Stack, waited: Waited, num_clients: int, standing: int, hung: st
         "setups": len(waited.setups_ms),
         "refused": waited.refused,
         "failed": waited.failed,
+        "failures": dict(waited.failures),
         # In which nobody was answered, or a reader waited.
         "longest_stall_ms": max([*waited.gaps_ms, *waited.reads_ms], default=float("nan")),
         "read_p50_ms": float(np.median(waited.reads_ms)) if waited.reads_ms else float("nan"),
         "cpu_ms": {name: 1000.0 * cpu_s / done for name, cpu_s in waited.cpu_s.items()},
     }
+
+
+def _keep(found: Found, row: dict[str, Any], say: Callable[[str], None]) -> None:
+    found.rows.append(row)
+    for told, count in row["failures"].items():
+        say(f"{count} failed: {told}")
 
 
 def _beside_a_hung_element(
@@ -174,7 +181,7 @@ def _beside_a_hung_element(
         waited = clients.measure(num_clients, asked.seconds, others)
     finally:
         stack.hang([])
-    found.rows.append(_row(stack, waited, num_clients, 0, hung))
+    _keep(found, _row(stack, waited, num_clients, 0, hung), say)
 
 
 def _start_of_pce(stack: Stack) -> dict[str, float]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -33,6 +35,7 @@ IDLE_S = 30.0  # less than a process of ours keeps a connection that nobody asks
 CREATED, REFUSED = 201, 409
 CLIENTS = "clients"  # beside the names of processes
 WHERE = f"{CONNECTIVITY}/connectivity-service="
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class LoadError(ValueError):
@@ -52,6 +55,7 @@ class Waited:
         reads_ms: of whoever reads one service meanwhile.
         refused: set-ups for which there was no room.
         failed: set-ups that were answered with anything else.
+        failures: what those were told, and how often.
         cpu_s: processor time in the rounds: of each process of the stack, and of the clients here.
     """
 
@@ -62,6 +66,7 @@ class Waited:
     reads_ms: list[float] = field(default_factory=list)
     refused: int = 0
     failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     cpu_s: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -206,7 +211,7 @@ class Clients:
             ends = self._sips[source], self._sips[destination]
             body = build_service(uuid, *ends, BIT_RATE_GBPS, direction=self._direction)
             began = time.perf_counter()
-            status, _ = connection.ask("POST", CONNECTIVITY, body)
+            status, told = connection.ask("POST", CONNECTIVITY, body)
             now = time.perf_counter()
             with self._lock:
                 ended.append((now, status == CREATED))
@@ -217,6 +222,7 @@ class Clients:
                     waited.refused += 1
                 else:
                     waited.failed += 1
+                    waited.failures[f"{status} {_UUID.sub('UUID', told.decode(errors='replace'))[:300]}"] += 1
 
         if reader is not None and reader.ident is None:
             reader.start()
