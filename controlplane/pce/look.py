@@ -20,8 +20,10 @@ from controlplane.pce.endpoint import Serving
 from controlplane.tapi.context import Drained
 from controlplane.tapi.purpose import NOBODY, Purpose
 from controlplane.tapi.service_body import ComputeRequest
+from envs.around import look_around_for
 from envs.candidates import Candidate, Observation, observe
 from envs.network import Network, ServiceLife
+from envs.plant import Plant
 from envs.request import Request
 from topologies.detours import NOTHING, Avoided
 from topologies.model import Topology
@@ -118,7 +120,12 @@ def looks_at(in_use: Serving, queries: Sequence[Query], databases: Databases) ->
     databases.holds.expire()
     for query in queries:
         databases.holds.end_of(query.purpose.service_uuid)
+    look_around_for(in_use.plant, [_around_what(in_use.plant, query, databases.network) for query in queries])
     return [look_at(in_use, query, databases) for query in queries]
+
+
+def _around_what(plant: Plant, query: Query, network: Network) -> tuple[Avoided, int]:
+    return network.avoided | query.avoided, plant.pair(query.request.source, query.request.destination)
 
 
 def look_at(in_use: Serving, query: Query, databases: Databases) -> Look:
