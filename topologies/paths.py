@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from topologies.errors import TopologyError
+from topologies.fewest_hops import paths_of_fewest_hops
 from topologies.model import Topology
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class PathRule:
     def bits_per_symbol(self, length_km: float) -> int:
         """Bits per symbol of the most efficient format that reaches that far."""
         return next(bits for reach_km, bits in self.reach if length_km <= reach_km)
+
+    @property
+    def is_by_hops(self) -> bool:
+        """Whether every path of as few hops as the K-th competes, in whatever order they are found."""
+        return self.ties not in ENTRY_BY_LIBRARY and self.order in ("hops", "hops_over_se")
 
     @property
     def is_alike_both_ways(self) -> bool:
@@ -150,9 +156,9 @@ class PathTable:
 def build_path_table(topology: Topology, rule: PathRule | None = None) -> PathTable:
     """The path table of a topology under a rule.
 
-    Paths are loopless; the K cheapest come from networkx's implementation of Yen's algorithm [1], run far
-    enough that no path tied with the K-th is missed, so that the stated tie rule decides and not the
-    order in which a library happens to yield.
+    Paths are loopless; the K cheapest come from a search by hops, or from networkx's implementation of Yen's
+    algorithm [1], run far enough that no path tied with the K-th is missed, so that the stated tie rule
+    decides and not the order in which a library happens to yield.
 
     Raises:
         TopologyError: ``k`` below 1; or a pair has more than ``MOST_TIED`` paths tied with the K-th.
@@ -265,9 +271,13 @@ def _hops_over_se(graph: nx.Graph, rule: PathRule, path: list[str]) -> float:
 
 
 def _pool(graph: nx.Graph, rule: PathRule, source: str, destination: str) -> list[list[str]]:
-    """Paths among which the K best of a pair are, in the order in which the library finds them."""
+    """Paths among which the K best of a pair are; the order is the library's where the rule asks for that."""
     import networkx as nx  # here: a rule is read where no path is looked for
 
+    if rule.is_by_hops and (
+        found := paths_of_fewest_hops(dict(graph.adjacency()), source, destination, rule.k)
+    ):
+        return found
     weight = "length_km" if rule.order == "km" else None
     enumeration = nx.shortest_simple_paths(graph, source, destination, weight=weight)
     pool = list(islice(enumeration, rule.k))
