@@ -216,6 +216,11 @@ def block_mask(first_slot, num_slots, word):
     return ones << np.uint64(low)
 
 
+def words_of(first_slot: int, num_slots: int) -> range:
+    """The words that hold slots ``first_slot .. first_slot + num_slots - 1``."""
+    return range(first_slot // 64, (first_slot + num_slots - 1) // 64 + 1)
+
+
 def taken_slots(free: np.ndarray, num_slots: int) -> np.ndarray:
     """(num_units, num_slots) bool, True where a slot is not free; ``free`` (num_units, num_words) uint64."""
     as_bytes = np.ascontiguousarray(free).view(np.uint8)

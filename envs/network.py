@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from envs.bits import block_mask, taken_slots
+from envs.bits import block_mask, taken_slots, words_of
 from envs.blocks import Block
 from envs.blueprint import Room
 from envs.energy.meter import mark_start
@@ -190,7 +190,7 @@ class Network:
         return self.plant.units_of_nodes(nodes)
 
     def _all(self, units: Sequence[int], first_slot: int, num_slots: int, free: bool) -> bool:
-        for word in range(self.free.shape[1]):
+        for word in words_of(first_slot, num_slots):
             mask = np.uint64(block_mask(first_slot, num_slots, word))
             wanted = mask if free else np.uint64(0)
             if any(self.free[unit, word] & mask != wanted for unit in units):
@@ -198,7 +198,7 @@ class Network:
         return True
 
     def _mark(self, units: Sequence[int], first_slot: int, num_slots: int, free: bool) -> None:
-        for word in range(self.free.shape[1]):
+        for word in words_of(first_slot, num_slots):
             mask = np.uint64(block_mask(first_slot, num_slots, word))
             for unit in units:
                 self.free[unit, word] = (

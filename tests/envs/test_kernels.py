@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.bits import block_mask, first_run_128, next_clear, next_set, starts_inplace
+from envs.bits import block_mask, first_run_128, next_clear, next_set, starts_inplace, words_of
 from envs.candidates import observe_one
 from envs.describe import Seen
 from envs.features import FEATURE_NAMES, NUM_CONTEXT, NUM_FEATURES
@@ -253,6 +253,7 @@ def test_block_mask_covers_exactly_the_block(first_slot: int, num_slots: int) ->
         if int(block_mask(first_slot, num_slots, w)) >> (s - 64 * w) & 1
     ]
     assert covered == list(range(first_slot, first_slot + num_slots))
+    assert list(words_of(first_slot, num_slots)) == sorted({slot // 64 for slot in covered})
 
 
 def test_state_of_nsfnet_is_small() -> None:
