@@ -21,7 +21,7 @@ import psutil
 
 from configs.home import HOME_VARIABLE, Home
 from configs.schema import Config
-from deployments.mlflow_runs import end_left_over, end_mlflow_runs
+from deployments.mlflow_runs import STATUS, end_left_over, end_mlflow_runs
 from deployments.orchestration import OrchestrationError, PrefectApi
 
 FLOW_RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"  # set by Prefect's worker for the process of a run
@@ -136,8 +136,9 @@ def skip_overdue(config: Config, now: datetime | None = None) -> str:
 
 def _end(api: PrefectApi, config: Config, run: Any, state_type: str, why: str) -> str:
     state = {"type": state_type, "name": state_type.capitalize(), "message": why}
+    # MLflow first: who sees that a flow run is over finds its MLflow run ended too.
+    end_mlflow_runs(config, run["id"], STATUS[state_type])
     api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-    end_mlflow_runs(config, run["id"], "KILLED" if state_type == "CANCELLED" else "FAILED")
     return f"{run['name']} was {run['state_type'].lower()}, {why}: {state_type.lower()}"
 
 
