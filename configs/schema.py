@@ -264,6 +264,9 @@ class Online(_Section):
     pce_urls: tuple[str, ...] = Field(
         description="of every PCE, in the order in which they are asked. Empty: those of this installation"
     )
+    one_core: bool = Field(
+        description="the controller's threads, which take turns anyway, share a processor core (Linux)"
+    )
 
     @model_validator(mode="after")
     def _waits_where_it_can(self) -> Online:

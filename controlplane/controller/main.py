@@ -32,6 +32,7 @@ from controlplane.elements.http import HttpSouthbound
 from controlplane.failpoints import now_s
 from controlplane.guard import Guard
 from controlplane.http_server import Server, server_config
+from controlplane.one_core import OneCore
 from controlplane.trusted import TrustedClients
 
 
@@ -46,6 +47,8 @@ def main() -> None:
     name = "controller_b" if sys.argv[1:] == ["b"] else "controller"
     home = Home.from_environment().create()
     credentials, people = home.credentials(), People.of(home, TABLE.process)
+    if config.online.one_core:
+        OneCore().start()
 
     def take(while_held: Callable[[ClaimHolder | None], None] | None = None) -> InCharge:
         return _in_charge(config, name, home, people, while_held)
