@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from benchmarks.controlplane_load import BIT_RATE_GBPS, Clients, Connection, LoadError, Waited
+from benchmarks.controlplane_load import BIT_RATE_GBPS, Clients, Connection, LoadError, row_of
 from benchmarks.controlplane_stack import Stack, running_stack
 from configs.build import parts_of
 from controlplane.client import ControllerClient
@@ -96,7 +96,7 @@ def measure(asked: SetupMeasurement, say: Callable[[str], None]) -> Found:
         clients.measure(max(asked.clients), 1.0)  # what is done for the first time is done
         for num_clients in asked.clients:
             say(f"{num_clients} client(s)")
-            _keep(found, _row(stack, clients.measure(num_clients, asked.seconds), num_clients, 0), say)
+            _keep(found, row_of(stack, clients.measure(num_clients, asked.seconds), num_clients, 0), say)
         _beside_a_hung_element(stack, clients, asked, found, say)
     if any(asked.standing):
         # The same network with more slots, without guard slots: room for what stands.
@@ -110,7 +110,7 @@ def measure(asked: SetupMeasurement, say: Callable[[str], None]) -> Found:
                 for num_clients in asked.clients:
                     say(f"{num_clients} client(s) among {standing:,} services")
                     waited = clients.measure(num_clients, asked.seconds)
-                    _keep(found, _row(stack, waited, num_clients, standing), say)
+                    _keep(found, row_of(stack, waited, num_clients, standing), say)
                 if standing:
                     say(f"a cut among {standing:,} services")
                     found.cuts.append(_cut(stack, asked.cut) | {"standing": standing})
@@ -140,28 +140,6 @@ def figures(found: Sequence[Found]) -> dict[str, float | None]:
     }
 
 
-def _row(stack: Stack, waited: Waited, num_clients: int, standing: int, hung: str = "") -> dict[str, Any]:
-    done = max(1, len(waited.setups_ms))
-    return {
-        "topology": stack.config.plant.topology,
-        "slots": stack.config.plant.num_slots,
-        "clients": num_clients,
-        "standing": standing,
-        "hung": hung,
-        "p50_ms": waited.quantile_ms(0.5),
-        "p99_ms": waited.quantile_ms(0.99),
-        "per_s": waited.per_s,
-        "setups": len(waited.setups_ms),
-        "refused": waited.refused,
-        "failed": waited.failed,
-        "failures": dict(waited.failures),
-        # In which nobody was answered, or a reader waited.
-        "longest_stall_ms": max([*waited.gaps_ms, *waited.reads_ms], default=float("nan")),
-        "read_p50_ms": float(np.median(waited.reads_ms)) if waited.reads_ms else float("nan"),
-        "cpu_ms": {name: 1000.0 * cpu_s / done for name, cpu_s in waited.cpu_s.items()},
-    }
-
-
 def _keep(found: Found, row: dict[str, Any], say: Callable[[str], None]) -> None:
     found.rows.append(row)
     for told, count in row["failures"].items():
@@ -181,7 +159,7 @@ def _beside_a_hung_element(
         waited = clients.measure(num_clients, asked.seconds, others)
     finally:
         stack.hang([])
-    _keep(found, _row(stack, waited, num_clients, 0, hung), say)
+    _keep(found, row_of(stack, waited, num_clients, 0, hung), say)
 
 
 def _start_of_pce(stack: Stack) -> dict[str, float]:

@@ -280,3 +280,26 @@ class Clients:
 
     def _connection(self) -> Connection:
         return Connection(self._stack.url("controller"), self._stack.headers)
+
+
+def row_of(stack: Stack, waited: Waited, num_clients: int, standing: int, hung: str = "") -> dict[str, Any]:
+    """What was waited for, as it is stored: one row of the benchmark."""
+    done = max(1, len(waited.setups_ms))
+    return {
+        "topology": stack.config.plant.topology,
+        "slots": stack.config.plant.num_slots,
+        "clients": num_clients,
+        "standing": standing,
+        "hung": hung,
+        "p50_ms": waited.quantile_ms(0.5),
+        "p99_ms": waited.quantile_ms(0.99),
+        "per_s": waited.per_s,
+        "setups": len(waited.setups_ms),
+        "refused": waited.refused,
+        "failed": waited.failed,
+        "failures": dict(waited.failures),
+        # In which nobody was answered, or a reader waited.
+        "longest_stall_ms": max([*waited.gaps_ms, *waited.reads_ms], default=float("nan")),
+        "read_p50_ms": float(np.median(waited.reads_ms)) if waited.reads_ms else float("nan"),
+        "cpu_ms": {name: 1000.0 * cpu_s / done for name, cpu_s in waited.cpu_s.items()},
+    }

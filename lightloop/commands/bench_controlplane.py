@@ -26,6 +26,9 @@ def controlplane(
     slots: Annotated[int, typer.Option(min=1, max=4096, help="Of a link, where services stand.")] = 4096,
     cut: Annotated[int, typer.Option(min=1, help="Services that a cut should hit, about.")] = 220,
     scenario: Annotated[str, typer.Option(help="A shipped scenario, or a YAML file.")] = "latency-rsa",
+    one_core_pairs: Annotated[
+        int, typer.Option(min=0, help="Pairs of rows with the controller on one core and without, in turns.")
+    ] = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """Cost of a set-up through controller, elements, PCE and a model server (ten minutes as it stands).
@@ -39,18 +42,25 @@ def controlplane(
     10,000 services over that among none, both with `--slots`. `longest_stall_ms` is the longest time in which
     nobody was answered, or one reader of one service waited.
 
+    `--one-core-pairs` compares `online.one_core` on the first network with the most clients: the controller
+    is started anew before each row, and only neighbouring rows are compared.
+
     Examples:
       lightloop bench controlplane --standing 0 --seconds 2
 
       lightloop bench controlplane --topology nsfnet --topology usa100.csv --json
     """
     import benchmarks.controlplane as bench
+    from benchmarks.one_core import compare
 
     found = []
     for name in topology:
         asked = bench.SetupMeasurement(name, clients, standing, seconds, slots, cut, scenario)
         found.append(bench.measure(asked, say))
-    document = {"figures": bench.figures(found), "networks": [asdict(item) for item in found]}
+    document: dict[str, Any] = {"figures": bench.figures(found), "networks": [asdict(item) for item in found]}
+    if one_core_pairs:
+        compared = compare(topology[0], scenario, max(clients), seconds, one_core_pairs, say)
+        document["one_core"] = compared.document
     emit(document, as_json, lambda console: _print(console, document))
 
 
@@ -84,3 +94,7 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         for item in network["cuts"]:
             became = f"{item['restored']} of {item['hit']} services restored in {item['took_s']:.2f} s"
             console.print(f"{item['link']} cut among {item['standing']:,}: {became}")
+    if "one_core" in document:
+        ratio = document["one_core"]["ratio"]
+        told = f"{ratio['median']:.2f} ({ratio['min']:.2f} .. {ratio['max']:.2f})"
+        console.print(f"set-ups a second with the controller on one core over those without: {told}")
