@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+# Python compiles what it imports, once; pip would compile everything, which takes longer than all the rest of it.
+PIP_INSTALL := pip install -q --disable-pip-version-check --no-compile
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
@@ -22,12 +24,12 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "lightloop needs Python 3.11: make PYTHON=/path/to/python3.11 install"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -r requirements.txt
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -r requirements.txt
+	$(BIN)/$(PIP_INSTALL) --no-deps -e .
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
 demo: $(INSTALLED) ## start everything, shift the traffic, watch alarm, training, gate and switch; leaves it running
