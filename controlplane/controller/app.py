@@ -134,8 +134,11 @@ def build_app(
         if maintenance:
             await asyncio.to_thread(maintenance.stop)
 
+    async def in_one_of(threads: ThreadPoolExecutor, function: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(threads, function)
+
     async def change(function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(changing, function)
+        return await in_one_of(changing, function)
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, TapiError)
@@ -230,8 +233,7 @@ def build_app(
     async def passed_on(request: Request, path: str) -> Response:
         body = await read_json(request)
         headers = {STATE_VERSION: str(state.version)}
-        ask = partial(pce.forward, "POST", path, body, headers)
-        status, answer = await asyncio.get_running_loop().run_in_executor(asking, ask)
+        status, answer = await in_one_of(asking, partial(pce.forward, "POST", path, body, headers))
         return yang_response(answer, status)
 
     async def compute(request: Request) -> Response:
@@ -279,9 +281,7 @@ def build_app(
         accepts_json(request)
         path, query = _below_data(request), request.query_params.multi_items()
         threads = asking if datastore.asks(path) else reading
-        answer = await asyncio.get_running_loop().run_in_executor(
-            threads, lambda: tagged(datastore.read(path, query))
-        )
+        answer = await in_one_of(threads, lambda: tagged(datastore.read(path, query)))
         if is_known(request, answer):
             return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
         return answer
