@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 
@@ -19,6 +20,7 @@ DEBUG_VARIABLE = "LIGHTLOOP_DEBUG"
 DEBUG_OPTION = "--debug"
 BY_SIGNAL = 128  # as shells count it: this and the number of the signal
 ENDING = (signal.SIGINT, signal.SIGTERM)
+AGAIN_S = 0.05
 FILE_SYSTEM_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 OUR_PACKAGES = frozenset(
@@ -56,8 +58,8 @@ def main() -> None:
     """
     arguments, debug = _without_debug(sys.argv[1:])
     without_proxies()
-    for number in ENDING:
-        signal.signal(number, _interrupt)
+    sys.unraisablehook = _passed_over
+    _listen()
     try:
         app(args=arguments)
     except Interrupted as end:
@@ -108,10 +110,29 @@ def _what_goes_on() -> str:
     return "Nothing goes on running"
 
 
+def _listen() -> None:
+    for number in ENDING:
+        signal.signal(number, _interrupt)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for each in ENDING:
         signal.signal(each, signal.SIG_IGN)  # once is enough: what is open is being closed
     raise Interrupted(number)
+
+
+def _passed_over(told: sys.UnraisableHookArgs) -> None:
+    """An interruption that met a callback from compiled code, or a destructor, and went no further.
+
+    It comes again, when that has ended. Compiling a kernel is full of such callbacks.
+    """
+    if isinstance(told.exc_value, Interrupted):
+        _listen()
+        again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), told.exc_value.number))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(told)
 
 
 def _refuse(reason: str) -> None:

@@ -89,6 +89,27 @@ def test_interrupting_says_that_nothing_goes_on(tmp_path: Path, number: int) -> 
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_in_a_callback_from_compiled_code_is_not_lost(tmp_path: Path, number: int) -> None:
+    program = f"""
+import ctypes, signal, time
+from lightloop import main as entry
+def app(args):
+    ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal({int(number)}))()
+    time.sleep(100)
+entry.app = app
+entry.main()
+"""
+    environment = os.environ | {"LIGHTLOOP_HOME": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=90
+    )
+
+    assert done.returncode == 128 + number
+    assert done.stderr == "lightloop: interrupted. Nothing goes on running\n"
+
+
 @pytest.mark.parametrize(
     ("home", "word"),
     [("f", "a file is in its place"), ("f/inside", "Not a directory"), ("/proc/1/x", "cannot be made")],
