@@ -202,7 +202,8 @@ def _restricted(
     observation: Observation, candidates: tuple[Candidate, ...], constraint: RouteConstraint
 ) -> Observation:
     mask = observation.action_mask.copy()
-    for index, candidate in enumerate(candidates):
-        mask[index] &= constraint.admits(candidate.nodes)
+    routes = [candidate.nodes for candidate in candidates]
+    admitted = {nodes: constraint.admits(nodes) for nodes in set(routes)}  # several candidates share a route
+    mask[: len(routes)] &= [admitted[nodes] for nodes in routes]
     features = np.where(mask[:, None], observation.features, np.float32(0))
     return dataclasses.replace(observation, features=features, action_mask=mask)
