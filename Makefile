@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-# pip compiles packages on one core, their own tests too; all cores do the rest in a third of that time. Packages
+# pip compiles packages on one core, their own tests too. Here every core compiles, and no tests. Packages
 # have files that are not meant to be compiled, so its status says nothing.
 PIP_INSTALL := pip install -q --disable-pip-version-check --no-compile
 COMPILE := python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true
