@@ -58,7 +58,7 @@ def main() -> None:
     """
     arguments, debug = _without_debug(sys.argv[1:])
     without_proxies()
-    sys.unraisablehook = _passed_over
+    hook, sys.unraisablehook = sys.unraisablehook, _passed_over
     _listen()
     try:
         app(args=arguments)
@@ -71,6 +71,8 @@ def main() -> None:
         if debug:
             raise
         _refuse(_in_one_line(error))
+    finally:
+        sys.unraisablehook = hook
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
