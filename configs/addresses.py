@@ -2,7 +2,8 @@
 
 The address that answered last is asked first. Where it does not answer, or says with 503 and ``Retry-After``
 that it is not its turn, the next one is asked. So a question may reach two of them: what is asked must be
-safe to ask twice, as everything of ours is. Not here: which addresses there are (``schema.py``).
+safe to ask twice, as everything of ours is. An answer to such a question can be told by its request
+(``may_be_done_already``). Not here: which addresses there are (``schema.py``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import httpx
 
 NOT_NOW = 503
 RETRY_AFTER = "Retry-After"
+_DONE_PERHAPS = "may_be_done_already"
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 TAKEOVER_S, AGAIN_S = 20.0, 0.2  # that a standby may need; between two questions meanwhile
 
 
@@ -39,6 +42,16 @@ class _Addresses:
             if math.isfinite(self._next_s):
                 request.extensions["timeout"] = patience if is_last else short
             yield is_last
+
+
+def may_be_done_already(answer: httpx.Response) -> bool:
+    """Whether one that did not answer got the question before the one that answered."""
+    return _DONE_PERHAPS in answer.request.extensions
+
+
+def _note_sent(request: httpx.Request, error: httpx.TransportError) -> None:
+    if not isinstance(error, _NEVER_SENT):
+        request.extensions[_DONE_PERHAPS] = True
 
 
 def _is_not_now(answer: httpx.Response) -> bool:
@@ -85,9 +98,10 @@ class OneOf(httpx.BaseTransport):
         for is_last in self._addresses.aimed(request):
             try:
                 answer = self._inner.handle_request(request)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 if is_last:
                     raise
+                _note_sent(request, error)
                 continue
             if is_last or not _is_not_now(answer):
                 return answer
@@ -122,9 +136,10 @@ class AsyncOneOf(httpx.AsyncBaseTransport):
         for is_last in self._addresses.aimed(request):
             try:
                 answer = await self._inner.handle_async_request(request)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 if is_last:
                     raise
+                _note_sent(request, error)
                 continue
             if is_last or not _is_not_now(answer):
                 return answer

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,17 +17,15 @@ from uuid import uuid4
 
 import httpx
 
-from configs.addresses import TAKEOVER_S, AsyncOneOf, OneOf
+from configs.addresses import TAKEOVER_S, AsyncOneOf, OneOf, may_be_done_already
 from configs.home import Credentials
 from configs.schema import Config
 from configs.tls import client_context
 from controlplane.auth import ACTING_FOR, basic_value, bearer_header
 from controlplane.client_operations import NetworkOperations
-from controlplane.lightpath import Lightpath
+from controlplane.service_lightpath import ServiceLightpath, asked_gbps, lightpath_of
 from controlplane.tapi import names
-from controlplane.tapi.capacity import read_rate_gbps
 from controlplane.tapi.errors import YANG_DATA_JSON, TapiError, error_reason
-from controlplane.tapi.path_body import hops_of
 from controlplane.tapi.service_body import UNIDIRECTIONAL, build_service
 from controlplane.tapi.wishes import NO_WISHES, Wishes
 
@@ -41,38 +39,14 @@ class ServiceRefused(ValueError):  # noqa: N818 - a refusal is an answer, not a 
     Attributes:
         reason: why, in a sentence.
         status: HTTP status, or 0 when there was no answer.
+        may_be_done: by another process, which got the question before and gave no answer.
     """
 
-    def __init__(self, reason: str, status: int = 0) -> None:
+    def __init__(self, reason: str, status: int = 0, may_be_done: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceLightpath(Lightpath):
-    """The lightpath of a service that is set up.
-
-    ``total_ms`` is the time from asking to having it, as the client saw it (``place_service``) or as the
-    controller did (``services``).
-    """
-
-    service_uuid: str
-    total_ms: float
-    bit_rate_gbps: float | None = None  # that the service asked for; None where it is not told
-
-    @property
-    def links(self) -> tuple[str, ...]:
-        """The links along it, each as ``A-B``."""
-        return tuple(f"{a}-{b}" for a, b in hops_of(self.nodes))
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """What people and scripts are told, as JSON has it; what is not known is left out."""
-        told = {"uuid": self.service_uuid, "path": self.nodes, "links": self.links} | self.told()
-        del told["nodes"]
-        rate = {} if self.bit_rate_gbps is None else {"bit_rate_gbps": self.bit_rate_gbps}
-        return told | rate | {"policy": self.policy, "total_ms": self.total_ms}
+        self.may_be_done = may_be_done
 
 
 class _Client:
@@ -153,7 +127,7 @@ class _Client:
         except ValueError:
             reason = ""
         told = reason or f"HTTP {answer.status_code} {answer.reason_phrase}"
-        raise ServiceRefused(told, answer.status_code)
+        raise ServiceRefused(told, answer.status_code, may_be_done_already(answer))
 
 
 class PceClient(_Client):
@@ -324,7 +298,7 @@ class ControllerClient(_Client, NetworkOperations):
         return tuple(
             replace(
                 lightpath_of(service["uuid"], connections[reference["connection-uuid"]]),
-                bit_rate_gbps=_asked_gbps(service),
+                bit_rate_gbps=asked_gbps(service),
             )
             for service in found["connectivity-service"]
             for reference in service.get("connection", ())
@@ -336,7 +310,11 @@ class ControllerClient(_Client, NetworkOperations):
         Raises:
             ServiceRefused: no such service, or an element could not be configured.
         """
-        self._send("DELETE", f"{CONNECTIVITY}/connectivity-service={uuid}")
+        try:
+            self._send("DELETE", f"{CONNECTIVITY}/connectivity-service={uuid}")
+        except ServiceRefused as refusal:
+            if refusal.status != httpx.codes.NOT_FOUND or not refusal.may_be_done:
+                raise  # else a controller deleted it and was gone before it could say so
 
     def changes(self, since: int, store: str) -> dict[str, Any]:
         """The next changes after a version: ``{"version", "last", "store", "changes"}`` (docs/contracts.md).
@@ -382,19 +360,3 @@ class ControllerClient(_Client, NetworkOperations):
                         yield
         except httpx.HTTPError as error:
             raise ServiceRefused(f"notifications: {error}") from error
-
-
-def _asked_gbps(service: dict[str, Any]) -> float | None:
-    """The bit rate that a TAPI service asks for; None where it asked for a channel so many GHz wide."""
-    try:
-        return read_rate_gbps(service.get("requested-capacity"), "requested-capacity")
-    except TapiError:
-        return None
-
-
-def lightpath_of(service_uuid: str, connection: dict[str, Any]) -> ServiceLightpath:
-    """A lightpath out of the TAPI connection that carries a service."""
-    total_ms = float(names.as_dict(connection["name"]).get(names.SETUP_MS, "nan"))
-    return ServiceLightpath.from_names(
-        connection["uuid"], connection["name"], service_uuid=service_uuid, total_ms=total_ms
-    )

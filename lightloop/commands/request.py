@@ -15,7 +15,8 @@ from rich.table import Table
 from lightloop.output import JsonFlag, Refusal, emit
 
 if TYPE_CHECKING:
-    from controlplane.client import ControllerClient, ServiceLightpath
+    from controlplane.client import ControllerClient
+    from controlplane.service_lightpath import ServiceLightpath
     from controlplane.tapi.wishes import Wishes
 
 

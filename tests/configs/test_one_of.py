@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from configs import addresses
-from configs.addresses import AsyncOneOf, OneOf
+from configs.addresses import AsyncOneOf, OneOf, may_be_done_already
 
 URLS = ("http://a:1", "http://b:2", "http://c:3")
 
 
 class Net:
-    """Hosts that answer, wait (503 with Retry-After), fail for good (503), or are dead."""
+    """Hosts that answer, wait (503 with Retry-After), fail for good (503), break off, or are dead."""
 
     def __init__(self, **states: str) -> None:
         self.states = states
@@ -30,6 +30,8 @@ class Net:
         match self.states[host]:
             case "dead":
                 raise httpx.ConnectError("refused")
+            case "breaks":
+                raise httpx.ReadError("reset")
             case "waits":
                 return httpx.Response(503, headers={"Retry-After": "1"})
             case "fails":
@@ -56,6 +58,14 @@ def test_the_next_is_asked_where_one_is_dead_or_waits_and_the_one_that_answered_
         assert net.asked == ["b", "c", "a"]
         net.states |= {"a": "waits", "c": "waits"}
         assert (net.ask(client), net.asked) == ("503", ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(("first", "is_told"), [("breaks", True), ("dead", False), ("waits", False)])
+def test_an_answer_tells_whether_somebody_else_got_the_question_before(first: str, is_told: bool) -> None:
+    net = Net(a=first, b="answers", c="dead")
+    with httpx.Client(base_url=URLS[0], transport=OneOf(URLS, httpx.MockTransport(net))) as client:
+        assert may_be_done_already(client.post("/place", json={})) is is_told
+        assert not may_be_done_already(client.post("/place", json={}))
 
 
 def test_while_nobody_is_in_charge_all_are_asked_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

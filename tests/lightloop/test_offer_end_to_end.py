@@ -15,7 +15,7 @@ from configs.build import plant_of, traffic_of
 from configs.home import Credentials
 from configs.load import load_config
 from controlplane.auth import bearer_header
-from controlplane.client import ControllerClient, ServiceLightpath
+from controlplane.client import ControllerClient
 from controlplane.controller.app import build_app as controller_app
 from controlplane.controller.database import sqlite_url
 from controlplane.controller.network import plant_view
@@ -30,6 +30,7 @@ from controlplane.elements.store import ElementStore
 from controlplane.pce.app import PceSettings
 from controlplane.pce.app import build_app as pce_app
 from controlplane.process_http import HttpAnswer, ProcessClient
+from controlplane.service_lightpath import ServiceLightpath
 from controlplane.tapi.naming import Naming
 from envs.heuristics import baseline
 from envs.lockstep import lockstep_on_requests

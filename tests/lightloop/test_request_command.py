@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from configs.schema import Config
 from controlplane import client as client_module
-from controlplane.client import ServiceLightpath, ServiceRefused
+from controlplane.client import ServiceRefused
+from controlplane.service_lightpath import ServiceLightpath
 from lightloop.main import app
 from lightloop.output import stdout
 

@@ -7,16 +7,19 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from controlplane.audit import Installation, audit
-from controlplane.client import PceClient, ServiceRefused
+from controlplane.client import ControllerClient, PceClient, ServiceRefused
 from controlplane.elements.http import HttpSouthbound
 from controlplane.elements.interface import ElementError
-from lightloop.chaos import CREATED, Account, compare, live
-from lightloop.disturbance import Target
+from controlplane.failpoints import VARIABLE
+from lightloop.chaos import CREATED, Account, clear, compare, live
+from lightloop.disturbance import FailpointFile, Target
 from tests.controlplane.processes import CREDENTIALS, Processes
 from tests.postgres import Postgres
 
@@ -26,7 +29,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterat
     """Both of both; the first of each is in charge at first."""
     with postgres.new_database() as url:
         settings = [f"online.database_url={url}", "online.standby=true", "online.claim_s=2"]
-        made = Processes(tmp_path_factory.mktemp("pair"), settings)
+        folder = tmp_path_factory.mktemp("pair")
+        made = Processes(folder, settings, {VARIABLE: f"@{failpoints_of(folder)}"})
         try:
             made.start("elements", "pce", "controller")
             made.wait_until_ready("controller", "pce")
@@ -36,6 +40,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterat
             yield made
         finally:
             made.end()
+
+
+def failpoints_of(folder: Path) -> Path:
+    return folder / "failpoints"
 
 
 class Load:
@@ -81,8 +89,9 @@ def assert_all_agrees(pair: Processes, load: Load) -> None:
         deadline = time.monotonic() + 60
         while found := audit(seen.look, shared_spectrum=True):
             assert time.monotonic() < deadline, found
-    assert load.account.unanswered == []
-    assert any(known.told == CREATED for known in load.account.services.values())
+        assert load.account.unanswered == []
+        assert any(known.told == CREATED for known in load.account.services.values())
+        clear(load.account, controller)
 
 
 def test_when_controller_and_pce_are_killed_the_others_take_over_and_nothing_is_lost(pair: Processes) -> None:
@@ -105,8 +114,7 @@ def test_when_controller_and_pce_are_killed_the_others_take_over_and_nothing_is_
 
 
 def test_one_that_was_frozen_and_comes_back_changes_nothing_any_more(pair: Processes) -> None:
-    names = ["controller", "controller_b"]
-    first, second = sorted(names, key=lambda name: pair.get(name, "/ready").status_code)
+    first, second = by_turn(pair)
     load = Load(pair)
     load.wait_for(40)
     before = int(pair.log(first).rpartition("in charge, epoch ")[2].split()[0])
@@ -125,3 +133,41 @@ def test_one_that_was_frozen_and_comes_back_changes_nothing_any_more(pair: Proce
     load.end()
     assert_all_agrees(pair, load)
     assert "begins anew" in pair.log(first)
+
+
+def test_a_deletion_whose_answer_is_lost_with_its_controller_is_a_deletion(pair: Processes) -> None:
+    """The one that takes over finds no such service: it is the same question, asked of the next."""
+    first, second = by_turn(pair)
+    failpoints = FailpointFile(failpoints_of(pair.home.root.parent))
+    source, destination = pair.topology.node_names[:2]
+    with (
+        pair.client(timeout_s=120) as client,
+        pair.client(first) as watching,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        uuid = client.place_service(source, destination, 25.0).service_uuid
+        failpoints.put("controller.removed", "sleep(60)")
+        deletion = thread.submit(client.delete_service, uuid)
+        while stands(watching, uuid):
+            time.sleep(0.05)
+
+        pair.signal(first, signal.SIGSTOP)
+        pair.wait_until_ready(second)
+        pair.signal(first, signal.SIGKILL)
+
+        deletion.result(60)
+        failpoints.drop("controller.removed")
+        with pytest.raises(ServiceRefused, match="no connectivity service") as refused:
+            client.delete_service(uuid)
+        assert refused.value.status == 404
+    pair.start(first)
+    pair.wait_until_told(first, in_charge(pair, second))
+
+
+def by_turn(pair: Processes) -> list[str]:
+    """The controller that is in charge, then the one that waits."""
+    return sorted(("controller", "controller_b"), key=lambda name: pair.get(name, "/ready").status_code)
+
+
+def stands(client: ControllerClient, uuid: str) -> bool:
+    return any(item.service_uuid == uuid for item in client.services())
