@@ -7,8 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-# pip compiles packages on one core, their own tests too. Here every core compiles, and no tests. Packages
-# have files that are not meant to be compiled, so its status says nothing.
+# Python 3.11 comes with a pip that takes twice as long as the one that is pinned. pip compiles packages on one
+# core, their own tests too. Here every core compiles, and no tests. Packages have files that are not meant to
+# be compiled, so its status says nothing.
 PIP_INSTALL := pip install -q --disable-pip-version-check --no-compile
 COMPILE := python -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true
 export OMP_NUM_THREADS ?= 1
@@ -26,6 +27,7 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "lightloop needs Python 3.11: make PYTHON=/path/to/python3.11 install"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/$(PIP_INSTALL) -c constraints.txt -U pip
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt -r requirements.txt
 	$(BIN)/$(PIP_INSTALL) --no-deps -e .
 	$(BIN)/$(COMPILE)

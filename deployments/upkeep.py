@@ -1,8 +1,8 @@
 """What looks after a running installation: ``python -m deployments.upkeep``, a process of its own.
 
 Each duty runs at its own interval, one after the other, and again after a failure: a server that is away is
-normal here. A duty must be cheap, safe to repeat, and hold nothing between two turns. Not here: what a duty
-does (its own module).
+normal here. A duty must be cheap, safe to repeat, and hold nothing between two turns. Beside the first turns
+machine code is made ahead of its use (``ahead.py``). Not here: what a duty does (its own module).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from configs.home import Home
 from configs.load import load_config
 from configs.schema import Config
+from deployments.ahead import start_compiling
 from deployments.approvals import refuse_overdue
 from deployments.flow_runs import settle
 from deployments.served import mend
@@ -68,6 +69,7 @@ def main() -> None:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     duties = duties_of(load_config(), Home.from_environment())
+    start_compiling()
     due_s: dict[str, float] = {}
     while True:
         turn(duties, due_s, time.monotonic())

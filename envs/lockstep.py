@@ -41,16 +41,16 @@ _NO_REWARDS = np.zeros(0, np.float32)
 
 @inlined
 def asked_of(requests, n, t):
-    """Request ``t`` of row ``n``."""
+    """Request ``t`` of row ``n``, of the types that the PCE has too: kernels are compiled for types."""
     return Asked(
-        requests.pair[n, t],
-        requests.service_class[n, t],
+        np.int64(requests.pair[n, t]),
+        np.int64(requests.service_class[n, t]),
         requests.bit_rate_gbps[n, t],
         requests.max_latency_ms[n, t],
         requests.arrival_s[n, t],
         requests.holding_s[n, t],
         requests.told_end_s[n, t],
-        requests.life_row[n, t],
+        np.int64(requests.life_row[n, t]),
     )
 
 

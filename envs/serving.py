@@ -196,8 +196,8 @@ def serve_row(plant, states, requests, n, policy, warmup, reward, statistics):
         power_kw = draw_parts_kw(parts, of_parts, free, n, counts, counted)
         used_before = counters[0].used_slots
         asked = Asked(
-            pairs[t], service_class[t], bit_rate_gbps[t], max_latency_ms[t], now_s, holding_s[t],
-            told_end_s[t], life_row[t],
+            np.int64(pairs[t]), np.int64(service_class[t]), bit_rate_gbps[t], max_latency_ms[t], now_s,
+            holding_s[t], told_end_s[t], np.int64(life_row[t]),
         )  # fmt: skip
         placement = decide(policy, plant, states, net, n, asked)
         if counted:

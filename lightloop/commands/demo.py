@@ -37,7 +37,7 @@ def demo(
     fresh: Annotated[
         int, typer.Option(min=40, help="Requests of the last stretch, that before and after are compared on.")
     ] = 800,
-    per_s: Annotated[float, typer.Option(min=1, max=100, help="Requests offered a second.")] = 24,
+    per_s: Annotated[float, typer.Option(min=1, max=100, help="Requests offered a second.")] = 40,
     clients: Annotated[int, typer.Option(min=1, max=64, help="Requests under way at a time, at most.")] = 4,
     training_budget_s: Annotated[
         float | None, typer.Option(min=1, help="Seconds of search and PPO together. Default: as configured.")
