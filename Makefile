@@ -29,7 +29,7 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt -U pip
 	$(BIN)/$(PIP_INSTALL) -c constraints.txt -r requirements.txt
-	$(BIN)/$(PIP_INSTALL) --no-deps -e .
+	PYTHONWARNINGS=ignore $(BIN)/$(PIP_INSTALL) --no-deps -e .
 	$(BIN)/$(COMPILE)
 	@touch $@
 

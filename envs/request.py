@@ -37,8 +37,8 @@ class KnownLife(NamedTuple):
 class Asked(NamedTuple):
     """One request as a kernel sees it."""
 
-    pair: int
-    service_class: int
+    pair: int | np.integer
+    service_class: int | np.integer
     bit_rate_gbps: float | np.floating
     max_latency_ms: float | np.floating  # infinite without a bound
     now_s: float

@@ -60,13 +60,14 @@ def decide_by_linear_score(policy, plant, states, net, n, asked):
     candidates, features, weights = policy.candidates, policy.seen.features, policy.weights
     candidates.loss_counts[0] = weights[COLUMN.carrier_loss] != 0.0
     observe_request(plant, net.free, states.parts, asked, candidates, n, policy.seen)
-    action, best = -1, -np.inf
+    action, best = -1, np.float32(-np.inf)
     for c in range(candidates.listed[n]):
         score = 0.0
         for f in range(NUM_FEATURES):
             score += weights[f] * features[c, f]
-        if score > best:
-            best = score
+        rounded = np.float32(score)  # as ``LinearPolicy.scores`` does: near ties fall to the same candidate
+        if rounded > best:
+            best = rounded
             action = c
     return placed_as_listed(candidates, n, action)
 

@@ -11,7 +11,6 @@ import numpy as np
 from envs.plant import Plant
 from envs.state import NetworkStates, active_lightpaths
 
-AUDIT_EVERY = 500  # requests
 ROUNDING = 2.0**-22  # of a share in 32-bit floating point (``carriers.fullest_share``): 1e-6 dB
 
 

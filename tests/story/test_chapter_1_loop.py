@@ -40,6 +40,11 @@ def test_up_again_reuses_what_runs(stack: Stack) -> None:
     assert {name: state.pid for name, state in stack.manager.states().items()} == before
 
 
+def test_machine_code_is_made_before_a_drift_check_waits_for_it(stack: Stack) -> None:
+    log = stack.home.logs / "upkeep.log"
+    until(lambda: "machine code of the twin is on disk" in log.read_text(), 500)
+
+
 def test_a_manual_run_with_parameters_trains_gates_and_provisions(stack: Stack) -> None:
     overrides = [*ENOUGH, f"training.seed={STORY_SEED}"]
     parameters = {"scenario": "five-node", "overrides": overrides, "reason": "story: by hand"}
