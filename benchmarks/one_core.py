@@ -7,7 +7,7 @@ clients (``controlplane_load.py``), how a process is kept on a core (``controlpl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,6 @@ def compare(
     seconds: float,
     pairs: int,
     say: Callable[[str], None],
-    overrides: Sequence[str] = (),
 ) -> OneCoreFound:
     """Rows in turns; every second pair begins with the other kind.
 
@@ -63,13 +62,12 @@ def compare(
         seconds: of each row.
         pairs: of rows.
         say: told what is being done.
-        overrides: of the configuration.
 
     Raises:
         StackError: a process does not come up.
     """
     rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    with running_stack(scenario, [f"plant.topology={topology}", *overrides], say) as stack:
+    with running_stack(scenario, [f"plant.topology={topology}"], say) as stack:
         stack.serve_model()
         config = stack.config
         for number in range(pairs):
