@@ -59,11 +59,19 @@ class Detours:
         self._table = table
         self._routes: OrderedDict[tuple[Avoided, int], tuple[Route, ...]] = OrderedDict()
         self._graphs: OrderedDict[Avoided, nx.Graph] = OrderedDict()
+        self._affected: OrderedDict[tuple[Avoided, int], bool] = OrderedDict()
 
     def is_affected(self, source: int, destination: int, avoided: Avoided) -> bool:
         """Whether one or more of the stored paths of a pair crosses what is avoided."""
-        paths = self._table.paths_of(source, destination)
-        return bool(avoided) and bool(self._cross(slice(paths.start, paths.stop), avoided).any())
+        if not avoided:
+            return False
+        key = (avoided, source * self._table.num_nodes + destination)
+        found = self._affected.get(key)
+        if found is None:  # while something is down every request asks, some three times
+            paths = self._table.paths_of(source, destination)
+            found = bool(self._cross(slice(paths.start, paths.stop), avoided).any())
+            _keep(self._affected, key, found, KEPT_PAIRS)
+        return found
 
     def affected_pairs(self, avoided: Avoided) -> tuple[int, ...]:
         """Rows of the pairs of which one or more stored paths cross what is avoided."""
